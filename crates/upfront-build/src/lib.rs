@@ -1,0 +1,1 @@
+//! Compiles a PostgreSQL migrations directory into a Rust service: the build.rs half of upfront.

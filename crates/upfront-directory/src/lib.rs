@@ -1,0 +1,1 @@
+//! What a PostgreSQL migrations directory is: names, directives, statements, checksums.

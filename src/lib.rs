@@ -1,0 +1,1 @@
+//! PostgreSQL migrations compiled into a Rust service and settled before it serves traffic.
