@@ -1,0 +1,178 @@
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fmt};
+
+use crate::account::{self, Account};
+use crate::download;
+use crate::error::{Kind, Result};
+
+/// A folder with the programs of one PostgreSQL version.
+///
+/// ```
+/// for it in upfront_scratch::installs() {
+///     println!("PostgreSQL {} in {}", it.version(), it.bin().display());
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    bin: PathBuf,
+    version: Version,
+}
+
+impl Install {
+    /// The folder that holds `initdb` and `postgres`.
+    #[must_use]
+    pub fn bin(&self) -> &Path {
+        &self.bin
+    }
+
+    /// The version of its `postgres`.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The first install of this major version, or of any, fetched if there is none.
+    pub(crate) fn find(major: Option<u32>) -> Result<Self> {
+        let fits = |it: &Self| major.is_none_or(|wanted| it.version.major == wanted);
+        if let Some(it) = candidates().filter_map(|it| Self::at(&it)).find(fits) {
+            return Ok(it);
+        }
+        let bin = download::fetch(major)?;
+        Self::at(&bin).ok_or_else(|| {
+            let output = account::output(Command::new(bin.join("postgres")).arg("-V"));
+            Kind::Failed { tool: "postgres -V".into(), output: format!("{output:?}") }.into()
+        })
+    }
+
+    fn at(bin: &Path) -> Option<Self> {
+        if !bin.join("initdb").is_file() {
+            return None;
+        }
+        let text = account::output(Command::new(bin.join("postgres")).arg("-V")).ok()?;
+        let version = Version::parse(text.trim().strip_prefix("postgres (PostgreSQL) ")?)?;
+        Some(Self { bin: bin.to_owned(), version })
+    }
+
+    /// One of its programs, run by us.
+    pub(crate) fn tool(&self, name: &str) -> Command {
+        self.with_libraries(account::clean(self.program(name)))
+    }
+
+    /// One of its programs, run by the server's account.
+    pub(crate) fn tool_as(&self, account: Account, name: &str) -> Command {
+        self.with_libraries(account.command(self.program(name)))
+    }
+
+    /// A server install lacks client tools in places, so a name that is not there is left to `PATH`.
+    fn program(&self, name: &str) -> PathBuf {
+        let path = self.bin.join(name);
+        if path.is_file() { path } else { name.into() }
+    }
+
+    /// An unpacked archive brings its own libpq, and a standby must not take the system's:
+    /// `libpqwalreceiver` of 18 fails with `invalid connection option "sslnegotiation"` on an old one.
+    fn with_libraries(&self, mut command: Command) -> Command {
+        let lib = self.bin.with_file_name("lib");
+        if lib.join("libpq.so.5").exists() && lib != Path::new("/usr/lib") {
+            let old = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+            let all = env::join_paths([lib].into_iter().chain(env::split_paths(&old)));
+            command.env("LD_LIBRARY_PATH", all.unwrap_or_default());
+        }
+        command
+    }
+}
+
+/// A version of PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    major: u32,
+    text: String,
+}
+
+impl Version {
+    /// The major version, as in 18.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// The version alone, as in `15.20`.
+    pub(crate) fn number(&self) -> &str {
+        self.text.split_whitespace().next().unwrap_or_default()
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let major = text.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()?;
+        Some(Self { major, text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Version {
+    /// All that the server says of its version, as in `15.20 (Debian 15.20-0+deb12u1)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// All the installs that are found here, the first being the one that is used when no major
+/// version is asked for. Nothing is downloaded.
+#[must_use]
+pub fn installs() -> Vec<Install> {
+    let mut all: Vec<Install> = Vec::new();
+    for bin in candidates() {
+        if all.iter().all(|it| it.bin != bin) {
+            all.extend(Install::at(&bin));
+        }
+    }
+    all
+}
+
+/// Folders that may hold an install, the best first.
+fn candidates() -> impl Iterator<Item = PathBuf> {
+    let named = ["UPFRONT_SCRATCH_BIN", "PATH"].into_iter().filter_map(env::var_os);
+    let named: Vec<_> = named.flat_map(|it| env::split_paths(&it).collect::<Vec<_>>()).collect();
+    let usual = [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/usr/local", "pgsql"),
+        ("/opt/homebrew/opt", "postgresql"),
+        ("/usr/local/opt", "postgresql"),
+        ("/Applications/Postgres.app/Contents/Versions", ""),
+    ];
+    let usual = usual.into_iter().flat_map(|(parent, prefix)| newest_first(parent, prefix));
+    named.into_iter().chain(usual).chain(download::cached())
+}
+
+/// The `bin` folders of the installs in `parent`, whose names end in a version.
+fn newest_first(parent: &str, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|it| it.file_name());
+    let mut names: Vec<_> = entries.filter(|it| it.to_string_lossy().starts_with(prefix)).collect();
+    names.sort_by_key(|it| std::cmp::Reverse(trailing_number(it)));
+    names.into_iter().map(|it| Path::new(parent).join(it).join("bin")).collect()
+}
+
+fn trailing_number(name: &OsString) -> u32 {
+    let text = name.to_string_lossy();
+    text.rsplit(['-', '@']).next().and_then(|it| it.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn reads_a_version() {
+        check("15.20 (Debian 15.20-0+deb12u1)", Some((15, "15.20")));
+        check("18.6", Some((18, "18.6")));
+        check("19beta1", Some((19, "19beta1")));
+        check("devel", None);
+    }
+
+    fn check(text: &str, expected: Option<(u32, &str)>) {
+        let version = Version::parse(text);
+        assert_eq!(version.as_ref().map(|it| (it.major(), it.number())), expected, "{text}");
+    }
+}

@@ -1,0 +1,486 @@
+use std::collections::HashMap;
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+use std::{env, str};
+
+use crate::account;
+use crate::client;
+use crate::cluster::{Cluster, Wishes};
+use crate::database::Database;
+use crate::error::{Error, Kind, Result};
+use crate::install::{self, Version};
+use crate::url;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A PostgreSQL server for as long as the value lives.
+///
+/// It listens on a socket in a private folder, in memory where there is enough. Dropping the value
+/// stops the server and removes the folder. When the process ends, the server does too, however
+/// the process ended.
+///
+/// ```
+/// # fn main() -> Result<(), upfront_scratch::Error> {
+/// let server = upfront_scratch::Server::start()?;
+/// assert_eq!(server.psql("postgres", "select 6 * 7")?, "42\n");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    place: Place,
+    version: Version,
+    /// The names of the databases that [`Server::template`] prepared.
+    templates: Mutex<HashMap<String, String>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Own(Box<Cluster>),
+    Given(String),
+}
+
+impl Server {
+    /// Starts a server with the usual settings.
+    ///
+    /// # Errors
+    ///
+    /// If PostgreSQL is neither installed nor could be fetched, or if it does not start.
+    pub fn start() -> Result<Self> {
+        Self::builder().start()
+    }
+
+    /// What the server shall be like, to be started then.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder(Wishes::default())
+    }
+
+    /// The one server of this process, started by the first who asks for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), upfront_scratch::Error> {
+    /// let database = upfront_scratch::Server::shared()?.database()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`]; whoever asks next tries again.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        match SHARED.get() {
+            Some(it) => Ok(it),
+            None => Self::start().map(|it| SHARED.get_or_init(|| it)),
+        }
+    }
+
+    /// The version of the server.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The URL of one of its databases for the superuser, as libpq, psql and tokio-postgres read it.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        match &self.place {
+            Place::Own(it) => url::socket(it.folder(), it.port(), database),
+            Place::Given(it) => url::with_database(it, database).expect("it was checked at start"),
+        }
+    }
+
+    /// The same over TCP, if the server [listens](Builder::listen_tcp).
+    #[must_use]
+    pub fn tcp_url(&self, database: &str) -> Option<String> {
+        self.tcp_port().map(|it| url::tcp(it, database))
+    }
+
+    /// Its port on 127.0.0.1, if the server [listens](Builder::listen_tcp). It stays over a restart.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        self.own("").ok().filter(|it| it.listens()).map(Cluster::port)
+    }
+
+    /// The folder of its socket, unless the server was given by `UPFRONT_SCRATCH_URL`.
+    #[must_use]
+    pub fn socket_dir(&self) -> Option<&Path> {
+        self.own("").ok().map(Cluster::folder)
+    }
+
+    /// The process that all others of the server are children of, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.own("").ok().and_then(Cluster::pid)
+    }
+
+    /// Makes an empty database with a name of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not run or may not be written to, as a standby.
+    pub fn database(&self) -> Result<Database<'_>> {
+        Database::create(self, "template0")
+    }
+
+    /// A copy of the database that `prepare` has made the first time this name was asked for.
+    ///
+    /// Copies are quick, and so each test can have one. `prepare` must leave no connection open.
+    ///
+    /// ```
+    /// # use upfront_scratch::{Database, Error, Server};
+    /// fn with_users(server: &Server) -> Result<Database<'_>, Error> {
+    ///     server.template("users", |it| it.execute("create table users (name text)"))
+    /// }
+    /// # fn main() -> Result<(), Error> {
+    /// let server = Server::start()?;
+    /// let (one, two) = (with_users(&server)?, with_users(&server)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare`, and whatever keeps a database from being made.
+    pub fn template<E: From<Error>>(
+        &self,
+        name: &str,
+        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
+    ) -> Result<Database<'_>, E> {
+        let mut all = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(name) {
+            let database = self.database()?;
+            prepare(&database)?;
+            all.insert(name.to_owned(), database.keep());
+        }
+        let template = all[name].clone();
+        drop(all);
+        Ok(Database::create(self, &template)?)
+    }
+
+    /// All that the server has logged, over restarts.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours.
+    pub fn log(&self) -> Result<String> {
+        self.log_since(Mark(0))
+    }
+
+    /// The end of the log as it is now.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), upfront_scratch::Error> {
+    /// let server = upfront_scratch::Server::builder().setting("log_statement", "all").start()?;
+    /// let mark = server.log_mark()?;
+    /// server.psql("postgres", "select 42")?;
+    /// assert!(server.log_since(mark)?.contains("LOG:  statement: select 42"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours.
+    pub fn log_mark(&self) -> Result<Mark> {
+        let path = self.own("its log")?.log();
+        fs::metadata(&path).map(|it| Mark(it.len())).map_err(Error::path("read", &path))
+    }
+
+    /// What the server has logged since then.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours.
+    pub fn log_since(&self, mark: Mark) -> Result<String> {
+        let path = self.own("its log")?.log();
+        let read = || {
+            let mut file = fs::File::open(&path)?;
+            file.seek(SeekFrom::Start(mark.0))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(Error::path("read", &path))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Kills all processes of the server, so that it has to recover. Its data stay.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), upfront_scratch::Error> {
+    /// let mut server = upfront_scratch::Server::start()?;
+    /// server.psql("postgres", "create table t ()")?;
+    /// server.crash()?;
+    /// server.restart()?;
+    /// server.psql("postgres", "table t")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours.
+    pub fn crash(&mut self) -> Result<()> {
+        self.own_mut("a crash")?.kill();
+        Ok(())
+    }
+
+    /// Stops the server and returns when all its processes are gone. Its data stay.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours.
+    pub fn stop(&mut self, how: Stop) -> Result<()> {
+        self.own_mut("a stop")?.end(match how {
+            Stop::Smart => "TERM",
+            Stop::Fast => "INT",
+            Stop::Immediate => "QUIT",
+        });
+        Ok(())
+    }
+
+    /// Starts the server again, after a fast stop if it runs. Its socket and port are the same.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not ours or does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop(Stop::Fast)?;
+        self.own_mut("a restart")?.run()
+    }
+
+    /// Starts a hot standby that streams from this server, with the same settings.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), upfront_scratch::Error> {
+    /// let primary = upfront_scratch::Server::start()?;
+    /// let standby = primary.standby()?;
+    /// primary.psql("postgres", "create table t (i int)")?;
+    /// standby.wait_caught_up(&primary)?;
+    /// assert_eq!(standby.psql("postgres", "select count(*) from t")?, "0\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If this server is not ours, if the base backup fails or the standby does not start.
+    pub fn standby(&self) -> Result<Self> {
+        self.own("a standby")?.standby().map(Self::new)
+    }
+
+    /// Waits until this standby has replayed what `primary` has committed by now.
+    ///
+    /// # Errors
+    ///
+    /// If that takes half a minute, or if one of them does not answer.
+    pub fn wait_caught_up(&self, primary: &Self) -> Result<()> {
+        let ask = |it: &Self, sql| client::query(&it.url("postgres"), "ask for the position", sql);
+        let goal = ask(primary, "select pg_current_wal_flush_lsn()")?.unwrap_or_default();
+        let there = format!("select pg_last_wal_replay_lsn() >= '{goal}'::pg_lsn");
+        let since = Instant::now();
+        while ask(self, &there)?.as_deref() != Some("t") {
+            if since.elapsed() > PATIENCE {
+                let doing = format!("the standby has not replayed {goal}");
+                return Err(Kind::Late { doing }.into());
+            }
+            sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// One of the programs of its version, which speaks to this server unless told otherwise.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = upfront_scratch::Server::start()?;
+    /// let out = server.bin("pg_dump").args(["--schema-only", "postgres"]).output()?;
+    /// assert!(out.status.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bin(&self, tool: &str) -> Command {
+        let mut it = match &self.place {
+            Place::Own(it) => it.install().tool(tool),
+            Place::Given(_) => given_tool(&self.version, tool),
+        };
+        it.env("PGUSER", "postgres").env("PGCLIENTENCODING", "UTF8");
+        if let Ok(own) = self.own("") {
+            it.env("PGHOST", own.folder()).env("PGPORT", own.port().to_string());
+        }
+        it
+    }
+
+    /// What `psql` prints for the SQL: values alone, unaligned, up to the first statement that fails.
+    ///
+    /// The SQL is read as a script is: each statement stands alone, and `\` commands work.
+    ///
+    /// # Errors
+    ///
+    /// If there is no `psql`, or the first statement that fails.
+    pub fn psql(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = self.bin("psql");
+        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database)]);
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = psql.spawn().map_err(Error::run("psql"))?;
+        let mut input = child.stdin.take().expect("its input is piped");
+        let out = thread::scope(|it| {
+            it.spawn(move || input.write_all(sql.as_bytes()));
+            child.wait_with_output()
+        });
+        account::text("psql", &out.map_err(Error::run("psql"))?)
+    }
+
+    /// The schema of a database as `pg_dump --schema-only` writes it, to be compared: without the
+    /// `\restrict` lines, whose key is a new one each time.
+    ///
+    /// # Errors
+    ///
+    /// If there is no `pg_dump`, or if it fails.
+    pub fn schema(&self, database: &str) -> Result<String> {
+        let mut dump = self.bin("pg_dump");
+        let text = account::output(dump.args(["--schema-only", "-d", &self.url(database)]))?;
+        let lines = text.split_inclusive('\n');
+        let restrict = ["\\restrict ", "\\unrestrict "];
+        Ok(lines.filter(|line| !restrict.iter().any(|it| line.starts_with(it))).collect())
+    }
+
+    fn new(own: Cluster) -> Self {
+        let version = own.install().version().clone();
+        Self { place: Place::Own(Box::new(own)), version, templates: Mutex::default() }
+    }
+
+    /// A server that somebody else runs.
+    fn given(url: String, wishes: &Wishes) -> Result<Self> {
+        if let Some(asked) = wishes.first() {
+            return Err(Kind::Given { asked }.into());
+        }
+        let maintenance = url::with_database(&url, "postgres").ok_or(Kind::GivenUrl)?;
+        let doing = "ask the server of `UPFRONT_SCRATCH_URL`";
+        let version = client::query(&maintenance, doing, "show server_version")?;
+        let version = version.and_then(|it| Version::parse(&it)).ok_or(Kind::GivenUrl)?;
+        match wishes.major {
+            Some(asked) if asked != version.major() => {
+                Err(Kind::GivenMajor { given: version.major(), asked }.into())
+            }
+            _ => Ok(Self { place: Place::Given(url), version, templates: Mutex::default() }),
+        }
+    }
+
+    fn own(&self, asked: &str) -> Result<&Cluster> {
+        match &self.place {
+            Place::Own(it) => Ok(it),
+            Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
+        }
+    }
+
+    fn own_mut(&mut self, asked: &str) -> Result<&mut Cluster> {
+        match &mut self.place {
+            Place::Own(it) => Ok(it),
+            Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
+        }
+    }
+}
+
+/// What a [`Server`] shall be like.
+///
+/// ```
+/// # fn main() -> Result<(), upfront_scratch::Error> {
+/// let server = upfront_scratch::Server::builder()
+///     .listen_tcp()
+///     .setting("log_statement", "all")
+///     .hba("host all guarded 127.0.0.1/32 scram-sha-256")
+///     .start()?;
+/// let url = server.tcp_url("postgres");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder(Wishes);
+
+impl Builder {
+    /// A major version, as 18. The default is `UPFRONT_SCRATCH_MAJOR`, and without it the first of
+    /// [`installs`](install::installs).
+    #[must_use]
+    pub fn major(mut self, major: u32) -> Self {
+        self.0.major = Some(major);
+        self
+    }
+
+    /// A setting as in `postgresql.conf`, in place of the default or an earlier one.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.0.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A line of `pg_hba.conf`. Such lines stand before ours, which trust all on this machine.
+    #[must_use]
+    pub fn hba(mut self, line: &str) -> Self {
+        self.0.hba.push(line.to_owned());
+        self
+    }
+
+    /// Listens on a free port of 127.0.0.1 too. Any user of this machine may then connect.
+    #[must_use]
+    pub fn listen_tcp(mut self) -> Self {
+        self.0.tcp = true;
+        self
+    }
+
+    /// Writes as a real server does, to outlive a loss of power. Without it, the server only
+    /// outlives the death of its processes, and is quicker.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.0.durable = true;
+        self
+    }
+
+    /// Starts the server, or connects to that of `UPFRONT_SCRATCH_URL`.
+    ///
+    /// # Errors
+    ///
+    /// If PostgreSQL is neither installed nor could be fetched, or if it does not start; if
+    /// `UPFRONT_SCRATCH_URL` names a server that cannot be as was asked.
+    pub fn start(mut self) -> Result<Server> {
+        if self.0.major.is_none() {
+            self.0.major = env::var("UPFRONT_SCRATCH_MAJOR").ok().and_then(|it| it.parse().ok());
+        }
+        match env::var("UPFRONT_SCRATCH_URL") {
+            Ok(url) => Server::given(url, &self.0),
+            Err(_) => Cluster::start(self.0).map(Server::new),
+        }
+    }
+}
+
+/// A place in a server's log, see [`Server::log_mark`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
+
+/// How a server is stopped, as `pg_ctl stop -m` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// When the last client has left.
+    Smart,
+    /// Clients are sent away.
+    Fast,
+    /// At once; the next start recovers.
+    Immediate,
+}
+
+/// The program of an install of the same major version, or else that on the `PATH`.
+fn given_tool(version: &Version, tool: &str) -> Command {
+    let same = install::installs().into_iter().find(|it| it.version().major() == version.major());
+    same.map_or_else(|| account::clean(tool), |it| it.tool(tool))
+}
