@@ -1,1 +1,34 @@
 //! What a PostgreSQL migrations directory is: names, directives, statements, checksums.
+//!
+//! A directory is an Atlas migration directory (<https://atlasgo.io/concepts/migration-directory-integrity>): files
+//! `<version>_<name>.sql` at top level, in the bytewise order of their names, and an `atlas.sum` over them. Either tool may
+//! write it. Down sides, which Atlas does not have, live in `down/` under the same file names.
+//!
+//! [`Directory::read`] reads all of it and reports every mistake at once, each with its place and with what to do. Nothing
+//! here knows of a database or of Cargo: what is decided is decided from the bytes alone, and so is the same in
+//! `build.rs`, in a test and in a running service.
+
+mod canonical;
+mod class;
+mod cursor;
+mod delimiter;
+mod directive;
+mod directory;
+mod error;
+mod hash;
+mod lexer;
+mod loss;
+mod migration;
+mod name;
+mod statement;
+mod sum;
+mod text;
+
+pub use crate::class::{Class, ReindexKind};
+pub use crate::directory::{Directory, write_sums};
+pub use crate::error::{Error, Errors, Warning};
+pub use crate::hash::{Hash, NotAHash, Row, chain, fingerprint};
+pub use crate::loss::{Loss, NotALoss};
+pub use crate::migration::{Migration, Side};
+pub use crate::statement::Statement;
+pub use crate::sum::{Change, Difference, NotASum, Sum};

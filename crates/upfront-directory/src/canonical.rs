@@ -1,0 +1,125 @@
+//! The bytes of a file as the text that is hashed, stored and executed.
+
+use std::fmt;
+
+use crate::text::Place;
+
+/// A file's text with the byte order mark and the carriage returns of line ends taken out.
+#[derive(Debug)]
+pub(crate) struct Canonical {
+    pub(crate) text: String,
+    pub(crate) had: Had,
+}
+
+/// What was taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Had {
+    Nothing,
+    ByteOrderMark,
+    CarriageReturns,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    Utf16,
+    InvalidUtf8(u8),
+    Nul,
+    LoneCarriageReturn,
+    ConflictMarker,
+}
+
+/// Reads the bytes of a file.
+///
+/// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade of
+/// <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each other's database.
+pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Place, Mistake)> {
+    let (marked, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => (true, rest),
+        None => (false, bytes),
+    };
+    if is_utf16(bytes) {
+        return Err((Place::line(1), Mistake::Utf16));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|err| {
+        let at = err.valid_up_to();
+        (place(bytes, at), Mistake::InvalidUtf8(bytes[at]))
+    })?;
+    if let Some(at) = text.find('\0') {
+        return Err((place(bytes, at), Mistake::Nul));
+    }
+    let returns = text.contains('\r');
+    let text = text.replace("\r\n", "\n");
+    if let Some(at) = text.find('\r') {
+        return Err((place(text.as_bytes(), at), Mistake::LoneCarriageReturn));
+    }
+    if let Some(line) = conflict(&text) {
+        return Err((Place::line(line), Mistake::ConflictMarker));
+    }
+    let had = match (marked, returns) {
+        (true, _) => Had::ByteOrderMark,
+        (false, true) => Had::CarriageReturns,
+        (false, false) => Had::Nothing,
+    };
+    Ok(Canonical { text, had })
+}
+
+/// A mark, or the zero bytes that Latin letters have in UTF-16.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let marked = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
+    let zeros = |from: usize| bytes.iter().skip(from).step_by(2).take(8).filter(|it| **it == 0);
+    marked
+        || (bytes.len() >= 4
+            && (0..2).any(|from| zeros(from).count() >= 2 && zeros(1 - from).count() == 0))
+}
+
+/// The line of a merge conflict that nobody has settled; all three markers are needed, since a text may hold one.
+fn conflict(text: &str) -> Option<usize> {
+    let find = |marker: &str, from: usize| {
+        text.split('\n').skip(from).position(|line| line.starts_with(marker)).map(|at| at + from)
+    };
+    let first = find("<<<<<<< ", 0)?;
+    let middle = find("=======", first)?;
+    find(">>>>>>> ", middle)?;
+    Some(first + 1)
+}
+
+/// The place of a byte in a text that is valid up to there.
+fn place(bytes: &[u8], at: usize) -> Place {
+    let before = &bytes[..at];
+    let start = before.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+    let line = before.split(|it| *it == b'\n').count();
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    Place::at(line, column)
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistake::Utf16 => f.write_str("this file is written in UTF-16"),
+            Mistake::InvalidUtf8(byte) => {
+                write!(f, "the byte 0x{byte:02X} is not valid UTF-8 here")
+            }
+            Mistake::Nul => f.write_str("there is a NUL byte here"),
+            Mistake::LoneCarriageReturn => {
+                f.write_str("there is a carriage return without a line feed here")
+            }
+            Mistake::ConflictMarker => f.write_str("a merge conflict starts here"),
+        }
+    }
+}
+
+impl Mistake {
+    pub(crate) fn help(&self) -> &'static str {
+        match self {
+            Mistake::Utf16 => {
+                "save it as UTF-8; in PowerShell `Set-Content -Encoding utf8`, since `>` writes UTF-16"
+            }
+            Mistake::InvalidUtf8(_) => {
+                "save the file as UTF-8, for instance `iconv -f latin1 -t utf8`"
+            }
+            Mistake::Nul => "take it out; PostgreSQL's texts cannot hold it",
+            Mistake::LoneCarriageReturn => "end lines with a line feed; in a string write E'\\r'",
+            Mistake::ConflictMarker => "settle the conflict and take its three markers out",
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! `-- atlas:…` and `-- upfront:…`: what a file says about itself.
+//!
+//! Atlas reads directives from the block of comment lines at the very start of a file, and only when a blank line or the
+//! end of the file follows; all others it passes over in silence
+//! (<https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>). Here whatever it would pass over is a mistake.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::canonical::{Canonical, Had};
+use crate::hash::Hash;
+use crate::lexer::{Kind, Lexer};
+use crate::sum;
+use crate::text::{Lines, Place};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TxMode {
+    #[default]
+    File,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Directives {
+    pub(crate) mode: TxMode,
+    pub(crate) delimiter: Option<String>,
+    pub(crate) checkpoint: bool,
+    pub(crate) breaking: bool,
+    pub(crate) irreversible: Option<String>,
+    pub(crate) accepts: Vec<Hash>,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    Misspelt(String),
+    Unknown { tool: &'static str, name: String },
+    Unsupported(String),
+    SumIgnored,
+    NotAlone(String),
+    NoBlankLine(String),
+    NotInHeader(String),
+    BlockComment(String),
+    NolintAlone,
+    HashComment(String),
+    Bytes(String, Had),
+    OnlyUp(String),
+    TxModeAll,
+    Value { name: String, value: String, wants: &'static str },
+    Contradiction(String),
+    DelimiterPlace,
+    DelimiterText(String),
+}
+
+const ATLAS: [&str; 9] =
+    ["txmode", "delimiter", "nolint", "checkpoint", "sum", "txtar", "import", "assert", "lint"];
+const UPFRONT: [&str; 5] =
+    ["breaking", "irreversible", "accepts", "lock-timeout", "statement-timeout"];
+
+/// Reads what a file says about itself, and every mistake in it.
+pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(Place, Mistake)>) {
+    let mut reader = Reader {
+        lines: Lines::of(&file.text),
+        header: Header::of(&file.text),
+        file,
+        direction,
+        seen: Vec::new(),
+        read: Directives::default(),
+        mistakes: Vec::new(),
+    };
+    reader.hash_comments();
+    for token in Lexer::of(&file.text).map_while(Result::ok) {
+        match token.kind {
+            Kind::LineComment => reader.line_comment(token.start, token.text(&file.text)),
+            Kind::BlockComment => reader.block_comment(token.start, token.text(&file.text)),
+            _ => {}
+        }
+    }
+    if sum::is_ignored(file.text.as_bytes())
+        && !reader.seen.iter().any(|(name, _)| name == "atlas:sum")
+    {
+        reader.mistakes.push((Place::line(1), Mistake::SumIgnored));
+    }
+    (reader.read, reader.mistakes)
+}
+
+/// The comment lines at the start of the file.
+struct Header {
+    lines: usize,
+    /// Followed by a blank line or the end of the file, without which Atlas does not see the block.
+    is_closed: bool,
+}
+
+impl Header {
+    fn of(text: &str) -> Header {
+        let is_comment = |line: &&str| line.starts_with("--") || line.starts_with('#');
+        let mut rest = text.split_inclusive('\n');
+        let header: Vec<_> = rest.by_ref().take_while(is_comment).collect();
+        let next = text.split_inclusive('\n').nth(header.len());
+        let ends = |line: &str| line.ends_with('\n');
+        let is_closed = header.last().is_some_and(|it| ends(it))
+            && next
+                .is_none_or(|line| ends(line) && line.trim_matches([' ', '\t', '\n']).is_empty());
+        Header { lines: header.len(), is_closed }
+    }
+}
+
+/// A comment that is, or looks like, a directive.
+struct Candidate<'a> {
+    tool: &'static str,
+    name: &'a str,
+    value: &'a str,
+    is_exact: bool,
+}
+
+impl<'a> Candidate<'a> {
+    /// `comment` is what follows the comment's mark.
+    fn of(comment: &'a str) -> Option<Candidate<'a>> {
+        let comment = comment.trim();
+        let tool = ["atlas", "upfront"].into_iter().find(|tool| {
+            comment.get(..tool.len()).is_some_and(|it| it.eq_ignore_ascii_case(tool))
+        })?;
+        let after = &comment[tool.len()..];
+        let rest = after.trim_start();
+        let named = rest.strip_prefix(':');
+        let rest = named.unwrap_or(rest);
+        let is_exact = named.is_some()
+            && comment.starts_with(tool)
+            && after.starts_with(':')
+            && rest.starts_with(|it: char| it.is_alphanumeric());
+        let rest = rest.trim_start();
+        let length = rest
+            .find(|it: char| !it.is_alphanumeric() && it != '_' && it != '-')
+            .unwrap_or(rest.len());
+        let (name, value) = rest.split_at(length);
+        let it = Candidate { tool, name, value: value.trim(), is_exact };
+        let is_one =
+            it.is_exact || (it.is_known() && (named.is_some() || (after != rest && it.could_be())));
+        is_one.then_some(it)
+    }
+
+    fn is_known(&self) -> bool {
+        self.known().iter().any(|it| it.eq_ignore_ascii_case(self.name))
+    }
+
+    fn known(&self) -> &'static [&'static str] {
+        if self.tool == "atlas" { &ATLAS } else { &UPFRONT }
+    }
+
+    /// Whether a comment without the colon can hardly be meant as prose.
+    fn could_be(&self) -> bool {
+        match self.name.to_ascii_lowercase().as_str() {
+            "txmode" | "delimiter" | "nolint" | "lock-timeout" | "statement-timeout" => true,
+            "sum" => self.value == "ignore",
+            "accepts" => self.value.parse::<Hash>().is_ok(),
+            _ => self.value.is_empty(),
+        }
+    }
+
+    fn full(&self) -> String {
+        format!("{}:{}", self.tool, self.name)
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Canonical,
+    lines: Lines<'a>,
+    header: Header,
+    direction: Direction,
+    seen: Vec<(String, String)>,
+    read: Directives,
+    mistakes: Vec<(Place, Mistake)>,
+}
+
+impl Reader<'_> {
+    /// Atlas takes `#` for a comment in the header; PostgreSQL does not.
+    fn hash_comments(&mut self) {
+        let lines = self.file.text.split('\n').take(self.header.lines).enumerate();
+        for (at, line) in lines {
+            if let Some(found) = line.strip_prefix('#').and_then(Candidate::of) {
+                self.mistakes.push((Place::line(at + 1), Mistake::HashComment(found.full())));
+            }
+        }
+    }
+
+    fn line_comment(&mut self, start: usize, comment: &str) {
+        let place = self.lines.place(start);
+        let line = place.line as usize;
+        let in_header = line <= self.header.lines && place.column == Some(1);
+        let Some(found) = Candidate::of(&comment[2..]) else {
+            if in_header && self.header.is_closed {
+                self.prose(place, comment);
+            }
+            return;
+        };
+        if let Err(mistake) = self.directive(&found, comment, line, in_header) {
+            self.mistakes.push((place, mistake));
+        }
+    }
+
+    /// Atlas takes a directive from the middle of a line too.
+    fn prose(&mut self, place: Place, comment: &str) {
+        let Some((before, rest)) = comment.rsplit_once("atlas:") else {
+            return;
+        };
+        let is_printable = before.bytes().all(|it| (b' '..=b'~').contains(&it));
+        let length =
+            rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len());
+        let name = &rest[..length];
+        if is_printable && ATLAS.contains(&name) {
+            self.mistakes.push((place, Mistake::NotAlone(format!("atlas:{name}"))));
+        }
+    }
+
+    fn block_comment(&mut self, start: usize, comment: &str) {
+        let place = self.lines.place(start);
+        let inner = comment[2..].strip_suffix("*/").unwrap_or_default();
+        let is_one_line = !comment.contains('\n');
+        for (at, line) in inner.split('\n').enumerate() {
+            let Some(found) = Candidate::of(line.trim_start_matches([' ', '\t', '*', '-', '#']))
+            else {
+                continue;
+            };
+            if is_one_line && found.is_exact && found.name == "nolint" {
+                continue;
+            }
+            let place = if at == 0 { place } else { Place::line(place.line as usize + at) };
+            self.mistakes.push((place, Mistake::BlockComment(found.full())));
+        }
+    }
+
+    fn directive(
+        &mut self,
+        found: &Candidate<'_>,
+        comment: &str,
+        line: usize,
+        in_header: bool,
+    ) -> Result<(), Mistake> {
+        let full = found.full();
+        self.seen.push((full.clone(), found.value.to_owned()));
+        if !found.is_exact {
+            return Err(Mistake::Misspelt(full.to_ascii_lowercase()));
+        }
+        if !found.known().contains(&found.name) || full == "atlas:lint" {
+            return Err(Mistake::Unknown { tool: found.tool, name: found.name.to_owned() });
+        }
+        if matches!(found.name, "txtar" | "import" | "assert") {
+            return Err(Mistake::Unsupported(full));
+        }
+        if self.file.had != Had::Nothing {
+            return Err(Mistake::Bytes(full, self.file.had));
+        }
+        match full.as_str() {
+            "atlas:sum" => Err(Mistake::SumIgnored),
+            "atlas:nolint" => self.nolint(line, in_header),
+            "atlas:delimiter" => self.delimiter(comment, line),
+            _ if !in_header => Err(Mistake::NotInHeader(full)),
+            _ if !self.header.is_closed => Err(Mistake::NoBlankLine(full)),
+            _ => self.value(found, full),
+        }
+    }
+
+    /// It counts for the file in the header, and elsewhere for the statement that follows at once.
+    fn nolint(&self, line: usize, in_header: bool) -> Result<(), Mistake> {
+        let next = self.file.text.split('\n').nth(line).unwrap_or_default();
+        if next.trim().is_empty() && !in_header { Err(Mistake::NolintAlone) } else { Ok(()) }
+    }
+
+    fn delimiter(&mut self, comment: &str, line: usize) -> Result<(), Mistake> {
+        let value = comment
+            .strip_prefix("-- atlas:delimiter")
+            .filter(|_| line == 1 && self.file.text.starts_with(comment));
+        let value = value.ok_or(Mistake::DelimiterPlace)?.trim_start_matches(' ');
+        let delimiter = value.replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t");
+        let is_bad =
+            |it: char| "'\"`$()\\".contains(it) || (it.is_control() && it != '\n' && it != '\t');
+        if value.is_empty() || value.ends_with([' ', '\t']) || delimiter.contains(is_bad) {
+            return Err(Mistake::DelimiterText(value.to_owned()));
+        }
+        self.read.delimiter = Some(delimiter);
+        Ok(())
+    }
+
+    fn value(&mut self, found: &Candidate<'_>, full: String) -> Result<(), Mistake> {
+        let Candidate { name, value, .. } = *found;
+        if self.direction == Direction::Down
+            && matches!(name, "breaking" | "irreversible" | "accepts" | "checkpoint")
+        {
+            return Err(Mistake::OnlyUp(full));
+        }
+        let repeats = |it: &&(String, String)| it.0 == full && it.1 != value;
+        if name != "accepts" && self.seen.iter().any(|it| repeats(&it)) {
+            return Err(Mistake::Contradiction(full));
+        }
+        let wrong = |wants| Mistake::Value { name: full, value: value.to_owned(), wants };
+        match name {
+            "txmode" => match value {
+                "none" => self.read.mode = TxMode::None,
+                "file" => self.read.mode = TxMode::File,
+                "all" => return Err(Mistake::TxModeAll),
+                _ => return Err(wrong("`none` or `file`")),
+            },
+            "checkpoint" => self.read.checkpoint = true,
+            "breaking" if value.is_empty() => self.read.breaking = true,
+            "breaking" => return Err(wrong("nothing after it")),
+            "irreversible" if value.is_empty() => return Err(wrong("the reason")),
+            "irreversible" => self.read.irreversible = Some(value.to_owned()),
+            "accepts" => {
+                let hash = value.parse().map_err(|_| wrong("a hash of 64 hexadecimal digits"))?;
+                self.read.accepts.push(hash);
+            }
+            "lock-timeout" => {
+                self.read.lock_timeout = Some(duration(value).ok_or_else(|| wrong(DURATION))?);
+            }
+            "statement-timeout" => {
+                self.read.statement_timeout = Some(duration(value).ok_or_else(|| wrong(DURATION))?);
+            }
+            it => unreachable!("`{it}` is a known directive without a reader"),
+        }
+        Ok(())
+    }
+}
+
+const DURATION: &str = "a time such as `500ms`, `5s`, `10min` or `1h`, from 1ms to 24 days";
+
+/// A time as PostgreSQL writes it, within what its settings hold: they count milliseconds in 32 bits.
+fn duration(value: &str) -> Option<Duration> {
+    let digits = value.find(|it: char| !it.is_ascii_digit())?;
+    let (count, unit) = value.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let millis = count.parse::<u64>().ok()?.checked_mul(unit)?;
+    (1..=i32::MAX as u64).contains(&millis).then(|| Duration::from_millis(millis))
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistake::Misspelt(full) => {
+                write!(f, "this is not quite `-- {full}`, and would be a mere comment")
+            }
+            Mistake::Unknown { tool, name } => write!(f, "there is no directive `{tool}:{name}`"),
+            Mistake::Unsupported(full) => write!(f, "`{full}` is not supported"),
+            Mistake::SumIgnored => f.write_str(
+                "`atlas:sum ignore` leaves this file out of `atlas.sum`, and Atlas cannot apply it",
+            ),
+            Mistake::NotAlone(full) => {
+                write!(f, "Atlas takes `{full}` for a directive in this line")
+            }
+            Mistake::NoBlankLine(full) => {
+                write!(
+                    f,
+                    "Atlas does not see `{full}`: no blank line follows the comments at the top"
+                )
+            }
+            Mistake::NotInHeader(full) => {
+                write!(
+                    f,
+                    "Atlas does not see `{full}` here: it is not in the comments on the first lines"
+                )
+            }
+            Mistake::BlockComment(full) => {
+                write!(f, "Atlas does not see `{full}` in a `/* */` comment")
+            }
+            Mistake::NolintAlone => f.write_str("`atlas:nolint` stands above no statement"),
+            Mistake::HashComment(full) => {
+                write!(f, "`{full}` stands after `#`, which is no comment in PostgreSQL")
+            }
+            Mistake::Bytes(full, Had::ByteOrderMark) => {
+                write!(f, "Atlas does not see `{full}`: the file starts with a byte order mark")
+            }
+            Mistake::Bytes(full, _) => {
+                write!(f, "Atlas does not see `{full}`: the lines of this file end in CRLF")
+            }
+            Mistake::OnlyUp(full) => write!(f, "`{full}` says nothing about a down side"),
+            Mistake::TxModeAll => f.write_str("`atlas:txmode all` is no mode of one file"),
+            Mistake::Value { name, value, wants } if value.is_empty() => {
+                write!(f, "`{name}` wants {wants}")
+            }
+            Mistake::Value { name, value, wants } => {
+                write!(f, "`{name}` wants {wants}, not `{value}`")
+            }
+            Mistake::Contradiction(full) => {
+                write!(f, "`{full}` stands here a second time, with another value")
+            }
+            Mistake::DelimiterPlace => f.write_str(
+                "`atlas:delimiter` counts on the first line alone, as `-- atlas:delimiter` exactly",
+            ),
+            Mistake::DelimiterText(text) if text.is_empty() => {
+                f.write_str("`atlas:delimiter` wants the delimiter")
+            }
+            Mistake::DelimiterText(text) => write!(f, "`{text}` cannot be a delimiter"),
+        }
+    }
+}
+
+impl Mistake {
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Mistake::Misspelt(full) | Mistake::HashComment(full) => format!("write `-- {full}`"),
+            Mistake::Unknown { tool: "atlas", .. } => {
+                "Atlas's are `txmode`, `delimiter`, `nolint` and `checkpoint`".to_owned()
+            }
+            Mistake::Unknown { .. } => format!("they are `{}`", UPFRONT.join("`, `")),
+            Mistake::Unsupported(_) => "write the up side as plain SQL, and its down side as `down/` and the same file name".to_owned(),
+            Mistake::SumIgnored => "take the directive out, then run `upfront hash`".to_owned(),
+            Mistake::NotAlone(full) => format!("write `-- {full} …` on a line of its own, or other words"),
+            Mistake::NoBlankLine(_) => "leave a blank line between these comments and the first statement".to_owned(),
+            Mistake::NotInHeader(_) => "move it to the first line, and leave a blank line after it".to_owned(),
+            Mistake::BlockComment(full) => format!("write `-- {full}` on the first line, and leave a blank line after it"),
+            Mistake::NolintAlone => "put it on the line above the statement, without a blank line between".to_owned(),
+            Mistake::Bytes(_, Had::ByteOrderMark) => "save the file without it".to_owned(),
+            Mistake::Bytes(..) => "put `*.sql text eol=lf` into `.gitattributes`, then `git add --renormalize .` and check the files out again".to_owned(),
+            Mistake::OnlyUp(_) => "move it to the up side".to_owned(),
+            Mistake::TxModeAll => "write `none` or `file`".to_owned(),
+            Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out".to_owned(),
+            Mistake::DelimiterPlace => "move it there, or take it out".to_owned(),
+            Mistake::DelimiterText(_) => "write one without quotes, `$`, parentheses, and blanks at its end, such as `-- end` or `\\n\\n`".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! A migrations directory as a whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::class::Class;
+use crate::directive::Direction;
+use crate::error::{Concern, Error, Errors, Kind, Warning};
+use crate::hash::{Hash, chain, fingerprint};
+use crate::migration::{self, Migration, Side};
+use crate::name::{self, Name};
+use crate::sum::Sum;
+use crate::text::Place;
+
+/// A migrations directory without mistakes.
+///
+/// ```
+/// # use upfront_directory::Directory;
+/// let files = [("1_users.sql".to_owned(), b"CREATE TABLE users (id bigint);\n".to_vec())];
+/// let directory = Directory::from_files("migrations", files)?;
+/// assert_eq!(directory.migrations()[0].name, "users");
+/// # Ok::<(), upfront_directory::Errors>(())
+/// ```
+#[derive(Debug)]
+pub struct Directory {
+    label: String,
+    migrations: Vec<Migration>,
+    warnings: Vec<Warning>,
+    sum: Sum,
+    down_sum: Option<Sum>,
+}
+
+impl Directory {
+    /// Reads the folder. In messages it is called by its path.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, not the first mistake alone.
+    pub fn read(path: impl AsRef<Path>) -> Result<Directory, Errors> {
+        let label = path.as_ref().display().to_string();
+        Directory::read_as(&label, path)
+    }
+
+    /// Reads the folder, which messages call by the label.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::read`].
+    pub fn read_as(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+        let files = walk(label, path.as_ref())?;
+        Directory::from_files(label, files)
+    }
+
+    /// The same from paths and bytes. The paths are relative to the folder, with `/`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::read`].
+    pub fn from_files(
+        label: &str,
+        files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> Result<Directory, Errors> {
+        let label = label.trim_end_matches('/').to_owned();
+        let (top, down) = Folder::sort(&label, files);
+        let mut reader = Reader { top, down, errors: Vec::new(), warnings: Vec::new() };
+        let migrations = reader.migrations();
+        reader.check_sums();
+        Errors::check(reader.errors)?;
+        Ok(Directory {
+            label,
+            migrations,
+            warnings: reader.warnings,
+            sum: reader.top.sum(),
+            down_sum: reader.down.map(|it| it.sum()),
+        })
+    }
+
+    /// What messages call the directory.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The migrations, in order.
+    #[must_use]
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// What is worth a look.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The fingerprint over all migrations.
+    #[must_use]
+    pub fn fingerprint(&self) -> Hash {
+        fingerprint(self.migrations.iter().map(Migration::row))
+    }
+
+    /// What `atlas.sum` should hold, computed from the files.
+    #[must_use]
+    pub fn sum(&self) -> &Sum {
+        &self.sum
+    }
+
+    /// What `down/atlas.sum` should hold, when there are down sides.
+    #[must_use]
+    pub fn down_sum(&self) -> Option<&Sum> {
+        self.down_sum.as_ref()
+    }
+}
+
+/// Computes `atlas.sum`, and `down/atlas.sum` where there are down sides, and writes those that differ.
+///
+/// It gives the files that it wrote. Mistakes within the migrations do not matter here.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
+    let label = path.display().to_string();
+    let (top, down) = Folder::sort(&label, walk(&label, path)?);
+    let mut written = Vec::new();
+    for (folder, path) in [(Some(top), path.to_owned()), (down, path.join("down"))] {
+        let Some(folder) = folder else { continue };
+        let sum = folder.sum().to_string();
+        if folder.recorded.as_deref() == Some(sum.as_bytes()) {
+            continue;
+        }
+        let file = path.join(SUM);
+        fs::write(&file, sum).map_err(|err| Error::new(folder.path(SUM), Kind::Write(err)))?;
+        written.push(file);
+    }
+    Ok(written)
+}
+
+const SUM: &str = "atlas.sum";
+
+/// One folder of migrations: the directory itself or its `down/`.
+#[derive(Debug, Default)]
+struct Folder {
+    label: String,
+    /// The `.sql` files, bytewise by name.
+    files: BTreeMap<String, Vec<u8>>,
+    /// The bytes of `atlas.sum`.
+    recorded: Option<Vec<u8>>,
+    /// All else, files of other folders too.
+    others: Vec<String>,
+}
+
+impl Folder {
+    /// Sorts files into the directory itself and its `down/`.
+    fn sort(
+        label: &str,
+        files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> (Folder, Option<Folder>) {
+        let mut top = Folder { label: label.to_owned(), ..Folder::default() };
+        let mut down = None;
+        for (path, bytes) in files {
+            match path.strip_prefix("down/") {
+                None => top.insert(path, bytes),
+                Some(file) => {
+                    let label = top.path("down");
+                    down.get_or_insert(Folder { label, ..Folder::default() })
+                        .insert(file.to_owned(), bytes);
+                }
+            }
+        }
+        (top, down.filter(|it| !it.files.is_empty() || it.recorded.is_some()))
+    }
+
+    fn insert(&mut self, file: String, bytes: Vec<u8>) {
+        if file == SUM {
+            self.recorded = Some(bytes);
+        } else if is_migration(&file) {
+            self.files.insert(file, bytes);
+        } else {
+            self.others.push(file);
+        }
+    }
+
+    fn path(&self, file: &str) -> String {
+        if self.label.is_empty() { file.to_owned() } else { format!("{}/{file}", self.label) }
+    }
+
+    fn sum(&self) -> Sum {
+        Sum::of(self.files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
+    }
+
+    /// The sum that the files would have with these line ends.
+    fn sum_with(&self, line_end: &[u8]) -> Sum {
+        let files: Vec<_> =
+            self.files.iter().map(|(file, bytes)| (file, with(line_end, bytes))).collect();
+        Sum::of(files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
+    }
+
+    /// Compares the files with what is recorded.
+    fn check_sum(&self) -> Result<Option<Warning>, Error> {
+        let path = self.path(SUM);
+        let Some(recorded) = &self.recorded else {
+            let is_missing = !self.files.is_empty();
+            return Ok(is_missing.then(|| Warning::new(&self.label, Concern::NoSum)));
+        };
+        let recorded: Sum =
+            String::from_utf8_lossy(recorded).parse().map_err(|err: crate::NotASum| {
+                Error::at(&path, Place { line: err.line(), column: None }, Kind::Sum(err))
+            })?;
+        let Some(difference) = recorded.difference(&self.sum()) else {
+            return Ok(None);
+        };
+        if [b"\n".as_slice(), b"\r\n"].iter().any(|it| self.sum_with(it) == recorded) {
+            return Ok(Some(Warning::new(path, Concern::SumLineEnds)));
+        }
+        let place = Place { line: difference.line, column: None };
+        Err(Error::at(&path, place, Kind::Differs(difference)))
+    }
+
+    /// Nothing that looks like a migration is passed over in silence.
+    fn concerns(&self) -> impl Iterator<Item = Warning> {
+        let files = self.others.iter().filter(|it| !it.contains('/'));
+        let files = files.filter(|it| it.to_ascii_lowercase().contains(".sql"));
+        let files = files.map(|it| Warning::new(self.path(it), Concern::Ignored));
+        let mut folders: Vec<_> = self.others.iter().filter(|it| name::is_sql(it)).collect();
+        folders.dedup_by_key(|it| it.split('/').next());
+        let folders = folders.into_iter().filter_map(|it| it.split_once('/'));
+        let folders = folders.map(|(it, _)| Warning::new(self.path(it), Concern::IgnoredFolder));
+        files.chain(folders).chain(self.collisions())
+    }
+
+    fn collisions(&self) -> Vec<Warning> {
+        let mut seen = BTreeMap::new();
+        let files = self.files.keys();
+        files
+            .filter_map(|file| {
+                let other = seen.insert(file.to_lowercase(), file)?;
+                Some(Warning::new(self.path(file), Concern::Collision(other.clone())))
+            })
+            .collect()
+    }
+}
+
+fn is_migration(file: &str) -> bool {
+    name::is_sql(file) && !file.contains('/')
+}
+
+fn with(line_end: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let lines = bytes.split(|it| *it == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.collect::<Vec<_>>().join(line_end)
+}
+
+/// What is read of a directory so far.
+struct Reader {
+    top: Folder,
+    down: Option<Folder>,
+    errors: Vec<Error>,
+    warnings: Vec<Warning>,
+}
+
+impl Reader {
+    fn migrations(&mut self) -> Vec<Migration> {
+        let names = self.names();
+        self.warnings
+            .extend(self.top.concerns().chain(self.down.iter().flat_map(Folder::concerns)));
+        if self.top.files.is_empty() {
+            self.warnings.push(Warning::new(&self.top.label, Concern::Empty));
+        }
+        let mut downs = self.downs();
+        let mut previous = Hash::ZERO;
+        let mut migrations = Vec::new();
+        for (file, bytes) in &self.top.files {
+            let up = migration::read(self.top.path(file), bytes, Direction::Up, &mut self.errors);
+            let (Some((up, directives)), Some(Name { version, name })) =
+                (up, names.get(file).cloned())
+            else {
+                continue;
+            };
+            let down = downs.remove(file);
+            if let Some(down) = down.as_ref().filter(|_| directives.irreversible.is_some()) {
+                self.errors.push(Error::new(&down.path, Kind::DownOfIrreversible));
+            }
+            previous = chain(&previous, &version, &name, &up.hash);
+            migrations.push(Migration {
+                version,
+                name,
+                file: file.clone(),
+                up,
+                down,
+                chain: previous,
+                breaking: directives.breaking,
+                irreversible: directives.irreversible,
+                checkpoint: directives.checkpoint,
+                accepts: directives.accepts,
+            });
+        }
+        self.warnings.extend(migrations.iter().flat_map(unnamed_indexes));
+        migrations
+    }
+
+    /// The names of the up sides that are names; the others, and their order, are reported.
+    fn names(&mut self) -> BTreeMap<String, Name> {
+        let mut names = BTreeMap::new();
+        for file in self.top.files.keys() {
+            match Name::of(file) {
+                Ok(name) => drop(names.insert(file.clone(), name)),
+                Err(it) => self.errors.push(Error::new(self.top.path(file), Kind::Name(it))),
+            }
+        }
+        let sorted: Vec<_> = names.iter().map(|(file, name)| (file.as_str(), name)).collect();
+        for (file, it) in name::order(&sorted) {
+            self.errors.push(Error::new(self.top.path(&file), Kind::Name(it)));
+        }
+        names
+    }
+
+    fn downs(&mut self) -> BTreeMap<String, Side> {
+        let mut downs = BTreeMap::new();
+        let Some(folder) = &self.down else {
+            return downs;
+        };
+        for (file, bytes) in &folder.files {
+            if !self.top.files.contains_key(file) {
+                self.errors.push(Error::new(folder.path(file), Kind::DownWithoutUp));
+            }
+            let down = migration::read(folder.path(file), bytes, Direction::Down, &mut self.errors);
+            downs.extend(down.map(|(side, _)| (file.clone(), side)));
+        }
+        downs
+    }
+
+    fn check_sums(&mut self) {
+        for folder in [Some(&self.top), self.down.as_ref()].into_iter().flatten() {
+            match folder.check_sum() {
+                Ok(warning) => self.warnings.extend(warning),
+                Err(error) => self.errors.push(error),
+            }
+        }
+    }
+}
+
+fn unnamed_indexes(migration: &Migration) -> Vec<Warning> {
+    let sides = std::iter::once(&migration.up).chain(&migration.down);
+    let statements = sides.flat_map(|side| side.statements.iter().map(move |it| (side, it)));
+    let unnamed =
+        statements.filter(|(_, it)| matches!(it.class, Class::CreateIndex { index: None, .. }));
+    unnamed.map(|(side, it)| Warning::at(&side.path, it.line, Concern::UnnamedIndex)).collect()
+}
+
+/// The files of the folder and of the folders in it, sorted; only those that count are read.
+fn walk(label: &str, path: &Path) -> Result<Vec<(String, Vec<u8>)>, Errors> {
+    let (mut files, mut errors) = (Vec::new(), Vec::new());
+    walk_folder(label, path, "", &mut files, &mut errors);
+    Errors::check(errors)?;
+    files.sort();
+    Ok(files)
+}
+
+fn walk_folder(
+    label: &str,
+    path: &Path,
+    prefix: &str,
+    files: &mut Vec<(String, Vec<u8>)>,
+    errors: &mut Vec<Error>,
+) {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(err) => return errors.push(Error::new(label, no_folder(err))),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(err) => return errors.push(Error::new(label, Kind::Read(err))),
+        };
+        let name = entry.file_name();
+        let file = format!("{prefix}{}", name.to_string_lossy());
+        let labelled = format!("{label}/{}", name.to_string_lossy());
+        let path = entry.path();
+        if path.is_dir() && prefix.is_empty() {
+            walk_folder(&labelled, &path, &format!("{file}/"), files, errors);
+        } else if name.to_str().is_none() && name::is_sql(&file) {
+            errors.push(Error::new(labelled, Kind::FileName));
+        } else {
+            match read(&path, &file) {
+                Ok(bytes) => files.push((file, bytes)),
+                Err(err) => errors.push(Error::new(labelled, Kind::Read(err))),
+            }
+        }
+    }
+}
+
+/// The bytes of a file that counts; nothing of the others.
+fn read(path: &Path, file: &str) -> io::Result<Vec<u8>> {
+    let name = file.strip_prefix("down/").unwrap_or(file);
+    if is_migration(name) || name == SUM { fs::read(path) } else { Ok(Vec::new()) }
+}
+
+fn no_folder(err: io::Error) -> Kind {
+    match err.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::NoFolder,
+        _ => Kind::Read(err),
+    }
+}

@@ -1,0 +1,281 @@
+//! What is wrong with a directory, and what to do about it.
+
+use std::fmt;
+
+use crate::sum::{Change, Difference, NotASum};
+use crate::text::Place;
+use crate::{canonical, delimiter, directive, name, statement};
+
+/// Everything that is wrong with a directory: one [`Error`] or more, by file and line.
+#[derive(Debug)]
+pub struct Errors(Vec<Error>);
+
+impl Errors {
+    /// Nothing, when there is no error.
+    pub(crate) fn check(mut errors: Vec<Error>) -> Result<(), Errors> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        errors.sort_by(|a, b| (&a.0.file, a.0.place).cmp(&(&b.0.file, b.0.place)));
+        Err(Errors(errors))
+    }
+
+    /// The errors; there is at least one.
+    pub fn iter(&self) -> std::slice::Iter<'_, Error> {
+        self.0.iter()
+    }
+}
+
+impl From<Error> for Errors {
+    fn from(it: Error) -> Errors {
+        Errors(vec![it])
+    }
+}
+
+impl<'a> IntoIterator for &'a Errors {
+    type Item = &'a Error;
+    type IntoIter = std::slice::Iter<'a, Error>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Errors {
+    type Item = Error;
+    type IntoIter = std::vec::IntoIter<Error>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, error) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Errors {}
+
+/// One thing that is wrong with a directory.
+///
+/// It prints as `migrations/1_a.sql:3:1: what is wrong`, and below it what to do.
+#[derive(Debug)]
+pub struct Error(Box<Note<Kind>>);
+
+/// Something about a directory that is worth a look, and no error.
+#[derive(Debug)]
+pub struct Warning(Box<Note<Concern>>);
+
+#[derive(Debug)]
+struct Note<K> {
+    file: String,
+    place: Option<Place>,
+    kind: K,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    NoFolder,
+    Read(std::io::Error),
+    Write(std::io::Error),
+    FileName,
+    Name(name::Mistake),
+    Bytes(canonical::Mistake),
+    Directive(directive::Mistake),
+    Delimiter(delimiter::Mistake),
+    Statement(statement::Mistake),
+    Sum(NotASum),
+    Differs(Difference),
+    DownWithoutUp,
+    DownOfIrreversible,
+}
+
+#[derive(Debug)]
+pub(crate) enum Concern {
+    Empty,
+    NoSum,
+    SumLineEnds,
+    Ignored,
+    IgnoredFolder,
+    Collision(String),
+    UnnamedIndex,
+}
+
+impl Error {
+    pub(crate) fn new(file: impl Into<String>, kind: Kind) -> Error {
+        Error(Box::new(Note { file: file.into(), place: None, kind }))
+    }
+
+    pub(crate) fn at(file: &str, place: Place, kind: Kind) -> Error {
+        Error(Box::new(Note { file: file.to_owned(), place: Some(place), kind }))
+    }
+
+    /// The file, or the folder, with the label of the directory before it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.0.file
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        self.0.place.map(|it| it.line)
+    }
+
+    /// The column, from 1, in characters.
+    #[must_use]
+    pub fn column(&self) -> Option<u32> {
+        self.0.place.and_then(|it| it.column)
+    }
+}
+
+impl Warning {
+    pub(crate) fn new(file: impl Into<String>, kind: Concern) -> Warning {
+        Warning(Box::new(Note { file: file.into(), place: None, kind }))
+    }
+
+    pub(crate) fn at(file: &str, line: u32, kind: Concern) -> Warning {
+        let place = Some(Place { line, column: None });
+        Warning(Box::new(Note { file: file.to_owned(), place, kind }))
+    }
+
+    /// The file, or the folder, with the label of the directory before it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.0.file
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        self.0.place.map(|it| it.line)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  help: {}", self.0, self.0.kind.help())
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  help: {}", self.0, self.0.kind.help())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl<K: fmt::Display> fmt::Display for Note<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(Place { line, column }) = self.place {
+            write!(f, ":{line}")?;
+            column.map_or(Ok(()), |it| write!(f, ":{it}"))?;
+        }
+        write!(f, ": {}", self.kind)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::NoFolder => f.write_str("there is no such folder"),
+            Kind::Read(err) => write!(f, "cannot read it: {err}"),
+            Kind::Write(err) => write!(f, "cannot write it: {err}"),
+            Kind::FileName => f.write_str("this file name is not valid UTF-8"),
+            Kind::Name(it) => it.fmt(f),
+            Kind::Bytes(it) => it.fmt(f),
+            Kind::Directive(it) => it.fmt(f),
+            Kind::Delimiter(it) => it.fmt(f),
+            Kind::Statement(it) => it.fmt(f),
+            Kind::Sum(it) => it.fmt(f),
+            Kind::Differs(it) => {
+                let change = match it.change {
+                    Change::Added => "was added",
+                    Change::Edited => "was edited",
+                    Change::Removed => "was removed",
+                };
+                write!(f, "`{}` {change} since this file was written", it.file)
+            }
+            Kind::DownWithoutUp => f.write_str("this down side has no up side"),
+            Kind::DownOfIrreversible => f.write_str(
+                "this is the down side of a migration which says `upfront:irreversible`",
+            ),
+        }
+    }
+}
+
+impl Kind {
+    fn help(&self) -> String {
+        match self {
+            Kind::NoFolder => "create it, or correct the path; `upfront new NAME` writes the first migration".to_owned(),
+            Kind::Read(_) | Kind::Write(_) => "check that it is a file, and its permissions".to_owned(),
+            Kind::FileName => "rename the file".to_owned(),
+            Kind::Name(it) => it.help(),
+            Kind::Bytes(it) => it.help().to_owned(),
+            Kind::Directive(it) => it.help(),
+            Kind::Delimiter(it) => it.help().to_owned(),
+            Kind::Statement(it) => it.help().to_owned(),
+            Kind::Sum(_) => "run `upfront hash` (or `atlas migrate hash`), which writes the file anew".to_owned(),
+            Kind::Differs(it) => match it.change {
+                Change::Added => "if that is what you want, run `upfront hash` (or `atlas migrate hash`)",
+                Change::Edited => {
+                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); else undo the edit"
+                }
+                Change::Removed => {
+                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); else bring it back"
+                }
+            }
+            .to_owned(),
+            Kind::DownWithoutUp => "give it the file name of its up side, or delete it".to_owned(),
+            Kind::DownOfIrreversible => "delete the file, or take the directive out".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Concern::Empty => f.write_str("there is no migration in this folder"),
+            Concern::NoSum => f.write_str("there is no `atlas.sum` in this folder"),
+            Concern::SumLineEnds => {
+                f.write_str("the files differ from this sum in their line ends")
+            }
+            Concern::Ignored => {
+                f.write_str("this file is not a migration: its name does not end in `.sql`")
+            }
+            Concern::IgnoredFolder => {
+                f.write_str("the SQL files in this folder are not migrations")
+            }
+            Concern::Collision(other) => {
+                write!(f, "this file and `{other}` are one file where case does not matter")
+            }
+            Concern::UnnamedIndex => {
+                f.write_str("this index has no name, so that nobody can tell after a crash")
+            }
+        }
+    }
+}
+
+impl Concern {
+    fn help(&self) -> &'static str {
+        match self {
+            Concern::Empty => "`upfront new NAME` writes the first one",
+            Concern::NoSum => "`upfront hash` (or `atlas migrate hash`) writes it",
+            Concern::SumLineEnds => "put `*.sql text eol=lf` into `.gitattributes`",
+            Concern::Ignored => "rename it, or move it out of this folder",
+            Concern::IgnoredFolder => {
+                "only this folder itself and `down/` are read; move them, or leave them"
+            }
+            Concern::Collision(_) => "rename one of them",
+            Concern::UnnamedIndex => "write `CREATE INDEX CONCURRENTLY name ON …`",
+        }
+    }
+}

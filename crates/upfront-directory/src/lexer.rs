@@ -1,0 +1,270 @@
+//! PostgreSQL's lexical rules: the tokens of `src/backend/parser/scan.l`, as far as they decide what is text and what
+//! is not.
+//!
+//! `standard_conforming_strings` is taken to be on, its default since 9.1.
+
+use std::fmt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Spaces, tabs, line ends.
+    Blank,
+    /// `--` to the end of the line, which does not belong to it.
+    LineComment,
+    BlockComment,
+    /// A keyword or an identifier without quotes.
+    Word,
+    /// An identifier in double quotes, `U&` ones too.
+    Quoted,
+    /// A string of any kind but dollar quotes.
+    Text,
+    DollarText,
+    Number,
+    Semicolon,
+    Open,
+    Close,
+    Comma,
+    Dot,
+    Backslash,
+    /// One character of anything else.
+    Symbol,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Token {
+    pub(crate) fn text<'a>(&self, source: &'a str) -> &'a str {
+        &source[self.start..self.end]
+    }
+
+    /// Neither blank nor comment.
+    pub(crate) fn is_solid(&self) -> bool {
+        !matches!(self.kind, Kind::Blank | Kind::LineComment | Kind::BlockComment)
+    }
+}
+
+/// Something that was opened and never closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    String,
+    Identifier,
+    Dollar(String),
+    Comment,
+}
+
+/// Every byte of the text belongs to exactly one token, up to the first mistake.
+#[derive(Clone, Debug)]
+pub(crate) struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn of(text: &'a str) -> Lexer<'a> {
+        Lexer { text, at: 0 }
+    }
+
+    /// Goes on at this offset, for data between statements which is not SQL.
+    pub(crate) fn go_to(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// The kind of the token that starts here, and its length.
+    fn token(&self) -> Result<(Kind, usize), Mistake> {
+        let rest = self.rest();
+        let second = rest.get(1).copied();
+        Ok(match rest[0] {
+            it if is_blank(it) => (Kind::Blank, length(rest, is_blank)),
+            b'-' if second == Some(b'-') => (Kind::LineComment, length(rest, |it| it != b'\n')),
+            b'/' if second == Some(b'*') => (Kind::BlockComment, comment(rest)?),
+            b'\'' => (Kind::Text, string(rest, 1, Escapes::Doubled)?),
+            b'e' | b'E' if second == Some(b'\'') => {
+                (Kind::Text, string(rest, 2, Escapes::Backslash)?)
+            }
+            b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if second == Some(b'\'') => {
+                (Kind::Text, string(rest, 2, Escapes::Doubled)?)
+            }
+            b'u' | b'U' if rest[1..].starts_with(b"&'") => {
+                (Kind::Text, string(rest, 3, Escapes::Doubled)?)
+            }
+            b'u' | b'U' if rest[1..].starts_with(b"&\"") => (Kind::Quoted, identifier(rest, 3)?),
+            b'"' => (Kind::Quoted, identifier(rest, 1)?),
+            b'$' => self.dollar()?,
+            it if is_word_start(it) => (Kind::Word, length(rest, is_word)),
+            it if it.is_ascii_digit() => (Kind::Number, length(rest, is_number)),
+            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => {
+                (Kind::Number, 1 + length(&rest[1..], is_number))
+            }
+            b';' => (Kind::Semicolon, 1),
+            b'(' => (Kind::Open, 1),
+            b')' => (Kind::Close, 1),
+            b',' => (Kind::Comma, 1),
+            b'.' => (Kind::Dot, 1),
+            b'\\' => (Kind::Backslash, 1),
+            _ => (Kind::Symbol, 1),
+        })
+    }
+
+    /// `$tag$ … $tag$`, or a lone `$` as in `$1`.
+    fn dollar(&self) -> Result<(Kind, usize), Mistake> {
+        let rest = &self.text[self.at..];
+        let inner = length(&rest.as_bytes()[1..], is_tag);
+        let starts_well = inner == 0 || is_word_start(rest.as_bytes()[1]);
+        if !starts_well || rest.as_bytes().get(1 + inner) != Some(&b'$') {
+            return Ok((Kind::Symbol, 1));
+        }
+        let tag = &rest[..inner + 2];
+        match rest[tag.len()..].find(tag) {
+            Some(at) => Ok((Kind::DollarText, at + 2 * tag.len())),
+            None => Err(Mistake::Dollar(tag.to_owned())),
+        }
+    }
+}
+
+impl Iterator for Lexer<'_> {
+    type Item = Result<Token, (usize, Mistake)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.text.len() {
+            return None;
+        }
+        let start = self.at;
+        match self.token() {
+            Ok((kind, length)) => {
+                self.at += length;
+                Some(Ok(Token { kind, start, end: self.at }))
+            }
+            Err(mistake) => {
+                self.at = self.text.len();
+                Some(Err((start, mistake)))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Doubled,
+    Backslash,
+}
+
+/// A string with its prefix; after a line end it goes on, in the same manner, at the next quote.
+fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, Mistake> {
+    let mut at = prefix;
+    loop {
+        match rest.get(at) {
+            None => return Err(Mistake::String),
+            Some(b'\\') if escapes == Escapes::Backslash => at += 2,
+            Some(b'\'') if rest.get(at + 1) == Some(&b'\'') => at += 2,
+            Some(b'\'') => match continuation(&rest[at + 1..]) {
+                Some(gap) => at += 2 + gap,
+                None => return Ok(at + 1),
+            },
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// The length of the gap to the quote at which a string goes on: blanks and `--` comments with a line end among them.
+fn continuation(rest: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let mut has_line_end = false;
+    loop {
+        match rest.get(at)? {
+            b'\n' => has_line_end = true,
+            b'\'' if has_line_end => return Some(at),
+            b'-' if rest.get(at + 1) == Some(&b'-') => {
+                at += length(&rest[at..], |it| it != b'\n');
+                continue;
+            }
+            it if is_blank(*it) => {}
+            _ => return None,
+        }
+        at += 1;
+    }
+}
+
+fn identifier(rest: &[u8], prefix: usize) -> Result<usize, Mistake> {
+    let mut at = prefix;
+    loop {
+        match rest.get(at) {
+            None => return Err(Mistake::Identifier),
+            Some(b'"') if rest.get(at + 1) == Some(&b'"') => at += 2,
+            Some(b'"') => return Ok(at + 1),
+            Some(_) => at += 1,
+        }
+    }
+}
+
+fn comment(rest: &[u8]) -> Result<usize, Mistake> {
+    let mut depth = 0;
+    let mut at = 0;
+    while at < rest.len() {
+        match &rest[at..] {
+            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
+            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return Ok(at);
+        }
+    }
+    Err(Mistake::Comment)
+}
+
+fn length(rest: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    rest.iter().position(|it| !belongs(*it)).unwrap_or(rest.len())
+}
+
+fn is_blank(it: u8) -> bool {
+    matches!(it, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
+}
+
+fn is_word_start(it: u8) -> bool {
+    it.is_ascii_alphabetic() || it == b'_' || !it.is_ascii()
+}
+
+fn is_tag(it: u8) -> bool {
+    is_word_start(it) || it.is_ascii_digit()
+}
+
+fn is_word(it: u8) -> bool {
+    is_tag(it) || it == b'$'
+}
+
+fn is_number(it: u8) -> bool {
+    it.is_ascii_alphanumeric() || matches!(it, b'.' | b'_')
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mistake::String => f.write_str("this string is never closed"),
+            Mistake::Identifier => f.write_str("this quoted name is never closed"),
+            Mistake::Dollar(tag) => write!(f, "the text that `{tag}` opens here is never closed"),
+            Mistake::Comment => f.write_str("this comment is never closed"),
+        }
+    }
+}
+
+impl Mistake {
+    pub(crate) fn help(&self) -> &'static str {
+        match self {
+            Mistake::String => "close it with `'`; a quote inside is written twice: `''`",
+            Mistake::Identifier => "close it with `\"`; a double quote inside is written twice",
+            Mistake::Dollar(_) => "close it with the same tag, in the same upper and lower case",
+            Mistake::Comment => {
+                "close it with `*/`, once for each `/*`: PostgreSQL's comments nest"
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! One migration: two files and what they say.
+
+use std::time::Duration;
+
+use crate::canonical;
+use crate::delimiter;
+use crate::directive::{self, Direction, Directives, TxMode};
+use crate::error::{Error, Kind};
+use crate::hash::{Hash, Row};
+use crate::statement::{self, Statement};
+use crate::text::Lines;
+
+/// One migration of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The file name up to its first `_`.
+    pub version: String,
+    /// The rest of the file name, without `.sql`.
+    pub name: String,
+    /// The file name.
+    pub file: String,
+    /// What applies it.
+    pub up: Side,
+    /// What takes it back.
+    pub down: Option<Side>,
+    /// The hash of this migration and of all before it.
+    pub chain: Hash,
+    /// `upfront:breaking`: older programs cannot work on the schema that it leaves.
+    pub breaking: bool,
+    /// `upfront:irreversible`: why it has no down side.
+    pub irreversible: Option<String>,
+    /// `atlas:checkpoint`: it stands for all migrations before it on an empty database.
+    pub checkpoint: bool,
+    /// `upfront:accepts`: hashes of the up side before edits that changed nothing of what it does.
+    pub accepts: Vec<Hash>,
+}
+
+impl Migration {
+    /// What a fingerprint covers of it.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        Row {
+            version: &self.version,
+            name: &self.name,
+            hash: self.up.hash,
+            chain: self.chain,
+            breaking: self.breaking,
+        }
+    }
+}
+
+/// One file: the up side or the down side of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The file, with the label of the directory before it.
+    pub path: String,
+    /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a line feed.
+    pub source: String,
+    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone, and has as many characters
+    /// and the same lines there, so that a position in one is a position in the other.
+    pub body: String,
+    /// The hash of the source.
+    pub hash: Hash,
+    /// Whether it runs in a transaction, as it does without `atlas:txmode none`.
+    pub transactional: bool,
+    /// The statements of the body, in order.
+    pub statements: Vec<Statement>,
+    /// `upfront:lock-timeout`.
+    pub lock_timeout: Option<Duration>,
+    /// `upfront:statement-timeout`.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// Reads one file; every mistake in it goes to `errors`.
+pub(crate) fn read(
+    path: String,
+    bytes: &[u8],
+    direction: Direction,
+    errors: &mut Vec<Error>,
+) -> Option<(Side, Directives)> {
+    let file = canonical::read(bytes)
+        .map_err(|(place, it)| errors.push(Error::at(&path, place, Kind::Bytes(it))))
+        .ok()?;
+    let (directives, mistakes) = directive::read(&file, direction);
+    errors.extend(
+        mistakes.into_iter().map(|(place, it)| Error::at(&path, place, Kind::Directive(it))),
+    );
+    let source = file.text;
+    let body = body(&path, &source, &directives).map_err(|it| errors.push(it)).ok()?;
+    let (statements, mistakes) = statement::read(&body, directives.mode);
+    let lines = Lines::of(&body);
+    errors.extend(
+        mistakes.into_iter().map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))),
+    );
+    let side = Side {
+        hash: Hash::of(source.as_bytes()),
+        transactional: directives.mode == TxMode::File,
+        lock_timeout: directives.lock_timeout,
+        statement_timeout: directives.statement_timeout,
+        path,
+        source,
+        body,
+        statements,
+    };
+    Some((side, directives))
+}
+
+fn body(path: &str, source: &str, directives: &Directives) -> Result<String, Error> {
+    let Some(delimiter) = &directives.delimiter else {
+        return Ok(source.to_owned());
+    };
+    delimiter::body(source, delimiter)
+        .map_err(|(at, it)| Error::at(path, Lines::of(source).place(at), Kind::Delimiter(it)))
+}
