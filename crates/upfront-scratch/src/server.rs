@@ -378,7 +378,7 @@ impl Server {
         }
     }
 
-    fn own(&self, asked: &str) -> Result<&Cluster> {
+    pub(crate) fn own(&self, asked: &str) -> Result<&Cluster> {
         match &self.place {
             Place::Own(it) => Ok(it),
             Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
@@ -455,7 +455,7 @@ impl Builder {
     /// `UPFRONT_SCRATCH_URL` names a server that cannot be as was asked.
     pub fn start(mut self) -> Result<Server> {
         if self.0.major.is_none() {
-            self.0.major = env::var("UPFRONT_SCRATCH_MAJOR").ok().and_then(|it| it.parse().ok());
+            self.0.major = wished_major()?;
         }
         match env::var("UPFRONT_SCRATCH_URL") {
             Ok(url) => Server::given(url, &self.0),
@@ -477,6 +477,13 @@ pub enum Stop {
     Fast,
     /// At once; the next start recovers.
     Immediate,
+}
+
+fn wished_major() -> Result<Option<u32>> {
+    match env::var("UPFRONT_SCRATCH_MAJOR") {
+        Ok(text) => text.parse().map(Some).map_err(|_| Kind::Major(text).into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The program of an install of the same major version, or else that on the `PATH`.

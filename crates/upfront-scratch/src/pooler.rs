@@ -1,0 +1,176 @@
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::cluster::{Cluster, last_lines};
+use crate::error::{Error, Kind, Result};
+use crate::folder::Folder;
+use crate::port;
+use crate::server::Server;
+use crate::url;
+use crate::watch::Watched;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// When a connection of the server goes back to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolMode {
+    /// When the client leaves.
+    Session,
+    /// After each transaction.
+    Transaction,
+    /// After each statement; there are no transactions of several.
+    Statement,
+}
+
+/// A `PgBouncer` in front of a [`Server`] for as long as the value lives.
+///
+/// It trusts each role of the server, as the server does, and logs in as that role. It outlives
+/// stops and crashes of the server.
+///
+/// ```
+/// # fn main() -> Result<(), upfront_scratch::Error> {
+/// use upfront_scratch::{PoolMode, Pooler, Server};
+///
+/// let server = Server::start()?;
+/// let pooler = Pooler::start(&server, PoolMode::Transaction, 4)?;
+/// println!("psql {}", pooler.url("postgres"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Pooler {
+    _process: Watched,
+    folder: Folder,
+    port: u16,
+}
+
+impl Pooler {
+    /// Starts one that opens up to `size` connections for each pair of role and database.
+    ///
+    /// # Errors
+    ///
+    /// If `pgbouncer` is not installed or does not start, or if the server is not ours.
+    pub fn start(server: &Server, mode: PoolMode, size: u32) -> Result<Self> {
+        let program = find()?;
+        let server = server.own("a pooler")?;
+        let mut started = None;
+        port::retry(true, |port| {
+            started = Some(start(&program, server, &settings(server, port, mode, size), port)?);
+            Ok(())
+        })?;
+        Ok(started.expect("it was started, or an error was returned"))
+    }
+
+    /// The URL of a database through the pool. `pgbouncer` is that of its administration.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        url::socket(self.folder.path(), self.port, database)
+    }
+
+    /// The same over TCP.
+    #[must_use]
+    pub fn tcp_url(&self, database: &str) -> String {
+        url::tcp(self.port, database)
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn tcp_port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its socket.
+    #[must_use]
+    pub fn socket_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// All that it has logged.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn log(&self) -> Result<String> {
+        let path = self.folder.path().join("log");
+        fs::read_to_string(&path).map_err(Error::path("read", &path))
+    }
+}
+
+fn start(program: &Path, server: &Cluster, settings: &str, port: u16) -> Result<Pooler> {
+    let account = server.account();
+    let folder = Folder::create(account)?;
+    let path = folder.path().join("pgbouncer.ini");
+    let socket = format!("unix_socket_dir = {}\n", folder.path().display());
+    write(account, &path, &format!("{settings}{socket}"))?;
+    write(account, &folder.path().join("users.txt"), "\"postgres\" \"\"\n")?;
+    let mut command = account.command(program);
+    command.arg(&path);
+    // Its ways to stop changed places between versions, and there is nothing to save.
+    let process = Watched::start(&command, account, folder.path(), "KILL")?;
+    wait(&process, &folder, port)?;
+    Ok(Pooler { _process: process, folder, port })
+}
+
+/// Without the port it goes on with the socket alone and only warns.
+fn wait(process: &Watched, folder: &Folder, port: u16) -> Result<()> {
+    let since = Instant::now();
+    loop {
+        let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let up = log.contains("process up");
+        if up && log.contains(&format!("listening on 127.0.0.1:{port}")) {
+            return Ok(());
+        }
+        if up || process.ended() || since.elapsed() > PATIENCE {
+            return Err(Kind::Start { what: "PgBouncer".into(), log: last_lines(&log) }.into());
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// Roles are looked up in the server, by `auth_user`; only that one has to be in a file.
+fn settings(server: &Cluster, port: u16, mode: PoolMode, size: u32) -> String {
+    let mode = match mode {
+        PoolMode::Session => "session",
+        PoolMode::Transaction => "transaction",
+        PoolMode::Statement => "statement",
+    };
+    format!(
+        "[databases]\n\
+         * = host={} port={}\n\
+         [pgbouncer]\n\
+         pool_mode = {mode}\n\
+         default_pool_size = {size}\n\
+         max_client_conn = 1000\n\
+         listen_addr = 127.0.0.1\n\
+         listen_port = {port}\n\
+         auth_type = trust\n\
+         auth_file = users.txt\n\
+         auth_user = postgres\n\
+         admin_users = postgres\n\
+         ignore_startup_parameters = extra_float_digits\n",
+        server.folder().display(),
+        server.port(),
+    )
+}
+
+fn write(account: Account, path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(Error::path("write", path))?;
+    account.own(path)
+}
+
+fn find() -> Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/opt/homebrew/bin"];
+    let mut all =
+        env::split_paths(&path).chain(usual.map(PathBuf::from)).map(|it| it.join("pgbouncer"));
+    all.find(|it| it.is_file()).ok_or_else(|| {
+        let system = if cfg!(target_os = "macos") { "brew" } else { "apt-get" };
+        let hint = format!("`{system} install pgbouncer`");
+        Kind::NotInstalled { what: "PgBouncer".into(), hint }.into()
+    })
+}
