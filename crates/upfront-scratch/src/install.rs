@@ -41,10 +41,9 @@ impl Install {
             return Ok(it);
         }
         let bin = download::fetch(major)?;
-        Self::at(&bin).ok_or_else(|| {
-            let output = account::output(Command::new(bin.join("postgres")).arg("-V"));
-            Kind::Failed { tool: "postgres -V".into(), output: format!("{output:?}") }.into()
-        })
+        // A missing library of the system shows here.
+        let output = account::output(Command::new(bin.join("postgres")).arg("-V"))?;
+        Self::at(&bin).ok_or_else(|| Kind::Failed { tool: "postgres".into(), output }.into())
     }
 
     fn at(bin: &Path) -> Option<Self> {

@@ -110,8 +110,7 @@ fn start(program: &Path, server: &Cluster, settings: &str, port: u16) -> Result<
     write(account, &folder.path().join("users.txt"), "\"postgres\" \"\"\n")?;
     let mut command = account.command(program);
     command.arg(&path);
-    // Its ways to stop changed places between versions, and there is nothing to save.
-    let process = Watched::start(&command, account, folder.path(), "KILL")?;
+    let process = Watched::start(&command, account, folder.path())?;
     wait(&process, &folder, port)?;
     Ok(Pooler { _process: process, folder, port })
 }

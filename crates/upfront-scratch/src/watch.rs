@@ -10,24 +10,30 @@ use crate::account::Account;
 use crate::error::{Error, Result};
 
 /// Runs the program and waits for a word on its input: the signal to send. The end of the input
-/// means that we have dropped the value or have died, and the folder goes too. Its output stays
-/// open in the program and its children alone, so the end of that says that all of them are gone.
+/// means that we have dropped the value or have died: the program is killed and the folder goes.
+/// Its output stays open in the program and its children alone, so the end of that says that all
+/// of them are gone.
+///
+/// A kill is that of all processes at once. An immediate shutdown would wait for clients that have
+/// connected and said nothing, up to `authentication_timeout`. A killed server leaves a few bytes
+/// of System V memory, of which the system has room for 4096; their number is in `postmaster.pid`.
 const WATCH: &str = r#"
-folder=$1 last=$2; shift 2
+folder=$1; shift
 "$@" </dev/null 2>>"$folder/log" & server=$!
 exec >/dev/null 2>&1
 read -r signal
-case $signal in
-    '')
-        kill "-$last" "$server"; wait "$server"; rm -rf "$folder" ;;
+case ${signal:-KILL} in
     KILL)
         kill -STOP "$server"
         children=$(pgrep -P "$server" ||
             grep -ls "^PPid:[[:blank:]]*$server\$" /proc/[0-9]*/status | tr -dc '0-9\n')
-        kill -KILL $children "$server"; wait "$server" ;;
+        memory=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
+        kill -KILL $children "$server"; wait "$server"
+        [ -z "$memory" ] || ipcrm -m "$memory" ;;
     *)
         kill "-$signal" "$server"; wait "$server" ;;
 esac
+[ -n "$signal" ] || rm -rf "$folder"
 "#;
 
 /// A running server under the eyes of a shell, which holds the other end of our pipe.
@@ -43,15 +49,10 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Starts `program` as `account`, logging into `folder`. When the value is dropped, the program
-    /// gets the `last` signal and the folder is removed.
-    pub(crate) fn start(
-        program: &Command,
-        account: Account,
-        folder: &Path,
-        last: &str,
-    ) -> Result<Self> {
+    /// is killed and the folder is removed.
+    pub(crate) fn start(program: &Command, account: Account, folder: &Path) -> Result<Self> {
         let mut shell = account.command("sh");
-        shell.args(["-c", WATCH, "sh"]).arg(folder).arg(last);
+        shell.args(["-c", WATCH, "sh"]).arg(folder);
         shell.arg(program.get_program()).args(program.get_args()).current_dir(folder);
         for (name, value) in program.get_envs() {
             match value {
