@@ -1,1 +1,196 @@
-//! Compiles a PostgreSQL migrations directory into a Rust service: the build.rs half of upfront.
+//! Compiles a PostgreSQL migrations directory into a Rust service: the `build.rs` half of
+//! [upfront](https://docs.rs/upfront).
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() {
+//!     upfront_build::embed("migrations");
+//! }
+//! ```
+//!
+//! The directory is read, checked and written out as plain data, which `upfront::embedded!()`
+//! places into the program: a release binary needs no file at run time. Cargo runs the script again
+//! whenever a file is added, edited or removed.
+
+mod render;
+
+use std::{
+    env,
+    error::Error,
+    fmt, fs,
+    path::{Path, PathBuf},
+    process,
+};
+
+use upfront_directory::{Directory, Errors};
+
+/// Embeds a directory, given from the crate's root, as the set `main`.
+///
+/// To be called from a build script. What is wrong with the directory is printed as errors of the
+/// build, with file, line and what to do, and ends the script; what is merely odd is printed as
+/// warnings.
+pub fn embed(directory: impl AsRef<Path>) {
+    Config::new(directory).embed();
+}
+
+/// What to do about warnings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Warnings {
+    /// Print them, and go on.
+    #[default]
+    Print,
+    /// Print them as errors, and end the build.
+    Deny,
+}
+
+/// The long form of [`embed`].
+///
+/// ```no_run
+/// // build.rs: two sets, `embedded!()` and `embedded!("billing")`
+/// upfront_build::Config::new("migrations").embed();
+/// upfront_build::Config::new("billing/migrations").name("billing").embed();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    directory: PathBuf,
+    name: String,
+    warnings: Warnings,
+}
+
+/// Why nothing was embedded.
+#[derive(Debug)]
+pub struct EmbedError(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Name(String),
+    NoCargo(&'static str),
+    Directory(Errors),
+    Denied(Vec<String>),
+    Write(PathBuf, std::io::Error),
+}
+
+impl Config {
+    /// A directory, given from the crate's root.
+    pub fn new(directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref().to_owned();
+        Self { directory, name: "main".into(), warnings: Warnings::default() }
+    }
+
+    /// Names the set; `main` where nothing is said. The program asks for it by the same name:
+    /// `upfront::embedded!("billing")`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What to do about warnings.
+    #[must_use]
+    pub fn warnings(mut self, warnings: Warnings) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// Embeds the directory; ends the build script where it cannot.
+    pub fn embed(self) {
+        if let Err(err) = self.try_embed() {
+            // One instruction to Cargo is one line.
+            err.to_string().lines().for_each(|it| println!("cargo::error={it}"));
+            process::exit(1);
+        }
+    }
+
+    /// Embeds the directory.
+    ///
+    /// # Errors
+    ///
+    /// The directory has mistakes, all of which are named, or cannot be read; the script does not
+    /// run under Cargo; the output cannot be written.
+    pub fn try_embed(self) -> Result<(), EmbedError> {
+        check_name(&self.name)?;
+        let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+        let out = PathBuf::from(variable("OUT_DIR")?);
+        let directory = root.join(&self.directory);
+        println!("cargo::rerun-if-changed={}", directory.display());
+        let label = self.directory.to_string_lossy().replace('\\', "/");
+        let label = label.trim_end_matches('/');
+        let read = Directory::read_as(label, &directory).map_err(Kind::Directory)?;
+        self.warn(&read)?;
+        let file = out.join(format!("upfront_{}.rs", self.name));
+        write(&file, &render::render(&read)).map_err(|err| Kind::Write(file.clone(), err))?;
+        println!("cargo::rustc-env=UPFRONT_EMBEDDED_{}={}", self.name, file.display());
+        Ok(())
+    }
+
+    fn warn(&self, directory: &Directory) -> Result<(), EmbedError> {
+        let warnings = directory.warnings().iter().map(ToString::to_string);
+        match self.warnings {
+            Warnings::Deny if !directory.warnings().is_empty() => {
+                Err(Kind::Denied(warnings.collect()).into())
+            }
+            _ => {
+                for it in warnings {
+                    it.lines().for_each(|it| println!("cargo::warning={it}"));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The name becomes part of a variable's and of a file's.
+fn check_name(name: &str) -> Result<(), Kind> {
+    let valid = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+    match !name.is_empty() && name.chars().all(valid) {
+        true => Ok(()),
+        false => Err(Kind::Name(name.to_owned())),
+    }
+}
+
+fn variable(name: &'static str) -> Result<String, Kind> {
+    env::var(name).map_err(|_| Kind::NoCargo(name))
+}
+
+/// An unchanged file keeps its time, so that a build script that ran for another reason costs no
+/// compilation.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    match fs::read(file) {
+        Ok(it) if it == text.as_bytes() => Ok(()),
+        _ => fs::write(file, text),
+    }
+}
+
+impl From<Kind> for EmbedError {
+    fn from(kind: Kind) -> Self {
+        Self(kind)
+    }
+}
+
+impl fmt::Display for EmbedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Name(it) => {
+                write!(f, "the name `{it}` of a set: expected letters, digits, `_` and `-`")
+            }
+            Kind::NoCargo(it) => {
+                write!(
+                    f,
+                    "`{it}` is not set: `upfront_build` is for build scripts, which Cargo runs"
+                )
+            }
+            Kind::Directory(it) => it.fmt(f),
+            Kind::Denied(it) => f.write_str(&it.join("\n")),
+            Kind::Write(file, err) => write!(f, "cannot write {}: {err}", file.display()),
+        }
+    }
+}
+
+impl Error for EmbedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Kind::Write(_, err) => Some(err),
+            _ => None,
+        }
+    }
+}
