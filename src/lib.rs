@@ -1,1 +1,77 @@
-//! PostgreSQL migrations compiled into a Rust service and settled before it serves traffic.
+#![doc = include_str!("../README.md")]
+
+mod apply;
+mod backoff;
+mod boot;
+mod chain;
+mod embedded;
+mod error;
+mod event;
+mod excerpt;
+#[cfg(feature = "rust-embed")]
+mod folder;
+mod lock;
+mod migrator;
+mod own;
+mod plan;
+mod planned;
+mod prologue;
+mod report;
+mod revisions;
+mod session;
+mod settings;
+mod status;
+mod stepwise;
+
+pub use embedded::Migrations;
+pub use error::{Error, Result};
+pub use event::{Event, Holder};
+pub use migrator::Migrator;
+pub use plan::Ahead;
+pub use planned::{Plan, PlannedStep};
+pub use report::{Applied, Report};
+pub use settings::Builder;
+pub use status::{Entry, State, Status};
+
+/// The migrations that the crate's build script embedded.
+///
+/// ```ignore
+/// // build.rs: upfront_build::embed("migrations");
+/// let migrations = upfront::embedded!();
+/// ```
+///
+/// A crate with several sets names the one it wants: `embedded!("billing")`.
+#[macro_export]
+macro_rules! embedded {
+    () => {
+        $crate::embedded!("main")
+    };
+    ($name:literal) => {{
+        use $crate::__embedded_v1;
+        include!(env!(
+            concat!("UPFRONT_EMBEDDED_", $name),
+            concat!(
+                "no set of migrations `",
+                $name,
+                "` is embedded: call `upfront_build::embed(\"migrations\")` in build.rs"
+            )
+        ))
+    }};
+}
+
+/// What the generated file calls: a helper and a runtime out of step do not compile.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __embedded_v1 {
+    ($set:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__embedded::v1::*;
+        static SET: Set = $set;
+        $crate::Migrations::from_static(&SET)
+    }};
+}
+
+#[doc(hidden)]
+pub mod __embedded {
+    pub use crate::embedded::v1;
+}

@@ -1,0 +1,39 @@
+//! How long to pause before asking again.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+/// Pauses of a tenth of the time waited so far, between 20 ms and 1 s, give or take a quarter, so
+/// that a crowd does not ask in step.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    since: Instant,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now() }
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// The next pause.
+    pub(crate) fn next(&self) -> Duration {
+        const SHORTEST: Duration = Duration::from_millis(20);
+        const LONGEST: Duration = Duration::from_secs(1);
+        // The standard library's hasher is seeded at random, which is randomness enough.
+        let random = RandomState::new().hash_one(self.since) % 1024;
+        let jitter = 0.75 + random as f64 / 1024.0 / 2.0;
+        (self.waited() / 10).clamp(SHORTEST, LONGEST).mul_f64(jitter)
+    }
+
+    pub(crate) async fn pause(&self) {
+        sleep(self.next()).await;
+    }
+}

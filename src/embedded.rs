@@ -1,0 +1,191 @@
+//! The migrations as the build left them: plain `static` data, nothing parsed at run time.
+
+/// The data that `upfront-build` writes. Its shape is tied to `__embedded_v1!`: a change of the
+/// shape is a new version of both.
+#[doc(hidden)]
+pub mod v1 {
+    /// One directory.
+    #[derive(Debug)]
+    pub struct Set {
+        /// How messages call the directory, such as `migrations`.
+        pub label: &'static str,
+        /// What the database answers when it has exactly these migrations, in hex.
+        pub fingerprint: &'static str,
+        /// In the order in which they are applied.
+        pub migrations: &'static [Migration],
+    }
+
+    /// One file, and its down side.
+    #[derive(Debug)]
+    pub struct Migration {
+        pub version: &'static str,
+        pub name: &'static str,
+        /// SHA-256 over everything up to here, in hex.
+        pub chain: &'static str,
+        pub breaking: bool,
+        pub irreversible: Option<&'static str>,
+        pub checkpoint: bool,
+        /// Hashes of earlier texts of this file that count as the same.
+        pub accepts: &'static [&'static str],
+        pub up: Side,
+        pub down: Option<Side>,
+    }
+
+    /// The SQL of one direction.
+    #[derive(Debug)]
+    pub struct Side {
+        /// Where the file stood, for messages.
+        pub path: &'static str,
+        /// The canonical text: what is hashed and stored.
+        pub source: &'static str,
+        /// What is sent, where that differs; of the same length in characters.
+        pub body: Option<&'static str>,
+        /// SHA-256 of `source`, in hex.
+        pub hash: &'static str,
+        pub transactional: bool,
+        pub lock_timeout_ms: Option<u32>,
+        pub statement_timeout_ms: Option<u32>,
+        pub statements: &'static [Statement],
+    }
+
+    /// One statement, by its place in the body.
+    #[derive(Debug)]
+    pub struct Statement {
+        /// Bytes.
+        pub start: u32,
+        /// Bytes, exclusive.
+        pub end: u32,
+        /// One-based.
+        pub line: u32,
+        pub class: Class,
+        /// What it would lose, as `upfront-directory` spells it.
+        pub losses: &'static [&'static str],
+        /// A password stands in it: no message shows its text.
+        pub secret: bool,
+    }
+
+    /// How a statement may run, and how to find out afterwards whether it did.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Class {
+        /// May stand in a transaction.
+        Transactional,
+        /// Sets something for the session: run again after a crash.
+        Session,
+        /// `CREATE INDEX CONCURRENTLY`.
+        CreateIndex { index: Option<&'static str>, table: &'static str, if_not_exists: bool },
+        /// `DROP INDEX CONCURRENTLY`.
+        DropIndex { index: &'static str, if_exists: bool },
+        /// `REINDEX INDEX CONCURRENTLY`.
+        ReindexIndex { index: &'static str },
+        /// `REINDEX TABLE CONCURRENTLY`.
+        ReindexTable { table: &'static str },
+        /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`.
+        DetachPartition { parent: &'static str, partition: &'static str },
+        /// `CREATE DATABASE`.
+        CreateDatabase { name: &'static str },
+        /// `DROP DATABASE`.
+        DropDatabase { name: &'static str },
+        /// Cannot stand in a transaction, and running it twice does no harm.
+        Repeatable,
+        /// Nobody can tell afterwards whether it ran.
+        Unknown,
+    }
+}
+
+pub(crate) use v1::{Class, Migration, Set, Side, Statement};
+
+impl Set {
+    /// The last migration: where this program's schema ends.
+    pub(crate) fn head(&self) -> Option<&'static Migration> {
+        self.migrations.last()
+    }
+
+    /// Looks a version up; versions ascend.
+    pub(crate) fn find(&self, version: &str) -> Option<&'static Migration> {
+        let at = self.migrations.binary_search_by(|it| it.version.cmp(version)).ok()?;
+        Some(&self.migrations[at])
+    }
+}
+
+impl Migration {
+    /// As messages name it: `20261122101500_add_users`.
+    pub(crate) fn title(&self) -> String {
+        title(self.version, self.name)
+    }
+
+    /// Does a row with this hash stand for this migration?
+    pub(crate) fn accepts(&self, hash: &str) -> bool {
+        self.up.hash == hash || self.accepts.contains(&hash)
+    }
+}
+
+/// A migration's version and name as one word.
+pub(crate) fn title(version: &str, name: &str) -> String {
+    if name.is_empty() { version.to_owned() } else { format!("{version}_{name}") }
+}
+
+impl Side {
+    /// The text that is sent.
+    pub(crate) fn body(&self) -> &'static str {
+        self.body.unwrap_or(self.source)
+    }
+
+    /// The text of one statement.
+    pub(crate) fn text(&self, statement: &Statement) -> &'static str {
+        &self.body()[statement.start as usize..statement.end as usize]
+    }
+}
+
+/// A set of migrations: what [`embedded!`](crate::embedded) gives.
+///
+/// Cheap to clone; the data are part of the program.
+#[derive(Debug, Clone)]
+pub struct Migrations(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    Compiled(&'static Set),
+    #[cfg(feature = "rust-embed")]
+    Folder(std::sync::Arc<crate::folder::Folder>),
+}
+
+impl Migrations {
+    /// Called by the macro alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_static(set: &'static Set) -> Self {
+        Self(Source::Compiled(set))
+    }
+
+    /// The migrations of a folder that the application embeds already, by [`rust_embed`].
+    ///
+    /// The folder is parsed once, when it is first needed: its mistakes appear at `up()`, where
+    /// `upfront-build` would show them when the program is compiled. Prefer
+    /// [`embedded!`](crate::embedded) where there is a choice.
+    ///
+    /// `atlas.sum` is verified where it is embedded too. An empty folder is an error: a debug
+    /// build of rust-embed reads the folder when the program runs, and a program that was moved
+    /// would find none.
+    #[cfg(feature = "rust-embed")]
+    #[must_use]
+    pub fn from_embed<E: rust_embed::RustEmbed>() -> Self {
+        Self(Source::Folder(std::sync::Arc::new(crate::folder::Folder::of::<E>())))
+    }
+
+    /// The set of a program that compiled it in, as upfront itself does.
+    pub(crate) const fn compiled(&self) -> &'static Set {
+        match &self.0 {
+            Source::Compiled(set) => set,
+            #[cfg(feature = "rust-embed")]
+            Source::Folder(_) => panic!("upfront's own migrations are compiled in"),
+        }
+    }
+
+    pub(crate) fn set(&self) -> crate::Result<&'static Set> {
+        match &self.0 {
+            Source::Compiled(set) => Ok(set),
+            #[cfg(feature = "rust-embed")]
+            Source::Folder(folder) => folder.set(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a boot tells while it works.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+/// Something that a boot does or waits for.
+///
+/// Give a function to [`Builder::on_event`](crate::Builder::on_event). It is called between the
+/// boot's own messages and must not block. The same is told as [`tracing`] events.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Somebody else migrates; this process looks again until it is done.
+    Waiting {
+        /// Who holds the lock, as far as this role may see.
+        holder: Option<Holder>,
+        /// Since this process began to wait.
+        waited: Duration,
+    },
+    /// A migration starts.
+    Started {
+        /// Its version.
+        version: String,
+        /// Its name.
+        name: String,
+        /// Its place among what this boot brings, from one.
+        ordinal: usize,
+        /// How many migrations this boot brings.
+        of: usize,
+    },
+    /// A statement of a migration was executed.
+    Statement {
+        /// The migration's version.
+        version: String,
+        /// The statement's place in the file, from one.
+        ordinal: usize,
+        /// How many statements the file has.
+        of: usize,
+    },
+    /// A migration was rolled back because of a lock or a deadlock, and is tried again.
+    Retrying {
+        /// The migration's version.
+        version: String,
+        /// How often it was tried so far.
+        attempt: u32,
+        /// Until the next try.
+        pause: Duration,
+        /// The server's SQLSTATE.
+        code: String,
+        /// The oldest open transactions: one of them may hold the lock.
+        blockers: Vec<Holder>,
+    },
+    /// A migration is committed.
+    Finished {
+        /// Its version.
+        version: String,
+        /// Its name.
+        name: String,
+        /// From its start to its commit.
+        duration: Duration,
+    },
+    /// The connection was lost; the boot connects and looks again.
+    Reconnecting {
+        /// Until the next try.
+        pause: Duration,
+    },
+}
+
+impl Event {
+    /// The same for whoever reads the log.
+    pub(crate) fn trace(&self, app: &str) {
+        match self {
+            Self::Waiting { holder, waited } => {
+                let holder = holder.as_ref().map(ToString::to_string);
+                tracing::info!(app, holder, ?waited, "waiting for another process to migrate");
+            }
+            Self::Started { version, name, ordinal, of } => {
+                tracing::info!(app, version, name, ordinal, of, "migration started");
+            }
+            Self::Statement { version, ordinal, of } => {
+                tracing::debug!(app, version, ordinal, of, "statement executed");
+            }
+            Self::Retrying { version, attempt, pause, code, blockers } => {
+                let blockers: Vec<_> = blockers.iter().map(ToString::to_string).collect();
+                tracing::warn!(app, version, attempt, ?pause, code, ?blockers, "migration retried");
+            }
+            Self::Finished { version, name, duration } => {
+                tracing::info!(app, version, name, ?duration, "migration applied");
+            }
+            Self::Reconnecting { pause } => {
+                tracing::warn!(app, ?pause, "the connection was lost; connecting again");
+            }
+        }
+    }
+}
+
+/// A session of the server that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its process at the server, for `pg_terminate_backend`.
+    pub pid: i32,
+    /// What it calls itself; empty where it says nothing, or where this role may not see it.
+    pub application: String,
+    /// Where it comes from; `None` on a local socket.
+    pub address: Option<IpAddr>,
+    /// How long its current statement runs, or its last one is over.
+    pub age: Duration,
+}
+
+impl Holder {
+    pub(crate) fn ending(&self) -> String {
+        format!("`SELECT pg_terminate_backend({})`", self.pid)
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, application, address, age } = self;
+        write!(f, "pid {pid}")?;
+        if !application.is_empty() {
+            write!(f, ", application `{application}`")?;
+        }
+        match address {
+            Some(it) => write!(f, ", from {it}")?,
+            None => f.write_str(", from a local socket")?,
+        }
+        write!(f, ", its statement {age:.1?} old")
+    }
+}

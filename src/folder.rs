@@ -1,0 +1,136 @@
+//! A folder that the application embeds with rust-embed: parsed when it is first needed.
+
+use std::{fmt, time::Duration};
+
+use once_cell::sync::OnceCell;
+use rust_embed::RustEmbed;
+use upfront_directory::{self as directory, Directory, ReindexKind};
+
+use crate::{
+    Result,
+    embedded::{Class, Migration, Set, Side, Statement},
+    error::Kind,
+};
+
+/// The files, and once they are parsed the set.
+pub(crate) struct Folder {
+    files: fn() -> Vec<(String, Vec<u8>)>,
+    set: OnceCell<&'static Set>,
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Folder").field("set", &self.set).finish_non_exhaustive()
+    }
+}
+
+impl Folder {
+    pub(crate) fn of<E: RustEmbed>() -> Self {
+        let files = || {
+            let file = |name: std::borrow::Cow<'static, str>| {
+                E::get(&name).map(|it| (name.into_owned(), it.data.into_owned()))
+            };
+            E::iter().filter_map(file).collect()
+        };
+        Self { files, set: OnceCell::new() }
+    }
+
+    /// Parses the folder, once; its data then live as long as the program.
+    pub(crate) fn set(&self) -> Result<&'static Set> {
+        self.set.get_or_try_init(|| parse((self.files)())).copied()
+    }
+}
+
+fn parse(files: Vec<(String, Vec<u8>)>) -> Result<&'static Set> {
+    let it = Directory::from_files("migrations", files).map_err(Kind::Folder)?;
+    if it.migrations().is_empty() {
+        return Err(Kind::EmptyFolder.into());
+    }
+    for it in it.warnings() {
+        tracing::warn!(warning = %it, "embedded migrations");
+    }
+    let set = Set {
+        label: "migrations",
+        fingerprint: leak(&it.fingerprint().to_string()),
+        migrations: it.migrations().iter().map(migration).collect::<Vec<_>>().leak(),
+    };
+    Ok(Box::leak(Box::new(set)))
+}
+
+fn migration(it: &directory::Migration) -> Migration {
+    Migration {
+        version: leak(&it.version),
+        name: leak(&it.name),
+        chain: leak(&it.chain.to_string()),
+        breaking: it.breaking,
+        irreversible: it.irreversible.as_deref().map(leak),
+        checkpoint: it.checkpoint,
+        accepts: it.accepts.iter().map(|it| leak(&it.to_string())).collect::<Vec<_>>().leak(),
+        up: side(&it.up),
+        down: it.down.as_ref().map(side),
+    }
+}
+
+fn side(it: &directory::Side) -> Side {
+    Side {
+        path: leak(&it.path),
+        source: leak(&it.source),
+        body: (it.body != it.source).then(|| leak(&it.body)),
+        hash: leak(&it.hash.to_string()),
+        transactional: it.transactional,
+        lock_timeout_ms: it.lock_timeout.map(milliseconds),
+        statement_timeout_ms: it.statement_timeout.map(milliseconds),
+        statements: it.statements.iter().map(statement).collect::<Vec<_>>().leak(),
+    }
+}
+
+fn statement(it: &directory::Statement) -> Statement {
+    Statement {
+        start: offset(it.range.start),
+        end: offset(it.range.end),
+        line: it.line,
+        class: class(&it.class),
+        losses: it.losses.iter().map(|it| leak(&it.to_string())).collect::<Vec<_>>().leak(),
+        secret: it.secret,
+    }
+}
+
+fn class(it: &directory::Class) -> Class {
+    match it {
+        directory::Class::Transactional => Class::Transactional,
+        directory::Class::Session => Class::Session,
+        directory::Class::CreateIndex { index, table, if_not_exists } => Class::CreateIndex {
+            index: index.as_deref().map(leak),
+            table: leak(table),
+            if_not_exists: *if_not_exists,
+        },
+        directory::Class::DropIndex { index, if_exists } => {
+            Class::DropIndex { index: leak(index), if_exists: *if_exists }
+        }
+        directory::Class::Reindex { kind: ReindexKind::Index, target: Some(it) } => {
+            Class::ReindexIndex { index: leak(it) }
+        }
+        directory::Class::Reindex { kind: ReindexKind::Table, target: Some(it) } => {
+            Class::ReindexTable { table: leak(it) }
+        }
+        directory::Class::Reindex { .. } | directory::Class::Repeatable => Class::Repeatable,
+        directory::Class::DetachPartition { parent, partition } => {
+            Class::DetachPartition { parent: leak(parent), partition: leak(partition) }
+        }
+        directory::Class::CreateDatabase { name } => Class::CreateDatabase { name: leak(name) },
+        directory::Class::DropDatabase { name, .. } => Class::DropDatabase { name: leak(name) },
+        _ => Class::Unknown,
+    }
+}
+
+fn leak(it: &str) -> &'static str {
+    it.to_owned().leak()
+}
+
+fn milliseconds(it: Duration) -> u32 {
+    u32::try_from(it.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn offset(it: usize) -> u32 {
+    u32::try_from(it).expect("a migration is smaller than four gigabytes")
+}

@@ -1,0 +1,141 @@
+//! The migration lock: asked for again and again, never waited for inside a statement.
+//!
+//! A waiting statement holds a snapshot, and `CREATE INDEX CONCURRENTLY` waits for every snapshot:
+//! the two would wait for each other.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use crate::{
+    Event, Result,
+    backoff::Backoff,
+    boot::Work,
+    embedded::Side,
+    error::Kind,
+    event::Holder,
+    plan::Head,
+    prologue::{Extent, prologue},
+    session::{self, Answer, Session},
+};
+
+/// A transaction that holds the lock: whoever writes needs one.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// The body must not leave it.
+    pub(crate) xid: String,
+    pub(crate) login: String,
+    pub(crate) role: String,
+    /// The newest row, read under the lock.
+    pub(crate) head: Head,
+}
+
+/// What asking for the lock brought.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Locked(Transaction),
+    /// Somebody else has it; our transaction is still open.
+    Busy,
+}
+
+/// The message that begins a transaction, sets what a migration finds set, asks for the lock and
+/// reads the head. Simple protocol and read committed: the head is read with a snapshot taken
+/// after the lock.
+pub(crate) fn begin(work: &Work<'_>, session: &Session, side: Option<&Side>) -> String {
+    let prologue = prologue(work.settings, &session.facts, side, Extent::Transaction);
+    let lock = work.revisions.try_lock();
+    let head = if work.own { work.revisions.exists() } else { work.revisions.head() };
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED;{prologue}{lock}{head}")
+}
+
+/// Reads the answer of [`begin`].
+pub(crate) fn begun(answer: &Answer) -> Option<Begun> {
+    let row = answer.row("upfront_locked")?;
+    if row.get(0)? != "t" {
+        return Some(Begun::Busy);
+    }
+    let head = head(answer);
+    let text = |at| row.get(at).map(str::to_owned);
+    Some(Begun::Locked(Transaction { xid: text(1)?, login: text(2)?, role: text(3)?, head }))
+}
+
+/// The newest row, or the start of every history.
+pub(crate) fn head(answer: &Answer) -> Head {
+    answer.row("upfront_head").map_or_else(Head::start, |it| Head {
+        version: it.get(0).unwrap_or_default().to_owned(),
+        chain: it.get(1).unwrap_or_default().to_owned(),
+    })
+}
+
+/// Waiting for whoever holds the lock.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    backoff: Backoff,
+    asked: Option<Instant>,
+    holder: Option<Holder>,
+}
+
+impl Wait {
+    pub(crate) fn new() -> Self {
+        Self { backoff: Backoff::new(), asked: None, holder: None }
+    }
+
+    /// Starts anew: what came before was work.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new();
+    }
+
+    /// How long this took so far.
+    pub(crate) fn waited(&self) -> Duration {
+        self.backoff.waited()
+    }
+
+    pub(crate) fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
+    /// Pauses with no transaction open; from time to time asks who it is that we wait for.
+    ///
+    /// # Errors
+    ///
+    /// The limit is over.
+    pub(crate) async fn pause(&mut self, work: &Work<'_>, session: &Session) -> Result<()> {
+        self.name_holder(work, session.client()).await;
+        let limit = work.settings.wait_timeout;
+        if self.waited() >= limit {
+            let (app, waited) = (work.app.to_owned(), self.waited());
+            return Err(Kind::Wait { app, waited, holder: self.holder.take() }.into());
+        }
+        self.sleep(limit.saturating_sub(self.waited())).await;
+        Ok(())
+    }
+
+    /// Asks from time to time who it is that we wait for, and tells. Not to know is no error.
+    pub(crate) async fn name_holder(&mut self, work: &Work<'_>, client: &Client) {
+        const EVERY: Duration = Duration::from_secs(5);
+        if self.asked.is_some_and(|it| it.elapsed() < EVERY) {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        let answer = session::ask(client, &work.revisions.holder()).await.unwrap_or_default();
+        self.holder = answer.row("upfront_pid").and_then(holder).or(self.holder.take());
+        work.tell(&Event::Waiting { holder: self.holder.clone(), waited: self.waited() });
+    }
+
+    /// Sleeps until the next look, and not past the limit.
+    pub(crate) async fn sleep(&self, limit: Duration) {
+        sleep(self.backoff.next().min(limit)).await;
+    }
+}
+
+/// Reads a row of pid, application, address and age in seconds.
+pub(crate) fn holder(row: &tokio_postgres::SimpleQueryRow) -> Option<Holder> {
+    let age: f64 = row.get(3).and_then(|it| it.parse().ok()).unwrap_or_default();
+    Some(Holder {
+        pid: row.get(0)?.parse().ok()?,
+        application: row.get(1).unwrap_or_default().to_owned(),
+        address: row.get(2).and_then(|it| it.parse().ok()),
+        age: Duration::from_secs_f64(age.max(0.0)),
+    })
+}

@@ -1,0 +1,69 @@
+//! upfront's own tables: migrations of the app `upfront`, applied by the same code as the user's.
+
+use crate::{
+    Ahead, Result,
+    boot::Work,
+    embedded::Set,
+    error::Kind,
+    lock::{self, Begun},
+    plan::Head,
+    session::{Answer, Session},
+    settings::Settings,
+};
+
+static MIGRATIONS: crate::Migrations = crate::embedded!();
+
+/// The migrations that make the tables.
+pub(crate) fn set() -> &'static Set {
+    MIGRATIONS.compiled()
+}
+
+/// Are the tables at least as new as this program needs? Newer ones have only grown.
+pub(crate) fn is_current(version: &str) -> bool {
+    set().head().is_none_or(|it| version >= it.version)
+}
+
+/// Their SQL names no schema: the search path does.
+pub(crate) fn settings(of: &Settings) -> Settings {
+    Settings {
+        search_path: Some(vec![of.schema.clone()]),
+        ahead: Ahead::Accept,
+        statement_timeout: None,
+        on_event: None,
+        ..of.clone()
+    }
+}
+
+/// Reads the answer of a `begin`, where schema and tables may not be there: makes the schema, and
+/// reads the head only from a table.
+pub(crate) async fn begun(
+    work: &Work<'_>,
+    session: &Session,
+    answer: &Answer,
+) -> Result<Option<Begun>> {
+    let doing = "making upfront's own tables";
+    let exists = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
+    let (schema, table) = (exists.get(0) == Some("t"), exists.get(1) == Some("t"));
+    let Some(Begun::Locked(mut transaction)) = lock::begun(answer) else {
+        return Ok(lock::begun(answer));
+    };
+    if !schema {
+        let made = crate::session::ask(session.client(), &work.revisions.create_schema()).await;
+        made.map_err(|source| match source.code() {
+            Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {
+                work.denied(doing, &source, session)
+            }
+            _ => Kind::Server { doing, source }.into(),
+        })?;
+    }
+    transaction.head = match table {
+        true => head(work, session).await?,
+        false => Head::start(),
+    };
+    Ok(Some(Begun::Locked(transaction)))
+}
+
+async fn head(work: &Work<'_>, session: &Session) -> Result<Head> {
+    let answer = session.ask("reading the history", &work.revisions.head()).await?;
+    Ok(lock::head(&answer))
+}

@@ -1,0 +1,402 @@
+//! What is to be done: a pure function of what the program carries and what the database has.
+
+use crate::{
+    chain,
+    embedded::{Migration, Set, title},
+};
+
+/// A row of the revision table, without its SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) version: String,
+    pub(crate) name: String,
+    pub(crate) hash: String,
+    pub(crate) chain: String,
+    pub(crate) breaking: bool,
+    /// Outside the chain: a changed down side is no divergence.
+    pub(crate) down_hash: Option<String>,
+}
+
+/// Where a history ends: the newest version and the chain up to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) version: String,
+    pub(crate) chain: String,
+}
+
+impl Head {
+    /// Before the first migration.
+    pub(crate) fn start() -> Self {
+        Self { version: String::new(), chain: chain::START.to_owned() }
+    }
+
+    /// After a migration on top of this head.
+    fn after(&self, it: &Migration) -> Self {
+        let chain = chain::link(&self.chain, it.version, it.name, it.up.hash);
+        Self { version: it.version.to_owned(), chain }
+    }
+}
+
+/// A migration that the database has and this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    pub(crate) version: String,
+    pub(crate) name: String,
+    pub(crate) breaking: bool,
+}
+
+/// What one transaction brings: rows for what needs no running, then a migration.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// Recorded without running: a checkpoint, or what stands before one. With the head each
+    /// leaves.
+    pub(crate) covers: Vec<(&'static Migration, Head)>,
+    /// The migration that runs.
+    pub(crate) runs: Option<&'static Migration>,
+    /// The head which it leaves.
+    pub(crate) to: Head,
+}
+
+impl Step {
+    fn next(
+        head: &mut Head,
+        covers: &'static [Migration],
+        runs: Option<&'static Migration>,
+    ) -> Self {
+        let mut pass = |it: &'static Migration| {
+            *head = head.after(it);
+            (it, head.clone())
+        };
+        let covers = covers.iter().map(&mut pass).collect();
+        let runs = runs.map(|it| pass(it).0);
+        Self { covers, runs, to: head.clone() }
+    }
+
+    /// The migration after which the step is called.
+    pub(crate) fn migration(&self) -> &'static Migration {
+        self.runs.unwrap_or_else(|| self.covers.last().expect("a step holds a migration").0)
+    }
+
+    /// How many rows the step brings.
+    pub(crate) fn len(&self) -> usize {
+        self.covers.len() + usize::from(self.runs.is_some())
+    }
+
+    /// Whether the step's SQL runs outside a transaction.
+    pub(crate) fn is_stepwise(&self) -> bool {
+        self.runs.is_some_and(|it| !it.up.transactional)
+    }
+}
+
+/// What is to be done, and on top of what.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) ahead: Vec<Unknown>,
+    /// Applied migrations whose stored down side is not the program's.
+    pub(crate) downs: Vec<&'static Migration>,
+}
+
+/// One way in which a history differs from the program.
+#[derive(Debug, Clone)]
+pub(crate) enum Divergence {
+    /// The file's text is not what was applied.
+    Edited { migration: &'static Migration, applied: String, difference: Option<String> },
+    /// The same text under another name.
+    Renamed { migration: &'static Migration, applied: String },
+    /// Applied, below the head, and not in the program.
+    Missing { version: String, name: String, hash: String },
+    /// In the program, below the newest applied, and never applied.
+    Inserted { migration: &'static Migration, head: String },
+    /// Its row was deleted: the rows after it still count it in.
+    Deleted { migration: &'static Migration },
+    /// A row says something else than when it was written.
+    Altered { version: String, name: String },
+    /// Unknown to this program and breaking for it, or refused by the setting.
+    Ahead { version: String, name: String, breaking: bool },
+}
+
+/// What a database newer than the program means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ahead {
+    /// The program boots, unless a migration that it does not know is marked
+    /// `-- upfront:breaking`. The report names what is ahead.
+    #[default]
+    Accept,
+    /// The program refuses any migration that it does not know.
+    Refuse,
+}
+
+impl Ahead {
+    fn refuses(self, breaking: bool) -> bool {
+        breaking || self == Self::Refuse
+    }
+}
+
+/// Compares a history with the program.
+///
+/// # Errors
+///
+/// All divergences, in the order of their versions.
+pub(crate) fn plan(
+    set: &'static Set,
+    rows: &[Row],
+    ahead: Ahead,
+) -> Result<Pending, Vec<Divergence>> {
+    let unknown = unknown_above(set, rows);
+    let mut found = diverged(set, rows);
+    found.extend(refused(ahead, &unknown));
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let head = rows.last().map_or_else(Head::start, |it| Head {
+        version: it.version.clone(),
+        chain: it.chain.clone(),
+    });
+    Ok(Pending { steps: steps(set, head), ahead: unknown, downs: downs(set, rows) })
+}
+
+/// Judges what stands above the program's head.
+pub(crate) fn refused(ahead: Ahead, unknown: &[Unknown]) -> Vec<Divergence> {
+    unknown
+        .iter()
+        .filter(|it| ahead.refuses(it.breaking))
+        .map(|it| Divergence::Ahead {
+            version: it.version.clone(),
+            name: it.name.clone(),
+            breaking: it.breaking,
+        })
+        .collect()
+}
+
+fn unknown_above(set: &Set, rows: &[Row]) -> Vec<Unknown> {
+    let head = set.head().map_or("", |it| it.version);
+    rows.iter()
+        .filter(|it| it.version.as_str() > head)
+        .map(|it| Unknown {
+            version: it.version.clone(),
+            name: it.name.clone(),
+            breaking: it.breaking,
+        })
+        .collect()
+}
+
+/// Walks rows and migrations side by side, in the order of versions.
+fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
+    let mut found = Vec::new();
+    let mut previous = chain::START.to_owned();
+    let mut migrations = set.migrations.iter().peekable();
+    let newest = rows.last().map(|it| title(&it.version, &it.name)).unwrap_or_default();
+    let head = set.head().map_or("", |it| it.version);
+    for row in rows {
+        let mut skipped = false;
+        while let Some(it) = migrations.next_if(|it| *it.version < *row.version) {
+            skipped = true;
+            found.push(absent(it, row, &previous, &newest));
+            previous = chain::link(&previous, it.version, it.name, it.up.hash);
+        }
+        match migrations.next_if(|it| *it.version == *row.version) {
+            Some(it) => found.extend(changed(it, row)),
+            None if row.version.as_str() < head => found.push(Divergence::Missing {
+                version: row.version.clone(),
+                name: row.name.clone(),
+                hash: row.hash.clone(),
+            }),
+            None => {}
+        }
+        if !skipped && chain::link(&previous, &row.version, &row.name, &row.hash) != row.chain {
+            found
+                .push(Divergence::Altered { version: row.version.clone(), name: row.name.clone() });
+        }
+        previous.clone_from(&row.chain);
+    }
+    found
+}
+
+/// A migration below the head without a row: never applied, or its row was deleted?
+fn absent(it: &'static Migration, next: &Row, previous: &str, newest: &str) -> Divergence {
+    let link = chain::link(previous, it.version, it.name, it.up.hash);
+    if chain::link(&link, &next.version, &next.name, &next.hash) == next.chain {
+        return Divergence::Deleted { migration: it };
+    }
+    Divergence::Inserted { migration: it, head: newest.to_owned() }
+}
+
+fn changed(it: &'static Migration, row: &Row) -> Option<Divergence> {
+    if !it.accepts(&row.hash) {
+        return Some(Divergence::Edited {
+            migration: it,
+            applied: row.hash.clone(),
+            difference: None,
+        });
+    }
+    if it.name != row.name {
+        let applied = title(&row.version, &row.name);
+        return Some(Divergence::Renamed { migration: it, applied });
+    }
+    let same_text = it.up.hash == row.hash;
+    (same_text && it.breaking != row.breaking)
+        .then(|| Divergence::Altered { version: row.version.clone(), name: row.name.clone() })
+}
+
+fn downs(set: &'static Set, rows: &[Row]) -> Vec<&'static Migration> {
+    let stale = |row: &Row| {
+        let it = set.find(&row.version)?;
+        let hash = it.down.as_ref().map(|it| it.hash);
+        (hash.is_some() && hash != row.down_hash.as_deref()).then_some(it)
+    };
+    rows.iter().filter_map(stale).collect()
+}
+
+/// What is above the head. An empty history starts at the last checkpoint; elsewhere a checkpoint
+/// is recorded and not run.
+fn steps(set: &'static Set, mut head: Head) -> Vec<Step> {
+    let above = set.migrations.partition_point(|it| *it.version <= *head.version);
+    let mut pending = &set.migrations[above..];
+    let mut steps = Vec::with_capacity(pending.len());
+    if head == Head::start() {
+        if let Some(at) = pending.iter().rposition(|it| it.checkpoint) {
+            steps.push(Step::next(&mut head, &pending[..at], Some(&pending[at])));
+            pending = &pending[at + 1..];
+        }
+    }
+    steps.extend(pending.iter().map(|it| match it.checkpoint {
+        true => Step::next(&mut head, std::slice::from_ref(it), None),
+        false => Step::next(&mut head, &[], Some(it)),
+    }));
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::Side;
+
+    /// `1a 2b* 3c!`: version and text; `*` marks a checkpoint, `!` a breaking migration.
+    fn set(text: &str) -> &'static Set {
+        let mut previous = chain::START.to_owned();
+        let migrations = text.split_whitespace().map(|it| {
+            let (version, hash) = parts(it);
+            previous = chain::link(&previous, version, "m", &hash);
+            Migration {
+                version: leak(version),
+                name: "m",
+                chain: leak(&previous),
+                breaking: it.ends_with('!'),
+                irreversible: None,
+                checkpoint: it.ends_with('*'),
+                accepts: &[],
+                up: Side {
+                    path: leak(&format!("migrations/{version}_m.sql")),
+                    source: "",
+                    body: None,
+                    hash: leak(&hash),
+                    transactional: true,
+                    lock_timeout_ms: None,
+                    statement_timeout_ms: None,
+                    statements: &[],
+                },
+                down: None,
+            }
+        });
+        let migrations = Vec::leak(migrations.collect());
+        Box::leak(Box::new(Set { label: "migrations", fingerprint: "", migrations }))
+    }
+
+    fn rows(text: &str) -> Vec<Row> {
+        let row = |it: &Migration| Row {
+            version: it.version.to_owned(),
+            name: it.name.to_owned(),
+            hash: it.up.hash.to_owned(),
+            chain: it.chain.to_owned(),
+            breaking: it.breaking,
+            down_hash: None,
+        };
+        set(text).migrations.iter().map(row).collect()
+    }
+
+    fn parts(it: &str) -> (&str, String) {
+        let it = it.trim_end_matches(['*', '!']);
+        let at = it.find(|c: char| c.is_ascii_lowercase()).expect("a version and a letter");
+        (&it[..at], chain::sha256(&it[at..]))
+    }
+
+    fn leak(text: &str) -> &'static str {
+        text.to_owned().leak()
+    }
+
+    fn describe(it: &Divergence) -> String {
+        match it {
+            Divergence::Edited { migration, .. } => format!("edited {}", migration.version),
+            Divergence::Renamed { migration, .. } => format!("renamed {}", migration.version),
+            Divergence::Missing { version, .. } => format!("missing {version}"),
+            Divergence::Inserted { migration, .. } => format!("inserted {}", migration.version),
+            Divergence::Deleted { migration } => format!("deleted {}", migration.version),
+            Divergence::Altered { version, .. } => format!("altered {version}"),
+            Divergence::Ahead { version, .. } => format!("ahead {version}"),
+        }
+    }
+
+    fn check(program: &str, history: &[Row], expected: &str) {
+        let step = |it: &Step| {
+            let covers = it.covers.iter().map(|(it, _)| format!("({}) ", it.version));
+            covers.collect::<String>() + it.runs.map_or("", |it| it.version)
+        };
+        let found = match plan(set(program), history, Ahead::Accept) {
+            Ok(it) => it.steps.iter().map(step).collect::<Vec<_>>(),
+            Err(found) => found.iter().map(describe).collect(),
+        };
+        assert_eq!(found.join(", "), expected, "{program} on {history:?}");
+    }
+
+    #[test]
+    fn brings_what_is_above_the_head() {
+        check("", &[], "");
+        check("1a 2b", &[], "1, 2");
+        check("1a 2b", &rows("1a"), "2");
+        check("1a 2b", &rows("1a 2b"), "");
+        check("1a", &rows("1a 2b"), "");
+    }
+
+    #[test]
+    fn an_empty_history_starts_at_the_last_checkpoint() {
+        check("1a 2b* 3c", &[], "(1) 2, 3");
+        check("1a 2b* 3c* 4d", &[], "(1) (2) 3, 4");
+        check("1a 2b* 3c", &rows("1a"), "(2) , 3");
+        check("1a* 2b", &[], "1, 2");
+    }
+
+    #[test]
+    fn refuses_a_changed_history() {
+        check("1a 2x", &rows("1a 2b"), "edited 2");
+        check("1a 3c", &rows("1a 2b 3c"), "missing 2");
+        check("1a 2b 3c", &rows("1a 3c"), "inserted 2");
+        check("1a 2b 3c", &rows("1a 4d"), "inserted 2, inserted 3");
+        check("1a", &rows("1a 2b!"), "ahead 2");
+        check("1x 3c", &rows("1a 2b 3c"), "edited 1, missing 2");
+    }
+
+    #[test]
+    fn notices_rows_edited_by_hand() {
+        let mut history = rows("1a 2b 3c");
+        history.remove(1);
+        check("1a 2b 3c", &history, "deleted 2");
+        let mut history = rows("1a 2b");
+        history[1].chain = chain::START.to_owned();
+        check("1a 2b", &history, "altered 2");
+        let mut history = rows("1a 2b");
+        history[0].breaking = true;
+        check("1a 2b", &history, "altered 1");
+    }
+
+    #[test]
+    fn both_ways_past_a_checkpoint_leave_one_chain() {
+        let program = set("1a 2b* 3c");
+        let last = |history: &[Row]| {
+            let pending = plan(program, history, Ahead::Accept).expect("nothing diverged");
+            pending.steps.last().expect("something is pending").to.clone()
+        };
+        assert_eq!(last(&[]), last(&rows("1a")));
+        assert_eq!(last(&[]).chain, program.head().expect("a head").chain);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a migration finds set: the same whatever the role, the database and the file before it
+//! say (except for the search path, unless one is configured).
+
+use std::time::Duration;
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+use crate::{embedded::Side, session::Facts, settings::Settings};
+
+/// Whose settings, and how long they last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Until the transaction ends: passes through any pooler.
+    Transaction,
+    /// Until they are reset: for what runs outside a transaction.
+    Session,
+}
+
+/// One statement for all settings, and one for the role.
+pub(crate) fn prologue(
+    settings: &Settings,
+    facts: &Facts,
+    side: Option<&Side>,
+    extent: Extent,
+) -> String {
+    let local = extent == Extent::Transaction;
+    let mut calls: Vec<String> = pinned(facts)
+        .into_iter()
+        .chain(timeouts(settings, side, extent))
+        .chain(search_path(settings).map(|it| ("search_path", it)))
+        .map(|(name, value)| set_config(name, &escape_literal(&value), local))
+        .collect();
+    calls.push(set_config("application_name", APPLICATION_NAME, local));
+    calls.push(set_config("synchronous_commit", SYNCHRONOUS_COMMIT, local));
+    format!("SELECT {};{}", calls.join(","), role(settings, extent))
+}
+
+/// A session without a name of its own says what it does.
+const APPLICATION_NAME: &str = "CASE pg_catalog.current_setting('application_name') WHEN '' THEN \
+     'upfront' ELSE pg_catalog.current_setting('application_name') END";
+
+/// A revision that the server promised must survive its crash.
+const SYNCHRONOUS_COMMIT: &str = "CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' \
+     THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END";
+
+fn set_config(name: &str, value: &str, local: bool) -> String {
+    format!("pg_catalog.set_config('{name}',{value},{local})")
+}
+
+/// `SET ROLE`, where one is configured.
+pub(crate) fn role(settings: &Settings, extent: Extent) -> String {
+    let local = if extent == Extent::Transaction { "LOCAL " } else { "" };
+    let role = settings.role.as_deref().map(escape_identifier);
+    role.map_or_else(String::new, |it| format!("SET {local}ROLE {it};"))
+}
+
+/// What changes the meaning of a migration, or keeps a dead session alive.
+fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
+    let mut pinned = vec![
+        ("client_encoding", "UTF8"),
+        ("standard_conforming_strings", "on"),
+        ("check_function_bodies", "on"),
+        ("row_security", "off"),
+        ("TimeZone", "UTC"),
+        ("DateStyle", "ISO"),
+        ("IntervalStyle", "postgres"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ];
+    if facts.version >= 170_000 {
+        pinned.push(("transaction_timeout", "0"));
+    }
+    if facts.checks_connection {
+        pinned.extend([
+            ("client_connection_check_interval", "2s"),
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+        ]);
+    }
+    pinned.into_iter().map(|(name, it)| (name, it.to_owned())).collect()
+}
+
+/// A file's own limits, else the migrator's. Outside a transaction nothing is cut off while it
+/// waits for a lock: what `CONCURRENTLY` leaves behind then is an invalid index.
+pub(crate) fn timeouts(
+    settings: &Settings,
+    side: Option<&Side>,
+    extent: Extent,
+) -> [(&'static str, String); 2] {
+    let lock = side
+        .and_then(|it| it.lock_timeout_ms)
+        .map_or(settings.lock_timeout, |it| Duration::from_millis(it.into()));
+    let lock = if extent == Extent::Session { Duration::ZERO } else { lock };
+    let statement = side
+        .and_then(|it| it.statement_timeout_ms)
+        .map(|it| Duration::from_millis(it.into()))
+        .or(settings.statement_timeout)
+        .unwrap_or_default();
+    let milliseconds = |it: Duration| it.as_millis().to_string();
+    [("lock_timeout", milliseconds(lock)), ("statement_timeout", milliseconds(statement))]
+}
+
+fn search_path(settings: &Settings) -> Option<String> {
+    let schemas = settings.search_path.as_ref()?;
+    Some(schemas.iter().map(|it| escape_identifier(it)).collect::<Vec<_>>().join(", "))
+}

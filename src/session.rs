@@ -1,0 +1,281 @@
+//! Connections: borrowed for a look, taken for good before anything is locked or written.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError};
+use futures_util::TryStreamExt;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
+    time::{Instant, timeout},
+};
+use tokio_postgres::{
+    Client, SimpleQueryMessage, SimpleQueryRow,
+    error::SqlState,
+    tls::{ChannelBinding, TlsConnect, TlsStream},
+};
+
+use crate::{
+    Result,
+    backoff::Backoff,
+    error::{Error, Kind},
+};
+
+/// Borrows a connection, within a limit.
+///
+/// A server that is starting, or has no connection left, is waited for; one that is not there, or
+/// turns the user away, is an error at once.
+pub(crate) async fn borrow(pool: &Pool, limit: Duration) -> Result<Object> {
+    let since = Instant::now();
+    let backoff = Backoff::new();
+    loop {
+        let left = limit.saturating_sub(since.elapsed());
+        let err = match timeout(left, pool.get()).await {
+            Ok(Ok(it)) => return Ok(it),
+            Ok(Err(PoolError::Timeout(_))) | Err(_) => {
+                return Err(Kind::Exhausted { waited: since.elapsed() }.into());
+            }
+            Ok(Err(it)) => it,
+        };
+        if !is_busy(&err) || since.elapsed() >= limit {
+            return Err(Kind::Connect(err).into());
+        }
+        backoff.pause().await;
+    }
+}
+
+fn is_busy(err: &PoolError) -> bool {
+    let PoolError::Backend(err) = err else { return false };
+    err.code().is_some_and(|it| {
+        *it == SqlState::TOO_MANY_CONNECTIONS || *it == SqlState::CANNOT_CONNECT_NOW
+    })
+}
+
+/// Is the connection gone, so that another may do better?
+pub(crate) fn is_lost(err: &tokio_postgres::Error) -> bool {
+    match err.code() {
+        Some(it) => {
+            it.code().starts_with("08")
+                || [
+                    SqlState::ADMIN_SHUTDOWN,
+                    SqlState::CRASH_SHUTDOWN,
+                    SqlState::CANNOT_CONNECT_NOW,
+                ]
+                .contains(it)
+        }
+        None => {
+            err.is_closed()
+                || std::error::Error::source(err).is_some_and(|it| it.is::<std::io::Error>())
+        }
+    }
+}
+
+/// What a message brought.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The rows of our own statements: those whose first column is called `upfront_…`, and all
+    /// where the message is ours alone.
+    pub(crate) rows: Vec<SimpleQueryRow>,
+    /// How many statements completed.
+    pub(crate) completed: usize,
+}
+
+impl Answer {
+    /// The first row whose first column has this name.
+    pub(crate) fn row(&self, column: &str) -> Option<&SimpleQueryRow> {
+        self.rows.iter().find(|it| it.columns().first().is_some_and(|it| it.name() == column))
+    }
+}
+
+/// A message that ended in an error.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// How many statements had completed.
+    pub(crate) completed: usize,
+    pub(crate) err: tokio_postgres::Error,
+}
+
+/// Sends a message of our own by the simple protocol, which every pooler passes.
+pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Answer, tokio_postgres::Error> {
+    let rows = client.simple_query(sql).await?.into_iter().filter_map(|it| match it {
+        SimpleQueryMessage::Row(it) => Some(it),
+        _ => None,
+    });
+    Ok(Answer { rows: rows.collect(), completed: 0 })
+}
+
+/// Sends a message that holds a migration, and tells each statement that completes.
+pub(crate) async fn run(
+    client: &Client,
+    sql: &str,
+    mut completed: impl FnMut(usize),
+) -> Result<Answer, Stopped> {
+    let mut answer = Answer::default();
+    let stopped = |completed: usize| move |err| Stopped { completed, err };
+    let mut messages = pin!(client.simple_query_raw(sql).await.map_err(stopped(0))?);
+    while let Some(it) = messages.try_next().await.map_err(stopped(answer.completed))? {
+        match it {
+            SimpleQueryMessage::CommandComplete(_) => {
+                answer.completed += 1;
+                completed(answer.completed);
+            }
+            SimpleQueryMessage::Row(it) if is_ours(&it) => answer.rows.push(it),
+            _ => {}
+        }
+    }
+    Ok(answer)
+}
+
+fn is_ours(row: &SimpleQueryRow) -> bool {
+    row.columns().first().is_some_and(|it| it.name().starts_with("upfront_"))
+}
+
+/// A connection that left the pool: it closes when it is dropped, and with it go its lock, its
+/// transaction and its settings, after success, an error, a panic or a cancelled future alike.
+pub(crate) struct Session {
+    client: ClientWrapper,
+    pub(crate) facts: Facts,
+}
+
+/// What a session found out about its server.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// Something stands between us and the server.
+    pub(crate) pooled: bool,
+    pub(crate) version: u32,
+    pub(crate) standby: bool,
+    pub(crate) read_only: bool,
+    pub(crate) database: String,
+    pub(crate) login: String,
+    /// The server notices by itself that its client is gone.
+    pub(crate) checks_connection: bool,
+}
+
+const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
+     pg_catalog.current_setting('server_version_num'), \
+     pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
+     pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database(), \
+     SESSION_USER";
+
+/// Servers on some systems cannot, and say so: then a session that died is noticed later.
+const CHECK_CONNECTION: &str =
+    "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false)";
+
+impl Session {
+    /// Takes a connection out of the pool for good.
+    pub(crate) async fn take(pool: &Pool, limit: Duration) -> Result<Self> {
+        let client = Object::take(borrow(pool, limit).await?);
+        let doing = "asking what server it is";
+        let answer = ask(&client, FACTS).await.map_err(|source| Kind::Server { doing, source })?;
+        let row = answer.rows.first().ok_or(Kind::Unexpected { doing })?;
+        let text = |at| row.get(at).unwrap_or_default();
+        let version = text(1).parse().map_err(|_| Kind::Unexpected { doing })?;
+        if version < 140_000 {
+            return Err(Kind::OldServer { version: text(2).to_owned() }.into());
+        }
+        let announced = announced_pid(&client).await;
+        let mut facts = Facts {
+            pooled: announced.is_none_or(|it| it.to_string() != text(0)),
+            version,
+            standby: text(3) == "t",
+            read_only: text(4) == "on",
+            database: text(5).to_owned(),
+            login: text(6).to_owned(),
+            checks_connection: false,
+        };
+        if !facts.pooled {
+            facts.checks_connection = ask(&client, CHECK_CONNECTION).await.is_ok();
+        }
+        Ok(Self { client, facts })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a message of our own.
+    pub(crate) async fn ask(&self, doing: &'static str, sql: &str) -> Result<Answer> {
+        ask(&self.client, sql).await.map_err(|source| Error::from(Kind::Server { doing, source }))
+    }
+}
+
+/// The backend's process as it was announced when the connection was made.
+///
+/// A pooler announces a number of its own. The driver keeps it for cancel requests, so we have it
+/// write one to a pipe and read the number there.
+async fn announced_pid(client: &Client) -> Option<i32> {
+    let (ours, theirs) = tokio::io::duplex(64);
+    let request = client.cancel_token();
+    let request = request.cancel_query_raw(theirs, NoEncryption);
+    let (sent, pid) = futures_util::future::join(request, read_pid(ours)).await;
+    sent.ok().and(pid)
+}
+
+/// Reads a cancel request, after a request for TLS if there is one:
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
+async fn read_pid(mut pipe: DuplexStream) -> Option<i32> {
+    const SSL_REQUEST: i32 = 80_877_103;
+    const CANCEL_REQUEST: i32 = 80_877_102;
+    loop {
+        let _length = pipe.read_i32().await.ok()?;
+        match pipe.read_i32().await.ok()? {
+            SSL_REQUEST => pipe.write_all(b"S").await.ok()?,
+            CANCEL_REQUEST => return pipe.read_i32().await.ok(),
+            _ => return None,
+        }
+    }
+}
+
+/// A pipe within the process needs no encryption, whatever the connection's settings ask for.
+struct NoEncryption;
+
+struct Plain(DuplexStream);
+
+impl TlsConnect<DuplexStream> for NoEncryption {
+    type Stream = Plain;
+    type Error = Infallible;
+    type Future = Ready<Result<Plain, Infallible>>;
+
+    fn connect(self, stream: DuplexStream) -> Self::Future {
+        ready(Ok(Plain(stream)))
+    }
+}
+
+impl TlsStream for Plain {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,201 @@
+//! Where a database stands.
+
+use std::fmt;
+
+use deadpool_postgres::Object;
+
+use crate::{
+    Ahead, Result,
+    boot::Work,
+    embedded::title,
+    error::Kind,
+    plan::{self, Divergence, Row},
+    revisions::{Journal, status_rows},
+};
+
+/// Where a database stands, migration by migration. Prints as a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Status {
+    /// The app whose migrations these are.
+    pub app: String,
+    /// The newest version that the database has.
+    pub head: Option<String>,
+    /// All that program or database know, in the order of versions.
+    pub entries: Vec<Entry>,
+}
+
+/// One migration of a [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was applied, as the server prints a time in UTC.
+    pub applied_at: Option<String>,
+    /// What else is to be said.
+    pub note: Option<String>,
+}
+
+/// Where a migration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum State {
+    /// In the database.
+    Applied,
+    /// In the program, and not yet in the database.
+    Pending,
+    /// Under way outside a transaction, or cut off there.
+    Partial,
+    /// In the database, and newer than the program.
+    Ahead,
+    /// Program and database contradict each other.
+    Diverged,
+}
+
+/// A row with what a person wants to see.
+#[derive(Debug)]
+pub(crate) struct Dated {
+    pub(crate) row: Row,
+    pub(crate) kind: String,
+    pub(crate) applied_at: String,
+}
+
+impl Status {
+    pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
+        let doing = "reading the history";
+        let (rows, journal) = match work.read(client, &work.revisions.status()).await? {
+            Some(it) => status_rows(&it).ok_or(Kind::Unexpected { doing })?,
+            None => (Vec::new(), Vec::new()),
+        };
+        Ok(Self::of(work, &rows, &journal))
+    }
+
+    fn of(work: &Work<'_>, rows: &[Dated], journal: &[Journal]) -> Self {
+        let history: Vec<_> = rows.iter().map(|it| it.row.clone()).collect();
+        let found = match plan::plan(work.set, &history, Ahead::Accept) {
+            Ok(_) => Vec::new(),
+            Err(it) => it,
+        };
+        let mut entries: Vec<_> = rows.iter().map(|it| applied(work, it, &found)).collect();
+        let absent = work.set.migrations.iter().filter(|it| {
+            rows.binary_search_by(|row| row.row.version.as_str().cmp(it.version)).is_err()
+        });
+        entries.extend(absent.map(|it| {
+            let note = found.iter().find_map(|found| note(found, it.version));
+            let started = journal.iter().any(|row| row.version == it.version);
+            let state = match (&note, started) {
+                (Some(_), _) => State::Diverged,
+                (None, true) => State::Partial,
+                (None, false) => State::Pending,
+            };
+            let note = note.or_else(|| started.then(|| progress(it.version, journal)));
+            let (version, name) = (it.version.to_owned(), it.name.to_owned());
+            Entry { version, name, state, applied_at: None, note }
+        }));
+        entries.sort_by(|a, b| a.version.cmp(&b.version));
+        let head = rows.last().map(|it| it.row.version.clone());
+        Self { app: work.app.to_owned(), head, entries }
+    }
+
+    /// Is nothing pending, partial or diverged?
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.entries.iter().all(|it| matches!(it.state, State::Applied | State::Ahead))
+    }
+
+    /// The entries in a state.
+    pub fn in_state(&self, state: State) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |it| it.state == state)
+    }
+}
+
+fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence]) -> Entry {
+    let Dated { row, kind, applied_at } = it;
+    let diverged = found.iter().find_map(|it| note(it, &row.version));
+    let head = work.set.head().map_or("", |it| it.version);
+    let state = match &diverged {
+        Some(_) => State::Diverged,
+        None if row.version.as_str() > head => State::Ahead,
+        None => State::Applied,
+    };
+    let breaking = (state == State::Ahead && row.breaking).then(|| "breaking".to_owned());
+    Entry {
+        version: row.version.clone(),
+        name: row.name.clone(),
+        state,
+        applied_at: Some(applied_at.clone()),
+        note: diverged.or(breaking).or_else(|| (kind != "applied").then(|| kind.clone())),
+    }
+}
+
+/// What a divergence says about a version.
+fn note(it: &Divergence, about: &str) -> Option<String> {
+    let (version, note) = match it {
+        Divergence::Edited { migration, .. } => {
+            (migration.version, "changed after it was applied".to_owned())
+        }
+        Divergence::Renamed { migration, applied } => {
+            (migration.version, format!("was applied as {applied}"))
+        }
+        Divergence::Missing { version, .. } => (version.as_str(), "not in this program".to_owned()),
+        Divergence::Inserted { migration, head } => {
+            (migration.version, format!("never applied, older than {head}"))
+        }
+        Divergence::Deleted { migration } => (migration.version, "its row was deleted".to_owned()),
+        Divergence::Altered { version, .. } => (version.as_str(), "its row was changed".to_owned()),
+        Divergence::Ahead { version, .. } => (version.as_str(), "breaking".to_owned()),
+    };
+    (version == about).then_some(note)
+}
+
+fn progress(version: &str, journal: &[Journal]) -> String {
+    let rows = || journal.iter().filter(|it| it.version == version);
+    format!(
+        "{} of {} started statements done",
+        rows().filter(|it| it.finished).count(),
+        rows().count()
+    )
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::Pending => "pending",
+            Self::Partial => "partial",
+            Self::Ahead => "ahead",
+            Self::Diverged => "diverged",
+        })
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, entries, .. } = self;
+        let titles: Vec<_> = entries.iter().map(|it| title(&it.version, &it.name)).collect();
+        let wide = titles.iter().map(|it| it.chars().count()).max().unwrap_or(0).max(9);
+        write!(f, "{:wide$}  {:8}  applied at (UTC)", "migration", "state")?;
+        for (it, title) in entries.iter().zip(&titles) {
+            let at = it.applied_at.as_deref().unwrap_or("-");
+            write!(f, "\n{title:wide$}  {:8}  {at}", it.state)?;
+            it.note.iter().try_for_each(|it| write!(f, "  {it}"))?;
+        }
+        let count = |state| self.in_state(state).count();
+        write!(f, "\napp {app}: {} applied", count(State::Applied))?;
+        for state in [State::Pending, State::Partial, State::Ahead, State::Diverged] {
+            match count(state) {
+                0 => {}
+                many => write!(f, ", {many} {state}")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,387 @@
+//! A migration outside a transaction: statement by statement, with a journal.
+//!
+//! What may stand in a transaction shares one with its row in the journal. The rest is bracketed
+//! by two committed rows, and after a crash the catalog is asked what happened.
+
+use std::time::Instant;
+
+use postgres_protocol::escape::escape_literal;
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    Event, Report, Result,
+    apply::{self, is_contention, is_secret},
+    boot::Work,
+    chain,
+    embedded::{Class, Migration, Side, Statement},
+    error::{Cause, Error, Failure, Kind, Partial, Remains},
+    excerpt::Excerpt,
+    lock::Wait,
+    plan::Step,
+    prologue::{Extent, prologue, timeouts},
+    revisions::{ESCAPED, Journal, PINNED, Revisions},
+    session::{self, Session, Stopped},
+};
+
+/// Takes the session lock by polling; `false` where the leader has settled everything meanwhile.
+pub(crate) async fn lock(work: &Work<'_>, session: &Session, wait: &mut Wait) -> Result<bool> {
+    let doing = "asking for the migration lock";
+    let sql = work.revisions.try_session_lock();
+    wait.restart();
+    loop {
+        let answer = session.ask(doing, &sql).await?;
+        let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
+        if row.get(0) == Some("t") {
+            return Ok(true);
+        }
+        if crate::boot::settled(work, session).await?.is_some() {
+            return Ok(false);
+        }
+        wait.pause(work, session).await?;
+    }
+}
+
+/// Runs what is left of a migration, under the session lock.
+///
+/// It ends early, without an error, where a deadlock was in the way: then plan again.
+pub(crate) async fn run(
+    work: &Work<'_>,
+    session: &Session,
+    step: &Step,
+    journal: &[Journal],
+    report: &mut Report,
+    tries: &mut apply::Tries,
+) -> Result<()> {
+    let it = step.migration();
+    let run = Run { work, session, it, side: &it.up };
+    let since = Instant::now();
+    work.tell(&apply::started(it, report.place()));
+    let prologue = prologue(work.settings, &session.facts, Some(run.side), Extent::Session);
+    session.ask("preparing a migration", &prologue).await?;
+    for (at, statement) in run.side.statements.iter().enumerate() {
+        let row = journal.iter().find(|row| row.version == it.version && row.ordinal == at + 1);
+        match run.statement(at + 1, statement, row).await {
+            Err(err) if run.is_worth_another_try(&err, tries).await => return Ok(()),
+            other => other?,
+        }
+        let (version, of) = (it.version.into(), run.side.statements.len());
+        work.tell(&Event::Statement { version, ordinal: at + 1, of });
+    }
+    let record = work.revisions.record_stepwise(step, since.elapsed());
+    session::ask(session.client(), &record).await.map_err(|source| run.not_recorded(source))?;
+    session.ask("tidying up after a migration", "RESET ALL;RESET ROLE").await?;
+    work.tell(&apply::finished(it, since.elapsed()));
+    report.applied(step, since.elapsed());
+    Ok(())
+}
+
+/// A migration that is under way.
+struct Run<'a> {
+    work: &'a Work<'a>,
+    session: &'a Session,
+    it: &'static Migration,
+    side: &'static Side,
+}
+
+/// What the catalog says about a statement.
+enum Found {
+    /// It took effect.
+    Done,
+    /// It did not; these come before it is run.
+    NotDone { first: Vec<String> },
+    /// It did in part, and this ends it.
+    Half { rest: String },
+    /// Somebody is at it just now.
+    UnderWay,
+    /// The catalog does not know.
+    CannotTell,
+}
+
+impl Run<'_> {
+    async fn statement(
+        &self,
+        ordinal: usize,
+        it: &'static Statement,
+        row: Option<&Journal>,
+    ) -> Result<()> {
+        let hash = chain::sha256(self.side.text(it));
+        if row.is_some_and(|row| row.hash != hash) {
+            let why = "another statement stood here when the migration ran last";
+            return Err(self.partial(ordinal, it, why));
+        }
+        match (it.class, row) {
+            (Class::Session, _) => self.execute(ordinal, it, self.side.text(it)).await,
+            (_, Some(row)) if row.finished => Ok(()),
+            (Class::Transactional, _) => self.in_transaction(ordinal, it, &hash).await,
+            (_, Some(_)) => self.resume(ordinal, it).await,
+            (_, None) => self.begin(ordinal, it, &hash).await,
+        }
+    }
+
+    /// The statement and its row, in one transaction.
+    async fn in_transaction(
+        &self,
+        ordinal: usize,
+        it: &'static Statement,
+        hash: &str,
+    ) -> Result<()> {
+        let limits = timeouts(self.work.settings, Some(self.side), Extent::Transaction)
+            .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT \
+             pg_catalog.pg_current_xact_id()::pg_catalog.text AS upfront_xid,{}",
+            limits.join(",")
+        );
+        let doing = "beginning a statement's transaction";
+        let answer = self.session.ask(doing, &begin).await?;
+        let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
+        let xid = xid.ok_or(Kind::Unexpected { doing })?;
+        let pass = self.work.revisions.pass_step(self.it.version, ordinal, hash, xid);
+        self.execute(ordinal, it, &format!("{}\n;{pass}", self.side.text(it))).await
+    }
+
+    /// A statement that never started.
+    async fn begin(&self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
+        let first = match it.class {
+            Class::CreateIndex { .. } => match self.find(it.class).await? {
+                Found::NotDone { first } => first,
+                Found::UnderWay => return Err(self.under_way(ordinal, it)),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let start = self.work.revisions.start_step(self.it.version, ordinal, hash);
+        session::ask(self.session.client(), &start).await.map_err(|err| self.not_recorded(err))?;
+        self.outside(ordinal, it, first, self.side.text(it)).await
+    }
+
+    /// A statement that started, and of which nobody recorded the end.
+    async fn resume(&self, ordinal: usize, it: &'static Statement) -> Result<()> {
+        match self.find(it.class).await? {
+            Found::Done => self.finish(ordinal).await,
+            Found::NotDone { first } => self.outside(ordinal, it, first, self.side.text(it)).await,
+            Found::Half { rest } => self.outside(ordinal, it, Vec::new(), &rest).await,
+            Found::UnderWay => Err(self.under_way(ordinal, it)),
+            Found::CannotTell => {
+                let why = "nobody can tell whether it took effect";
+                Err(self.partial(ordinal, it, why))
+            }
+        }
+    }
+
+    /// Runs a statement between two rows of the journal.
+    async fn outside(
+        &self,
+        ordinal: usize,
+        it: &'static Statement,
+        first: Vec<String>,
+        sql: &str,
+    ) -> Result<()> {
+        for sql in first {
+            tracing::info!(statement = %sql, "removing what an interrupted statement left");
+            self.session.ask("removing what an interrupted statement left", &sql).await?;
+        }
+        self.execute(ordinal, it, sql).await?;
+        self.finish(ordinal).await
+    }
+
+    async fn finish(&self, ordinal: usize) -> Result<()> {
+        let sql = self.work.revisions.finish_step(self.it.version, ordinal);
+        let done = session::ask(self.session.client(), &sql).await;
+        done.map(drop).map_err(|source| self.not_recorded(source))
+    }
+
+    async fn execute(&self, ordinal: usize, it: &'static Statement, sql: &str) -> Result<()> {
+        match session::run(self.session.client(), sql, |_| {}).await {
+            Ok(_) => Ok(()),
+            Err(stopped) => Err(self.failed(ordinal, it, stopped).await?),
+        }
+    }
+
+    /// What an error of a statement means; its row says the same.
+    async fn failed(
+        &self,
+        ordinal: usize,
+        it: &'static Statement,
+        stopped: Stopped,
+    ) -> Result<Error> {
+        let migration = self.it.title();
+        let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err))
+        else {
+            return Ok(Kind::Lost { migration, source: stopped.err }.into());
+        };
+        if err.message().contains(ESCAPED) {
+            return Ok(Kind::Escaped { migration, path: self.side.path }.into());
+        }
+        let remains = match it.class {
+            Class::Unknown => Remains::Unclear,
+            _ => Remains::Before,
+        };
+        match it.class {
+            Class::Transactional => drop(self.session.ask("rolling back", "ROLLBACK").await?),
+            Class::Unknown | Class::Session => {}
+            _ => {
+                let forget = self.work.revisions.forget_step(self.it.version, ordinal);
+                self.session.ask("noting that a statement failed", &forget).await?;
+            }
+        }
+        let cause = Cause::of(err, is_secret(self.side, Some(it), err));
+        let excerpt = Excerpt::of(self.side, Some(it), it.start as usize, err);
+        let err = Kind::Failed(Failure { migration, excerpt, cause, remains, attempts: 1 }).into();
+        apply::note(self.work, self.session, self.it, &err).await;
+        Ok(err)
+    }
+
+    /// Contention passes; a statement whose fate is unclear is not tried again.
+    async fn is_worth_another_try(&self, err: &Error, tries: &mut apply::Tries) -> bool {
+        match err.kind() {
+            Kind::Failed(it) if it.remains == Remains::Before && is_contention(&it.cause.code) => {
+                let code = it.cause.code.code();
+                apply::pause(self.work, self.session, self.it, code, tries).await
+            }
+            _ => false,
+        }
+    }
+
+    fn not_recorded(&self, source: tokio_postgres::Error) -> Error {
+        let doing = "writing the journal of a migration";
+        match source.code() {
+            Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
+                self.work.denied(doing, &source, self.session)
+            }
+            _ => Kind::Server { doing, source }.into(),
+        }
+    }
+
+    fn under_way(&self, ordinal: usize, it: &'static Statement) -> Error {
+        self.partial(ordinal, it, "another session is building this index just now: wait for it")
+    }
+
+    fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
+        let (revisions, version) = (&self.work.revisions, self.it.version);
+        Kind::Partial(Partial {
+            migration: self.it.title(),
+            excerpt: Excerpt::start(self.side, it),
+            why,
+            done: Revisions::by_hand(&revisions.settle_step(
+                version,
+                ordinal,
+                &chain::sha256(self.side.text(it)),
+            )),
+            again: Revisions::by_hand(&revisions.forget_step(version, ordinal)),
+        })
+        .into()
+    }
+
+    /// Asks the catalog what became of a statement.
+    async fn find(&self, class: Class) -> Result<Found> {
+        Ok(match class {
+            Class::CreateIndex { index: Some(index), table, .. } => {
+                return self.find_index(index, table).await;
+            }
+            Class::DropIndex { index, .. } => match self.oid(index).await? {
+                None => Found::Done,
+                Some(_) => Found::NotDone { first: Vec::new() },
+            },
+            Class::ReindexIndex { index } => Found::NotDone { first: self.leftovers(index).await? },
+            Class::ReindexTable { table } => Found::NotDone { first: self.leftovers(table).await? },
+            Class::DetachPartition { parent, partition } => {
+                return self.find_partition(parent, partition).await;
+            }
+            Class::CreateDatabase { name } => match self.has_database(name).await? {
+                true => Found::Done,
+                false => Found::NotDone { first: Vec::new() },
+            },
+            Class::DropDatabase { name } => match self.has_database(name).await? {
+                true => Found::NotDone { first: Vec::new() },
+                false => Found::Done,
+            },
+            Class::Repeatable | Class::Session | Class::Transactional => {
+                Found::NotDone { first: Vec::new() }
+            }
+            Class::CreateIndex { index: None, .. } | Class::Unknown => Found::CannotTell,
+        })
+    }
+
+    /// A name as the migration wrote it, seen as the migration sees it.
+    async fn oid(&self, name: &str) -> Result<Option<String>> {
+        let sql = format!(
+            "SELECT pg_catalog.to_regclass({})::pg_catalog.oid AS upfront_oid",
+            escape_literal(name)
+        );
+        let answer = self.session.ask(ASKING, &sql).await?;
+        Ok(answer.row("upfront_oid").and_then(|it| it.get(0)).map(str::to_owned))
+    }
+
+    async fn find_index(&self, index: &str, table: &str) -> Result<Found> {
+        let Some(table) = self.oid(table).await? else {
+            return Ok(Found::NotDone { first: Vec::new() });
+        };
+        let sql = format!(
+            "{PINNED}SELECT i.indisvalid AND i.indisready AS upfront_valid, format('DROP INDEX \
+             CONCURRENTLY %I.%I', n.nspname, c.relname), EXISTS (SELECT FROM \
+             pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid AND p.pid <> \
+             pg_backend_pid()) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN \
+             pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = {table} AND c.relname = {}",
+            escape_literal(index)
+        );
+        let answer = self.session.ask(ASKING, &sql).await?;
+        Ok(match answer.row("upfront_valid") {
+            None => Found::NotDone { first: Vec::new() },
+            Some(it) if it.get(0) == Some("t") => Found::Done,
+            Some(it) if it.get(2) == Some("t") => Found::UnderWay,
+            Some(it) => {
+                Found::NotDone { first: it.get(1).map(str::to_owned).into_iter().collect() }
+            }
+        })
+    }
+
+    /// What an interrupted `REINDEX CONCURRENTLY` leaves on the table of this relation.
+    async fn leftovers(&self, relation: &str) -> Result<Vec<String>> {
+        let Some(oid) = self.oid(relation).await? else { return Ok(Vec::new()) };
+        let sql = format!(
+            "{PINNED}SELECT format('DROP INDEX CONCURRENTLY %I.%I', n.nspname, c.relname) AS \
+             upfront_drop FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN \
+             pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid AND c.relname ~ \
+             '_cc(new|old)[0-9]*$' AND i.indrelid IN (SELECT coalesce((SELECT indrelid FROM \
+             pg_index WHERE indexrelid = {oid}), {oid})) AND n.nspname <> 'pg_toast' ORDER BY 1"
+        );
+        let answer = self.session.ask(ASKING, &sql).await?;
+        let drop = |it: &tokio_postgres::SimpleQueryRow| {
+            (it.columns().first()?.name() == "upfront_drop")
+                .then(|| it.get(0).map(str::to_owned))?
+        };
+        Ok(answer.rows.iter().filter_map(drop).collect())
+    }
+
+    async fn find_partition(&self, parent: &str, partition: &str) -> Result<Found> {
+        let (Some(above), Some(below)) = (self.oid(parent).await?, self.oid(partition).await?)
+        else {
+            return Ok(Found::NotDone { first: Vec::new() });
+        };
+        let sql = format!(
+            "{PINNED}SELECT inhdetachpending AS upfront_pending FROM pg_inherits WHERE inhparent = \
+             {above} AND inhrelid = {below}"
+        );
+        let answer = self.session.ask(ASKING, &sql).await?;
+        let pending = answer.row("upfront_pending").and_then(|it| it.get(0));
+        Ok(match pending {
+            None => Found::Done,
+            Some("t") => Found::Half {
+                rest: format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"),
+            },
+            Some(_) => Found::NotDone { first: Vec::new() },
+        })
+    }
+
+    async fn has_database(&self, name: &str) -> Result<bool> {
+        let name = escape_literal(name);
+        let sql = format!(
+            "{PINNED}SELECT EXISTS (SELECT FROM pg_database WHERE datname = {name}) AS upfront_there"
+        );
+        let answer = self.session.ask(ASKING, &sql).await?;
+        Ok(answer.row("upfront_there").and_then(|it| it.get(0)) == Some("t"))
+    }
+}
+
+const ASKING: &str = "asking the catalog what a statement did";
