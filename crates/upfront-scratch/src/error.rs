@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
-use std::{error, fmt, io};
+use std::{error, fmt, io, iter};
 
 /// Why a server could not be started, asked or stopped.
 ///
 /// [`Display`](fmt::Display) says what was being done and what to change; the cause, if there is
-/// one, is its [`source`](error::Error::source).
-#[derive(Debug)]
+/// one, is its [`source`](error::Error::source). [`Debug`](fmt::Debug) says both, for `unwrap` and
+/// for an error that `main` returns.
 pub struct Error(Box<Kind>);
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -57,6 +57,14 @@ impl Error {
 impl From<Kind> for Error {
     fn from(it: Kind) -> Self {
         Self(Box::new(it))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let causes = iter::successors(error::Error::source(self), |it| it.source());
+        causes.into_iter().try_for_each(|it| write!(f, ": {it}"))
     }
 }
 
@@ -157,6 +165,12 @@ mod tests {
             Kind::Late { doing: "the standby has not replayed 0/1".into() },
             "waited in vain: the standby has not replayed 0/1",
         );
+    }
+
+    #[test]
+    fn tells_all_to_a_programmer() {
+        let err = Error::run("initdb")(io::Error::other("why"));
+        assert_eq!(format!("{err:?}"), "cannot run `initdb`: why");
     }
 
     #[test]

@@ -315,9 +315,10 @@ impl Server {
             Place::Own(it) => it.install().tool(tool),
             Place::Given(_) => given_tool(&self.version, tool),
         };
-        it.env("PGUSER", "postgres").env("PGCLIENTENCODING", "UTF8");
+        it.env("PGCLIENTENCODING", "UTF8");
         if let Ok(own) = self.own("") {
-            it.env("PGHOST", own.folder()).env("PGPORT", own.port().to_string());
+            it.env("PGUSER", "postgres").env("PGHOST", own.folder());
+            it.env("PGPORT", own.port().to_string());
         }
         it
     }

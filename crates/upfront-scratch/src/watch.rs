@@ -17,9 +17,13 @@ use crate::error::{Error, Result};
 /// A kill is that of all processes at once. An immediate shutdown would wait for clients that have
 /// connected and said nothing, up to `authentication_timeout`. A killed server leaves a few bytes
 /// of System V memory, of which the system has room for 4096; their number is in `postmaster.pid`.
+///
+/// It does not heed SIGHUP: when we die while it has stopped the server, its process group is an
+/// orphan with a stopped member, and that signal is what the kernel sends to such a group.
 const WATCH: &str = r#"
 folder=$1; shift
 "$@" </dev/null 2>>"$folder/log" & server=$!
+trap '' HUP
 exec >/dev/null 2>&1
 read -r signal
 case ${signal:-KILL} in
