@@ -172,6 +172,14 @@ impl Migrations {
         Self(Source::Folder(std::sync::Arc::new(crate::folder::Folder::of::<E>())))
     }
 
+    /// A folder at hand as names and bytes; for upfront's own tests and tools.
+    #[cfg(feature = "rust-embed")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_files(files: Vec<(String, Vec<u8>)>) -> Self {
+        Self(Source::Folder(std::sync::Arc::new(crate::folder::Folder::with(files))))
+    }
+
     /// The set of a program that compiled it in, as upfront itself does.
     pub(crate) const fn compiled(&self) -> &'static Set {
         match &self.0 {

@@ -14,7 +14,7 @@ use crate::{
 
 /// The files, and once they are parsed the set.
 pub(crate) struct Folder {
-    files: fn() -> Vec<(String, Vec<u8>)>,
+    files: Box<dyn Fn() -> Vec<(String, Vec<u8>)> + Send + Sync>,
     set: OnceCell<&'static Set>,
 }
 
@@ -32,7 +32,11 @@ impl Folder {
             };
             E::iter().filter_map(file).collect()
         };
-        Self { files, set: OnceCell::new() }
+        Self { files: Box::new(files), set: OnceCell::new() }
+    }
+
+    pub(crate) fn with(files: Vec<(String, Vec<u8>)>) -> Self {
+        Self { files: Box::new(move || files.clone()), set: OnceCell::new() }
     }
 
     /// Parses the folder, once; its data then live as long as the program.

@@ -1,0 +1,100 @@
+//! A program of its own that boots, so that it can race others and be killed.
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+/// A boot to be started as a process. The program is `src/bin/boot.rs`.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    program: PathBuf,
+    url: String,
+    folder: PathBuf,
+    settings: Vec<(String, String)>,
+}
+
+/// A boot that was started; killed when dropped.
+#[derive(Debug)]
+pub struct Process(Option<Child>);
+
+impl Boot {
+    /// `program` is `env!("CARGO_BIN_EXE_boot")`, which only a test knows.
+    ///
+    /// # Panics
+    ///
+    /// The folder cannot be written.
+    pub fn new(program: &str, url: &str, files: &[(impl AsRef<str>, impl AsRef<str>)]) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let unique = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = env::temp_dir().join(format!("upfront-boot-{unique}"));
+        fs::create_dir_all(folder.join("down")).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(name.as_ref()), text.as_ref()).unwrap();
+        }
+        Self { program: program.into(), url: url.into(), folder, settings: Vec::new() }
+    }
+
+    /// A setting, as `boot.rs` reads it: `APP`, `WAIT_MS`, `LOCK_MS` …
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((format!("BOOT_{name}"), value.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// The program cannot be started.
+    pub fn start(&self) -> Process {
+        let mut command = Command::new(&self.program);
+        command.arg(&self.folder).env("DATABASE_URL", &self.url);
+        command.envs(self.settings.iter().map(|(name, it)| (name, it)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Process(Some(command.spawn().unwrap()))
+    }
+}
+
+impl Process {
+    /// Waits for its end: the report, or else the error.
+    ///
+    /// # Errors
+    ///
+    /// What the program printed when it failed.
+    ///
+    /// # Panics
+    ///
+    /// The process cannot be waited for.
+    pub fn end(mut self) -> Result<String, String> {
+        let child = self.0.take().unwrap();
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let text = |it: Vec<u8>| String::from_utf8(it).unwrap();
+        match status.success() {
+            true => Ok(text(stdout)),
+            false => Err(text(stderr)),
+        }
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Panics
+    ///
+    /// The process cannot be killed.
+    pub fn kill(mut self) {
+        let mut child = self.0.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut it) = self.0.take() {
+            let _ = it.kill();
+            let _ = it.wait();
+        }
+    }
+}
