@@ -41,7 +41,8 @@ pub enum Class {
         /// The partition as it is written.
         partition: String,
     },
-    /// It cannot run in a transaction block, and running it again is harmless.
+    /// It cannot run in a transaction block, or cannot always (`REINDEX` and `CLUSTER` of a partitioned table), and running
+    /// it again is harmless.
     Repeatable,
     /// `CREATE DATABASE`: `pg_database` tells.
     CreateDatabase {
@@ -222,7 +223,7 @@ fn reindex(mut it: Cursor<'_>) -> (Class, Option<&'static str>) {
     match (it.eat("CONCURRENTLY") || option, plain) {
         (true, _) => alone(Class::Reindex { kind, target: it.name() }, "REINDEX CONCURRENTLY"),
         (false, Some(name)) => alone(Class::Repeatable, name),
-        (false, None) => anywhere(),
+        (false, None) => (Class::Repeatable, None),
     }
 }
 
@@ -230,7 +231,7 @@ fn reindex(mut it: Cursor<'_>) -> (Class, Option<&'static str>) {
 fn cluster(mut it: Cursor<'_>) -> (Class, Option<&'static str>) {
     it.group();
     it.eat("VERBOSE");
-    if it.is_at_end() { alone(Class::Repeatable, "CLUSTER") } else { anywhere() }
+    (Class::Repeatable, it.is_at_end().then_some("CLUSTER"))
 }
 
 fn is_session(mut it: Cursor<'_>) -> bool {

@@ -10,7 +10,7 @@ pub(crate) enum Mistake {
     AfterComment,
 }
 
-/// The text with a `;` for each delimiter, as many characters long, so that a position in one is a position in the other.
+/// The text with a `;` for each delimiter, as long as before, so that a position in one is a position in the other.
 ///
 /// The `;` takes the place of the delimiter's last character, and its line ends stay: so a comment before it ends
 /// before it. As in Atlas, a delimiter counts outside quotes, comments and parentheses
@@ -32,10 +32,10 @@ pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, Mist
     Ok(body)
 }
 
+/// Delimiters are ASCII, which whoever reads the directive sees to.
 fn push_end(body: &mut String, delimiter: &str) {
-    let blanks = delimiter.chars().count() - 1;
     let blank = |it| if it == '\n' { '\n' } else { ' ' };
-    body.extend(delimiter.chars().take(blanks).map(blank));
+    body.extend(delimiter[..delimiter.len() - 1].chars().map(blank));
     body.push(';');
 }
 

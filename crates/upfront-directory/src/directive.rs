@@ -185,7 +185,8 @@ impl Reader<'_> {
         let lines = self.file.text.split('\n').take(self.header.lines).enumerate();
         for (at, line) in lines {
             if let Some(found) = line.strip_prefix('#').and_then(Candidate::of) {
-                self.mistakes.push((Place::line(at + 1), Mistake::HashComment(found.full())));
+                let mistake = Mistake::HashComment(found.full());
+                self.refuse(Place::line(at + 1), mistake, found.name, found.value);
             }
         }
     }
@@ -201,8 +202,16 @@ impl Reader<'_> {
             return;
         };
         if let Err(mistake) = self.directive(&found, comment, line, in_header) {
-            self.mistakes.push((place, mistake));
+            self.refuse(place, mistake, found.name, found.value);
         }
+    }
+
+    /// What the file was meant to say counts for what is said about its statements: one mistake, one error.
+    fn refuse(&mut self, place: Place, mistake: Mistake, name: &str, value: &str) {
+        if name.eq_ignore_ascii_case("txmode") && value.trim().eq_ignore_ascii_case("none") {
+            self.read.mode = TxMode::None;
+        }
+        self.mistakes.push((place, mistake));
     }
 
     /// Atlas takes a directive from the middle of a line too.
@@ -215,7 +224,7 @@ impl Reader<'_> {
             rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len());
         let name = &rest[..length];
         if is_printable && ATLAS.contains(&name) {
-            self.mistakes.push((place, Mistake::NotAlone(format!("atlas:{name}"))));
+            self.refuse(place, Mistake::NotAlone(format!("atlas:{name}")), name, &rest[length..]);
         }
     }
 
@@ -232,7 +241,7 @@ impl Reader<'_> {
                 continue;
             }
             let place = if at == 0 { place } else { Place::line(place.line as usize + at) };
-            self.mistakes.push((place, Mistake::BlockComment(found.full())));
+            self.refuse(place, Mistake::BlockComment(found.full()), found.name, found.value);
         }
     }
 
@@ -246,7 +255,8 @@ impl Reader<'_> {
         let full = found.full();
         self.seen.push((full.clone(), found.value.to_owned()));
         if !found.is_exact {
-            return Err(Mistake::Misspelt(full.to_ascii_lowercase()));
+            let full = format!("{} {}", full.to_ascii_lowercase(), found.value);
+            return Err(Mistake::Misspelt(full.trim_end().to_owned()));
         }
         if !found.known().contains(&found.name) || full == "atlas:lint" {
             return Err(Mistake::Unknown { tool: found.tool, name: found.name.to_owned() });
@@ -279,8 +289,10 @@ impl Reader<'_> {
             .filter(|_| line == 1 && self.file.text.starts_with(comment));
         let value = value.ok_or(Mistake::DelimiterPlace)?.trim_start_matches(' ');
         let delimiter = value.replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t");
-        let is_bad =
-            |it: char| "'\"`$()\\".contains(it) || (it.is_control() && it != '\n' && it != '\t');
+        let is_bad = |it: char| {
+            let is_line_end = it == '\n' || it == '\t';
+            !it.is_ascii() || "'\"`$()\\".contains(it) || (it.is_control() && !is_line_end)
+        };
         if value.is_empty() || value.ends_with([' ', '\t']) || delimiter.contains(is_bad) {
             return Err(Mistake::DelimiterText(value.to_owned()));
         }
@@ -427,7 +439,7 @@ impl Mistake {
             Mistake::TxModeAll => "write `none` or `file`".to_owned(),
             Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out".to_owned(),
             Mistake::DelimiterPlace => "move it there, or take it out".to_owned(),
-            Mistake::DelimiterText(_) => "write one without quotes, `$`, parentheses, and blanks at its end, such as `-- end` or `\\n\\n`".to_owned(),
+            Mistake::DelimiterText(_) => "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such as `-- end` or `\\n\\n`".to_owned(),
         }
     }
 }

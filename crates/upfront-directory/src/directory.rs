@@ -198,7 +198,7 @@ impl Folder {
         Sum::of(files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
     }
 
-    /// Compares the files with what is recorded.
+    /// Compares the files with what is recorded. A difference in line ends is none.
     fn check_sum(&self) -> Result<Option<Warning>, Error> {
         let path = self.path(SUM);
         let Some(recorded) = &self.recorded else {
@@ -209,11 +209,14 @@ impl Folder {
             String::from_utf8_lossy(recorded).parse().map_err(|err: crate::NotASum| {
                 Error::at(&path, Place { line: err.line(), column: None }, Kind::Sum(err))
             })?;
-        let Some(difference) = recorded.difference(&self.sum()) else {
+        let Some(mut difference) = recorded.difference(&self.sum()) else {
             return Ok(None);
         };
-        if [b"\n".as_slice(), b"\r\n"].iter().any(|it| self.sum_with(it) == recorded) {
-            return Ok(Some(Warning::new(path, Concern::SumLineEnds)));
+        for line_end in [b"\n".as_slice(), b"\r\n"] {
+            let Some(other) = recorded.difference(&self.sum_with(line_end)) else {
+                return Ok(Some(Warning::new(path, Concern::SumLineEnds)));
+            };
+            difference = if other.line > difference.line { other } else { difference };
         }
         let place = Place { line: difference.line, column: None };
         Err(Error::at(&path, place, Kind::Differs(difference)))

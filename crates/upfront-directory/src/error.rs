@@ -1,6 +1,6 @@
 //! What is wrong with a directory, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::sum::{Change, Difference, NotASum};
 use crate::text::Place;
@@ -174,7 +174,9 @@ impl std::error::Error for Error {}
 
 impl<K: fmt::Display> fmt::Display for Note<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        for it in self.file.chars() {
+            if it.is_control() { write!(f, "{}", it.escape_default())? } else { f.write_char(it)? }
+        }
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}")?;
             column.map_or(Ok(()), |it| write!(f, ":{it}"))?;

@@ -56,8 +56,8 @@ pub struct Side {
     pub path: String,
     /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a line feed.
     pub source: String,
-    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone, and has as many characters
-    /// and the same lines there, so that a position in one is a position in the other.
+    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone: a `;` stands for each, at the
+    /// same place, so that a position in one is a position in the other. Lines are counted in the source.
     pub body: String,
     /// The hash of the source.
     pub hash: Hash,
@@ -86,12 +86,13 @@ pub(crate) fn read(
         mistakes.into_iter().map(|(place, it)| Error::at(&path, place, Kind::Directive(it))),
     );
     let source = file.text;
-    let body = body(&path, &source, &directives).map_err(|it| errors.push(it)).ok()?;
-    let (statements, mistakes) = statement::read(&body, directives.mode);
-    let lines = Lines::of(&body);
-    errors.extend(
-        mistakes.into_iter().map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))),
-    );
+    let lines = Lines::of(&source);
+    let body = body(&source, &directives)
+        .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), Kind::Delimiter(it))))
+        .ok()?;
+    let (statements, mistakes) = statement::read(&body, &lines, directives.mode);
+    let mistakes = mistakes.into_iter();
+    errors.extend(mistakes.map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))));
     let side = Side {
         hash: Hash::of(source.as_bytes()),
         transactional: directives.mode == TxMode::File,
@@ -105,10 +106,9 @@ pub(crate) fn read(
     Some((side, directives))
 }
 
-fn body(path: &str, source: &str, directives: &Directives) -> Result<String, Error> {
-    let Some(delimiter) = &directives.delimiter else {
-        return Ok(source.to_owned());
-    };
-    delimiter::body(source, delimiter)
-        .map_err(|(at, it)| Error::at(path, Lines::of(source).place(at), Kind::Delimiter(it)))
+fn body(source: &str, directives: &Directives) -> Result<String, (usize, delimiter::Mistake)> {
+    match &directives.delimiter {
+        Some(delimiter) => delimiter::body(source, delimiter),
+        None => Ok(source.to_owned()),
+    }
 }

@@ -15,7 +15,7 @@ use crate::text::Lines;
 pub struct Statement {
     /// Where it stands in the body, in bytes: without blanks and comments around it and without its `;`.
     pub range: Range<usize>,
-    /// The line on which it starts, from 1.
+    /// The line of the source on which it starts, from 1.
     pub line: u32,
     /// How it stands to transactions.
     pub class: Class,
@@ -43,13 +43,16 @@ pub(crate) enum Mistake {
     NeedsNoTransaction(&'static str),
 }
 
-/// The statements of a body, and where they break a rule.
-pub(crate) fn read(body: &str, mode: TxMode) -> (Vec<Statement>, Vec<(usize, Mistake)>) {
+/// The statements of a body, and where they break a rule. The lines are those of the source.
+pub(crate) fn read(
+    body: &str,
+    lines: &Lines<'_>,
+    mode: TxMode,
+) -> (Vec<Statement>, Vec<(usize, Mistake)>) {
     let (cut, open) = cut(body);
-    let lines = Lines::of(body);
     let mut mistakes: Vec<_> = cut.iter().filter_map(|it| mistake(body, it, mode)).collect();
     mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
-    let statements = cut.iter().map(|tokens| statement(body, &lines, tokens)).collect();
+    let statements = cut.iter().map(|tokens| statement(body, lines, tokens)).collect();
     (statements, mistakes)
 }
 
@@ -193,7 +196,8 @@ fn control(statement: Cursor<'_>, mode: TxMode) -> Option<Mistake> {
     let verb = it.word()?.to_ascii_uppercase();
     it.skip();
     match verb.as_str() {
-        "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" => Some(Mistake::TransactionControl(verb)),
+        "BEGIN" | "COMMIT" | "END" | "ABORT" => Some(Mistake::TransactionControl(verb)),
+        "START" => Some(Mistake::TransactionControl("START TRANSACTION".to_owned())),
         "PREPARE" if it.is_at("TRANSACTION") => {
             Some(Mistake::TransactionControl("PREPARE TRANSACTION".to_owned()))
         }
@@ -239,8 +243,10 @@ fn is_secret(statement: Cursor<'_>) -> bool {
         .any(|it| matches!(it.kind, Kind::Text | Kind::DollarText) && holds_password(it.text(text)))
 }
 
+/// Looks into a string, its last character aside, which is its own quote.
 fn holds_password(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
+    let text = text.get(..text.len() - 1).unwrap_or_default();
     let assigned = text.match_indices("password").any(|(at, word)| {
         let rest = text[at + word.len()..].trim_start_matches([' ', '\t', '\n']);
         rest.starts_with('=') || rest.starts_with('\'')
