@@ -1,0 +1,18 @@
+CREATE FUNCTION one() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;
+CREATE OR REPLACE FUNCTION two(a int) RETURNS int LANGUAGE sql
+BEGIN ATOMIC
+  -- END;
+  SELECT CASE WHEN a > 1 THEN 1 ELSE CASE a WHEN 1 THEN 2 END END;
+  SELECT 'END;', $$END;$$;
+  /* END; */
+  SELECT CASE WHEN true THEN 3 END
+  ;
+END;
+CREATE PROCEDURE three() LANGUAGE sql BEGIN ATOMIC END;
+create or replace procedure four() language sql begin atomic ; ; end;
+CREATE FUNCTION five() RETURNS int RETURN 5;
+CREATE FUNCTION six() RETURNS int LANGUAGE sql BEGIN ATOMIC RETURN (SELECT 6); END; SELECT 1; SELECT one(), two(2);
+CREATE FUNCTION seven(begin int) RETURNS int LANGUAGE sql AS 'SELECT $1;'; SELECT 2;
+CREATE FUNCTION eight() RETURNS TABLE (begin int, atomic int) LANGUAGE sql AS $$ SELECT 1, 2; $$; SELECT 3;
+DROP FUNCTION one, two, five, six, seven, eight;
+DROP PROCEDURE three, four;

@@ -1,0 +1,11 @@
+CREATE TABLE "a;b" ("c"";d" int, "begin" int, "end;" text);
+CREATE TABLE begins (begin int, "end" int, atomic int, transaction text, commit int, rollback int);
+SELECT begin, "end", commit, rollback FROM begins; SELECT begin FROM begins WHERE commit = 1;
+UPDATE begins SET begin = 1, "end" = 2;
+SELECT b.end, b.begin FROM begins b;
+DROP TABLE "a;b", begins;
+SELECT 1 AS été, 2 AS "été;", 3 AS 名前;
+SELECT 1 AS _a, 2 AS a1$, 3 AS "''", 4 AS "--;", 5 AS "/*";
+SELECT CASE WHEN true THEN 1 ELSE 2 END; SELECT CASE 1 WHEN 1 THEN CASE WHEN true THEN 1 END END AS "end";
+SELECT 1 AS e; SELECT 1 AS u, 2 AS b, 3 AS x, 4 AS n;
+SELECT 1 AS end; SELECT 2 AS case;
