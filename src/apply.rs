@@ -17,7 +17,7 @@ use crate::{
     excerpt::Excerpt,
     lock::{self, Begun, Transaction},
     plan::Step,
-    prologue::{Extent, role, timeouts},
+    prologue::{Extent, own_role, role, timeouts},
     revisions::{ESCAPED, PINNED},
     session::{self, Session, Stopped},
 };
@@ -226,11 +226,10 @@ pub(crate) fn is_secret(side: &Side, statement: Option<&Statement>, err: &DbErro
 pub(crate) async fn note(work: &Work<'_>, session: &Session, it: &Migration, err: &Error) {
     let Kind::Failed(Failure { cause, .. }) = err.kind() else { return };
     let sql = work.revisions.record_failure(it, cause.code.code(), &cause.message);
-    let role = role(work.settings, Extent::Transaction);
-    let sql = format!("BEGIN;{role}{sql};COMMIT");
     if work.own {
         return;
     }
+    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings));
     if let Err(err) = session::ask(session.client(), &sql).await {
         tracing::warn!(error = %err, "a failed migration could not be noted in upfront's log");
     }

@@ -54,6 +54,14 @@ pub(crate) fn role(settings: &Settings, extent: Extent) -> String {
     role.map_or_else(String::new, |it| format!("SET {local}ROLE {it};"))
 }
 
+/// Makes the rest of a transaction ours, whatever role the migration has set for the session.
+pub(crate) fn own_role(settings: &Settings) -> String {
+    match settings.role {
+        Some(_) => role(settings, Extent::Transaction),
+        None => "SET LOCAL ROLE NONE;".to_owned(),
+    }
+}
+
 /// What changes the meaning of a migration, or keeps a dead session alive.
 fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
     let mut pinned = vec![

@@ -174,35 +174,31 @@ impl Revisions {
         )
     }
 
-    /// The rows of a step, guarded: the INSERT fails unless the transaction is still the one in
+    /// The rows of a step, behind a fence: it fails unless the transaction is still the one in
     /// which the lock was taken, under the same roles.
     pub(crate) fn record(&self, step: &Step, transaction: &Transaction) -> String {
         let Transaction { xid, login, role, .. } = transaction;
-        let (xid, login, role) = (escape_literal(xid), escape_literal(login), escape_literal(role));
-        let app = &self.app;
-        let fence = format!(
-            "CASE WHEN pg_current_xact_id()::text = {xid} AND SESSION_USER = {login} AND \
-             CURRENT_USER = {role} THEN {app} ELSE ('{ESCAPED} ' || \
-             pg_current_xact_id()::text)::integer::text END"
-        );
-        self.insert(step, &fence, "clock_timestamp() - statement_timestamp()")
+        let (login, role) = (escape_literal(login), escape_literal(role));
+        let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
+        let fence = fence(xid, &roles);
+        let rows = self.insert(step, "clock_timestamp() - statement_timestamp()");
+        format!("{fence}{rows}")
     }
 
     /// The rows of a migration that ran statement by statement; its journal ends.
     pub(crate) fn record_stepwise(&self, step: &Step, took: Duration) -> String {
         let Self { schema, app, .. } = self;
         let version = escape_literal(step.migration().version);
-        let insert = self.insert(step, app, &interval(took));
+        let insert = self.insert(step, &interval(took));
         format!(
-            "BEGIN;SET LOCAL search_path TO pg_catalog, pg_temp;{insert}DELETE FROM \
-             {schema}.steps WHERE app = {app} AND version = {version} AND direction = 'up';COMMIT"
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{insert}DELETE FROM {schema}.steps WHERE \
+             app = {app} AND version = {version} AND direction = 'up'"
         )
     }
 
-    /// Rows for revisions and log. The first expression of each row is `app`, so that whatever
-    /// guards it is evaluated before anything is written.
-    fn insert(&self, step: &Step, app: &str, duration: &str) -> String {
-        let Self { schema, host, release, .. } = self;
+    /// Rows for revisions and log.
+    fn insert(&self, step: &Step, duration: &str) -> String {
+        let Self { schema, app, host, release, .. } = self;
         let covered = step.covers.iter().map(|(it, head)| (*it, head, "covered", "NULL"));
         let ran = step.runs.map(|it| (it, &step.to, "applied", duration));
         let (mut revisions, mut log) = (String::new(), String::new());
@@ -279,15 +275,14 @@ impl Revisions {
         format!("DELETE FROM {schema}.steps WHERE {row}")
     }
 
-    /// A transactional statement's journal row, written where its own transaction must still be.
+    /// A transactional statement's journal row, behind a fence of its own.
     pub(crate) fn pass_step(&self, version: &str, ordinal: usize, hash: &str, xid: &str) -> String {
         let Self { schema, app, .. } = self;
-        let (version, xid) = (escape_literal(version), escape_literal(xid));
+        let (version, fence) = (escape_literal(version), fence(xid, ""));
         format!(
-            "SET LOCAL search_path TO pg_catalog, pg_temp;INSERT INTO {schema}.steps (app, version, \
-             direction, ordinal, hash, finished) VALUES (CASE WHEN pg_current_xact_id()::text = \
-             {xid} THEN {app} ELSE ('{ESCAPED} ' || pg_current_xact_id()::text)::integer::text \
-             END, {version}, 'up', {ordinal}, '{hash}', clock_timestamp());COMMIT"
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{fence}INSERT INTO {schema}.steps (app, \
+             version, direction, ordinal, hash, finished) VALUES ({app}, {version}, 'up', \
+             {ordinal}, '{hash}', clock_timestamp())"
         )
     }
 
@@ -338,6 +333,15 @@ impl Revisions {
                 .replace("pg_catalog.clock_timestamp", "clock_timestamp")
         )
     }
+}
+
+/// Fails, with a text of ours, unless the transaction is still the one with this id.
+fn fence(xid: &str, roles: &str) -> String {
+    let xid = escape_literal(xid);
+    format!(
+        "SELECT CASE WHEN pg_current_xact_id()::text = {xid}{roles} THEN 0 ELSE ('{ESCAPED} ' || \
+         pg_current_xact_id()::text)::integer END;"
+    )
 }
 
 /// The values of a migration's row that do not depend on how it came.

@@ -18,7 +18,7 @@ use crate::{
     excerpt::Excerpt,
     lock::Wait,
     plan::Step,
-    prologue::{Extent, prologue, timeouts},
+    prologue::{Extent, own_role, prologue, timeouts},
     revisions::{ESCAPED, Journal, PINNED, Revisions},
     session::{self, Session, Stopped},
 };
@@ -67,8 +67,7 @@ pub(crate) async fn run(
         let (version, of) = (it.version.into(), run.side.statements.len());
         work.tell(&Event::Statement { version, ordinal: at + 1, of });
     }
-    let record = work.revisions.record_stepwise(step, since.elapsed());
-    session::ask(session.client(), &record).await.map_err(|source| run.not_recorded(source))?;
+    run.write(&work.revisions.record_stepwise(step, since.elapsed())).await?;
     session.ask("tidying up after a migration", "RESET ALL;RESET ROLE").await?;
     work.tell(&apply::finished(it, since.elapsed()));
     report.applied(step, since.elapsed());
@@ -137,7 +136,9 @@ impl Run<'_> {
         let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
         let xid = xid.ok_or(Kind::Unexpected { doing })?;
         let pass = self.work.revisions.pass_step(self.it.version, ordinal, hash, xid);
-        self.execute(ordinal, it, &format!("{}\n;{pass}", self.side.text(it))).await
+        let role = own_role(self.work.settings);
+        let text = self.side.text(it);
+        self.execute(ordinal, it, &format!("{text}\n;{role}{pass};COMMIT")).await
     }
 
     /// A statement that never started.
@@ -151,7 +152,7 @@ impl Run<'_> {
             _ => Vec::new(),
         };
         let start = self.work.revisions.start_step(self.it.version, ordinal, hash);
-        session::ask(self.session.client(), &start).await.map_err(|err| self.not_recorded(err))?;
+        self.write(&start).await?;
         self.outside(ordinal, it, first, self.side.text(it)).await
     }
 
@@ -186,9 +187,15 @@ impl Run<'_> {
     }
 
     async fn finish(&self, ordinal: usize) -> Result<()> {
-        let sql = self.work.revisions.finish_step(self.it.version, ordinal);
-        let done = session::ask(self.session.client(), &sql).await;
-        done.map(drop).map_err(|source| self.not_recorded(source))
+        self.write(&self.work.revisions.finish_step(self.it.version, ordinal)).await
+    }
+
+    /// Writes to upfront's own tables under our role, and leaves the migration its own.
+    async fn write(&self, sql: &str) -> Result<()> {
+        let role = own_role(self.work.settings);
+        let sql = format!("BEGIN;{role}{sql};COMMIT");
+        let written = session::ask(self.session.client(), &sql).await;
+        written.map(drop).map_err(|source| self.not_recorded(source))
     }
 
     async fn execute(&self, ordinal: usize, it: &'static Statement, sql: &str) -> Result<()> {
@@ -222,7 +229,7 @@ impl Run<'_> {
             Class::Unknown | Class::Session => {}
             _ => {
                 let forget = self.work.revisions.forget_step(self.it.version, ordinal);
-                self.session.ask("noting that a statement failed", &forget).await?;
+                self.write(&forget).await?;
             }
         }
         let cause = Cause::of(err, is_secret(self.side, Some(it), err));

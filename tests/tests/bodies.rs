@@ -1,0 +1,264 @@
+//! What a migration may do, and what it may not do to the transaction that it runs in.
+
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+use upfront::{
+    __embedded::v1::{Class, Migration, Set, Side, Statement},
+    Event, Migrations, Migrator,
+};
+use upfront_tests::{Events, builder, connect, database, migrator, pool};
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
+
+/// A set of one migration that no directory would let pass.
+fn unchecked(sql: &'static str, statements: &'static [Statement]) -> Migrations {
+    let up = Side {
+        path: "migrations/1_escape.sql",
+        source: sql,
+        body: None,
+        hash: "0000000000000000000000000000000000000000000000000000000000000001",
+        transactional: true,
+        lock_timeout_ms: None,
+        statement_timeout_ms: None,
+        statements,
+    };
+    let migration = Migration {
+        version: "1",
+        name: "escape",
+        chain: "0000000000000000000000000000000000000000000000000000000000000002",
+        breaking: false,
+        irreversible: None,
+        checkpoint: false,
+        accepts: &[],
+        up,
+        down: None,
+    };
+    let fingerprint = "0000000000000000000000000000000000000000000000000000000000000003";
+    let migrations = vec![migration].leak();
+    Migrations::from_static(Box::leak(Box::new(Set {
+        label: "migrations",
+        fingerprint,
+        migrations,
+    })))
+}
+
+const fn statement(start: u32, end: u32) -> Statement {
+    Statement { start, end, line: 1, class: Class::Transactional, losses: &[], secret: false }
+}
+
+#[tokio::test]
+async fn a_body_that_leaves_its_transaction_is_never_applied() {
+    static ONE: &[Statement] = &[statement(0, 6)];
+    for body in [
+        "COMMIT",
+        "COMMIT; BEGIN",
+        "ROLLBACK",
+        "ROLLBACK; BEGIN",
+        "CREATE TABLE left_behind (); COMMIT; BEGIN; SELECT 1/0",
+        "SET SESSION AUTHORIZATION upfront_other",
+        "PREPARE TRANSACTION 'upfront_escape'",
+    ] {
+        let database = database();
+        let other = "do $$ begin create role upfront_other; exception when duplicate_object or \
+                     unique_violation then end $$";
+        database.execute(other).unwrap();
+        let pool = pool(&database.url(), 2);
+        let err = Migrator::new(unchecked(body, ONE), pool).up().await.unwrap_err();
+        if body.starts_with("PREPARE") {
+            assert!(err.is_failed(), "the server has no prepared transactions: {err}");
+        } else {
+            assert!(err.is_body_escaped(), "{body}: {err}");
+        }
+        let rows = "select count(*) from upfront.revisions where app = 'main'";
+        assert_eq!(database.psql(rows).unwrap().trim(), "0", "{body}");
+    }
+    let database = database();
+    let escaped = Migrator::new(unchecked("COMMIT", ONE), pool(&database.url(), 2));
+    assert_snapshot!(escaped.up().await.unwrap_err());
+}
+
+#[tokio::test]
+async fn settings_of_one_migration_do_not_reach_the_next() {
+    let database = database();
+    let files = [
+        ("1_a.sql", "SET search_path = nowhere;\nSET lock_timeout = 0;\nSET ROLE pg_monitor;\n"),
+        (
+            "2_b.sql",
+            "CREATE TABLE b AS SELECT current_setting('lock_timeout') AS lock, \
+                     current_setting('TimeZone') AS zone, current_user AS role;\n",
+        ),
+        (
+            "3_c.sql",
+            "-- atlas:txmode none\n\nSET search_path = pg_catalog;\nSET ROLE pg_monitor;\n",
+        ),
+        ("4_d.sql", "INSERT INTO b SELECT current_setting('lock_timeout'), 'x', current_user;\n"),
+    ];
+    migrator(&database.url(), &files).up().await.unwrap();
+    let rows = database.psql("select * from public.b").unwrap();
+    assert_eq!(rows.trim(), "100ms|UTC|postgres\n100ms|x|postgres");
+}
+
+#[tokio::test]
+async fn the_builder_sets_role_search_path_schema_and_limits() {
+    let database = database();
+    database
+        .execute("create role upfront_owner")
+        .or_else(|it| if it.to_string().contains("already exists") { Ok(()) } else { Err(it) })
+        .unwrap();
+    database.execute("grant create on database \"x\" to upfront_owner").unwrap_err();
+    let grant = format!(
+        "grant create on database \"{0}\" to upfront_owner; create schema \"My Shop\" \
+         authorization upfront_owner",
+        database.name()
+    );
+    database.execute(&grant).unwrap();
+    let files = [
+        (
+            "1_a.sql",
+            "-- upfront:lock-timeout 2s\n-- upfront:statement-timeout 1min\n\nCREATE TABLE \
+                     a AS SELECT current_setting('lock_timeout') AS lock, \
+                     current_setting('statement_timeout') AS statement;\n",
+        ),
+        (
+            "2_b.sql",
+            "INSERT INTO a SELECT current_setting('lock_timeout'), \
+                     current_setting('statement_timeout');\n",
+        ),
+    ];
+    let build = builder(&database.url(), &files)
+        .role("upfront_owner")
+        .search_path(["My Shop"])
+        .schema("Up \"front\"")
+        .lock_timeout(Duration::from_millis(70))
+        .statement_timeout(Duration::from_secs(30))
+        .release("1.2.3");
+    let it = build.build().unwrap();
+    it.up().await.unwrap();
+    it.check().await.unwrap();
+    let rows = database.psql("select * from \"My Shop\".a").unwrap();
+    assert_eq!(rows.trim(), "2s|1min\n70ms|30s");
+    let owners = "select string_agg(distinct tableowner, ',') from pg_tables where schemaname in \
+                  ('My Shop', 'Up \"front\"')";
+    assert_eq!(database.psql(owners).unwrap().trim(), "upfront_owner");
+    let who = "select distinct login, role, release from \"Up \"\"front\"\"\".revisions";
+    assert_eq!(database.psql(who).unwrap().trim(), "postgres|upfront_owner|1.2.3");
+}
+
+#[tokio::test]
+async fn a_lock_on_a_table_is_waited_for_in_short_tries() {
+    let database = database();
+    migrator(&database.url(), &[A]).up().await.unwrap();
+    let mut other = connect(&database.url()).await;
+    let holding = other.transaction().await.unwrap();
+    holding.batch_execute("select * from a").await.unwrap();
+    let events = Events::default();
+    let alter = ("2_alter.sql", "ALTER TABLE a ADD COLUMN name text;\n");
+    let it = builder(&database.url(), &[A, alter]).on_event(events.listener()).build().unwrap();
+    let boot = tokio::spawn(async move { it.up().await });
+    let reader = connect(&database.url()).await;
+    let mut worst = Duration::ZERO;
+    while events.told().iter().filter(|it| matches!(it, Event::Retrying { .. })).count() < 4 {
+        let since = Instant::now();
+        reader.query("select * from a", &[]).await.unwrap();
+        worst = worst.max(since.elapsed());
+        tokio::task::yield_now().await;
+    }
+    holding.commit().await.unwrap();
+    boot.await.unwrap().unwrap();
+    assert!(worst < Duration::from_secs(2), "a reader waited {worst:?}");
+    let told = events.told();
+    let retrying = told.iter().find_map(|it| match it {
+        Event::Retrying { code, blockers, .. } => Some((code.clone(), blockers.clone())),
+        _ => None,
+    });
+    let (code, blockers) = retrying.unwrap();
+    assert_eq!(code, "55P03");
+    assert!(!blockers.is_empty(), "the event names the open transaction");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_never_given_up_ends_in_an_error() {
+    let database = database();
+    migrator(&database.url(), &[A]).up().await.unwrap();
+    let mut other = connect(&database.url()).await;
+    let holding = other.transaction().await.unwrap();
+    holding.batch_execute("select * from a").await.unwrap();
+    let files = [A, ("2_alter.sql", "ALTER TABLE a ADD COLUMN name text;\n")];
+    let it = builder(&database.url(), &files).wait_timeout(Duration::from_millis(400));
+    let err = it.build().unwrap().up().await.unwrap_err();
+    assert!(err.is_failed());
+    assert_eq!(err.code().unwrap().code(), "55P03");
+    assert!(err.to_string().contains("it was tried "), "{err}");
+    assert!(err.to_string().contains("upfront:lock-timeout"), "{err}");
+}
+
+#[tokio::test]
+async fn a_checkpoint_stands_for_what_is_before_it() {
+    let (fresh, old) = (database(), database());
+    let checkpoint = (
+        "3_checkpoint.sql",
+        "-- atlas:checkpoint\n\nCREATE TABLE a (id bigint PRIMARY KEY);\nCREATE TABLE b (id bigint);\n",
+    );
+    let b = ("2_b.sql", "CREATE TABLE b (id bigint);\n");
+    let c = ("4_c.sql", "CREATE TABLE c (id bigint);\n");
+    migrator(&old.url(), &[A]).up().await.unwrap();
+    let files = [A, b, checkpoint, c];
+    let applied = migrator(&fresh.url(), &files).up().await.unwrap().applied;
+    let covered: Vec<_> = applied.iter().map(|it| (it.version.as_str(), it.covered)).collect();
+    assert_eq!(covered, [("1", true), ("2", true), ("3", false), ("4", false)]);
+    let applied = migrator(&old.url(), &files).up().await.unwrap().applied;
+    let covered: Vec<_> = applied.iter().map(|it| (it.version.as_str(), it.covered)).collect();
+    assert_eq!(covered, [("2", false), ("3", true), ("4", false)]);
+    let fingerprint = "select bit_xor(fingerprint) from upfront.revisions where app = 'main'";
+    assert_eq!(fresh.psql(fingerprint).unwrap(), old.psql(fingerprint).unwrap());
+    assert_eq!(fresh.schema().unwrap(), old.schema().unwrap());
+    for it in [&fresh, &old] {
+        assert!(migrator(&it.url(), &files).up().await.unwrap().is_unchanged());
+    }
+}
+
+#[tokio::test]
+async fn a_changed_down_side_is_stored_by_the_next_boot_that_writes() {
+    let database = database();
+    let down = |text| [A, ("down/1_a.sql", text)];
+    migrator(&database.url(), &down("DROP TABLE a;\n")).up().await.unwrap();
+    let changed = down("DROP TABLE IF EXISTS a;\n");
+    let stored =
+        "select down_sql from upfront.revisions where app = 'main' order by version limit 1";
+    assert!(migrator(&database.url(), &changed).up().await.unwrap().is_unchanged());
+    assert_eq!(database.psql(stored).unwrap().trim(), "DROP TABLE a;");
+    let more = [changed[0], changed[1], ("2_b.sql", "CREATE TABLE b ();\n")];
+    migrator(&database.url(), &more).up().await.unwrap();
+    assert_eq!(database.psql(stored).unwrap().trim(), "DROP TABLE IF EXISTS a;");
+}
+
+#[tokio::test]
+async fn a_delimiter_is_kept_to() {
+    let database = database();
+    let text = "-- atlas:delimiter //\n\nCREATE TABLE a (id int)//\nCREATE FUNCTION f() RETURNS int \
+                LANGUAGE sql AS 'SELECT 1; SELECT 2'//\nINSERT INTO a SELECT f()//\n";
+    migrator(&database.url(), &[("1_a.sql", text)]).up().await.unwrap();
+    assert_eq!(database.psql("select id from a").unwrap().trim(), "2");
+    let broken = text.replace("INSERT INTO a SELECT f()", "INSERT INTO a SELECT g()");
+    let second = self::database();
+    let err = migrator(&second.url(), &[("1_a.sql", &broken)]).up().await.unwrap_err();
+    assert_snapshot!(err);
+}
+
+#[tokio::test]
+async fn statements_of_every_kind_pass_as_psql_would_take_them() {
+    let database = database();
+    let text = include_str!("bodies/kinds.sql");
+    migrator(&database.url(), &[("1_kinds.sql", text)]).up().await.unwrap();
+    let by_psql = self::database();
+    by_psql.psql(text).unwrap();
+    assert_eq!(schema(&database), schema(&by_psql));
+}
+
+/// The dump without upfront's own schema.
+fn schema(database: &upfront_scratch::Database<'_>) -> String {
+    let drop = "drop schema if exists upfront cascade";
+    database.execute(drop).unwrap();
+    database.schema().unwrap()
+}
