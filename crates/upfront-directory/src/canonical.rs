@@ -30,8 +30,9 @@ pub(crate) enum Mistake {
 
 /// Reads the bytes of a file.
 ///
-/// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade of
-/// <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each other's database.
+/// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade
+/// of <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each
+/// other's database.
 pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Place, Mistake)> {
     let (marked, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => (true, rest),
@@ -72,15 +73,19 @@ fn is_utf16(bytes: &[u8]) -> bool {
             && (0..2).any(|from| zeros(from).count() >= 2 && zeros(1 - from).count() == 0))
 }
 
-/// The line of a merge conflict that nobody has settled; all three markers are needed, since a text may hold one.
+/// The line of a merge conflict that nobody has settled; all three markers are needed, since a text
+/// may hold one.
 fn conflict(text: &str) -> Option<usize> {
-    let find = |marker: &str, from: usize| {
-        text.split('\n').skip(from).position(|line| line.starts_with(marker)).map(|at| at + from)
-    };
-    let first = find("<<<<<<< ", 0)?;
-    let middle = find("=======", first)?;
-    find(">>>>>>> ", middle)?;
-    Some(first + 1)
+    let first = marker(text, 0, "<<<<<<< ")?;
+    let middle = marker(text, first, "=======")?;
+    marker(text, middle, ">>>>>>> ")?;
+    Some(text[..first].matches('\n').count() + 1)
+}
+
+/// The offset of the first line from `from` on that starts with the marker.
+fn marker(text: &str, from: usize, marker: &str) -> Option<usize> {
+    let found = text[from..].match_indices(marker).map(|(at, _)| from + at);
+    found.into_iter().find(|at| *at == 0 || text.as_bytes()[at - 1] == b'\n')
 }
 
 /// The place of a byte in a text that is valid up to there.
@@ -112,7 +117,7 @@ impl Mistake {
     pub(crate) fn help(&self) -> &'static str {
         match self {
             Mistake::Utf16 => {
-                "save it as UTF-8; in PowerShell `Set-Content -Encoding utf8`, since `>` writes UTF-16"
+                "save it as UTF-8; PowerShell's `>` writes UTF-16, `Set-Content -Encoding utf8` does not"
             }
             Mistake::InvalidUtf8(_) => {
                 "save the file as UTF-8, for instance `iconv -f latin1 -t utf8`"

@@ -3,7 +3,8 @@
 use crate::cursor::{Cursor, fold};
 use crate::lexer::Kind;
 
-/// How a statement behaves with transactions, which decides what is done when a crash leaves open whether it ran.
+/// How a statement behaves with transactions, which decides what is done when a crash leaves open
+/// whether it ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Class {
@@ -11,9 +12,11 @@ pub enum Class {
     Transactional,
     /// It changes the settings of the session and nothing else: a new session has to run it again.
     Session,
-    /// `CREATE INDEX CONCURRENTLY`: the catalog tells whether the index is absent, invalid or finished.
+    /// `CREATE INDEX CONCURRENTLY`: the catalog tells whether the index is absent, invalid or
+    /// finished.
     CreateIndex {
-        /// The index as the catalog names it, without its schema, which is the table's. PostgreSQL chooses when there is none.
+        /// The index as the catalog names it, without its schema, which is the table's. PostgreSQL
+        /// chooses when there is none.
         index: Option<String>,
         /// The table as it is written, for `to_regclass`.
         table: String,
@@ -34,15 +37,16 @@ pub enum Class {
         /// Its name as it is written. From PostgreSQL 16 on a database needs none.
         target: Option<String>,
     },
-    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: `pg_inherits.inhdetachpending` tells, and `FINALIZE` ends it.
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: `pg_inherits.inhdetachpending` tells, and
+    /// `FINALIZE` ends it.
     DetachPartition {
         /// The partitioned table as it is written.
         parent: String,
         /// The partition as it is written.
         partition: String,
     },
-    /// It cannot run in a transaction block, or cannot always (`REINDEX` and `CLUSTER` of a partitioned table), and running
-    /// it again is harmless.
+    /// It cannot run in a transaction block, or cannot always (`REINDEX` and `CLUSTER` of a
+    /// partitioned table), and running it again is harmless.
     Repeatable,
     /// `CREATE DATABASE`: `pg_database` tells.
     CreateDatabase {
@@ -56,7 +60,8 @@ pub enum Class {
         /// Whether a database that is not there is passed over.
         if_exists: bool,
     },
-    /// It may commit by itself (`CALL`, `DO`), or leaves traces outside the catalog: after a crash nobody can tell.
+    /// It may commit by itself (`CALL`, `DO`), or leaves traces outside the catalog: after a crash
+    /// nobody can tell.
     Unknown,
 }
 

@@ -128,7 +128,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What the statement's parts are when it is cut at the commas outside parentheses and brackets.
+    /// What the statement's parts are when it is cut at the commas outside parentheses and
+    /// brackets.
     pub(crate) fn parts(self) -> Vec<Cursor<'a>> {
         let mut depth = 0_usize;
         self.tokens
@@ -167,7 +168,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A name as the catalog holds it: folded without quotes, unquoted with them, cut to 63 bytes; nothing for `U&` names.
+/// A name as the catalog holds it: folded without quotes, unquoted with them, cut to 63 bytes;
+/// nothing for `U&` names.
 ///
 /// See <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>.
 pub(crate) fn fold(written: &str) -> Option<String> {

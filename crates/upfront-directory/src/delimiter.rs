@@ -10,12 +10,13 @@ pub(crate) enum Mistake {
     AfterComment,
 }
 
-/// The text with a `;` for each delimiter, as long as before, so that a position in one is a position in the other.
+/// The text with a `;` for each delimiter, as long as before, so that a position in one is a
+/// position in the other.
 ///
-/// The `;` takes the place of the delimiter's last character, and its line ends stay: so a comment before it ends
-/// before it. As in Atlas, a delimiter counts outside quotes, comments and parentheses
-/// (<https://github.com/ariga/atlas/blob/master/sql/migrate/lex.go>). Errors of the lexer are left to whoever reads
-/// the body.
+/// The `;` takes the place of the delimiter's last character, and its line ends stay: so a comment
+/// before it ends before it. As in Atlas, a delimiter counts outside quotes, comments and
+/// parentheses (<https://github.com/ariga/atlas/blob/master/sql/migrate/lex.go>). Errors of the
+/// lexer are left to whoever reads the body.
 pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, Mistake)> {
     if delimiter == ";" {
         return Ok(source.to_owned());
@@ -87,9 +88,9 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Mistake::InsideWord(word) => write!(f, "the delimiter stands inside the word `{word}`"),
-            Mistake::AfterComment => {
-                f.write_str("the comment before this delimiter takes its first line end, and Atlas does not see it")
-            }
+            Mistake::AfterComment => f.write_str(
+                "Atlas does not see this delimiter: the comment before it takes a line end",
+            ),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `-- atlas:…` and `-- upfront:…`: what a file says about itself.
 //!
-//! Atlas reads directives from the block of comment lines at the very start of a file, and only when a blank line or the
-//! end of the file follows; all others it passes over in silence
-//! (<https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>). Here whatever it would pass over is a mistake.
+//! Atlas reads directives from the block of comment lines at the very start of a file, and only
+//! when a blank line or the end of the file follows; all others it passes over in silence
+//! (<https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>). Here whatever it would pass
+//! over is a mistake.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -206,7 +208,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What the file was meant to say counts for what is said about its statements: one mistake, one error.
+    /// What the file was meant to say counts for what is said about its statements: one mistake,
+    /// one error.
     fn refuse(&mut self, place: Place, mistake: Mistake, name: &str, value: &str) {
         if name.eq_ignore_ascii_case("txmode") && value.trim().eq_ignore_ascii_case("none") {
             self.read.mode = TxMode::None;
@@ -342,7 +345,8 @@ impl Reader<'_> {
 
 const DURATION: &str = "a time such as `500ms`, `5s`, `10min` or `1h`, from 1ms to 24 days";
 
-/// A time as PostgreSQL writes it, within what its settings hold: they count milliseconds in 32 bits.
+/// A time as PostgreSQL writes it, within what its settings hold: they count milliseconds in 32
+/// bits.
 fn duration(value: &str) -> Option<Duration> {
     let digits = value.find(|it: char| !it.is_ascii_digit())?;
     let (count, unit) = value.split_at(digits);
@@ -419,27 +423,48 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistake {
-    pub(crate) fn help(&self) -> String {
-        match self {
-            Mistake::Misspelt(full) | Mistake::HashComment(full) => format!("write `-- {full}`"),
-            Mistake::Unknown { tool: "atlas", .. } => {
-                "Atlas's are `txmode`, `delimiter`, `nolint` and `checkpoint`".to_owned()
+    pub(crate) fn help(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Mistake::Misspelt(full) | Mistake::HashComment(full) => {
+                return format!("write `-- {full}`").into();
             }
-            Mistake::Unknown { .. } => format!("they are `{}`", UPFRONT.join("`, `")),
-            Mistake::Unsupported(_) => "write the up side as plain SQL, and its down side as `down/` and the same file name".to_owned(),
-            Mistake::SumIgnored => "take the directive out, then run `upfront hash`".to_owned(),
-            Mistake::NotAlone(full) => format!("write `-- {full} …` on a line of its own, or other words"),
-            Mistake::NoBlankLine(_) => "leave a blank line between these comments and the first statement".to_owned(),
-            Mistake::NotInHeader(_) => "move it to the first line, and leave a blank line after it".to_owned(),
-            Mistake::BlockComment(full) => format!("write `-- {full}` on the first line, and leave a blank line after it"),
-            Mistake::NolintAlone => "put it on the line above the statement, without a blank line between".to_owned(),
-            Mistake::Bytes(_, Had::ByteOrderMark) => "save the file without it".to_owned(),
-            Mistake::Bytes(..) => "put `*.sql text eol=lf` into `.gitattributes`, then `git add --renormalize .` and check the files out again".to_owned(),
-            Mistake::OnlyUp(_) => "move it to the up side".to_owned(),
-            Mistake::TxModeAll => "write `none` or `file`".to_owned(),
-            Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out".to_owned(),
-            Mistake::DelimiterPlace => "move it there, or take it out".to_owned(),
-            Mistake::DelimiterText(_) => "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such as `-- end` or `\\n\\n`".to_owned(),
-        }
+            Mistake::NotAlone(full) => {
+                return format!("write `-- {full} …` on a line of its own, or other words").into();
+            }
+            Mistake::BlockComment(full) => {
+                return format!("write `-- {full}` on the first line, and a blank line below")
+                    .into();
+            }
+            Mistake::Unknown { tool: "upfront", .. } => {
+                return format!("they are `{}`", UPFRONT.join("`, `")).into();
+            }
+            Mistake::Unknown { .. } => {
+                "Atlas's are `txmode`, `delimiter`, `nolint` and `checkpoint`"
+            }
+            Mistake::Unsupported(_) => {
+                "write the up side as plain SQL, and its down side into `down/` under the same name"
+            }
+            Mistake::SumIgnored => "take the directive out, then run `upfront hash`",
+            Mistake::NoBlankLine(_) => {
+                "leave a blank line between these comments and the first statement"
+            }
+            Mistake::NotInHeader(_) => "move it to the first line, and leave a blank line below",
+            Mistake::NolintAlone => {
+                "put it on the line above the statement, without a blank line between"
+            }
+            Mistake::Bytes(_, Had::ByteOrderMark) => "save the file without it",
+            Mistake::Bytes(..) => {
+                "put `*.sql text eol=lf` into `.gitattributes`, and check the files out again"
+            }
+            Mistake::OnlyUp(_) => "move it to the up side",
+            Mistake::TxModeAll => "write `none` or `file`",
+            Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out",
+            Mistake::DelimiterPlace => "move it there, or take it out",
+            Mistake::DelimiterText(_) => {
+                "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such \
+                 as `-- end` or `\\n\\n`"
+            }
+        };
+        fixed.into()
     }
 }

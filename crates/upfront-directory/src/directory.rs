@@ -49,6 +49,7 @@ impl Directory {
     ///
     /// As [`Directory::read`].
     pub fn read_as(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+        let label = label.trim_end_matches('/');
         let files = walk(label, path.as_ref())?;
         Directory::from_files(label, files)
     }
@@ -114,7 +115,8 @@ impl Directory {
     }
 }
 
-/// Computes `atlas.sum`, and `down/atlas.sum` where there are down sides, and writes those that differ.
+/// Computes `atlas.sum`, and `down/atlas.sum` where there are down sides, and writes those that
+/// differ.
 ///
 /// It gives the files that it wrote. Mistakes within the migrations do not matter here.
 ///

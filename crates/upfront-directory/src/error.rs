@@ -1,5 +1,6 @@
 //! What is wrong with a directory, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use crate::sum::{Change, Difference, NotASum};
@@ -215,30 +216,38 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    fn help(&self) -> String {
-        match self {
-            Kind::NoFolder => "create it, or correct the path; `upfront new NAME` writes the first migration".to_owned(),
-            Kind::Read(_) | Kind::Write(_) => "check that it is a file, and its permissions".to_owned(),
-            Kind::FileName => "rename the file".to_owned(),
-            Kind::Name(it) => it.help(),
-            Kind::Bytes(it) => it.help().to_owned(),
-            Kind::Directive(it) => it.help(),
-            Kind::Delimiter(it) => it.help().to_owned(),
-            Kind::Statement(it) => it.help().to_owned(),
-            Kind::Sum(_) => "run `upfront hash` (or `atlas migrate hash`), which writes the file anew".to_owned(),
+    fn help(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Kind::Name(it) => return it.help(),
+            Kind::Directive(it) => return it.help(),
+            Kind::NoFolder => {
+                "create it, or correct the path; `upfront new NAME` writes the first migration"
+            }
+            Kind::Read(_) | Kind::Write(_) => "check that it is a file, and its permissions",
+            Kind::FileName => "rename the file",
+            Kind::Bytes(it) => it.help(),
+            Kind::Delimiter(it) => it.help(),
+            Kind::Statement(it) => it.help(),
+            Kind::Sum(_) => {
+                "run `upfront hash` (or `atlas migrate hash`), which writes the file anew"
+            }
             Kind::Differs(it) => match it.change {
-                Change::Added => "if that is what you want, run `upfront hash` (or `atlas migrate hash`)",
+                Change::Added => {
+                    "if that is what you want, run `upfront hash` (or `atlas migrate hash`)"
+                }
                 Change::Edited => {
-                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); else undo the edit"
+                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); \
+                     else undo the edit"
                 }
                 Change::Removed => {
-                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); else bring it back"
+                    "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); \
+                     else bring it back"
                 }
-            }
-            .to_owned(),
-            Kind::DownWithoutUp => "give it the file name of its up side, or delete it".to_owned(),
-            Kind::DownOfIrreversible => "delete the file, or take the directive out".to_owned(),
-        }
+            },
+            Kind::DownWithoutUp => "give it the file name of its up side, or delete it",
+            Kind::DownOfIrreversible => "delete the file, or take the directive out",
+        };
+        fixed.into()
     }
 }
 

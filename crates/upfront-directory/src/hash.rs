@@ -42,8 +42,9 @@ impl Hash {
 
 /// The link of one migration: a hash over this migration and all before it.
 ///
-/// SHA-256 over the previous link, then version, name and hash, each with its length before it (eight bytes,
-/// big-endian), so that no two histories share a link. The first migration's `previous` is [`Hash::ZERO`].
+/// SHA-256 over the previous link, then version, name and hash, each with its length before it
+/// (eight bytes, big-endian), so that no two histories share a link. The first migration's
+/// `previous` is [`Hash::ZERO`].
 #[must_use]
 pub fn chain(previous: &Hash, version: &str, name: &str, hash: &Hash) -> Hash {
     let mut link = Sha256::new();
@@ -80,8 +81,9 @@ impl Row<'_> {
 
 /// One hash over a set of migrations, in any order.
 ///
-/// It is the exclusive or of one SHA-256 for each row, over `version/name/hash/chain/breaking` (hashes in hexadecimal,
-/// `breaking` as `t` or `f`), so that PostgreSQL computes the same with `bit_xor` and needs no sort.
+/// It is the exclusive or of one SHA-256 for each row, over `version/name/hash/chain/breaking`
+/// (hashes in hexadecimal, `breaking` as `t` or `f`), so that PostgreSQL computes the same with
+/// `bit_xor` and needs no sort.
 #[must_use]
 pub fn fingerprint<'a>(rows: impl IntoIterator<Item = Row<'a>>) -> Hash {
     rows.into_iter().fold(Hash::ZERO, |mut all, row| {

@@ -1,5 +1,5 @@
-//! PostgreSQL's lexical rules: the tokens of `src/backend/parser/scan.l`, as far as they decide what is text and what
-//! is not.
+//! PostgreSQL's lexical rules: the tokens of `src/backend/parser/scan.l`, as far as they decide
+//! what is text and what is not.
 //!
 //! `standard_conforming_strings` is taken to be on, its default since 9.1.
 
@@ -100,10 +100,8 @@ impl<'a> Lexer<'a> {
             b'"' => (Kind::Quoted, identifier(rest, 1)?),
             b'$' => self.dollar()?,
             it if is_word_start(it) => (Kind::Word, length(rest, is_word)),
-            it if it.is_ascii_digit() => (Kind::Number, length(rest, is_number)),
-            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => {
-                (Kind::Number, 1 + length(&rest[1..], is_number))
-            }
+            it if it.is_ascii_digit() => (Kind::Number, number(rest)),
+            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (Kind::Number, number(rest)),
             b';' => (Kind::Semicolon, 1),
             b'(' => (Kind::Open, 1),
             b')' => (Kind::Close, 1),
@@ -174,7 +172,8 @@ fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, Mistake
     }
 }
 
-/// The length of the gap to the quote at which a string goes on: blanks and `--` comments with a line end among them.
+/// The length of the gap to the quote at which a string goes on: blanks and `--` comments with a
+/// line end among them.
 fn continuation(rest: &[u8]) -> Option<usize> {
     let mut at = 0;
     let mut has_line_end = false;
@@ -221,6 +220,24 @@ fn comment(rest: &[u8]) -> Result<usize, Mistake> {
     Err(Mistake::Comment)
 }
 
+/// A number, and the name that stands right behind it: that is an error from PostgreSQL 15 on, and
+/// an alias before.
+fn number(rest: &[u8]) -> usize {
+    let digits = |at: usize| length(rest.get(at..).unwrap_or_default(), |it| it.is_ascii_digit());
+    let mut at = digits(0);
+    if rest.get(at) == Some(&b'.') && rest.get(at + 1) != Some(&b'.') {
+        at += 1 + digits(at + 1);
+    }
+    if let [b'e' | b'E', b'+' | b'-', ..] = rest[at..] {
+        let exponent = digits(at + 2);
+        at += if exponent > 0 { 2 + exponent } else { 0 };
+    }
+    match rest.get(at) {
+        Some(it) if is_word_start(*it) => at + length(&rest[at..], is_word),
+        _ => at,
+    }
+}
+
 fn length(rest: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     rest.iter().position(|it| !belongs(*it)).unwrap_or(rest.len())
 }
@@ -239,10 +256,6 @@ fn is_tag(it: u8) -> bool {
 
 fn is_word(it: u8) -> bool {
     is_tag(it) || it == b'$'
-}
-
-fn is_number(it: u8) -> bool {
-    it.is_ascii_alphanumeric() || matches!(it, b'.' | b'_')
 }
 
 impl fmt::Display for Mistake {

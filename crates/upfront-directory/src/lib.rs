@@ -1,12 +1,13 @@
 //! What a PostgreSQL migrations directory is: names, directives, statements, checksums.
 //!
-//! A directory is an Atlas migration directory (<https://atlasgo.io/concepts/migration-directory-integrity>): files
-//! `<version>_<name>.sql` at top level, in the bytewise order of their names, and an `atlas.sum` over them. Either tool may
+//! A directory is an Atlas migration directory
+//! (<https://atlasgo.io/concepts/migration-directory-integrity>): files `<version>_<name>.sql` at
+//! top level, in the bytewise order of their names, and an `atlas.sum` over them. Either tool may
 //! write it. Down sides, which Atlas does not have, live in `down/` under the same file names.
 //!
-//! [`Directory::read`] reads all of it and reports every mistake at once, each with its place and with what to do. Nothing
-//! here knows of a database or of Cargo: what is decided is decided from the bytes alone, and so is the same in
-//! `build.rs`, in a test and in a running service.
+//! [`Directory::read`] reads all of it and reports every mistake at once, each with its place and
+//! with what to do. Nothing here knows of a database or of Cargo: what is decided is decided from
+//! the bytes alone, and so is the same in `build.rs`, in a test and in a running service.
 
 mod canonical;
 mod class;

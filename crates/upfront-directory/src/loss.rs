@@ -8,8 +8,8 @@ use crate::lexer::{Kind, Token};
 
 /// What a statement may lose. Names are as the statement writes them.
 ///
-/// It is stored in the database in its text form, one line each: `table "public"."users"`, `column users.email`,
-/// `unknown`. A later version of this crate reads what an earlier one wrote.
+/// It is stored in the database in its text form, one line each: `table "public"."users"`, `column
+/// users.email`, `unknown`. A later version of this crate reads what an earlier one wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
@@ -257,7 +257,8 @@ fn is_function(text: &str, name: Token) -> bool {
     }
 }
 
-/// Keywords that stand before a parenthesis, and functions that write nothing but a counter or a setting.
+/// Keywords that stand before a parenthesis, and functions that write nothing but a counter or a
+/// setting.
 const CALLED_FREELY: [&str; 76] = [
     "abs",
     "all",

@@ -54,10 +54,12 @@ impl Migration {
 pub struct Side {
     /// The file, with the label of the directory before it.
     pub path: String,
-    /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a line feed.
+    /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a
+    /// line feed.
     pub source: String,
-    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone: a `;` stands for each, at the
-    /// same place, so that a position in one is a position in the other. Lines are counted in the source.
+    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone: a `;`
+    /// stands for each, at the same place, so that a position in one is a position in the other.
+    /// Lines are counted in the source.
     pub body: String,
     /// The hash of the source.
     pub hash: Hash,

@@ -1,9 +1,11 @@
 //! File names: what they say, and the order they give.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a file name says: `20261122101500_add_users.sql` is version `20261122101500`, name `add_users`.
+/// What a file name says: `20261122101500_add_users.sql` is version `20261122101500`, name
+/// `add_users`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) version: String,
@@ -53,7 +55,8 @@ pub(crate) fn is_sql(file: &str) -> bool {
 
 /// What is wrong with the order of these files, which are sorted by name, bytewise.
 ///
-/// Files run in the order of their names, and revisions are compared by version: the two must agree.
+/// Files run in the order of their names, and revisions are compared by version: the two must
+/// agree.
 pub(crate) fn order(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
     let mut mistakes = duplicates(files);
     let unpadded = unpadded(files);
@@ -169,20 +172,27 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistake {
-    pub(crate) fn help(&self) -> String {
-        const SHAPE: &str =
-            "name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`";
-        match self {
-            Mistake::Hidden => "delete it, or give it a name without the dot".to_owned(),
+    pub(crate) fn help(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Mistake::Hidden => "delete it, or give it a name without the dot",
             Mistake::Directional => {
-                "down sides live in `down/` under the name of their up side; `upfront import` converts the folder".to_owned()
+                "down sides live in `down/` under the name of their up side; `upfront import` \
+                 converts the folder"
             }
-            Mistake::Unprintable | Mistake::InSum | Mistake::NoVersion => SHAPE.to_owned(),
-            Mistake::Duplicate { .. } => "give the newer one a later version, then run `upfront hash`".to_owned(),
+            Mistake::Unprintable | Mistake::InSum | Mistake::NoVersion => {
+                "name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`"
+            }
+            Mistake::Duplicate { .. } => {
+                "give the newer one a later version, then run `upfront hash`"
+            }
             Mistake::Unpadded { padded, .. } => {
-                format!("write versions with one width: rename it to `{padded}`, then run `upfront hash`")
+                let one = "write versions with one width: rename it to";
+                return format!("{one} `{padded}`, then run `upfront hash`").into();
             }
-            Mistake::Order { .. } => "write versions of one form and width, such as `20261122101500`".to_owned(),
-        }
+            Mistake::Order { .. } => {
+                "write versions of one form and width, such as `20261122101500`"
+            }
+        };
+        fixed.into()
     }
 }

@@ -13,7 +13,8 @@ use crate::text::Lines;
 /// One statement of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Where it stands in the body, in bytes: without blanks and comments around it and without its `;`.
+    /// Where it stands in the body, in bytes: without blanks and comments around it and without its
+    /// `;`.
     pub range: Range<usize>,
     /// The line of the source on which it starts, from 1.
     pub line: u32,
@@ -35,6 +36,8 @@ pub(crate) enum Mistake {
     /// Savepoints need a transaction, and this file has none.
     Savepoint(String),
     SessionAuthorization,
+    /// A setting on which the reading of the file itself depends.
+    Reading(&'static str),
     /// It lets go of the lock under which migrations run.
     Unlocks(&'static str),
     Backslash,
@@ -70,8 +73,9 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token]) -> Statement {
 
 /// The solid tokens of each statement; and what was opened and not closed, where reading ended.
 ///
-/// A `;` ends a statement where psql and the server see its end: outside parentheses, which hold the several actions of
-/// a rule, and outside the body of a function between `BEGIN ATOMIC` and `END`.
+/// A `;` ends a statement where psql and the server see its end: outside parentheses, which hold
+/// the several actions of a rule, and outside the body of a function between `BEGIN ATOMIC` and
+/// `END`.
 fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake)>) {
     let mut cut = Cut::default();
     let mut lexer = Lexer::of(body);
@@ -147,7 +151,8 @@ fn is_routine(mut it: Cursor<'_>) -> bool {
     }
 }
 
-/// Where the SQL goes on after the data of a `COPY … FROM STDIN`, so that one mistake is reported as one.
+/// Where the SQL goes on after the data of a `COPY … FROM STDIN`, so that one mistake is reported
+/// as one.
 fn data_after(body: &str, statement: &[Token], end: usize) -> Option<usize> {
     if copy(Cursor::of(body, statement)) != Some("COPY … FROM STDIN") {
         return None;
@@ -227,20 +232,39 @@ fn set(mut it: Cursor<'_>) -> Option<Mistake> {
     }
     let mut scoped = it;
     scoped.eat_any(&["SESSION", "LOCAL"]);
-    let authorization = it.eat("SESSION AUTHORIZATION") || scoped.eat("SESSION AUTHORIZATION");
-    authorization.then_some(Mistake::SessionAuthorization)
+    if it.eat("SESSION AUTHORIZATION") || scoped.eat("SESSION AUTHORIZATION") {
+        return Some(Mistake::SessionAuthorization);
+    }
+    let (setting, allowed): (_, &[_]) = match scoped.word()?.to_ascii_lowercase().as_str() {
+        "standard_conforming_strings" => {
+            ("standard_conforming_strings", &["on", "true", "1", "default"])
+        }
+        "client_encoding" | "names" => {
+            ("client_encoding", &["utf8", "utf-8", "unicode", "default"])
+        }
+        _ => return None,
+    };
+    let value = scoped.places().last()?.peek()?.text(scoped.text()).trim_matches('\'');
+    let is_kept =
+        allowed.iter().any(|it| it.eq_ignore_ascii_case(value)) || scoped.tokens().len() == 1;
+    (!is_kept).then_some(Mistake::Reading(setting))
 }
 
 /// Errs on the side of silence: a statement taken for a secret is merely shown less.
 fn is_secret(statement: Cursor<'_>) -> bool {
     let text = statement.text();
-    statement.tokens().windows(2).any(|pair| {
-        let word = pair[0].text(text).to_ascii_lowercase();
-        word == "password" && pair[1].kind == Kind::Text
-    }) || statement
-        .tokens()
-        .iter()
-        .any(|it| matches!(it.kind, Kind::Text | Kind::DollarText) && holds_password(it.text(text)))
+    let mut after_password = false;
+    statement.tokens().iter().any(|it| match it.kind {
+        Kind::Word => {
+            after_password = it.text(text).eq_ignore_ascii_case("password");
+            false
+        }
+        Kind::Text | Kind::DollarText => after_password || holds_password(it.text(text)),
+        _ => {
+            after_password = false;
+            false
+        }
+    })
 }
 
 /// Looks into a string, its last character aside, which is its own quote.
@@ -274,6 +298,9 @@ impl fmt::Display for Mistake {
             Mistake::SessionAuthorization => {
                 f.write_str("`SESSION AUTHORIZATION` would change who records this migration")
             }
+            Mistake::Reading(setting) => {
+                write!(f, "this would change `{setting}`, by which migrations are read")
+            }
             Mistake::Unlocks(words) => {
                 write!(f, "`{words}` would let go of the lock under which migrations run")
             }
@@ -294,7 +321,8 @@ impl Mistake {
         match self {
             Mistake::Open(it) => it.help(),
             Mistake::TransactionControl(_) => {
-                "take it out: each migration has a transaction of its own, or none with `-- atlas:txmode none`"
+                "take it out: each migration has a transaction of its own, or none with \
+                 `-- atlas:txmode none`"
             }
             Mistake::SetTransaction => {
                 "take it out, or set `default_transaction_isolation` where you connect"
@@ -303,6 +331,9 @@ impl Mistake {
             Mistake::SessionAuthorization => {
                 "write `SET ROLE`; it is taken back after the migration"
             }
+            Mistake::Reading(_) => {
+                "take it out: files are UTF-8, and a backslash in a plain string is a backslash"
+            }
             Mistake::Unlocks(_) => "take it out; settings are reset after each migration",
             Mistake::Backslash => "write the SQL that it stands for; `\\copy` data as `INSERT`",
             Mistake::CopyData(_) => "write the rows as `INSERT INTO … VALUES`",
@@ -310,7 +341,8 @@ impl Mistake {
                 "write `-- atlas:delimiter //` on the first line of the file"
             }
             Mistake::NeedsNoTransaction(_) => {
-                "write `-- atlas:txmode none` on the first line and leave the second one blank, best in a file of its own"
+                "write `-- atlas:txmode none` on the first line and leave the second one blank, best \
+                 in a file of its own"
             }
         }
     }

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 /// The contents of an `atlas.sum`.
 ///
-/// Each line's hash covers the names and raw bytes of its file and of all files before it; the first line covers the
-/// lines. It prints as the text of the file. The algorithm is that of `NewHashFile`, `Sum` and `MarshalText` in
+/// Each line's hash covers the names and raw bytes of its file and of all files before it; the
+/// first line covers the lines. It prints as the text of the file. The algorithm is that of
+/// `NewHashFile`, `Sum` and `MarshalText` in
 /// <https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>.
 ///
 /// ```
@@ -89,7 +90,8 @@ impl Sum {
     }
 }
 
-/// Whether the first line has the directive that leaves a file out of the sum, after any printable characters.
+/// Whether the first line has the directive that leaves a file out of the sum, after any printable
+/// characters.
 pub(crate) fn is_ignored(bytes: &[u8]) -> bool {
     let line = bytes.split(|it| *it == b'\n').next().unwrap_or_default();
     let printable = line.iter().position(|it| !(b' '..=b'~').contains(it)).unwrap_or(line.len());

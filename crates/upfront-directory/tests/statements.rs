@@ -23,6 +23,8 @@ fn cuts_where_the_server_does() {
         assert_eq!(found, expected);
     };
     check("", &[]);
+    check("SELECT 2$$;$$, 1e+5$$;$$, 1.$$;$$, .5;", &["SELECT 2$$;$$, 1e+5$$;$$, 1.$$;$$, .5"]);
+    check("SELECT 1a$b$; SELECT 1 a$b$;", &["SELECT 1a$b$", "SELECT 1 a$b$"]);
     check(" ;; -- ;\n/* ; */", &[]);
     check("SELECT 1; SELECT 2", &["SELECT 1", "SELECT 2"]);
     check(
@@ -71,8 +73,9 @@ fn words_of_transactions_are_names_elsewhere() {
     let source = "CREATE TABLE begin (begin int, commit int); SELECT begin, rollback FROM begin; COMMENT ON TABLE \
                   begin IS 'COMMIT;'; DO $$ BEGIN COMMIT; END $$; ALTER TABLE begin RENAME COLUMN commit TO abort; \
                   SAVEPOINT a; ROLLBACK WORK TO SAVEPOINT a; ROLLBACK TO a; RELEASE a; SET ROLE alice; RESET ROLE; \
-                  SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; DISCARD PLANS; PREPARE transactions AS SELECT 1";
-    assert_eq!(side(source).statements.len(), 14);
+                  SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; DISCARD PLANS; PREPARE transactions AS SELECT 1; \
+                  SET standard_conforming_strings = on; SET client_encoding TO 'UTF8'; RESET client_encoding";
+    assert_eq!(side(source).statements.len(), 17);
 }
 
 #[test]
