@@ -1,0 +1,3 @@
+pub(crate) fn run(_: &crate::Options, _: &mut crate::Page) -> crate::Result<()> {
+    Ok(())
+}
