@@ -11,7 +11,9 @@ fn main() -> ExitCode {
     };
     match upfront_directory::write_sums(Path::new(&directory)) {
         Ok(written) => {
-            written.iter().for_each(|it| println!("wrote {}", it.display()));
+            for it in written {
+                println!("wrote {}", it.display());
+            }
             ExitCode::SUCCESS
         }
         Err(err) => {

@@ -127,8 +127,8 @@ fn create(mut it: Cursor<'_>) -> (Class, Option<&'static str>) {
     if it.eat("TABLESPACE") {
         return alone(Class::Unknown, "CREATE TABLESPACE");
     }
-    let makes_no_slot = ["connect", "create_slot"].iter().any(|option| is_off(it, option));
-    if it.eat("SUBSCRIPTION") && !makes_no_slot {
+    let makes_slot = |it: Cursor<'_>| !is_off(it, "connect") && !is_off(it, "create_slot");
+    if it.eat("SUBSCRIPTION") && makes_slot(it) {
         return alone(Class::Unknown, "CREATE SUBSCRIPTION … WITH (create_slot = true)");
     }
     anywhere()

@@ -74,7 +74,7 @@ impl Directory {
             migrations,
             warnings: reader.warnings,
             sum: reader.top.sum(),
-            down_sum: reader.down.map(|it| it.sum()),
+            down_sum: reader.down.filter(|it| !it.files.is_empty()).map(|it| it.sum()),
         })
     }
 
@@ -126,6 +126,7 @@ impl Directory {
 pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
     let label = path.display().to_string();
     let (top, down) = Folder::sort(&label, walk(&label, path)?);
+    let down = down.filter(|it| !it.files.is_empty() || it.recorded.is_some());
     let mut written = Vec::new();
     for (folder, path) in [(Some(top), path.to_owned()), (down, path.join("down"))] {
         let Some(folder) = folder else { continue };
@@ -172,7 +173,7 @@ impl Folder {
                 }
             }
         }
-        (top, down.filter(|it| !it.files.is_empty() || it.recorded.is_some()))
+        (top, down)
     }
 
     fn insert(&mut self, file: String, bytes: Vec<u8>) {
