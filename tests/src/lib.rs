@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod corpus;
 mod process;
+mod until;
 mod wire;
 
 use std::{
@@ -17,7 +19,9 @@ use tokio_postgres::{Config, NoTls};
 use upfront::{Builder, Event, Migrations, Migrator};
 use upfront_scratch::{Database, Server};
 
+pub use corpus::Corpus;
 pub use process::{Boot, Process};
+pub use until::{ask, until};
 pub use wire::{Counted, Wire};
 
 /// The server of this test binary.

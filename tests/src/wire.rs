@@ -10,7 +10,10 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::Notify,
     time::sleep,
 };
@@ -24,6 +27,8 @@ pub struct Counted {
     pub received: u64,
     /// How often the client spoke after the server did.
     pub round_trips: u64,
+    /// How often everything was cut.
+    pub cuts: u64,
 }
 
 #[derive(Debug, Default)]
@@ -31,10 +36,11 @@ struct State {
     sent: AtomicU64,
     received: AtomicU64,
     round_trips: AtomicU64,
+    cuts: AtomicU64,
     server_spoke_last: AtomicBool,
     /// In microseconds, each way.
     delay: AtomicU64,
-    /// Bytes from the client after which everything is cut; 0: never.
+    /// Bytes both ways after which everything is cut; 0: never.
     cut_after: AtomicU64,
     cut: Notify,
 }
@@ -75,22 +81,24 @@ impl Wire {
         self.state.delay.store(micros, Ordering::SeqCst);
     }
 
-    /// Cuts all connections once the client has sent so many bytes more; new ones pass.
+    /// Cuts all connections once so many bytes more have passed, both ways together; new ones pass.
     pub fn cut_after(&self, bytes: u64) {
-        let sent = self.state.sent.load(Ordering::SeqCst);
-        self.state.cut_after.store(sent + bytes, Ordering::SeqCst);
+        let Counted { sent, received, .. } = self.counted();
+        self.state.cut_after.store(sent + received + bytes, Ordering::SeqCst);
     }
 
     /// What passed since the last [`reset`](Self::reset).
     pub fn counted(&self) -> Counted {
         let read = |it: &AtomicU64| it.load(Ordering::SeqCst);
-        let State { sent, received, round_trips, .. } = &*self.state;
-        Counted { sent: read(sent), received: read(received), round_trips: read(round_trips) }
+        let State { sent, received, round_trips, cuts, .. } = &*self.state;
+        let (sent, received) = (read(sent), read(received));
+        Counted { sent, received, round_trips: read(round_trips), cuts: read(cuts) }
     }
 
     /// Counts anew.
     pub fn reset(&self) {
-        for it in [&self.state.sent, &self.state.received, &self.state.round_trips] {
+        let State { sent, received, round_trips, cuts, .. } = &*self.state;
+        for it in [sent, received, round_trips, cuts] {
             it.store(0, Ordering::SeqCst);
         }
         self.state.server_spoke_last.store(true, Ordering::SeqCst);
@@ -101,44 +109,52 @@ async fn pass(client: TcpStream, port: u16, state: Arc<State>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let up = async {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
-            if state.server_spoke_last.swap(false, Ordering::SeqCst) {
-                state.round_trips.fetch_add(1, Ordering::SeqCst);
-            }
-            let before = state.sent.fetch_add(count as u64, Ordering::SeqCst);
-            pause(&state).await;
-            let limit = state.cut_after.load(Ordering::SeqCst);
-            if limit > 0 && before + count as u64 >= limit {
-                let rest = usize::try_from(limit.saturating_sub(before)).unwrap();
-                let _ = to_server.write_all(&buffer[..rest.min(count)]).await;
-                state.cut_after.store(0, Ordering::SeqCst);
-                state.cut.notify_waiters();
-                return;
-            }
-            if to_server.write_all(&buffer[..count]).await.is_err() {
-                return;
-            }
-        }
-    };
-    let down = async {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-            state.server_spoke_last.store(true, Ordering::SeqCst);
-            state.received.fetch_add(count as u64, Ordering::SeqCst);
-            pause(&state).await;
-            if to_client.write_all(&buffer[..count]).await.is_err() {
-                return;
-            }
-        }
-    };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = up => {}
-        () = down => {}
+        () = copy(from_client, to_server, &state, Side::Client) => {}
+        () = copy(from_server, to_client, &state, Side::Server) => {}
         () = state.cut.notified() => {}
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, side: Side) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let left = state.count(side, count as u64);
+        pause(state).await;
+        let passes = usize::try_from(left).map_or(count, |it| it.min(count));
+        if to.write_all(&buffer[..passes]).await.is_err() {
+            return;
+        }
+        if passes < count {
+            state.cut_after.store(0, Ordering::SeqCst);
+            state.cuts.fetch_add(1, Ordering::SeqCst);
+            state.cut.notify_waiters();
+            return;
+        }
+    }
+}
+
+impl State {
+    /// Counts what was read; how much of it may pass.
+    fn count(&self, side: Side, count: u64) -> u64 {
+        let client = side == Side::Client;
+        let server_spoke_last = self.server_spoke_last.swap(!client, Ordering::SeqCst);
+        if client && server_spoke_last {
+            self.round_trips.fetch_add(1, Ordering::SeqCst);
+        }
+        let limit = self.cut_after.load(Ordering::SeqCst);
+        let passed = self.sent.load(Ordering::SeqCst) + self.received.load(Ordering::SeqCst);
+        let counter = if client { &self.sent } else { &self.received };
+        counter.fetch_add(count, Ordering::SeqCst);
+        if limit == 0 { u64::MAX } else { limit.saturating_sub(passed) }
     }
 }
 

@@ -38,6 +38,9 @@ fn settings(mut it: upfront::Builder) -> upfront::Builder {
     if let Some(app) = set("APP") {
         it = it.app(app);
     }
+    if let Some(schema) = set("SCHEMA") {
+        it = it.search_path([schema.clone()]).schema(schema);
+    }
     if let Some(limit) = milliseconds("WAIT_MS") {
         it = it.wait_timeout(limit);
     }
