@@ -1,0 +1,3 @@
+ALTER TABLE notes DROP COLUMN topic;
+
+DROP TABLE topics;
