@@ -104,7 +104,7 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// A text that is not a [`Hash`].
+/// A text that is not a [`struct@Hash`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAHash(());
 
