@@ -60,8 +60,9 @@ pub(crate) fn own_limits(work: &Work<'_>, step: &Step) -> Option<String> {
 
 /// Sends the body, its row, the commit and the beginning of the next transaction.
 ///
-/// The body stands first, so that the server's error positions are the file's, and was lexed by
-/// the build under the settings that the transaction's beginning pinned.
+/// The body stands first, so that the server's error positions are the file's; it is lexed under
+/// the settings that the message before it pinned. Deferred constraints are checked while the
+/// body's search path and role are still set, as triggers of its own may need them.
 pub(crate) async fn run(
     work: &Work<'_>,
     session: &Session,
@@ -116,8 +117,8 @@ fn message(
     let next = next.map(|it| lock::begin(work, session, it.runs.map(|it| &it.up)));
     let next = next.unwrap_or_default();
     format!(
-        "{body}\n;RESET ALL;RESET ROLE;{role}SET LOCAL client_encoding TO 'UTF8';SET LOCAL \
-         search_path TO pg_catalog, pg_temp;{record}COMMIT;{next}"
+        "{body}\n;SET CONSTRAINTS ALL IMMEDIATE;RESET ALL;RESET ROLE;{role}SET LOCAL \
+         client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}COMMIT;{next}"
     )
 }
 
@@ -141,14 +142,18 @@ async fn judge(
     if is_contention(err.code()) && pause(work, session, it, err.code().code(), tries).await {
         return Ok(Ran::Again);
     }
+    if is_denied(work, it, &stopped, err) {
+        return Err(work.denied("recording a migration", &stopped.err, session));
+    }
     let err = failure(it, &it.up, &stopped, err, tries.of(it));
     note(work, session, it, &err).await;
-    let denied = stopped.completed >= it.up.statements.len()
-        && err.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
-    match denied {
-        true => Err(work.denied("recording a migration", &stopped.err, session)),
-        false => Err(err),
-    }
+    Err(err)
+}
+
+/// Is it upfront's tables that the role may not touch?
+fn is_denied(work: &Work<'_>, it: &Migration, stopped: &Stopped, err: &DbError) -> bool {
+    let ours = work.own || stopped.completed > it.up.statements.len();
+    ours && *err.code() == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
 /// Pauses before another try, and says whom to look at; `false` once the limit is over.

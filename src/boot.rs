@@ -148,10 +148,17 @@ impl<'a> Work<'a> {
     ) -> Error {
         let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
         let grants = match self.own {
-            true => self.revisions.founder_grants(role, &session.facts.database),
+            true => self.revisions.founder_grants(role),
             false => self.revisions.writer_grants(role),
         };
         denied(doing, source, grants)
+    }
+
+    /// The error for a role that may not make the schema of upfront's own tables.
+    pub(crate) fn schema_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
+        let grants = self.revisions.schema_grants(role, &session.facts.database);
+        denied("making upfront's own tables", source, grants)
     }
 }
 
@@ -405,11 +412,12 @@ fn begin_failed(
 
 /// Has the leader brought the database here?
 pub(crate) async fn settled(work: &Work<'_>, session: &Session) -> Result<Option<Vec<Unknown>>> {
-    if work.own {
-        return Ok(None);
-    }
-    let answer =
-        session.ask("looking at the revision table", &work.revisions.look(work.set)).await?;
+    let doing = "looking at the revision table";
+    let answer = match session::ask(session.client(), &work.revisions.look(work.set)).await {
+        Ok(it) => it,
+        Err(it) if it.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(source) => return Err(Kind::Server { doing, source }.into()),
+    };
     let look = Look::of(work.set, &answer);
     Ok(look
         .filter(|it| it.settled && plan::refused(work.settings.ahead, &it.ahead).is_empty())

@@ -51,7 +51,7 @@ pub(crate) async fn begun(
         let made = crate::session::ask(session.client(), &work.revisions.create_schema()).await;
         made.map_err(|source| match source.code() {
             Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {
-                work.denied(doing, &source, session)
+                work.schema_denied(&source, session)
             }
             _ => Kind::Server { doing, source }.into(),
         })?;

@@ -315,14 +315,19 @@ impl Revisions {
         ]
     }
 
-    /// What a role needs in order to make the tables.
-    pub(crate) fn founder_grants(&self, role: &str, database: &str) -> Vec<String> {
+    /// What a role needs in order to make the tables in a schema that is there.
+    pub(crate) fn founder_grants(&self, role: &str) -> Vec<String> {
+        vec![format!(
+            "GRANT USAGE, CREATE ON SCHEMA {} TO {}",
+            self.schema,
+            escape_identifier(role)
+        )]
+    }
+
+    /// What a role needs in order to make schema and tables.
+    pub(crate) fn schema_grants(&self, role: &str, database: &str) -> Vec<String> {
         let (database, role) = (escape_identifier(database), escape_identifier(role));
-        let schema = &self.schema;
-        vec![
-            format!("GRANT CREATE ON DATABASE {database} TO {role}"),
-            format!("-- or, once: CREATE SCHEMA {schema} AUTHORIZATION {role}"),
-        ]
+        vec![format!("GRANT CREATE ON DATABASE {database} TO {role}")]
     }
 
     /// For a person who settles a cut-off statement by hand.

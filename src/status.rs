@@ -37,6 +37,8 @@ pub struct Entry {
     pub name: String,
     /// Where it stands.
     pub state: State,
+    /// Programs that do not know it refuse to run.
+    pub breaking: bool,
     /// When it was applied, as the server prints a time in UTC.
     pub applied_at: Option<String>,
     /// What else is to be said.
@@ -98,17 +100,21 @@ impl Status {
             };
             let note = note.or_else(|| started.then(|| progress(it.version, journal)));
             let (version, name) = (it.version.to_owned(), it.name.to_owned());
-            Entry { version, name, state, applied_at: None, note }
+            Entry { version, name, state, breaking: it.breaking, applied_at: None, note }
         }));
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
         Self { app: work.app.to_owned(), head, entries }
     }
 
-    /// Is nothing pending, partial or diverged?
+    /// Is nothing pending, partial or diverged, and nothing breaking ahead?
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.entries.iter().all(|it| matches!(it.state, State::Applied | State::Ahead))
+        self.entries.iter().all(|it| match it.state {
+            State::Applied => true,
+            State::Ahead => !it.breaking,
+            State::Pending | State::Partial | State::Diverged => false,
+        })
     }
 
     /// The entries in a state.
@@ -122,17 +128,17 @@ fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence]) -> Entry {
     let diverged = found.iter().find_map(|it| note(it, &row.version));
     let head = work.set.head().map_or("", |it| it.version);
     let state = match &diverged {
+        _ if row.version.as_str() > head => State::Ahead,
         Some(_) => State::Diverged,
-        None if row.version.as_str() > head => State::Ahead,
         None => State::Applied,
     };
-    let breaking = (state == State::Ahead && row.breaking).then(|| "breaking".to_owned());
     Entry {
         version: row.version.clone(),
         name: row.name.clone(),
         state,
         applied_at: Some(applied_at.clone()),
-        note: diverged.or(breaking).or_else(|| (kind != "applied").then(|| kind.clone())),
+        breaking: row.breaking,
+        note: diverged.or_else(|| (kind != "applied").then(|| kind.clone())),
     }
 }
 
@@ -151,7 +157,9 @@ fn note(it: &Divergence, about: &str) -> Option<String> {
         }
         Divergence::Deleted { migration } => (migration.version, "its row was deleted".to_owned()),
         Divergence::Altered { version, .. } => (version.as_str(), "its row was changed".to_owned()),
-        Divergence::Ahead { version, .. } => (version.as_str(), "breaking".to_owned()),
+        Divergence::Ahead { version, .. } => {
+            (version.as_str(), "breaking: this program refuses to run".to_owned())
+        }
     };
     (version == about).then_some(note)
 }
@@ -185,8 +193,11 @@ impl fmt::Display for Status {
         write!(f, "{:wide$}  {:8}  applied at (UTC)", "migration", "state")?;
         for (it, title) in entries.iter().zip(&titles) {
             let at = it.applied_at.as_deref().unwrap_or("-");
-            write!(f, "\n{title:wide$}  {:8}  {at}", it.state)?;
-            it.note.iter().try_for_each(|it| write!(f, "  {it}"))?;
+            let state = it.state;
+            match &it.note {
+                Some(note) => write!(f, "\n{title:wide$}  {state:8}  {at:19}  {note}")?,
+                None => write!(f, "\n{title:wide$}  {state:8}  {at}")?,
+            }
         }
         let count = |state| self.in_state(state).count();
         write!(f, "\napp {app}: {} applied", count(State::Applied))?;

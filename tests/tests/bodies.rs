@@ -262,3 +262,21 @@ fn schema(database: &upfront_scratch::Database<'_>) -> String {
     database.execute(drop).unwrap();
     database.schema().unwrap()
 }
+
+#[tokio::test]
+async fn a_deferred_trigger_finds_what_the_body_had_set() {
+    let database = database();
+    let files = [
+        (
+            "1_a.sql",
+            "CREATE SCHEMA shop;\nSET search_path = shop;\nCREATE TABLE a (id bigint);\nCREATE TABLE \
+             seen (id bigint);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             INSERT INTO seen VALUES (NEW.id); RETURN NULL; END $$;\nCREATE CONSTRAINT TRIGGER t \
+             AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION \
+             note();\nINSERT INTO a VALUES (7);\n",
+        ),
+        ("2_b.sql", "CREATE TABLE b ();\n"),
+    ];
+    migrator(&database.url(), &files).up().await.unwrap();
+    assert_eq!(database.psql("select id from shop.seen").unwrap().trim(), "7");
+}
