@@ -90,7 +90,9 @@ proptest! {
     fn texts_one_after_the_other_have_the_statements_of_both(a in sql(), b in sql()) {
         let (Some(one), Some(other)) = (up(&a), up(&b)) else { return Ok(()) };
         let is_plain = |it: &str| !it.contains("atlas:") && !it.contains('(') && !it.contains("ATOMIC");
-        prop_assume!(is_plain(&a) && is_plain(&b));
+        if !is_plain(&a) || !is_plain(&b) {
+            return Ok(());
+        }
         let both = up(&format!("{a}\n;\n{b}")).unwrap();
         prop_assert_eq!(both.statements.len(), one.statements.len() + other.statements.len());
     }
