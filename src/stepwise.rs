@@ -343,15 +343,21 @@ impl Run<'_> {
         })
     }
 
-    /// What an interrupted `REINDEX CONCURRENTLY` leaves on the table of this relation.
+    /// What an interrupted `REINDEX CONCURRENTLY` leaves on the table of this relation, on its
+    /// partitions and on what holds their long values.
+    ///
+    /// Who may not look into `pg_toast` cannot drop what is left there, and it does no harm.
     async fn leftovers(&self, relation: &str) -> Result<Vec<String>> {
         let Some(oid) = self.oid(relation).await? else { return Ok(Vec::new()) };
         let sql = format!(
-            "{PINNED}SELECT format('DROP INDEX CONCURRENTLY %I.%I', n.nspname, c.relname) AS \
-             upfront_drop FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN \
-             pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid AND c.relname ~ \
-             '_cc(new|old)[0-9]*$' AND i.indrelid IN (SELECT coalesce((SELECT indrelid FROM \
-             pg_index WHERE indexrelid = {oid}), {oid})) AND n.nspname <> 'pg_toast' ORDER BY 1"
+            "{PINNED}WITH it AS (SELECT coalesce((SELECT indrelid FROM pg_index WHERE indexrelid = \
+             {oid}), {oid}) AS oid), tables AS (SELECT oid FROM it UNION SELECT p.relid FROM it, \
+             pg_partition_tree(it.oid) p) SELECT format('DROP INDEX CONCURRENTLY %I.%I', \
+             n.nspname, c.relname) AS upfront_drop FROM tables JOIN pg_class t ON t.oid = \
+             tables.oid JOIN pg_index i ON i.indrelid IN (t.oid, t.reltoastrelid) JOIN pg_class c \
+             ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT \
+             i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND has_schema_privilege(n.oid, \
+             'USAGE') ORDER BY 1"
         );
         let answer = self.session.ask(ASKING, &sql).await?;
         let drop = |it: &tokio_postgres::SimpleQueryRow| {
