@@ -16,7 +16,7 @@ CREATE SCHEMA several CREATE TABLE u (a int) CREATE VIEW v AS SELECT a FROM u;
 DO LANGUAGE plpgsql 'BEGIN PERFORM 1; END';
 EXPLAIN SELECT 1; VALUES (1), (2); TABLE t;
 SELECT jsonb '{"a": 1}' ? 'a', jsonb '{"a;": 1}' -> 'a;', 5 # 3, 1 <> 2, '{1,2}'::int[] @> '{1}', 1::text || ';';
-SELECT '1'::int, ARRAY[1,2,3][1:2], 1.5e3, .5, 1., 2e-3;
+SELECT '1'::int, (ARRAY[1,2,3])[1:2], 1.5e3, .5, 1., 2e-3;
 GRANT SELECT ON t TO PUBLIC;
 ALTER TABLE t ADD COLUMN d int, DROP COLUMN b, ALTER COLUMN c TYPE text;
 DROP TABLE t CASCADE; DROP SCHEMA several CASCADE; DROP FUNCTION noisy
