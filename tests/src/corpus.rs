@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use upfront::Migrator;
 
-use crate::{ask, migrations, until};
+use crate::{connect, migrations, until, until::text};
 
 /// A copy of the corpus in a schema of its own, so that many share one database.
 #[derive(Debug, Clone)]
@@ -77,12 +77,12 @@ impl Corpus {
     ///
     /// One is there in part.
     pub async fn check_whole(&self, url: &str) {
-        let Self { schema } = self;
+        let (Self { schema }, client) = (self, connect(url).await);
         let tables = format!(
             "SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}' AND tablename IN \
              ('revisions', 'ran')"
         );
-        if ask(url, &tables).await != "2" {
+        if text(&client, &tables).await != "2" {
             return;
         }
         let transactional = "('1', '2', '4', '6', '8')";
@@ -92,7 +92,7 @@ impl Corpus {
              FROM {schema}.ran WHERE step::text IN {transactional}) e ON e.step = r.version WHERE \
              r.version IS NULL OR e.step IS NULL"
         );
-        assert_eq!(ask(url, &odd).await, "", "in part, in {schema}");
+        assert_eq!(text(&client, &odd).await, "", "in part, in {schema}");
     }
 
     /// Checks that each migration is wholly there, exactly once, and that nothing else is.
@@ -101,37 +101,36 @@ impl Corpus {
     ///
     /// One is not.
     pub async fn check_once(&self, url: &str) {
-        let Self { schema } = self;
-        let check = async |sql: &str, expected: &str| {
-            assert_eq!(ask(url, sql).await, expected, "`{sql}`");
+        let (Self { schema }, client) = (self, connect(url).await);
+        let versions = |table: &str, which: &str| {
+            format!(
+                "SELECT string_agg(version, ' ' ORDER BY version) FROM {schema}.{table} WHERE app \
+                 = 'main'{which}"
+            )
         };
-        let steps = format!("SELECT string_agg(step::text, ' ' ORDER BY step) FROM {schema}.ran");
-        check(&steps, "1 2 3 4 5 6 7 8").await;
-        let revisions = format!(
-            "SELECT string_agg(version, ' ' ORDER BY version) FROM {schema}.revisions WHERE app = \
-             'main'"
-        );
-        check(&revisions, "1 2 3 4 5 6 7 8").await;
-        let log = format!(
-            "SELECT string_agg(version, ' ' ORDER BY version) FROM {schema}.log WHERE app = 'main' \
-             AND outcome = 'applied'"
-        );
-        check(&log, "1 2 3 4 5 6 7 8").await;
-        check(&format!("SELECT count(*) FROM {schema}.steps"), "0").await;
-        let indexes = format!(
-            "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = \
-             i.indexrelid WHERE c.relnamespace = '{schema}'::regnamespace AND i.indrelid = \
-             '{schema}.users'::regclass ORDER BY 1"
-        );
-        check(&indexes, "users_email|t\nusers_pkey|t").await;
-        let parts = format!(
-            "SELECT count(*) FROM pg_inherits WHERE inhparent = '{schema}.parts'::regclass"
-        );
-        check(&parts, "0").await;
-        check(&format!("SELECT count FROM {schema}.last"), "300").await;
+        let (eight, indexes) = ("1 2 3 4 5 6 7 8", "users_email|t\nusers_pkey|t");
+        let ran = "string_agg(step::text, ' ' ORDER BY step)";
+        for (sql, expected) in [
+            (format!("SELECT {ran} FROM {schema}.ran"), eight),
+            (versions("revisions", ""), eight),
+            (versions("log", " AND outcome = 'applied'"), eight),
+            (format!("SELECT count(*) FROM {schema}.steps"), "0"),
+            (INDEXES.replace("SCHEMA", schema), indexes),
+            (PARTITIONS.replace("SCHEMA", schema), "0"),
+            (format!("SELECT count FROM {schema}.last"), "300"),
+        ] {
+            assert_eq!(text(&client, &sql).await, expected, "`{sql}`");
+        }
         until(url, LOCKS, "0").await;
     }
 }
+
+const INDEXES: &str = "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = \
+                       i.indexrelid WHERE c.relnamespace = 'SCHEMA'::regnamespace AND i.indrelid \
+                       = 'SCHEMA.users'::regclass ORDER BY 1";
+
+const PARTITIONS: &str =
+    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'SCHEMA.parts'::regclass";
 
 /// A session that was dropped a moment ago may not be gone yet.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \

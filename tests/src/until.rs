@@ -36,7 +36,7 @@ pub async fn until(url: &str, sql: &str, expected: &str) {
     }
 }
 
-async fn text(client: &Object, sql: &str) -> String {
+pub(crate) async fn text(client: &Object, sql: &str) -> String {
     let answer = client.simple_query(sql).await.unwrap();
     let line = |it: &SimpleQueryMessage| match it {
         SimpleQueryMessage::Row(row) => {
