@@ -10,7 +10,6 @@ use tokio_postgres::error::{DbError, SqlState};
 use crate::{
     Event, Result,
     backoff::Backoff,
-    boot::Work,
     embedded::{Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
     event::Holder,
@@ -20,7 +19,10 @@ use crate::{
     prologue::{Extent, own_role, role, timeouts},
     revisions::{ESCAPED, PINNED},
     session::{self, Session, Stopped},
+    work::Work,
 };
+
+const APPLYING: &str = "applying a migration";
 
 /// How a step went.
 pub(crate) enum Ran {
@@ -87,10 +89,11 @@ pub(crate) async fn run(
         Ok(answer) => {
             let took = since.elapsed();
             work.tell(&finished(it, took));
-            let begun = next.map(|_| {
-                lock::begun(&answer).ok_or(Kind::Unexpected { doing: "applying a migration" })
-            });
-            Ok(Ran::Committed { begun: begun.transpose()?, took })
+            let begun = match next {
+                Some(_) => Some(lock::begun(&answer).ok_or(Kind::Unexpected { doing: APPLYING })?),
+                None => None,
+            };
+            Ok(Ran::Committed { begun, took })
         }
         Err(stopped) => judge(work, session, transaction, step, stopped, tries).await,
     }

@@ -28,8 +28,8 @@ impl Backoff {
         const SHORTEST: Duration = Duration::from_millis(20);
         const LONGEST: Duration = Duration::from_secs(1);
         // The standard library's hasher is seeded at random, which is randomness enough.
-        let random = RandomState::new().hash_one(self.since) % 1024;
-        let jitter = 0.75 + random as f64 / 1024.0 / 2.0;
+        let [random, ..] = RandomState::new().hash_one(self.since).to_be_bytes();
+        let jitter = 0.75 + f64::from(random) / 256.0 / 2.0;
         (self.waited() / 10).clamp(SHORTEST, LONGEST).mul_f64(jitter)
     }
 

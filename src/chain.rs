@@ -42,7 +42,11 @@ fn hex(bytes: &[u8]) -> String {
 /// The bytes of a hex text; a pair that is no hex counts as zero, so that a row edited by hand
 /// gives a different link instead of a panic.
 fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |it: u8| (it as char).to_digit(16).map_or(0, |it| it as u8);
+    let digit = |it: u8| match it {
+        b'0'..=b'9' => it - b'0',
+        b'a'..=b'f' => it - b'a' + 10,
+        _ => 0,
+    };
     hex.as_bytes()
         .chunks(2)
         .map(|it| digit(it[0]) << 4 | it.get(1).map_or(0, |it| digit(*it)))

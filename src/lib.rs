@@ -10,7 +10,9 @@ mod event;
 mod excerpt;
 #[cfg(feature = "rust-embed")]
 mod folder;
+mod foreign;
 mod lock;
+mod message;
 mod migrator;
 mod own;
 mod plan;
@@ -22,6 +24,7 @@ mod session;
 mod settings;
 mod status;
 mod stepwise;
+mod work;
 
 pub use embedded::Migrations;
 pub use error::{Error, Result};

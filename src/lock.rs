@@ -11,13 +11,13 @@ use tokio_postgres::Client;
 use crate::{
     Event, Result,
     backoff::Backoff,
-    boot::Work,
     embedded::Side,
     error::Kind,
     event::Holder,
     plan::Head,
     prologue::{Extent, prologue},
     session::{self, Answer, Session},
+    work::Work,
 };
 
 /// A transaction that holds the lock: whoever writes needs one.

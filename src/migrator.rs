@@ -6,12 +6,13 @@ use deadpool_postgres::Pool;
 use tracing::Instrument;
 
 use crate::{
-    Builder, Migrations, Plan, Report, Result, Status,
-    boot::{self, View, Work},
+    Builder, Migrations, Plan, Report, Result, Status, boot,
     error::Kind,
     lock::Wait,
+    plan::titles,
     session::borrow,
     settings::Settings,
+    work::{View, Work, behind},
 };
 
 /// A program's migrations and the database that they are for.
@@ -95,9 +96,9 @@ impl Migrator {
     pub async fn check(&self) -> Result<()> {
         let work = Work::new(self.migrations.set()?, &self.settings);
         let look = async {
-            match boot::view(&self.pool, &work).await? {
+            match work.view(&self.pool).await? {
                 View::Settled(_) => Ok(()),
-                View::Behind { pending, .. } => Err(boot::behind(&pending)),
+                View::Behind { pending, .. } => Err(behind(&pending)),
             }
         };
         look.instrument(self.span("check")).await
@@ -128,7 +129,7 @@ impl Migrator {
             if wait.waited() >= limit {
                 return Err(Kind::NotYet {
                     waited: wait.waited(),
-                    pending: boot::titles(&pending.steps),
+                    pending: titles(&pending.steps),
                     holder: wait.holder().cloned(),
                 }
                 .into());
@@ -160,7 +161,7 @@ impl Migrator {
     pub async fn plan_up(&self) -> Result<Plan> {
         let work = Work::new(self.migrations.set()?, &self.settings);
         let plan = async {
-            Ok(match boot::view(&self.pool, &work).await? {
+            Ok(match work.view(&self.pool).await? {
                 View::Settled(_) => Plan::of(&work, &[], &[]),
                 View::Behind { pending, journal, .. } => Plan::of(&work, &pending.steps, &journal),
             })

@@ -2,13 +2,13 @@
 
 use crate::{
     Ahead, Result,
-    boot::Work,
     embedded::Set,
     error::Kind,
     lock::{self, Begun},
     plan::Head,
     session::{Answer, Session},
     settings::Settings,
+    work::Work,
 };
 
 static MIGRATIONS: crate::Migrations = crate::embedded!();

@@ -45,6 +45,13 @@ pub(crate) struct Unknown {
     pub(crate) breaking: bool,
 }
 
+impl Unknown {
+    /// As messages name it.
+    pub(crate) fn title(&self) -> String {
+        title(&self.version, &self.name)
+    }
+}
+
 /// What one transaction brings: rows for what needs no running, then a migration.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -86,6 +93,15 @@ impl Step {
     pub(crate) fn is_stepwise(&self) -> bool {
         self.runs.is_some_and(|it| !it.up.transactional)
     }
+}
+
+/// The names of what the steps run or record.
+pub(crate) fn titles(steps: &[Step]) -> Vec<String> {
+    let of = |it: &Step| {
+        let covers = it.covers.iter().map(|(it, _)| it.title());
+        covers.chain(it.runs.map(Migration::title)).collect::<Vec<_>>()
+    };
+    steps.iter().flat_map(of).collect()
 }
 
 /// What is to be done, and on top of what.
@@ -254,11 +270,10 @@ fn steps(set: &'static Set, mut head: Head) -> Vec<Step> {
     let above = set.migrations.partition_point(|it| *it.version <= *head.version);
     let mut pending = &set.migrations[above..];
     let mut steps = Vec::with_capacity(pending.len());
-    if head == Head::start() {
-        if let Some(at) = pending.iter().rposition(|it| it.checkpoint) {
-            steps.push(Step::next(&mut head, &pending[..at], Some(&pending[at])));
-            pending = &pending[at + 1..];
-        }
+    let checkpoint = pending.iter().rposition(|it| it.checkpoint);
+    if let Some(at) = checkpoint.filter(|_| head == Head::start()) {
+        steps.push(Step::next(&mut head, &pending[..at], Some(&pending[at])));
+        pending = &pending[at + 1..];
     }
     steps.extend(pending.iter().map(|it| match it.checkpoint {
         true => Step::next(&mut head, std::slice::from_ref(it), None),

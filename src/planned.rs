@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::{
-    boot::Work,
     embedded::{Class, Migration, title},
     plan::Step,
     revisions::Journal,
+    work::Work,
 };
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.

@@ -3,7 +3,6 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    boot::ahead,
     event::Holder,
     lock::Wait,
     plan::{Pending, Step, Unknown},
@@ -66,7 +65,7 @@ impl Report {
     }
 
     pub(crate) fn settle(&mut self, unknown: &[Unknown]) {
-        self.ahead = ahead(unknown);
+        self.ahead = unknown.iter().map(Unknown::title).collect();
         for it in &self.ahead {
             tracing::warn!(app = self.app, migration = it, "the database is ahead of this program");
         }

@@ -201,18 +201,17 @@ impl Revisions {
         let Self { schema, app, host, release, .. } = self;
         let covered = step.covers.iter().map(|(it, head)| (*it, head, "covered", "NULL"));
         let ran = step.runs.map(|it| (it, &step.to, "applied", duration));
-        let (mut revisions, mut log) = (String::new(), String::new());
-        for (it, head, kind, took) in covered.chain(ran) {
-            let comma = if revisions.is_empty() { "" } else { "," };
-            let row = revision(it, head);
+        let rows = covered.chain(ran).map(|(it, head, kind, took)| {
             let (version, name) = (escape_literal(it.version), escape_literal(it.name));
-            let hash = it.up.hash;
-            revisions += &format!("{comma}({app}, '{kind}', {took}, {host}, {release}, {row})");
-            log += &format!(
-                "{comma}({app}, {version}, {name}, 'up', '{kind}', '{hash}', {took}, {host}, \
-                 {release})"
+            let (row, hash) = (revision(it, head), it.up.hash);
+            let revision = format!("({app}, '{kind}', {took}, {host}, {release}, {row})");
+            let log = format!(
+                "({app}, {version}, {name}, 'up', '{kind}', '{hash}', {took}, {host}, {release})"
             );
-        }
+            (revision, log)
+        });
+        let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
+        let (revisions, log) = (revisions.join(","), log.join(","));
         format!(
             "INSERT INTO {schema}.revisions (app, kind, duration, host, release, version, name, \
              hash, chain, breaking, up_sql, irreversible, down_sql, down_hash, \
@@ -325,7 +324,7 @@ impl Revisions {
     }
 
     /// What a role needs in order to make schema and tables.
-    pub(crate) fn schema_grants(&self, role: &str, database: &str) -> Vec<String> {
+    pub(crate) fn schema_grants(role: &str, database: &str) -> Vec<String> {
         let (database, role) = (escape_identifier(database), escape_identifier(role));
         vec![format!("GRANT CREATE ON DATABASE {database} TO {role}")]
     }

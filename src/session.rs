@@ -2,7 +2,9 @@
 
 use std::{
     convert::Infallible,
+    error::Error as StdError,
     future::{Ready, ready},
+    io,
     pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
@@ -68,10 +70,7 @@ pub(crate) fn is_lost(err: &tokio_postgres::Error) -> bool {
                 ]
                 .contains(it)
         }
-        None => {
-            err.is_closed()
-                || std::error::Error::source(err).is_some_and(|it| it.is::<std::io::Error>())
-        }
+        None => err.is_closed() || err.source().is_some_and(<dyn StdError>::is::<io::Error>),
     }
 }
 
@@ -148,12 +147,21 @@ pub(crate) struct Facts {
     /// Something stands between us and the server.
     pub(crate) pooled: bool,
     pub(crate) version: u32,
-    pub(crate) standby: bool,
-    pub(crate) read_only: bool,
+    pub(crate) writes: Writes,
     pub(crate) database: String,
     pub(crate) login: String,
     /// The server notices by itself that its client is gone.
     pub(crate) checks_connection: bool,
+}
+
+/// Whether a session may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    Allowed,
+    /// Role, database or session say that it may not.
+    ReadOnly,
+    /// The server replays another's writes.
+    Standby,
 }
 
 const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
@@ -182,8 +190,11 @@ impl Session {
         let mut facts = Facts {
             pooled: announced.is_none_or(|it| it.to_string() != text(0)),
             version,
-            standby: text(3) == "t",
-            read_only: text(4) == "on",
+            writes: match (text(3), text(4)) {
+                ("t", _) => Writes::Standby,
+                (_, "on") => Writes::ReadOnly,
+                _ => Writes::Allowed,
+            },
             database: text(5).to_owned(),
             login: text(6).to_owned(),
             checks_connection: false,
@@ -257,7 +268,7 @@ impl AsyncRead for Plain {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
@@ -267,15 +278,15 @@ impl AsyncWrite for Plain {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

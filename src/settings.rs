@@ -24,8 +24,11 @@ pub(crate) struct Settings {
     pub(crate) ignore_foreign_history: bool,
     pub(crate) release: Option<String>,
     pub(crate) host: Option<String>,
-    pub(crate) on_event: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    pub(crate) on_event: Option<Listener>,
 }
+
+/// A program's function for what a boot does.
+type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Default for Settings {
     fn default() -> Self {

@@ -6,11 +6,11 @@ use deadpool_postgres::Object;
 
 use crate::{
     Ahead, Result,
-    boot::Work,
     embedded::title,
     error::Kind,
     plan::{self, Divergence, Row},
     revisions::{Journal, status_rows},
+    work::Work,
 };
 
 /// Where a database stands, migration by migration. Prints as a table.

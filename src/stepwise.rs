@@ -11,7 +11,6 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Event, Report, Result,
     apply::{self, is_contention, is_secret},
-    boot::Work,
     chain,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Partial, Remains},
@@ -21,6 +20,7 @@ use crate::{
     prologue::{Extent, own_role, prologue, timeouts},
     revisions::{ESCAPED, Journal, PINNED, Revisions},
     session::{self, Session, Stopped},
+    work::Work,
 };
 
 /// Takes the session lock by polling; `false` where the leader has settled everything meanwhile.

@@ -2,6 +2,7 @@
 //! names and texts, a program that boots on them, and a wire that can be counted and cut.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::must_use_candidate, reason = "a test uses what it asks for")]
 
 mod corpus;
 mod process;

@@ -1,5 +1,7 @@
 //! What a migration may do, and what it may not do to the transaction that it runs in.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;

@@ -1,5 +1,7 @@
 //! A boot that has something to do, and one that has not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use upfront::State;
 use upfront_tests::{builder, connect, database, migrator};
 

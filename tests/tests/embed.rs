@@ -1,5 +1,7 @@
 //! A service as its author has it: what Cargo builds, when it builds anew, and what it says.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +15,7 @@ struct Service {
     folder: PathBuf,
 }
 
-const MAIN: &str = r##"
+const MAIN: &str = r#"
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let config = std::env::var("DATABASE_URL").unwrap().parse().unwrap();
@@ -24,7 +26,7 @@ async fn main() {
         Err(err) => println!("{err}"),
     }
 }
-"##;
+"#;
 
 impl Service {
     fn new(name: &str) -> Self {
@@ -33,10 +35,11 @@ impl Service {
         let house = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nupfront = {{ path = {house:?} }}\ndeadpool-postgres = \"0.14\"\n\
+             [dependencies]\nupfront = {{ path = \"{}\" }}\ndeadpool-postgres = \"0.14\"\n\
              tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\ntokio-postgres = \"0.7\"\n\n\
-             [build-dependencies]\nupfront-build = {{ path = {:?} }}\n\n[workspace]\n",
-            house.join("crates/upfront-build")
+             [build-dependencies]\nupfront-build = {{ path = \"{}\" }}\n\n[workspace]\n",
+            house.display(),
+            house.join("crates/upfront-build").display()
         );
         let service = Self { folder };
         service.write("Cargo.toml", &manifest);
@@ -91,7 +94,8 @@ impl Service {
     }
 
     fn runs(&self, url: &str) -> String {
-        let output = Command::new(self.program()).env("DATABASE_URL", url).current_dir("/").output();
+        let output =
+            Command::new(self.program()).env("DATABASE_URL", url).current_dir("/").output();
         String::from_utf8(output.unwrap().stdout).unwrap().trim().to_owned()
     }
 }

@@ -1,5 +1,7 @@
 //! The second door: a folder that the application embeds with rust-embed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use rust_embed::RustEmbed;
 use upfront::{Migrations, Migrator};
 use upfront_tests::{database, pool};

@@ -1,5 +1,7 @@
 //! What stops a boot, and the words for it. Every message has a snapshot.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use insta::assert_snapshot;

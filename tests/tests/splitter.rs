@@ -1,6 +1,8 @@
 //! Where a statement ends: psql and this house's splitter read the same files, and the statements
 //! that the server logs are ours.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{fs, path::Path};
 
 use upfront_directory::Directory;

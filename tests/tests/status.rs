@@ -1,5 +1,7 @@
 //! Where a database stands, for people and for programs.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use upfront::State;
 use upfront_tests::{database, migrator};
 

@@ -12,6 +12,8 @@
 //! places into the program: a release binary needs no file at run time. Cargo runs the script again
 //! whenever a file is added, edited or removed.
 
+#![allow(clippy::needless_doctest_main, reason = "a build script is a program")]
+
 mod render;
 
 use std::{

@@ -1,0 +1,327 @@
+//! The words of every error: what was being done, what stopped it, what to do next.
+
+use std::{error, fmt};
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    embedded::title,
+    error::{Error, Failure, Kind, Partial, Remains},
+    event::Holder,
+    plan::Divergence,
+};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            Kind::Setting { name, problem } => write!(f, "setting `{name}`: {problem}"),
+            #[cfg(feature = "rust-embed")]
+            Kind::Folder(it) => write!(f, "the embedded migrations have mistakes\n{it}"),
+            #[cfg(feature = "rust-embed")]
+            Kind::EmptyFolder => f.write_str(
+                "the embedded folder holds no migration\n  help: a debug build of rust-embed reads \
+                 the folder when the program runs: was the program moved?",
+            ),
+            Kind::Connect(it) => connect(f, it),
+            Kind::Exhausted { waited } => write!(
+                f,
+                "no connection of the pool came free within {waited:.1?}\n  help: the pool needs \
+                 one connection for migrations: raise its size or give back what it lends"
+            ),
+            Kind::Server { doing, .. } => write!(f, "the database failed while {doing}"),
+            Kind::Lost { migration, .. } => write!(
+                f,
+                "the connection was lost while migration `{migration}` ran\n  help: see the \
+                 server's log: it may have stopped, or somebody ended the session; the next boot \
+                 finds out how far the migration came"
+            ),
+            Kind::Unexpected { doing } => {
+                write!(f, "the server's answer was not understood while {doing}")
+            }
+            Kind::OldServer { version } => {
+                write!(f, "PostgreSQL {version} is too old: upfront needs 14 or newer")
+            }
+            Kind::Wait { app, waited, holder } => {
+                write!(f, "the migration lock of app `{app}` was not free within {waited:.1?}")?;
+                held(f, holder.as_ref())
+            }
+            Kind::NotYet { waited, pending, holder } => {
+                write!(f, "the database was not brought up to date within {waited:.1?}")?;
+                list(f, "pending", pending)?;
+                held(f, holder.as_ref())
+            }
+            Kind::Pending { migrations } => {
+                f.write_str("the database is behind this program")?;
+                list(f, "pending", migrations)?;
+                f.write_str("\n  help: run `up()` with a role that may migrate")
+            }
+            Kind::Diverged { label, found, own } => diverged(f, label, found, *own),
+            Kind::Foreign { tables } => foreign(f, tables),
+            Kind::ReadOnly { pending, standby } => read_only(f, pending, *standby),
+            Kind::Denied { doing, message, grants } => denied(f, doing, message, grants),
+            Kind::Pooler { migration, path } => write!(
+                f,
+                "migration `{migration}` runs outside a transaction and cannot go through a \
+                 connection pooler; nothing was changed\n  file: {path}\n  help: give upfront a \
+                 pool that connects to the server directly, or set `session_pooler()` if the \
+                 pooler keeps one server connection for a whole session"
+            ),
+            Kind::Failed(it) => failed(f, it),
+            Kind::Escaped { migration, path } => write!(
+                f,
+                "migration `{migration}` ended the transaction that it ran in\n  file: {path}\n  \
+                 what it did before may be committed, and it is not recorded as applied\n  help: \
+                 take the transaction control out of the file, and undo by hand what it left"
+            ),
+            Kind::Partial(it) => partial(f, it),
+        }
+    }
+}
+
+fn connect(f: &mut fmt::Formatter<'_>, err: &PoolError) -> fmt::Result {
+    f.write_str("cannot connect to the database")?;
+    let PoolError::Backend(err) = err else { return Ok(()) };
+    let advice = match err.code() {
+        Some(it) if *it == SqlState::INVALID_PASSWORD => {
+            "the server refused the password: check the user and the password of the pool"
+        }
+        Some(it) if *it == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "the server turned the connection away: check user, address and TLS against its \
+             `pg_hba.conf`"
+        }
+        Some(it) if *it == SqlState::INVALID_CATALOG_NAME => {
+            "the database does not exist: create it, or correct its name in the pool's settings"
+        }
+        Some(it) if *it == SqlState::TOO_MANY_CONNECTIONS => {
+            "the server has no connection left: raise `max_connections` or use fewer"
+        }
+        Some(_) => "",
+        None if is_refused(err) => {
+            "nothing answers there: is the server running, and are host and port right?"
+        }
+        None => "check host, port and TLS in the pool's settings",
+    };
+    if let Some(err) = err.as_db_error() {
+        write!(f, ": {} (SQLSTATE {})", err.message(), err.code().code())?;
+    }
+    if advice.is_empty() { Ok(()) } else { write!(f, "\n  help: {advice}") }
+}
+
+fn is_refused(err: &tokio_postgres::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    let io = error::Error::source(err).and_then(|it| it.downcast_ref::<std::io::Error>());
+    io.is_some_and(|it| matches!(it.kind(), ConnectionRefused | NotFound))
+}
+
+fn held(f: &mut fmt::Formatter<'_>, holder: Option<&Holder>) -> fmt::Result {
+    match holder {
+        Some(it) => {
+            write!(f, "\n  held by: {it}\n  help: wait for it, or end it with {}", it.ending())
+        }
+        None => Ok(()),
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, what: &str, names: &[String]) -> fmt::Result {
+    const SHOWN: usize = 10;
+    for it in names.iter().take(SHOWN) {
+        write!(f, "\n  {what}: {it}")?;
+    }
+    match names.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, "\n  and {more} more"),
+    }
+}
+
+fn diverged(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    found: &[Divergence],
+    own: bool,
+) -> fmt::Result {
+    const SHOWN: usize = 10;
+    f.write_str(match own {
+        true => "upfront's own tables differ from what this version of upfront made",
+        false => "the database's history and this program differ",
+    })?;
+    for it in found.iter().take(SHOWN) {
+        f.write_str("\n")?;
+        divergence(f, label, it)?;
+    }
+    match found.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, "\n  and {more} more"),
+    }
+}
+
+fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::Result {
+    match it {
+        Divergence::Edited { migration, applied, difference } => {
+            let (title, path, hash) = (migration.title(), migration.up.path, migration.up.hash);
+            write!(f, "  migration `{title}` was changed after it was applied\n    file: {path}")?;
+            write!(f, "\n    applied:  {applied}\n    embedded: {hash}")?;
+            if let Some(it) = difference {
+                write!(f, "\n{it}")?;
+            }
+            write!(
+                f,
+                "\n    help: restore the file and write a new migration; if the change makes no \
+                 difference to the schema, add `-- upfront:accepts {applied}` to its head"
+            )
+        }
+        Divergence::Renamed { migration, applied } => write!(
+            f,
+            "  migration `{applied}` is now called `{}`\n    file: {}\n    hash: {}\n    help: \
+             give the file its old name back",
+            migration.title(),
+            migration.up.path,
+            migration.up.hash
+        ),
+        Divergence::Missing { version, name, hash } => {
+            let title = title(version, name);
+            write!(
+                f,
+                "  migration `{title}` was applied and is not in this program\n    file: \
+                 {label}/{title}.sql\n    applied:  {hash}\n    embedded: none\n    help: restore \
+                 the file; its text is in the column `up_sql` of the revision table"
+            )
+        }
+        Divergence::Inserted { migration, head } => write!(
+            f,
+            "  migration `{}` was never applied and is older than `{head}`, the newest applied\n    \
+             file: {}\n    applied:  none\n    embedded: {}\n    help: give it a version after \
+             `{head}`",
+            migration.title(),
+            migration.up.path,
+            migration.up.hash
+        ),
+        Divergence::Deleted { migration } => write!(
+            f,
+            "  the row of migration `{}` was deleted from the revision table\n    file: {}\n    \
+             applied:  none\n    embedded: {}\n    help: bring the row back from a backup",
+            migration.title(),
+            migration.up.path,
+            migration.up.hash
+        ),
+        Divergence::Altered { version, name } => write!(
+            f,
+            "  the row of migration `{}` was changed in the revision table\n    help: bring the \
+             row back from a backup",
+            title(version, name)
+        ),
+        Divergence::Ahead { version, name, breaking } => {
+            let why = if *breaking { "is breaking for older programs" } else { "is unknown here" };
+            write!(
+                f,
+                "  migration `{}` was applied by a newer program and {why}\n    help: deploy the \
+                 newer program again, or roll the migration back",
+                title(version, name)
+            )
+        }
+    }
+}
+
+fn foreign(f: &mut fmt::Formatter<'_>, tables: &[(String, String)]) -> fmt::Result {
+    f.write_str("the database has no history of upfront's, but one of another tool")?;
+    for (table, tool) in tables {
+        write!(f, "\n  table {table}: {tool}")?;
+    }
+    f.write_str(
+        "\n  help: take its history over with `upfront adopt`; if it has nothing to do with this \
+         program, set `ignore_foreign_history()`",
+    )
+}
+
+fn read_only(f: &mut fmt::Formatter<'_>, pending: &[String], standby: bool) -> fmt::Result {
+    f.write_str(match standby {
+        true => "migrations are pending, and this server is a standby; nothing was tried",
+        false => "migrations are pending, and this session is read-only; nothing was tried",
+    })?;
+    list(f, "pending", pending)?;
+    f.write_str(match standby {
+        true => "\n  help: run `up()` against the primary; here, `wait()` for its replay",
+        false => "\n  help: see `default_transaction_read_only` of the role and the database",
+    })
+}
+
+fn denied(
+    f: &mut fmt::Formatter<'_>,
+    doing: &str,
+    message: &str,
+    grants: &[String],
+) -> fmt::Result {
+    write!(f, "not allowed while {doing}: {message} (SQLSTATE 42501)")?;
+    f.write_str("\n  help: as an owner, run")?;
+    grants.iter().try_for_each(|it| write!(f, "\n    {it};"))
+}
+
+fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
+    let Failure { migration, excerpt, cause, remains, attempts } = it;
+    let code = cause.code.code();
+    write!(
+        f,
+        "migration `{migration}` failed at {}: {} (SQLSTATE {code})",
+        excerpt.place(),
+        cause.message
+    )?;
+    write!(f, "\n{excerpt}")?;
+    for (name, it) in
+        [("detail", &cause.detail), ("hint", &cause.hint), ("context", &cause.context)]
+    {
+        if let Some(it) = it {
+            write!(f, "\n  {name}: {}", it.replace('\n', "\n    "))?;
+        }
+    }
+    if *attempts > 1 {
+        write!(f, "\n  it was tried {attempts} times")?;
+    }
+    f.write_str(match remains {
+        Remains::Nothing => "\n  nothing of this migration was applied",
+        Remains::Before => {
+            "\n  the statements before it are applied; the next boot goes on at this one"
+        }
+        Remains::Unclear => {
+            "\n  the statements before it are applied; whether it took effect in part, nobody can \
+             tell: the next boot stops here and says how to go on"
+        }
+    })?;
+    match advice(&cause.code) {
+        Some(it) => write!(f, "\n  help: {it}"),
+        None => Ok(()),
+    }
+}
+
+fn advice(code: &SqlState) -> Option<&'static str> {
+    Some(match code {
+        it if *it == SqlState::LOCK_NOT_AVAILABLE => {
+            "another transaction holds a lock on the table: end it, or give the file more time \
+             with `-- upfront:lock-timeout`"
+        }
+        it if *it == SqlState::QUERY_CANCELED => {
+            "it was cancelled: give the file more time with `-- upfront:statement-timeout`, or see \
+             who cancelled it"
+        }
+        it if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
+            "the role lacks a right: grant it, or set `role` to the owner"
+        }
+        it if *it == SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE => {
+            "a new enum value can be used once it is committed: put its use into the next file"
+        }
+        _ => return None,
+    })
+}
+
+fn partial(f: &mut fmt::Formatter<'_>, it: &Partial) -> fmt::Result {
+    let Partial { migration, excerpt, why, done, again } = it;
+    write!(
+        f,
+        "migration `{migration}` is partially applied: it was cut off at {}",
+        excerpt.place()
+    )?;
+    write!(
+        f,
+        "\n{excerpt}\n  {why}\n  help: find out whether the statement took effect, then run"
+    )?;
+    write!(f, "\n    if it did:     {done}\n    if it did not: {again}")
+}

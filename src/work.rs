@@ -1,0 +1,193 @@
+//! One app's migrations against one database: what a look at it says.
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    Event, Result,
+    embedded::{Migration, Set},
+    error::{Error, Kind},
+    own,
+    plan::{self, Divergence, Pending, Unknown, titles},
+    revisions::{Journal, Look, Revisions, history},
+    session::{self, Answer, Session, borrow},
+    settings::{OWN, Settings},
+};
+
+/// One app's migrations, and all that is needed in order to bring them to a database.
+pub(crate) struct Work<'a> {
+    pub(crate) set: &'static Set,
+    pub(crate) app: &'a str,
+    pub(crate) settings: &'a Settings,
+    pub(crate) revisions: Revisions,
+    /// These are upfront's own tables, which may not be there yet.
+    pub(crate) own: bool,
+}
+
+/// What the first look found.
+pub(crate) enum View {
+    /// Nothing to do.
+    Settled(Vec<Unknown>),
+    /// Something is pending.
+    Behind { pending: Pending, journal: Vec<Journal>, own_tables: bool, empty: bool },
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(set: &'static Set, settings: &'a Settings) -> Self {
+        let revisions = Revisions::new(settings, &settings.app);
+        Self { set, app: &settings.app, settings, revisions, own: false }
+    }
+
+    pub(crate) fn own(set: &'static Set, settings: &'a Settings) -> Self {
+        Self { set, app: OWN, settings, revisions: Revisions::new(settings, OWN), own: true }
+    }
+
+    /// Tells the log and the program.
+    pub(crate) fn tell(&self, event: &Event) {
+        event.trace(self.app);
+        if let Some(told) = &self.settings.on_event {
+            told(event);
+        }
+    }
+
+    /// Looks: one round trip where nothing is to be done.
+    pub(crate) async fn look(&self, client: &Object) -> Result<View> {
+        let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
+            return self.judge(&[], Vec::new(), &Look::nothing());
+        };
+        let look = Look::of(self.set, &answer)
+            .ok_or(Kind::Unexpected { doing: "looking at the revision table" })?;
+        if look.settled {
+            let refused = plan::refused(self.settings.ahead, &look.ahead);
+            return match refused.is_empty() {
+                true => Ok(View::Settled(look.ahead)),
+                false => Err(self.diverged(refused)),
+            };
+        }
+        let (rows, journal) = self.history(client).await?;
+        match self.judge(&rows, journal, &look) {
+            Err(err) if err.is_edited() => Err(self.explain(client, err).await),
+            other => other,
+        }
+    }
+
+    /// Looks without any wish to write: for `check`, `wait`, `status` and `plan_up`.
+    pub(crate) async fn view(&self, pool: &Pool) -> Result<View> {
+        let client = borrow(pool, self.settings.wait_timeout).await?;
+        self.look(&client).await
+    }
+
+    fn judge(&self, rows: &[plan::Row], journal: Vec<Journal>, look: &Look) -> Result<View> {
+        let pending = self.plan(rows)?;
+        if pending.steps.is_empty() {
+            return Ok(View::Settled(pending.ahead));
+        }
+        let own_tables = own::is_current(&look.own);
+        Ok(View::Behind { pending, journal, own_tables, empty: rows.is_empty() })
+    }
+
+    /// Rows and journal.
+    async fn history(&self, client: &Object) -> Result<(Vec<plan::Row>, Vec<Journal>)> {
+        match self.read(client, &self.revisions.rows()).await? {
+            Some(it) => {
+                history(&it).ok_or(Kind::Unexpected { doing: "reading the history" }.into())
+            }
+            None => Ok(Default::default()),
+        }
+    }
+
+    /// Reads on a borrowed connection; `None` where the tables are not there.
+    pub(crate) async fn read(&self, client: &Object, sql: &str) -> Result<Option<Answer>> {
+        const DOING: &str = "looking at the revision table";
+        let source = match session::ask(client, sql).await {
+            Ok(it) => return Ok(Some(it)),
+            Err(it) => it,
+        };
+        match source.code() {
+            Some(it) if *it == SqlState::UNDEFINED_TABLE => Ok(None),
+            Some(it) if *it == SqlState::INVALID_SCHEMA_NAME => Ok(None),
+            Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
+                let role = session::ask(client, "SELECT CURRENT_USER").await.ok();
+                let role = role.and_then(|it| it.rows.first()?.get(0).map(str::to_owned));
+                let grants = self.revisions.reader_grants(&role.unwrap_or_default());
+                Err(denied(DOING, &source, grants))
+            }
+            _ => Err(Kind::Server { doing: DOING, source }.into()),
+        }
+    }
+
+    pub(crate) fn plan(&self, rows: &[plan::Row]) -> Result<Pending> {
+        let ahead = if self.own { crate::Ahead::Accept } else { self.settings.ahead };
+        plan::plan(self.set, rows, ahead).map_err(|found| self.diverged(found))
+    }
+
+    fn diverged(&self, found: Vec<Divergence>) -> Error {
+        Kind::Diverged { label: self.set.label, found, own: self.own }.into()
+    }
+
+    /// Adds to each edited migration the first line that differs from what was applied.
+    async fn explain(&self, client: &Object, err: Error) -> Error {
+        let Kind::Diverged { found, .. } = err.kind() else { return err };
+        let mut found = found.clone();
+        for it in &mut found {
+            let Divergence::Edited { migration, difference, .. } = it else { continue };
+            let sql = self.revisions.applied_text(migration.version);
+            let Ok(answer) = session::ask(client, &sql).await else { continue };
+            let applied = answer.row("upfront_text").and_then(|it| it.get(0));
+            *difference = applied.and_then(|it| first_difference(it, migration));
+        }
+        self.diverged(found)
+    }
+
+    /// The error for the lack of a right.
+    pub(crate) fn denied(
+        &self,
+        doing: &'static str,
+        source: &tokio_postgres::Error,
+        session: &Session,
+    ) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
+        let grants = match self.own {
+            true => self.revisions.founder_grants(role),
+            false => self.revisions.writer_grants(role),
+        };
+        denied(doing, source, grants)
+    }
+
+    /// The error for a role that may not make the schema of upfront's own tables.
+    pub(crate) fn schema_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
+        let grants = Revisions::schema_grants(role, &session.facts.database);
+        denied("making upfront's own tables", source, grants)
+    }
+}
+
+/// The error for something that is pending.
+pub(crate) fn behind(pending: &Pending) -> Error {
+    Kind::Pending { migrations: titles(&pending.steps) }.into()
+}
+
+fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<String>) -> Error {
+    let message = source.as_db_error().map(|it| it.message().to_owned()).unwrap_or_default();
+    Kind::Denied { doing, message, grants }.into()
+}
+
+/// The first line that differs, as two lines of a diff.
+fn first_difference(applied: &str, it: &Migration) -> Option<String> {
+    if it.up.statements.iter().any(|it| it.secret) {
+        return None;
+    }
+    let (mut old, mut new) = (applied.lines(), it.up.source.lines());
+    for line in 1.. {
+        match (old.next(), new.next()) {
+            (None, None) => return None,
+            (old, new) if old == new => {}
+            (old, new) => {
+                let shown = |it: Option<&str>| it.unwrap_or("(end of file)").to_owned();
+                let (old, new) = (shown(old), shown(new));
+                return Some(format!("    line {line}:\n    - {old}\n    + {new}"));
+            }
+        }
+    }
+    None
+}
