@@ -64,7 +64,7 @@ impl Connection {
                 Migrator::new(set.upfront.clone(), pool.clone()).up().await?;
                 Ok(())
             }
-            Self::Sqlx(connection) => Ok(set.sqlx.run(connection).await?),
+            Self::Sqlx(connection) => Ok(set.sqlx.run_direct(None, connection, false).await?),
             Self::Refinery(client) => {
                 set.refinery.run_async(client).await?;
                 Ok(())
