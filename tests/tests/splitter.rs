@@ -21,6 +21,12 @@ fn without_blank_lines(text: &str) -> String {
     text.lines().filter(|it| !it.trim().is_empty()).collect::<Vec<_>>().join("\n")
 }
 
+/// The psql of PostgreSQL 14 takes `--` comments out of what it sends.
+fn without_comments(text: &str) -> String {
+    let bare = text.lines().map(|it| it.split("--").next().unwrap_or_default().trim());
+    bare.filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// What one statement is to the splitter: itself without the comments around it, or nothing.
 fn one(logged: &str) -> Option<String> {
     let mut statements = split(logged);
@@ -59,6 +65,11 @@ fn psql_and_the_splitter_agree() {
         let ours = split(&fs::read_to_string(&file).unwrap());
         // psql sends the `;` of an empty statement, and the comments around one that is not.
         let theirs: Vec<_> = logged(&server, &file).iter().filter_map(|it| one(it)).collect();
-        assert_eq!(ours, theirs, "{}", file.display());
+        if server.version().major() < 15 {
+            let bare = |it: &[String]| it.iter().map(|it| without_comments(it)).collect::<Vec<_>>();
+            assert_eq!(bare(&ours), bare(&theirs), "{}", file.display());
+        } else {
+            assert_eq!(ours, theirs, "{}", file.display());
+        }
     }
 }
