@@ -71,7 +71,9 @@ const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, name text);\
      INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 100) i;\
      CREATE INDEX old ON t (name);\
      CREATE TABLE parts (id int) PARTITION BY LIST (id);\
-     CREATE TABLE part PARTITION OF parts FOR VALUES IN (1); CREATE INDEX ON parts (id);";
+     CREATE TABLE part PARTITION OF parts FOR VALUES IN (1); CREATE INDEX ON parts (id);\
+     CREATE SCHEMA \"Odd\"; CREATE TABLE \"Odd\".\"T \"\"t\"\"\" (LIKE t);\
+     CREATE INDEX \"Old 'i\" ON \"Odd\".\"T \"\"t\"\"\" (name);";
 
 /// Whether the transaction in the way ends before the server notices that its client is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +172,43 @@ async fn detaching_a_partition_goes_on() {
     .await;
 }
 
+/// Names that have to be quoted, in a schema that is on no path.
+#[tokio::test]
+async fn odd_names_are_found_in_the_catalog() {
+    let blocker = r#"INSERT INTO "Odd"."T ""t""" VALUES (0)"#;
+    let done =
+        r#"SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('"Odd"."New ''i"')"#;
+    let half = "SELECT EXISTS (SELECT FROM pg_index WHERE NOT indisvalid)";
+    let create = r#"CREATE INDEX CONCURRENTLY "New 'i" ON "Odd"."T ""t""" (name)"#;
+    check(&Case { blocker, statement: create, half, done }).await;
+    let drop = r#"DROP INDEX CONCURRENTLY "Odd"."Old 'i""#;
+    let done = r#"SELECT to_regclass('"Odd"."Old ''i"') IS NULL"#;
+    check(&Case { blocker, statement: drop, half, done }).await;
+    let half = "SELECT EXISTS (SELECT FROM pg_class WHERE relname ~ '_ccnew')";
+    let reindex = r#"REINDEX TABLE CONCURRENTLY "Odd"."T ""t""""#;
+    check(&Case { blocker, statement: reindex, half, done: "SELECT true" }).await;
+}
+
+/// PostgreSQL names the index, and so nobody knows which one to look for.
+#[tokio::test]
+async fn an_index_without_a_name_stops_by_name() {
+    let database = database();
+    database.execute(TABLES).unwrap();
+    let files =
+        [("1_i.sql", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY ON t (name, id);\n")];
+    let blocker = connect(&database.url()).await;
+    blocker.batch_execute(&format!("BEGIN;{WRITER}")).await.unwrap();
+    let boot = start(&database, &files);
+    let half = "SELECT EXISTS (SELECT FROM pg_index WHERE NOT indisvalid)";
+    until(&database.url(), half, "t").await;
+    boot.kill();
+    until(&database.url(), ALONE, "0").await;
+    drop(blocker);
+    let err = migrator(&database.url(), &files).up().await.unwrap_err();
+    assert!(err.is_partially_applied(), "{err}");
+    assert!(err.to_string().contains("migrations/1_i.sql:3:1"), "{err}");
+}
+
 /// `IF NOT EXISTS` alone would pass over what somebody else left invalid.
 #[tokio::test]
 async fn an_invalid_index_is_rebuilt_and_not_skipped() {
@@ -241,6 +280,44 @@ async fn a_call_that_may_have_run_stops_with_two_commands() {
         let found = ask(&copy.url(), "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t").await;
         assert_eq!(found, rows, "{way}");
         assert!(migrator(&copy.url(), &[CALL]).up().await.unwrap().is_unchanged());
+    }
+}
+
+/// What it committed before it failed, nobody knows: the next boot does not run it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_failed_is_not_repeated() {
+    let database = callable();
+    at_once(&database);
+    database.execute("ALTER TABLE t ADD CHECK (id <> 2)").unwrap();
+    let boot = || migrator(&database.url(), &[CALL]);
+    let err = boot().up().await.unwrap_err();
+    assert!(err.is_failed() && err.code().unwrap().code() == "23514", "{err}");
+    assert!(err.to_string().contains("migrations/1_call.sql:5:1"), "{err}");
+    assert!(err.to_string().contains("the next boot stops here"), "{err}");
+    let err = boot().up().await.unwrap_err();
+    assert!(err.is_partially_applied(), "{err}");
+    assert_eq!(ask(&database.url(), "SELECT string_agg(id::text, ' ') FROM t").await, "0 1");
+}
+
+/// Most of a herd is killed while it boots; those who are left finish.
+#[tokio::test]
+async fn a_herd_outlives_its_leaders() {
+    const ROUNDS: u32 = 12;
+    let database = database();
+    let whole = Duration::from_millis(150);
+    for round in 0..ROUNDS {
+        let corpus = Corpus::new(format!("herd_{round}"));
+        let boot = Boot::new(BOOT, &database.url(), Corpus::files());
+        let boot = boot.with("SCHEMA", &corpus.schema).with("WAIT_MS", "60000");
+        let mut herd: Vec<_> = (0..5).map(|_| boot.start()).collect();
+        for _ in 0..3 {
+            tokio::time::sleep(whole * round / ROUNDS / 3).await;
+            herd.remove(0).kill();
+        }
+        for it in herd {
+            it.end().unwrap_or_else(|err| panic!("round {round}: {err}"));
+        }
+        corpus.check_once(&database.url()).await;
     }
 }
 

@@ -77,6 +77,22 @@ async fn sixty_four_processes_build_an_index_concurrently() {
     assert_eq!(deadlocks.count(), 0, "{log}");
 }
 
+/// More processes than the role may have connections: they take turns.
+#[tokio::test]
+async fn a_herd_shares_few_connections() {
+    let database = database();
+    let role = format!("few_{}", database.name());
+    database.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 3")).unwrap();
+    let name = database.name();
+    database.execute(&format!("ALTER DATABASE {name} OWNER TO {role}")).unwrap();
+    let url = database.url().replacen("postgres@", &format!("{role}@"), 1);
+    let boot = Boot::new(BOOT, &url, &tables(20)).with("WAIT_MS", "60000");
+    let started: Vec<_> = (0..16).map(|_| boot.start()).collect();
+    let reports = started.into_iter().map(|it| it.end().unwrap());
+    assert_eq!(reports.map(|it| applied(&it)).sum::<usize>(), 20);
+    check_once(&database, 20).await;
+}
+
 const SLOW: (&str, &str) =
     ("1_slow.sql", "CREATE TABLE slow (id int);\nSELECT pg_sleep(seconds) FROM pace;\n");
 
