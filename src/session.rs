@@ -171,8 +171,10 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
      SESSION_USER";
 
 /// Servers on some systems cannot, and say so: then a session that died is noticed later.
+///
+/// It lasts for this statement alone, so that it passes through a pooler; a migration sets it anew.
 const CHECK_CONNECTION: &str =
-    "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false)";
+    "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)";
 
 impl Session {
     /// Takes a connection out of the pool for good.
@@ -187,7 +189,7 @@ impl Session {
             return Err(Kind::OldServer { version: text(2).to_owned() }.into());
         }
         let announced = announced_pid(&client).await;
-        let mut facts = Facts {
+        let facts = Facts {
             pooled: announced.is_none_or(|it| it.to_string() != text(0)),
             version,
             writes: match (text(3), text(4)) {
@@ -197,11 +199,8 @@ impl Session {
             },
             database: text(5).to_owned(),
             login: text(6).to_owned(),
-            checks_connection: false,
+            checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
         };
-        if !facts.pooled {
-            facts.checks_connection = ask(&client, CHECK_CONNECTION).await.is_ok();
-        }
         Ok(Self { client, facts })
     }
 

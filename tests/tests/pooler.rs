@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use upfront::Migrator;
@@ -49,6 +52,26 @@ async fn eight_processes_apply_each_migration_once() {
     assert!(Migrator::new(files, warm).up().await.unwrap().is_unchanged());
 }
 
+/// The pooler ends the server's connection of a client that is gone, and the server notices.
+#[tokio::test]
+async fn a_killed_boot_gives_its_lock_back() {
+    let (database, pooler) = (database(), pooler(PoolMode::Transaction, 4));
+    database.execute("CREATE TABLE pace AS SELECT 60.0::float8 AS seconds").unwrap();
+    let url = pooler.url(database.name());
+    let files = [("1_a.sql", "CREATE TABLE a ();\nSELECT pg_sleep(seconds) FROM pace;\n")];
+    let boot = Boot::new(BOOT, &url, &files).start();
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                  wait_event = 'PgSleep'";
+    until(&database.url(), sleeps, "1").await;
+    boot.kill();
+    database.execute("UPDATE pace SET seconds = 0").unwrap();
+    let since = Instant::now();
+    assert_eq!(migrator(&url, &files).up().await.unwrap().applied.len(), 1);
+    let took = since.elapsed();
+    println!("the next boot took {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
 /// All settings, as a client sees them, with the role and the schema of temporary tables.
 async fn settings(client: &tokio_postgres::Client) -> HashMap<String, String> {
     let all = client.simple_query("SHOW ALL").await.unwrap();
@@ -90,7 +113,7 @@ async fn no_setting_leaks_to_another_client() {
     assert_eq!(settings(&other).await, before);
     assert!(migrator(&url, &good).up().await.unwrap().is_unchanged());
     let owner = builder(&url, &[("1_a.sql", "CREATE TABLE a (id int);\n")]).app("owner");
-    let owner = owner.search_path(["evil"]).lock_timeout(std::time::Duration::from_millis(77));
+    let owner = owner.search_path(["evil"]).lock_timeout(Duration::from_millis(77));
     owner.build().unwrap().up().await.unwrap();
     assert_eq!(settings(&other).await, before);
     assert_eq!(backend().await.get::<_, i32>(0), pid, "it was another connection of the server");
