@@ -50,6 +50,16 @@ async fn sixty_four_processes_apply_each_migration_once() {
     check_once(&database, 100).await;
     let made = "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t_[0-9]+$'";
     assert_eq!(ask(&database.url(), made).await, "100");
+
+    // And once more, with nothing to do: each asks once.
+    let name = database.name();
+    database.execute(&format!("ALTER DATABASE {name} SET log_statement = 'all'")).unwrap();
+    let mark = server().log_mark().unwrap();
+    let applied = herd(&database, &tables(100), 64);
+    assert_eq!(applied.iter().sum::<usize>(), 0);
+    let (log, ours) = (server().log_since(mark).unwrap(), format!("@{name}/"));
+    let statements = log.lines().filter(|it| it.contains(&ours) && it.contains("statement: "));
+    assert_eq!(statements.count(), 64);
 }
 
 #[tokio::test]
