@@ -246,7 +246,11 @@ fn is_session(mut it: Cursor<'_>) -> bool {
     if it.eat("SELECT") {
         it.eat("pg_catalog");
         it.eat_kind(Kind::Dot);
-        return it.is_at("set_config");
+        // Whatever else it selects must not run twice.
+        return it.eat("set_config") && {
+            it.group();
+            it.is_at_end()
+        };
     }
     it.is_at_any(&["RESET", "LOAD", "LISTEN", "UNLISTEN", "PREPARE", "DEALLOCATE", "DISCARD"])
 }

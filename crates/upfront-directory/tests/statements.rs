@@ -144,6 +144,7 @@ fn tells_how_a_statement_stands_to_transactions() {
     check("ALTER SUBSCRIPTION s SET PUBLICATION p WITH (refresh = false)", Class::Transactional);
     check("SET lock_timeout = '1s'", Class::Session);
     check("SELECT pg_catalog.set_config('search_path', '', false)", Class::Session);
+    check("SELECT set_config('a.b', 'c', false), f()", Class::Transactional);
     check("SET CONSTRAINTS ALL DEFERRED", Class::Transactional);
     check("CALL p()", Class::Unknown);
     check("DO $$ BEGIN END $$", Class::Unknown);
