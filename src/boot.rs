@@ -123,7 +123,6 @@ pub(crate) async fn bring(
     wait: &mut Wait,
 ) -> Result<()> {
     let mut tries = apply::Tries::new();
-    let mut exclusive = false;
     loop {
         let Some(transaction) = begin(work, session, wait, report).await? else { return Ok(()) };
         let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
@@ -135,11 +134,7 @@ pub(crate) async fn bring(
         };
         report.expect(&pending);
         if first.is_stepwise() {
-            session.ask("ending a transaction", "ROLLBACK").await?;
-            if !exclusive {
-                exclusive = stepwise::lock(work, session, wait).await?;
-                continue;
-            }
+            stepwise::lock(work, session).await?;
             let span = span(first.migration());
             let run = stepwise::run(work, session, first, &journal, report, &mut tries);
             run.instrument(span).await?;
@@ -212,7 +207,7 @@ fn begin_failed(
 }
 
 /// Has the leader brought the database here?
-pub(crate) async fn settled(work: &Work<'_>, session: &Session) -> Result<Option<Vec<Unknown>>> {
+async fn settled(work: &Work<'_>, session: &Session) -> Result<Option<Vec<Unknown>>> {
     let doing = "looking at the revision table";
     let answer = match session::ask(session.client(), &work.revisions.look(work.set)).await {
         Ok(it) => it,

@@ -15,7 +15,6 @@ use crate::{
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Partial, Remains},
     excerpt::Excerpt,
-    lock::Wait,
     plan::Step,
     prologue::{Extent, own_role, prologue, timeouts},
     revisions::{ESCAPED, Journal, PINNED, Revisions},
@@ -23,21 +22,15 @@ use crate::{
     work::Work,
 };
 
-/// Takes the session lock by polling; `false` where the leader has settled everything meanwhile.
-pub(crate) async fn lock(work: &Work<'_>, session: &Session, wait: &mut Wait) -> Result<bool> {
-    let doing = "asking for the migration lock";
-    let sql = work.revisions.try_session_lock();
-    wait.restart();
-    loop {
-        let answer = session.ask(doing, &sql).await?;
-        let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
-        if row.get(0) == Some("t") {
-            return Ok(true);
-        }
-        if crate::boot::settled(work, session).await?.is_some() {
-            return Ok(false);
-        }
-        wait.pause(work, session).await?;
+/// Turns the transaction's lock into the session's, so that nobody comes in between: a session lock
+/// taken in a transaction outlives its rollback.
+pub(crate) async fn lock(work: &Work<'_>, session: &Session) -> Result<()> {
+    let doing = "keeping the migration lock";
+    let sql = format!("{};ROLLBACK", work.revisions.try_session_lock());
+    let answer = session.ask(doing, &sql).await?;
+    match answer.row("upfront_locked").and_then(|it| it.get(0)) {
+        Some("t") => Ok(()),
+        _ => Err(Kind::Unexpected { doing }.into()),
     }
 }
 
