@@ -103,41 +103,68 @@ async fn settled(stage: &Stage, page: &mut Page, rounds: usize) -> Result<()> {
 /// Everything pending: a single boot and a herd, each on a database of its own.
 async fn pending(stage: &Stage, page: &mut Page, rounds: usize) -> Result<()> {
     let set = Arc::new(Set::new(SIZE, Bodies::Tables).await?);
-    let mut alone = vec![Samples::default(); COLD.len()];
-    let mut last = alone.clone();
-    let mut fewest = vec![HERD; COLD.len()];
-    let mut errors = vec![None; COLD.len()];
+    let starts = [Start::Connected, Start::Connecting];
+    let cases = COLD.into_iter().flat_map(|way| starts.map(|start| (way, start)));
+    let mut all: Vec<_> = cases.map(|(way, start)| Pending::new(way, start)).collect();
     for round in 0..rounds {
-        for at in (0..COLD.len()).map(|it| (it + round) % COLD.len()) {
-            alone[at].push(pending_once(stage, COLD[at], &set, 1).await?.last());
-            let herd = pending_once(stage, COLD[at], &set, HERD).await?;
-            fewest[at] = fewest[at].min(herd.ready.len());
-            last[at].push(herd.last());
-            errors[at] = herd.error.or(errors[at].take());
+        for at in 0..all.len() {
+            let at = (at + round) % all.len();
+            all[at].boot(stage, &set).await?;
         }
     }
-    let header = ["100 pending", "a single boot", "64: the last is ready", "ready", "an error"];
-    let row = |at: usize| {
-        vec![
-            COLD[at].name().to_owned(),
-            shown(alone[at].median()),
-            format!(
-                "{} ({} a single boot)",
-                shown(last[at].median()),
-                times(last[at].ratio(&alone[at]))
-            ),
-            format!("{} of {HERD}", fewest[at]),
-            errors[at].clone().unwrap_or_default(),
-        ]
-    };
-    page.table(&header.map(str::to_owned), (0..COLD.len()).map(row).collect());
+    let header =
+        ["100 pending", "a single boot", "64: the last is ready", "ratio", "ready", "an error"];
+    page.table(&header.map(str::to_owned), all.iter().map(Pending::row).collect());
     Ok(())
 }
 
-async fn pending_once(stage: &Stage, way: Way, set: &Arc<Set>, count: usize) -> Result<Herd> {
-    let database = stage.database()?;
-    stage.quiet().await?;
-    boot(way, &stage.url(&database, Via::Direct), set, count, Start::Connecting).await
+/// One who boots with everything pending, alone and in a herd.
+struct Pending {
+    way: Way,
+    start: Start,
+    alone: Samples,
+    last: Samples,
+    fewest: usize,
+    error: Option<String>,
+}
+
+impl Pending {
+    fn new(way: Way, start: Start) -> Self {
+        let (alone, last) = Default::default();
+        Self { way, start, alone, last, fewest: HERD, error: None }
+    }
+
+    async fn boot(&mut self, stage: &Stage, set: &Arc<Set>) -> Result<()> {
+        for count in [1, HERD] {
+            let database = stage.database()?;
+            stage.quiet().await?;
+            let url = stage.url(&database, Via::Direct);
+            let herd = boot(self.way, &url, set, count, self.start).await?;
+            if count == 1 {
+                self.alone.push(herd.last());
+                continue;
+            }
+            self.last.push(herd.last());
+            self.fewest = self.fewest.min(herd.ready.len());
+            self.error = herd.error.or(self.error.take());
+        }
+        Ok(())
+    }
+
+    fn row(&self) -> Vec<String> {
+        let start = match self.start {
+            Start::Connected => "connected",
+            Start::Connecting => "with connecting",
+        };
+        vec![
+            format!("{}, {start}", self.way.name()),
+            shown(self.alone.median()),
+            shown(self.last.median()),
+            times(self.last.ratio(&self.alone)),
+            format!("{} of {HERD}", self.fewest),
+            self.error.clone().unwrap_or_default(),
+        ]
+    }
 }
 
 impl Herd {

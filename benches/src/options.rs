@@ -87,7 +87,7 @@ impl Options {
     fn full() -> Self {
         Self {
             sections: ALL.into(),
-            rounds: 40,
+            rounds: 32,
             sizes: vec![1, 100, 1_000, 10_000],
             long: 1_000,
             write: None,

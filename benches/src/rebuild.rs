@@ -48,8 +48,8 @@ pub(crate) fn run(options: &Options, page: &mut Page) -> Result<()> {
     page.table(&header, vec![row("`include_str!`", included), row("**upfront**", embedded)]);
     let added = workspace.added()?;
     page.paragraph(&format!(
-        "upfront adds {} crates to the tree of that service (`cargo tree -e normal`): {}.",
-        added.len(),
+        "What upfront adds to the dependencies of that service (`cargo tree -e normal`): {}, and \
+         no other crate.",
         added.join(", ")
     ));
     Ok(())
