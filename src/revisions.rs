@@ -30,6 +30,8 @@ pub(crate) const ESCAPED: &str = "upfront: the body left its transaction";
 pub(crate) struct Revisions {
     /// Quoted.
     schema: String,
+    /// The same as a literal.
+    schema_name: String,
     /// Quoted.
     app: String,
     /// Quoted or `NULL`.
@@ -64,6 +66,7 @@ impl Revisions {
         let quoted = |it: &Option<String>| it.as_deref().map_or("NULL".into(), escape_literal);
         Self {
             schema: escape_identifier(&settings.schema),
+            schema_name: escape_literal(&settings.schema),
             app: escape_literal(app),
             host: quoted(&settings.host),
             release: quoted(&settings.release),
@@ -143,12 +146,18 @@ impl Revisions {
     }
 
     /// Are schema and tables there? For upfront's own migrations, which make them.
+    ///
+    /// Reads the catalog itself, by a snapshot taken after the lock: `to_regnamespace` asks a cache
+    /// that may hold what was so when the transaction began, before another process let go of the
+    /// lock.
     pub(crate) fn exists(&self) -> String {
-        let schema = escape_literal(&self.schema);
-        let table = escape_literal(&format!("{}.revisions", self.schema));
+        let schema = &self.schema_name;
         format!(
-            "SELECT pg_catalog.to_regnamespace({schema}) IS NOT NULL AS upfront_exists, \
-             pg_catalog.to_regclass({table}) IS NOT NULL;"
+            "SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS upfront_exists, \
+             pg_catalog.count(c.oid) OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_namespace n LEFT \
+             JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND \
+             c.relname OPERATOR(pg_catalog.=) 'revisions' WHERE n.nspname OPERATOR(pg_catalog.=) \
+             {schema};"
         )
     }
 
