@@ -13,9 +13,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why the database was not settled.
 ///
 /// The text says what was being done, what stopped it and what to do next, with file, version and
-/// line where there are some. It never holds a password or a connection string. Where the server
-/// or the driver was the cause and the text does not quote it, [`source`](error::Error::source)
-/// does.
+/// line where there are some. It is complete, so there is no [`source`](error::Error::source): the
+/// driver's own errors hide the cause at the end of a chain. It never holds a password or a
+/// connection string.
 pub struct Error(Box<Kind>);
 
 #[derive(Debug)]
@@ -284,23 +284,8 @@ impl From<Kind> for Error {
 /// The same as `Display`, so that an `unwrap` or a `main` that returns the error reads well.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = error::Error::source(self);
-        while let Some(it) = cause {
-            write!(f, "\ncaused by: {it}")?;
-            cause = it.source();
-        }
-        Ok(())
+        fmt::Display::fmt(self, f)
     }
 }
 
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &*self.0 {
-            Kind::Connect(PoolError::Backend(it)) => Some(it),
-            Kind::Connect(it) => Some(it),
-            Kind::Server { source, .. } | Kind::Lost { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+impl error::Error for Error {}

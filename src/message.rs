@@ -29,12 +29,15 @@ impl fmt::Display for Error {
                 "no connection of the pool came free within {waited:.1?}\n  help: the pool needs \
                  one connection for migrations: raise its size or give back what it lends"
             ),
-            Kind::Server { doing, .. } => write!(f, "the database failed while {doing}"),
-            Kind::Lost { migration, .. } => write!(
+            Kind::Server { doing, source } => {
+                write!(f, "the database failed while {doing}: {}", cause(source))
+            }
+            Kind::Lost { migration, source } => write!(
                 f,
-                "the connection was lost while migration `{migration}` ran\n  help: see the \
+                "the connection was lost while migration `{migration}` ran: {}\n  help: see the \
                  server's log: it may have stopped, or somebody ended the session; the next boot \
-                 finds out how far the migration came"
+                 finds out how far the migration came",
+                cause(source)
             ),
             Kind::Unexpected { doing } => {
                 write!(f, "the server's answer was not understood while {doing}")
@@ -80,32 +83,49 @@ impl fmt::Display for Error {
 }
 
 fn connect(f: &mut fmt::Formatter<'_>, err: &PoolError) -> fmt::Result {
-    f.write_str("cannot connect to the database")?;
-    let PoolError::Backend(err) = err else { return Ok(()) };
-    let advice = match err.code() {
+    let PoolError::Backend(err) = err else {
+        return write!(f, "cannot connect to the database: {err}");
+    };
+    write!(f, "cannot connect to the database: {}", cause(err))?;
+    match connect_advice(err) {
+        Some(it) => write!(f, "\n  help: {it}"),
+        None => Ok(()),
+    }
+}
+
+fn connect_advice(err: &tokio_postgres::Error) -> Option<&'static str> {
+    Some(match err.code() {
         Some(it) if *it == SqlState::INVALID_PASSWORD => {
-            "the server refused the password: check the user and the password of the pool"
+            "check the user and the password in the pool's settings"
         }
         Some(it) if *it == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            "the server turned the connection away: check user, address and TLS against its \
-             `pg_hba.conf`"
+            "check user, address and TLS in the pool's settings against the server's `pg_hba.conf`"
         }
         Some(it) if *it == SqlState::INVALID_CATALOG_NAME => {
-            "the database does not exist: create it, or correct its name in the pool's settings"
+            "create the database, or correct its name in the pool's settings"
         }
         Some(it) if *it == SqlState::TOO_MANY_CONNECTIONS => {
-            "the server has no connection left: raise `max_connections` or use fewer"
+            "raise the server's `max_connections`, or use fewer connections"
         }
-        Some(_) => "",
+        Some(_) => return None,
         None if is_refused(err) => {
             "nothing answers there: is the server running, and are host and port right?"
         }
-        None => "check host, port and TLS in the pool's settings",
-    };
+        None => "check host, port, password and TLS in the pool's settings",
+    })
+}
+
+/// Why, in one line. The driver's own text is `db error`, and what matters is at the end of its
+/// chain.
+fn cause(err: &tokio_postgres::Error) -> String {
     if let Some(err) = err.as_db_error() {
-        write!(f, ": {} (SQLSTATE {})", err.message(), err.code().code())?;
+        return format!("{} (SQLSTATE {})", err.message(), err.code().code());
     }
-    if advice.is_empty() { Ok(()) } else { write!(f, "\n  help: {advice}") }
+    let mut cause: &dyn error::Error = err;
+    while let Some(it) = cause.source() {
+        cause = it;
+    }
+    cause.to_string()
 }
 
 fn is_refused(err: &tokio_postgres::Error) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use upfront::{Ahead, Error, Migrator};
+use upfront_scratch::Server;
 use upfront_tests::{builder, database, migrations, migrator, pool, server};
 
 const A: (&str, &str) = ("20260101000000_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
@@ -269,4 +270,34 @@ async fn connections_that_cannot_be_made() {
     assert_snapshot!(down);
     let nowhere = err(server.url("no_such_database")).await;
     assert_snapshot!(nowhere);
+}
+
+#[tokio::test]
+async fn a_server_that_turns_the_connection_away() {
+    let server = Server::builder()
+        .listen_tcp()
+        .hba("host all secretive 127.0.0.1/32 scram-sha-256")
+        .hba("hostnossl all encrypted 127.0.0.1/32 reject")
+        .start()
+        .unwrap();
+    let database = server.database().unwrap();
+    let roles = "create role secretive login password 'right'; create role encrypted login";
+    database.execute(roles).unwrap();
+    let url = |user: &str, more: &str| {
+        let port = server.tcp_port().unwrap();
+        format!("postgres://{user}@127.0.0.1:{port}/{}{more}", database.name())
+    };
+    let refused = async |url: String| {
+        let err = migrator(&url, &[A]).up().await.unwrap_err();
+        assert!(err.is_connect());
+        let text = format!("{err:?}");
+        assert!(!text.contains("hunter2"), "{text}");
+        let text = text.replace(database.name(), "DATABASE");
+        text.lines().filter(|it| !it.starts_with("LOCATION")).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!("wrong password", refused(url("secretive:hunter2", "")).await);
+    assert_snapshot!("no password", refused(url("secretive", "")).await);
+    assert_snapshot!("TLS required by the server", refused(url("encrypted", "")).await);
+    let required = refused(url("postgres:hunter2", "?sslmode=require")).await;
+    assert_snapshot!("TLS required by the settings", required);
 }
