@@ -17,7 +17,8 @@ CREATE TABLE revisions (
   duration interval,
   login text NOT NULL DEFAULT session_user,
   role text NOT NULL DEFAULT current_user,
-  application text NOT NULL DEFAULT pg_catalog.current_setting('application_name'),
+  application text NOT NULL
+    DEFAULT coalesce(nullif(pg_catalog.current_setting('application_name'), ''), 'upfront'),
   host text,
   release text,
   server_version text NOT NULL DEFAULT pg_catalog.current_setting('server_version'),
@@ -47,7 +48,8 @@ CREATE TABLE log (
   message text,
   login text NOT NULL DEFAULT session_user,
   role text NOT NULL DEFAULT current_user,
-  application text NOT NULL DEFAULT pg_catalog.current_setting('application_name'),
+  application text NOT NULL
+    DEFAULT coalesce(nullif(pg_catalog.current_setting('application_name'), ''), 'upfront'),
   address inet DEFAULT pg_catalog.inet_client_addr(),
   host text,
   release text,

@@ -44,6 +44,7 @@ pub(crate) async fn up(pool: &Pool, set: &'static Set, settings: &Settings) -> R
 #[derive(Default)]
 struct Lost {
     bodies: u32,
+    protocol: u32,
     backoff: Option<Backoff>,
 }
 
@@ -53,7 +54,10 @@ impl Lost {
     /// A migration may be what kills the server: it gets one more try and no third.
     async fn again(&mut self, err: Error, work: &Work<'_>) -> Result<()> {
         match err.kind() {
-            Kind::Server { source, .. } if session::is_lost(source) => {}
+            Kind::Server { source, .. } if is_protocol(source) && self.protocol < 3 => {
+                self.protocol += 1;
+            }
+            Kind::Server { source, .. } if session::is_lost(source) && !is_protocol(source) => {}
             Kind::Lost { .. } if self.bodies == 0 => self.bodies += 1,
             Kind::Connect(PoolError::Backend(_)) if self.backoff.is_some() => {}
             _ => return Err(err),
@@ -67,6 +71,11 @@ impl Lost {
         tokio::time::sleep(pause).await;
         Ok(())
     }
+}
+
+/// PgBouncer gives this code both to a server that went away and to what it never will pass.
+fn is_protocol(err: &tokio_postgres::Error) -> bool {
+    err.code() == Some(&SqlState::PROTOCOL_VIOLATION)
 }
 
 async fn attempt(pool: &Pool, work: &Work<'_>, report: &mut Report, wait: &mut Wait) -> Result<()> {

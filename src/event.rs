@@ -102,10 +102,10 @@ pub struct Holder {
     pub pid: i32,
     /// What it calls itself; empty where it says nothing, or where this role may not see it.
     pub application: String,
-    /// Where it comes from; `None` on a local socket.
+    /// Where it comes from; `None` on a local socket, or where this role may not see it.
     pub address: Option<IpAddr>,
-    /// How long its current statement runs, or its last one is over.
-    pub age: Duration,
+    /// Since its last statement, or its transaction, began; `None` where this role may not see it.
+    pub age: Option<Duration>,
 }
 
 impl Holder {
@@ -121,10 +121,7 @@ impl fmt::Display for Holder {
         if !application.is_empty() {
             write!(f, ", application `{application}`")?;
         }
-        match address {
-            Some(it) => write!(f, ", from {it}")?,
-            None => f.write_str(", from a local socket")?,
-        }
-        write!(f, ", its statement {age:.1?} old")
+        address.iter().try_for_each(|it| write!(f, ", from {it}"))?;
+        age.iter().try_for_each(|it| write!(f, ", busy for {it:.1?}"))
     }
 }

@@ -131,11 +131,11 @@ impl Wait {
 
 /// Reads a row of pid, application, address and age in seconds.
 pub(crate) fn holder(row: &tokio_postgres::SimpleQueryRow) -> Option<Holder> {
-    let age: f64 = row.get(3).and_then(|it| it.parse().ok()).unwrap_or_default();
+    let age: Option<f64> = row.get(3).and_then(|it| it.parse().ok());
     Some(Holder {
         pid: row.get(0)?.parse().ok()?,
         application: row.get(1).unwrap_or_default().to_owned(),
         address: row.get(2).and_then(|it| it.parse().ok()),
-        age: Duration::from_secs_f64(age.max(0.0)),
+        age: age.map(|it| Duration::from_secs_f64(it.max(0.0))),
     })
 }

@@ -175,8 +175,8 @@ impl Revisions {
         let key = self.key;
         format!(
             "{PINNED}SELECT a.pid AS upfront_pid, coalesce(a.application_name, ''), \
-             host(a.client_addr), extract(epoch FROM clock_timestamp() - coalesce(a.query_start, \
-             a.backend_start)) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE \
+             host(a.client_addr), extract(epoch FROM clock_timestamp() - a.query_start) FROM \
+             pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE \
              l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> \
              pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = \
              current_database()) AND ((l.classid::bigint << 32) | l.objid::bigint) = {key} LIMIT 1"

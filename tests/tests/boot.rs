@@ -38,6 +38,8 @@ async fn applies_what_is_pending_once() {
     let log = "select version, direction, outcome from upfront.log where app = 'main' order by id";
     let log = database.psql(log).unwrap();
     assert_eq!(log.trim(), "20260101000000|up|applied\n20260102000000|up|applied");
+    let application = "select distinct application from upfront.revisions where app = 'main'";
+    assert_eq!(database.psql(application).unwrap().trim(), "upfront");
     let stored = "select up_sql, down_sql, down_transactional, down_statements from \
                   upfront.revisions where version = '20260102000000'";
     let stored = connect(&database.url()).await.query_one(stored, &[]).await.unwrap();

@@ -330,7 +330,7 @@ async fn killed_at_many_moments_each_migration_is_there_once() {
     };
     let since = Instant::now();
     boot("whole").end().unwrap();
-    let whole = since.elapsed();
+    let mut whole = since.elapsed();
     let mut killed = 0;
     for point in 0..POINTS {
         let corpus = Corpus::new(format!("kill_{point}"));
@@ -340,6 +340,10 @@ async fn killed_at_many_moments_each_migration_is_there_once() {
         let report = corpus.migrator(pool(&database.url(), 2)).up().await;
         let report = report.unwrap_or_else(|err| panic!("killed at {point} of {POINTS}: {err}"));
         killed += u32::from(!report.is_unchanged());
+        if report.is_unchanged() {
+            // The machine is faster now than when the first boot was timed.
+            whole = whole.mul_f64(0.9);
+        }
         corpus.check_once(&database.url()).await;
     }
     println!("{killed} of {POINTS} were killed while they had something to do, {whole:?} long");

@@ -179,3 +179,16 @@ async fn a_session_pooler_may_run_anything() {
     let rows = "SELECT count(*) FROM upfront.log WHERE app = 'main' AND outcome = 'applied'";
     assert_eq!(ask(&database.url(), rows).await, "3");
 }
+
+/// Statement mode allows no transaction: that is an error soon, and no reason to reconnect until
+/// the limit is over.
+#[tokio::test]
+async fn a_pooler_of_statements_is_an_error_soon() {
+    let (database, pooler) = (database(), pooler(PoolMode::Statement, 2));
+    let since = Instant::now();
+    let err = migrator(&pooler.url(database.name()), &[TABLE]).up().await.unwrap_err();
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    insta::assert_snapshot!(err);
+    migrator(&database.url(), &[TABLE]).up().await.unwrap();
+    migrator(&pooler.url(database.name()), &[TABLE]).check().await.unwrap();
+}
