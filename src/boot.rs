@@ -149,6 +149,9 @@ pub(crate) async fn bring(
             run.instrument(span).await?;
             continue;
         }
+        if pending.steps.len() > 1 && !session.facts.pooled && !work.own {
+            lock::keep(work, session).await?;
+        }
         transactions(work, session, transaction, &pending, report, &mut tries).await?;
     }
 }
@@ -194,12 +197,17 @@ async fn begin(
             wait.restart();
         }
         session.ask("ending a transaction", "ROLLBACK").await?;
-        if let Some(ahead) = settled(work, session).await? {
-            report.waited(wait);
-            report.settle(&ahead);
-            return Ok(None);
+        loop {
+            if let Some(ahead) = settled(work, session).await? {
+                report.waited(wait);
+                report.settle(&ahead);
+                return Ok(None);
+            }
+            wait.pause(work, session).await?;
+            if lock::is_free(work, session).await? {
+                break;
+            }
         }
-        wait.pause(work, session).await?;
     }
 }
 

@@ -49,6 +49,25 @@ pub(crate) fn begin(work: &Work<'_>, session: &Session, side: Option<&Side>) -> 
     format!("BEGIN ISOLATION LEVEL READ COMMITTED;{prologue}{lock}{head}")
 }
 
+/// Could the lock be had? A tenth of what [`begin`] costs, for a crowd that asks again and again.
+pub(crate) async fn is_free(work: &Work<'_>, session: &Session) -> Result<bool> {
+    let doing = "asking for the migration lock";
+    let answer = session.ask(doing, &work.revisions.probe_lock()).await?;
+    let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
+    Ok(row.get(0) == Some("t"))
+}
+
+/// Keeps the lock that the transaction has for the transactions after it: somebody of a crowd
+/// would take it in between, and every new leader begins with cold caches.
+pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<()> {
+    let doing = "keeping the migration lock";
+    let answer = session.ask(doing, &work.revisions.try_session_lock()).await?;
+    match answer.row("upfront_locked").and_then(|it| it.get(0)) {
+        Some("t") => Ok(()),
+        _ => Err(Kind::Unexpected { doing }.into()),
+    }
+}
+
 /// Reads the answer of [`begin`].
 pub(crate) fn begun(answer: &Answer) -> Option<Begun> {
     let row = answer.row("upfront_locked")?;
@@ -113,8 +132,14 @@ impl Wait {
 
     /// Asks from time to time who it is that we wait for, and tells. Not to know is no error.
     pub(crate) async fn name_holder(&mut self, work: &Work<'_>, client: &Client) {
+        const FIRST: Duration = Duration::from_millis(500);
         const EVERY: Duration = Duration::from_secs(5);
-        if self.asked.is_some_and(|it| it.elapsed() < EVERY) {
+        let due = match self.asked {
+            Some(it) => it.elapsed() >= EVERY,
+            // The answer goes through all locks of the server: not for a wait of a moment.
+            None => self.waited() >= FIRST.min(work.settings.wait_timeout / 2),
+        };
+        if !due {
             return;
         }
         self.asked = Some(Instant::now());
