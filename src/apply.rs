@@ -10,7 +10,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use crate::{
     Event, Result,
     backoff::Backoff,
-    embedded::{Migration, Side, Statement},
+    embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
     event::Holder,
     excerpt::Excerpt,
@@ -55,7 +55,7 @@ impl Tries {
 pub(crate) fn own_limits(work: &Work<'_>, step: &Step) -> Option<String> {
     let side = &step.runs?.up;
     side.lock_timeout_ms.or(side.statement_timeout_ms)?;
-    let calls = timeouts(work.settings, Some(side), Extent::Transaction)
+    let calls = timeouts(work.settings, Some(side))
         .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
     Some(format!("SELECT {}", calls.join(",")))
 }
@@ -95,7 +95,9 @@ pub(crate) async fn run(
             };
             Ok(Ran::Committed { begun, took })
         }
-        Err(stopped) => judge(work, session, transaction, step, stopped, tries).await,
+        Err(stopped) => {
+            judge(work, session, transaction, step, stopped, since.elapsed(), tries).await
+        }
     }
 }
 
@@ -105,6 +107,18 @@ pub(crate) fn started(it: &Migration, (ordinal, of): (usize, usize)) -> Event {
 
 pub(crate) fn finished(it: &Migration, duration: Duration) -> Event {
     Event::Finished { version: it.version.into(), name: it.name.into(), duration }
+}
+
+/// Removes what a migration leaves in its session beside settings, and what the next one, or the
+/// next client of a pooler, must not find: a temporary table stands before a real one of its name.
+///
+/// Prepared statements go where the migration may have made some; a pooler keeps its own.
+pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
+    let prepares = |it: &Side| it.statements.iter().any(|it| it.class == Class::Session);
+    match side.is_some_and(prepares) {
+        true => "DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
+        false => "CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
+    }
 }
 
 fn message(
@@ -119,8 +133,9 @@ fn message(
     let record = work.revisions.record(step, transaction);
     let next = next.map(|it| lock::begin(work, session, it.runs.map(|it| &it.up)));
     let next = next.unwrap_or_default();
+    let nothing = leave_nothing(step.runs.map(|it| &it.up));
     format!(
-        "{body}\n;SET CONSTRAINTS ALL IMMEDIATE;RESET ALL;RESET ROLE;{role}SET LOCAL \
+        "{body}\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}SET LOCAL \
          client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}COMMIT;{next}"
     )
 }
@@ -132,6 +147,7 @@ async fn judge(
     transaction: &Transaction,
     step: &Step,
     stopped: Stopped,
+    took: Duration,
     tries: &mut Tries,
 ) -> Result<Ran> {
     let it = step.migration();
@@ -139,14 +155,25 @@ async fn judge(
         return Err(Kind::Lost { migration: it.title(), source: stopped.err }.into());
     };
     session.ask("rolling a migration back", "ROLLBACK").await?;
-    if has_escaped(session, transaction, err).await? {
-        return Err(Kind::Escaped { migration: it.title(), path: it.up.path }.into());
+    match fate(work, session, transaction, step, err).await? {
+        Fate::RolledBack => {}
+        Fate::Committed => {
+            work.tell(&finished(it, took));
+            return Ok(Ran::Committed { begun: None, took });
+        }
+        Fate::Escaped => {
+            return Err(Kind::Escaped { migration: it.title(), path: it.up.path }.into());
+        }
     }
     if is_contention(err.code()) && pause(work, session, it, err.code().code(), tries).await {
         return Ok(Ran::Again);
     }
     if is_denied(work, it, &stopped, err) {
         return Err(work.denied("recording a migration", &stopped.err, session));
+    }
+    if stopped.completed > it.up.statements.len() {
+        let doing = "recording a migration, which was rolled back";
+        return Err(Kind::Server { doing, source: stopped.err }.into());
     }
     let err = failure(it, &it.up, &stopped, err, tries.of(it));
     note(work, session, it, &err).await;
@@ -189,18 +216,40 @@ pub(crate) fn is_contention(code: &SqlState) -> bool {
     .contains(code)
 }
 
-/// The fence says so, or the transaction in which the lock was taken is committed although its
-/// message failed.
-async fn has_escaped(session: &Session, transaction: &Transaction, err: &DbError) -> Result<bool> {
+/// What became of a transaction whose message failed.
+enum Fate {
+    RolledBack,
+    /// It is recorded; what failed is the beginning of the next one.
+    Committed,
+    /// The body ended it.
+    Escaped,
+}
+
+/// The fence says that the body ended the transaction; or it is committed, and has its row or not.
+async fn fate(
+    work: &Work<'_>,
+    session: &Session,
+    transaction: &Transaction,
+    step: &Step,
+    err: &DbError,
+) -> Result<Fate> {
     if err.message().contains(ESCAPED) {
-        return Ok(true);
+        return Ok(Fate::Escaped);
     }
     let sql = format!(
         "SELECT pg_catalog.pg_xact_status('{}'::pg_catalog.xid8) AS upfront_status",
         transaction.xid
     );
     let answer = session.ask("asking what became of a transaction", &sql).await?;
-    Ok(answer.row("upfront_status").and_then(|it| it.get(0)) == Some("committed"))
+    if answer.row("upfront_status").and_then(|it| it.get(0)) != Some("committed") {
+        return Ok(Fate::RolledBack);
+    }
+    let sql = work.revisions.is_recorded(step);
+    let answer = session.ask("asking whether a migration is recorded", &sql).await?;
+    Ok(match answer.row("upfront_recorded").and_then(|it| it.get(0)) {
+        Some("t") => Fate::Committed,
+        _ => Fate::Escaped,
+    })
 }
 
 fn failure(
@@ -237,7 +286,7 @@ pub(crate) async fn note(work: &Work<'_>, session: &Session, it: &Migration, err
     if work.own {
         return;
     }
-    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings));
+    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings, &session.facts));
     if let Err(err) = session::ask(session.client(), &sql).await {
         tracing::warn!(error = %err, "a failed migration could not be noted in upfront's log");
     }

@@ -79,8 +79,10 @@ fn is_protocol(err: &tokio_postgres::Error) -> bool {
 }
 
 async fn attempt(pool: &Pool, work: &Work<'_>, report: &mut Report, wait: &mut Wait) -> Result<()> {
-    let client = borrow(pool, work.settings.wait_timeout).await?;
-    let (pending, own_tables, empty) = match work.look(&client).await? {
+    let limit = work.settings.wait_timeout;
+    let client = borrow(pool, limit).await?;
+    let (client, view) = work.look_within(client, limit).await?;
+    let (pending, own_tables, empty) = match view {
         View::Settled(ahead) => {
             report.settle(&ahead);
             return Ok(());
@@ -133,27 +135,64 @@ pub(crate) async fn bring(
 ) -> Result<()> {
     let mut tries = apply::Tries::new();
     loop {
-        let Some(transaction) = begin(work, session, wait, report).await? else { return Ok(()) };
-        let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
-        refuse_pooler(work, session, &pending)?;
-        let Some(first) = pending.steps.first() else {
-            session.ask("ending a transaction", "ROLLBACK").await?;
-            report.settle(&pending.ahead);
-            return Ok(());
-        };
-        report.expect(&pending);
-        if first.is_stepwise() {
-            stepwise::lock(work, session).await?;
-            let span = span(first.migration());
-            let run = stepwise::run(work, session, first, &journal, report, &mut tries);
-            run.instrument(span).await?;
-            continue;
+        match round(work, session, report, wait, &mut tries).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(err) => out_of_the_way(err, work, session, wait).await?,
         }
-        if pending.steps.len() > 1 && !session.facts.pooled && !work.own {
-            lock::keep(work, session).await?;
-        }
-        transactions(work, session, transaction, &pending, report, &mut tries).await?;
     }
+}
+
+/// Somebody has locked upfront's own tables: no reason to give up before the limit.
+async fn out_of_the_way(
+    err: Error,
+    work: &Work<'_>,
+    session: &Session,
+    wait: &mut Wait,
+) -> Result<()> {
+    let contention = match err.kind() {
+        Kind::Server { source, .. } => source.code().is_some_and(apply::is_contention),
+        _ => false,
+    };
+    if !contention || wait.waited() >= work.settings.wait_timeout {
+        return Err(err);
+    }
+    session.ask("ending a transaction", "ROLLBACK").await?;
+    wait.pause(work, session).await
+}
+
+/// Takes the lock, plans, and applies what it can in one go; `true` once nothing is left.
+async fn round(
+    work: &Work<'_>,
+    session: &Session,
+    report: &mut Report,
+    wait: &mut Wait,
+    tries: &mut apply::Tries,
+) -> Result<bool> {
+    let Some(transaction) = begin(work, session, wait, report).await? else { return Ok(true) };
+    let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
+    refuse_pooler(work, session, &pending)?;
+    let Some(first) = pending.steps.first() else {
+        session.ask("ending a transaction", "ROLLBACK").await?;
+        report.settle(&pending.ahead);
+        return Ok(true);
+    };
+    report.expect(&pending);
+    if first.is_stepwise() {
+        stepwise::lock(work, session).await?;
+        let span = span(first.migration());
+        let run = stepwise::run(work, session, first, &journal, report, tries);
+        run.instrument(span).await?;
+        return Ok(false);
+    }
+    for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
+        stepwise::refuse_begun(work, it.migration(), &journal)?;
+    }
+    if pending.steps.len() > 1 && !session.facts.pooled && !work.own {
+        lock::keep(work, session).await?;
+    }
+    transactions(work, session, transaction, &pending, report, tries).await?;
+    Ok(false)
 }
 
 fn span(it: &Migration) -> tracing::Span {
@@ -226,7 +265,9 @@ fn begin_failed(
 /// Has the leader brought the database here?
 async fn settled(work: &Work<'_>, session: &Session) -> Result<Option<Vec<Unknown>>> {
     let doing = "looking at the revision table";
-    let answer = match session::ask(session.client(), &work.revisions.look(work.set)).await {
+    let look = work.revisions.look(work.set);
+    let limit = work.settings.wait_timeout;
+    let answer = match session::within(limit, session::ask(session.client(), &look)).await? {
         Ok(it) => it,
         Err(it) if it.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(source) => return Err(Kind::Server { doing, source }.into()),

@@ -32,6 +32,12 @@ pub(crate) enum Kind {
     Exhausted {
         waited: Duration,
     },
+    Unreachable {
+        waited: Duration,
+    },
+    Silent {
+        waited: Duration,
+    },
     Server {
         doing: &'static str,
         source: tokio_postgres::Error,
@@ -144,8 +150,9 @@ pub(crate) struct Partial {
     pub(crate) migration: String,
     pub(crate) excerpt: Excerpt,
     pub(crate) why: &'static str,
-    pub(crate) done: String,
-    pub(crate) again: String,
+    pub(crate) help: &'static str,
+    /// When to do what.
+    pub(crate) choices: Vec<(&'static str, String)>,
 }
 
 impl Error {
@@ -235,16 +242,20 @@ impl Error {
         matches!(*self.0, Kind::Partial(_))
     }
 
-    /// Somebody else held the migration lock, or all connections of the pool, for too long.
+    /// Somebody else held the migration lock, a lock on upfront's own tables, or all connections of
+    /// the pool for too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, Kind::Wait { .. } | Kind::NotYet { .. } | Kind::Exhausted { .. })
+        matches!(
+            *self.0,
+            Kind::Wait { .. } | Kind::NotYet { .. } | Kind::Exhausted { .. } | Kind::Silent { .. }
+        )
     }
 
     /// The database could not be reached, or turned the connection away.
     #[must_use]
     pub fn is_connect(&self) -> bool {
-        matches!(*self.0, Kind::Connect(_))
+        matches!(*self.0, Kind::Connect(_) | Kind::Unreachable { .. })
     }
 
     /// A setting of the builder makes no sense.

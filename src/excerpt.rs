@@ -48,10 +48,11 @@ impl Excerpt {
     fn at(side: &'static Side, at: usize) -> Self {
         // The body has the same places, and fewer lines where a delimiter is made of line ends.
         let source = side.source;
-        let holds = |it: &&Statement| (it.start as usize..=it.end as usize).contains(&at);
-        let secret = side.statements.iter().any(|it| it.secret && holds(&it));
         let line_start = source[..at].rfind('\n').map_or(0, |it| it + 1);
         let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
+        let touches =
+            |it: &Statement| it.start as usize <= line_end && line_start <= it.end as usize;
+        let secret = side.statements.iter().any(|it| it.secret && touches(it));
         let text = match secret {
             true => "(not shown: the statement holds a password)",
             false => &source[line_start..line_end],

@@ -29,6 +29,16 @@ impl fmt::Display for Error {
                 "no connection of the pool came free within {waited:.1?}\n  help: the pool needs \
                  one connection for migrations: raise its size or give back what it lends"
             ),
+            Kind::Unreachable { waited } => write!(
+                f,
+                "cannot connect to the database: no answer within {waited:.1?}\n  help: check host \
+                 and port in the pool's settings, and what stands between"
+            ),
+            Kind::Silent { waited } => write!(
+                f,
+                "the revision table did not answer within {waited:.1?}\n  help: see in `pg_locks` \
+                 who has locked it, and in `pg_stat_activity` what they wait for"
+            ),
             Kind::Server { doing, source } => {
                 write!(f, "the database failed while {doing}: {}", cause(source))
             }
@@ -333,15 +343,15 @@ fn advice(code: &SqlState) -> Option<&'static str> {
 }
 
 fn partial(f: &mut fmt::Formatter<'_>, it: &Partial) -> fmt::Result {
-    let Partial { migration, excerpt, why, done, again } = it;
+    let Partial { migration, excerpt, why, help, choices } = it;
     write!(
         f,
         "migration `{migration}` is partially applied: it was cut off at {}",
         excerpt.place()
     )?;
-    write!(
-        f,
-        "\n{excerpt}\n  {why}\n  help: find out whether the statement took effect, then run"
-    )?;
-    write!(f, "\n    if it did:     {done}\n    if it did not: {again}")
+    write!(f, "\n{excerpt}\n  {why}\n  help: {help}")?;
+    let wide = choices.iter().map(|(when, _)| when.len() + 1).max().unwrap_or_default();
+    choices
+        .iter()
+        .try_for_each(|(when, what)| write!(f, "\n    {:wide$} {what}", format!("{when}:")))
 }

@@ -119,8 +119,11 @@ impl Migrator {
     async fn until_settled(&self, work: &Work<'_>, limit: Duration) -> Result<()> {
         let mut wait = Wait::new();
         loop {
-            let client = borrow(&self.pool, limit).await?;
-            let pending = match work.look(&client).await? {
+            // A look takes a moment, however little of the limit is left.
+            let left = limit.saturating_sub(wait.waited()).max(Duration::from_secs(1));
+            let client = borrow(&self.pool, left).await?;
+            let (client, view) = work.look_within(client, left).await?;
+            let pending = match view {
                 View::Settled(_) => return Ok(()),
                 View::Behind { pending, .. } => pending,
             };

@@ -205,12 +205,12 @@ fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
     let newest = rows.last().map(|it| title(&it.version, &it.name)).unwrap_or_default();
     let head = set.head().map_or("", |it| it.version);
     for row in rows {
-        let mut skipped = false;
+        let mut passed = Vec::new();
         while let Some(it) = migrations.next_if(|it| *it.version < *row.version) {
-            skipped = true;
-            found.push(absent(it, row, &previous, &newest));
-            previous = chain::link(&previous, it.version, it.name, it.up.hash);
+            passed.push(it);
         }
+        let skipped = !passed.is_empty();
+        found.extend(absent(&passed, row, &mut previous, &newest));
         match migrations.next_if(|it| *it.version == *row.version) {
             Some(it) => found.extend(changed(it, row)),
             None if row.version.as_str() < head => found.push(Divergence::Missing {
@@ -229,13 +229,23 @@ fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
     found
 }
 
-/// A migration below the head without a row: never applied, or its row was deleted?
-fn absent(it: &'static Migration, next: &Row, previous: &str, newest: &str) -> Divergence {
-    let link = chain::link(previous, it.version, it.name, it.up.hash);
-    if chain::link(&link, &next.version, &next.name, &next.hash) == next.chain {
-        return Divergence::Deleted { migration: it };
+/// Migrations below the head without a row: never applied, or were their rows deleted? The chain of
+/// the next row tells.
+fn absent(
+    passed: &[&'static Migration],
+    next: &Row,
+    previous: &mut String,
+    newest: &str,
+) -> Vec<Divergence> {
+    for it in passed {
+        *previous = chain::link(previous, it.version, it.name, it.up.hash);
     }
-    Divergence::Inserted { migration: it, head: newest.to_owned() }
+    let deleted = chain::link(previous, &next.version, &next.name, &next.hash) == next.chain;
+    let divergence = |it: &&'static Migration| match deleted {
+        true => Divergence::Deleted { migration: it },
+        false => Divergence::Inserted { migration: it, head: newest.to_owned() },
+    };
+    passed.iter().map(divergence).collect()
 }
 
 fn changed(it: &'static Migration, row: &Row) -> Option<Divergence> {
@@ -396,6 +406,9 @@ mod tests {
         let mut history = rows("1a 2b 3c");
         history.remove(1);
         check("1a 2b 3c", &history, "deleted 2");
+        let mut history = rows("1a 2b 3c 4d");
+        history.drain(1..3);
+        check("1a 2b 3c 4d", &history, "deleted 2, deleted 3");
         let mut history = rows("1a 2b");
         history[1].chain = chain::START.to_owned();
         check("1a 2b", &history, "altered 2");

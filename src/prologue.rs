@@ -26,7 +26,7 @@ pub(crate) fn prologue(
     let local = extent == Extent::Transaction;
     let mut calls: Vec<String> = pinned(facts)
         .into_iter()
-        .chain(timeouts(settings, side, extent))
+        .chain(timeouts(settings, side))
         .chain(search_path(settings).map(|it| ("search_path", it)))
         .map(|(name, value)| set_config(name, &escape_literal(&value), local))
         .collect();
@@ -55,10 +55,11 @@ pub(crate) fn role(settings: &Settings, extent: Extent) -> String {
 }
 
 /// Makes the rest of a transaction ours, whatever role the migration has set for the session.
-pub(crate) fn own_role(settings: &Settings) -> String {
+pub(crate) fn own_role(settings: &Settings, facts: &Facts) -> String {
     match settings.role {
         Some(_) => role(settings, Extent::Transaction),
-        None => "SET LOCAL ROLE NONE;".to_owned(),
+        None if facts.role == facts.login => "SET LOCAL ROLE NONE;".to_owned(),
+        None => format!("SET LOCAL ROLE {};", escape_identifier(&facts.role)),
     }
 }
 
@@ -88,17 +89,11 @@ fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
     pinned.into_iter().map(|(name, it)| (name, it.to_owned())).collect()
 }
 
-/// A file's own limits, else the migrator's. Outside a transaction nothing is cut off while it
-/// waits for a lock: what `CONCURRENTLY` leaves behind then is an invalid index.
-pub(crate) fn timeouts(
-    settings: &Settings,
-    side: Option<&Side>,
-    extent: Extent,
-) -> [(&'static str, String); 2] {
+/// A file's own limits, else the migrator's.
+pub(crate) fn timeouts(settings: &Settings, side: Option<&Side>) -> [(&'static str, String); 2] {
     let lock = side
         .and_then(|it| it.lock_timeout_ms)
         .map_or(settings.lock_timeout, |it| Duration::from_millis(it.into()));
-    let lock = if extent == Extent::Session { Duration::ZERO } else { lock };
     let statement = side
         .and_then(|it| it.statement_timeout_ms)
         .map(|it| Duration::from_millis(it.into()))

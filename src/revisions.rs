@@ -234,6 +234,16 @@ impl Revisions {
         )
     }
 
+    /// Is the last row of a step there?
+    pub(crate) fn is_recorded(&self, step: &Step) -> String {
+        let Self { schema, app, .. } = self;
+        let (version, chain) = (escape_literal(&step.to.version), &step.to.chain);
+        format!(
+            "{PINNED}SELECT EXISTS (SELECT FROM {schema}.revisions WHERE app = {app} AND version = \
+             {version} AND chain = '{chain}') AS upfront_recorded"
+        )
+    }
+
     /// A try that failed and was rolled back; written by a transaction of its own.
     pub(crate) fn record_failure(&self, it: &Migration, code: &str, message: &str) -> String {
         let Self { schema, app, host, release, .. } = self;
@@ -271,6 +281,21 @@ impl Revisions {
     pub(crate) fn finish_step(&self, version: &str, ordinal: usize) -> String {
         let (schema, row) = (&self.schema, self.step_row(version, ordinal));
         format!("UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp() WHERE {row}")
+    }
+
+    /// Nothing of a migration outside a transaction happened.
+    pub(crate) fn forget_steps(&self, version: &str) -> String {
+        let Self { schema, app, .. } = self;
+        let version = escape_literal(version);
+        format!(
+            "DELETE FROM {schema}.steps WHERE app OPERATOR(pg_catalog.=) {app} AND version \
+             OPERATOR(pg_catalog.=) {version}"
+        )
+    }
+
+    /// Lets go of the session lock.
+    pub(crate) fn unlock_session(&self) -> String {
+        format!("SELECT pg_catalog.pg_advisory_unlock({})", self.key)
     }
 
     /// A person says that a statement of the journal is done.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError, TimeoutType};
 use futures_util::TryStreamExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
@@ -39,8 +39,14 @@ pub(crate) async fn borrow(pool: &Pool, limit: Duration) -> Result<Object> {
         let left = limit.saturating_sub(since.elapsed());
         let err = match timeout(left, pool.get()).await {
             Ok(Ok(it)) => return Ok(it),
-            Ok(Err(PoolError::Timeout(_))) | Err(_) => {
+            Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => {
                 return Err(Kind::Exhausted { waited: since.elapsed() }.into());
+            }
+            Err(_) if pool.status().size >= pool.status().max_size => {
+                return Err(Kind::Exhausted { waited: since.elapsed() }.into());
+            }
+            Ok(Err(PoolError::Timeout(_))) | Err(_) => {
+                return Err(Kind::Unreachable { waited: since.elapsed() }.into());
             }
             Ok(Err(it)) => it,
         };
@@ -74,6 +80,15 @@ pub(crate) fn is_lost(err: &tokio_postgres::Error) -> bool {
     }
 }
 
+/// Waits for an answer, within a limit: a query of a table that somebody has locked waits for ever.
+///
+/// # Errors
+///
+/// The limit is over. The query is still under way, so the connection must not go back to a pool.
+pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T> {
+    timeout(limit, answer).await.map_err(|_| Kind::Silent { waited: limit }.into())
+}
+
 /// What a message brought.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -85,9 +100,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The first row whose first column has this name.
+    /// The last row whose first column has this name: ours come after a migration's.
     pub(crate) fn row(&self, column: &str) -> Option<&SimpleQueryRow> {
-        self.rows.iter().find(|it| it.columns().first().is_some_and(|it| it.name() == column))
+        self.rows.iter().rfind(|it| it.columns().first().is_some_and(|it| it.name() == column))
     }
 }
 
@@ -150,6 +165,8 @@ pub(crate) struct Facts {
     pub(crate) writes: Writes,
     pub(crate) database: String,
     pub(crate) login: String,
+    /// What role or database set for the login, else the login itself.
+    pub(crate) role: String,
     /// The server notices by itself that its client is gone.
     pub(crate) checks_connection: bool,
 }
@@ -168,7 +185,7 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('server_version_num'), \
      pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
      pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database(), \
-     SESSION_USER";
+     SESSION_USER, CURRENT_USER";
 
 /// Servers on some systems cannot, and say so: then a session that died is noticed later.
 ///
@@ -199,6 +216,7 @@ impl Session {
             },
             database: text(5).to_owned(),
             login: text(6).to_owned(),
+            role: text(7).to_owned(),
             checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
         };
         Ok(Self { client, facts })

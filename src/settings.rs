@@ -200,7 +200,7 @@ impl Builder {
 
 impl Settings {
     fn check(&self) -> Result<()> {
-        name("app", &self.app, usize::MAX)?;
+        identifier("app", &self.app)?;
         if self.app == OWN {
             return Err(problem("app", "`upfront` is reserved for upfront's own tables"));
         }

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use postgres_protocol::escape::escape_literal;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::{
     Event, Report, Result,
@@ -16,17 +16,17 @@ use crate::{
     error::{Cause, Error, Failure, Kind, Partial, Remains},
     excerpt::Excerpt,
     plan::Step,
-    prologue::{Extent, own_role, prologue, timeouts},
+    prologue::{Extent, own_role, prologue},
     revisions::{ESCAPED, Journal, PINNED, Revisions},
     session::{self, Session, Stopped},
     work::Work,
 };
 
-/// Turns the transaction's lock into the session's, so that nobody comes in between: a session lock
-/// taken in a transaction outlives its rollback.
+/// Turns the transaction's lock into the session's, so that nobody comes in between, and commits what
+/// down sides the transaction stored.
 pub(crate) async fn lock(work: &Work<'_>, session: &Session) -> Result<()> {
     let doing = "keeping the migration lock";
-    let sql = format!("{};ROLLBACK", work.revisions.try_session_lock());
+    let sql = format!("{};COMMIT", work.revisions.try_session_lock());
     let answer = session.ask(doing, &sql).await?;
     match answer.row("upfront_locked").and_then(|it| it.get(0)) {
         Some("t") => Ok(()),
@@ -34,9 +34,9 @@ pub(crate) async fn lock(work: &Work<'_>, session: &Session) -> Result<()> {
     }
 }
 
-/// Runs what is left of a migration, under the session lock.
+/// Runs what is left of a migration, under the session lock, and gives the lock back.
 ///
-/// It ends early, without an error, where a deadlock was in the way: then plan again.
+/// It ends early, without an error, where contention was in the way: then plan again.
 pub(crate) async fn run(
     work: &Work<'_>,
     session: &Session,
@@ -46,25 +46,47 @@ pub(crate) async fn run(
     tries: &mut apply::Tries,
 ) -> Result<()> {
     let it = step.migration();
-    let run = Run { work, session, it, side: &it.up };
+    let mut run = Run { work, session, it, side: &it.up, limit: String::new() };
     let since = Instant::now();
     work.tell(&apply::started(it, report.place()));
-    let prologue = prologue(work.settings, &session.facts, Some(run.side), Extent::Session);
-    session.ask("preparing a migration", &prologue).await?;
-    for (at, statement) in run.side.statements.iter().enumerate() {
-        let row = journal.iter().find(|row| row.version == it.version && row.ordinal == at + 1);
-        match run.statement(at + 1, statement, row).await {
-            Err(err) if run.is_worth_another_try(&err, tries).await => return Ok(()),
-            other => other?,
+    let ran = run.all(step, journal, since).await;
+    let tidied = run.tidy().await;
+    match ran {
+        Err(err) if run.is_worth_another_try(&err, tries).await => Ok(()),
+        Err(err) => Err(err),
+        Ok(()) => {
+            work.tell(&apply::finished(it, since.elapsed()));
+            report.applied(step, since.elapsed());
+            tidied
         }
-        let (version, of) = (it.version.into(), run.side.statements.len());
-        work.tell(&Event::Statement { version, ordinal: at + 1, of });
     }
-    run.write(&work.revisions.record_stepwise(step, since.elapsed())).await?;
-    session.ask("tidying up after a migration", "RESET ALL;RESET ROLE").await?;
-    work.tell(&apply::finished(it, since.elapsed()));
-    report.applied(step, since.elapsed());
-    Ok(())
+}
+
+/// A file that was begun statement by statement cannot go on in a transaction.
+///
+/// # Errors
+///
+/// The journal holds rows of the migration.
+pub(crate) fn refuse_begun(
+    work: &Work<'_>,
+    it: &'static Migration,
+    journal: &[Journal],
+) -> Result<()> {
+    if journal.iter().all(|row| row.version != it.version) {
+        return Ok(());
+    }
+    let forget = Revisions::by_hand(&work.revisions.forget_steps(it.version));
+    Err(Kind::Partial(Partial {
+        migration: it.title(),
+        excerpt: Excerpt::end(&it.up),
+        why: "it was begun outside a transaction, and now is to run in one from its start",
+        help: "find out what it did, then",
+        choices: vec![
+            ("to go on where it stopped", "give the file `-- atlas:txmode none` back".to_owned()),
+            ("once what it did is undone", forget),
+        ],
+    })
+    .into())
 }
 
 /// A migration that is under way.
@@ -73,6 +95,8 @@ struct Run<'a> {
     session: &'a Session,
     it: &'static Migration,
     side: &'static Side,
+    /// Our own `lock_timeout`, as the server spells it.
+    limit: String,
 }
 
 /// What the catalog says about a statement.
@@ -90,6 +114,55 @@ enum Found {
 }
 
 impl Run<'_> {
+    async fn all(&mut self, step: &Step, journal: &[Journal], since: Instant) -> Result<()> {
+        let doing = "preparing a migration";
+        let prologue =
+            prologue(self.work.settings, &self.session.facts, Some(self.side), Extent::Session);
+        let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
+        let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
+        limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
+        let of = self.side.statements.len();
+        for (statement, ordinal) in self.side.statements.iter().zip(1..) {
+            let mine = |row: &&Journal| row.version == self.it.version && row.ordinal == ordinal;
+            self.statement(ordinal, statement, journal.iter().find(mine)).await?;
+            self.work.tell(&Event::Statement { version: self.it.version.into(), ordinal, of });
+        }
+        let beyond = |row: &&Journal| row.version == self.it.version && row.ordinal > of;
+        match journal.iter().find(beyond) {
+            Some(row) => Err(self.vanished(row)),
+            None => self.write(&self.work.revisions.record_stepwise(step, since.elapsed())).await,
+        }
+    }
+
+    /// Leaves the session as it was found, and lets go of the lock: a session pooler may pass the
+    /// connection on as it is.
+    async fn tidy(&self) -> Result<()> {
+        let nothing = apply::leave_nothing(Some(self.side));
+        let unlock = self.work.revisions.unlock_session();
+        let sql = format!("ROLLBACK;{nothing}RESET ALL;RESET ROLE;{unlock}");
+        self.session.ask("tidying up after a migration", &sql).await.map(drop)
+    }
+
+    /// A statement that ran, or may have, and that the file holds no longer.
+    fn vanished(&self, row: &Journal) -> Error {
+        let forget = self.work.revisions.forget_step(self.it.version, row.ordinal);
+        let why = match row.finished {
+            true => "a statement after the last one ran, and the file holds it no longer",
+            false => "a statement after the last one may have run, and the file holds it no longer",
+        };
+        Kind::Partial(Partial {
+            migration: self.it.title(),
+            excerpt: Excerpt::end(self.side),
+            why,
+            help: "find out what it did, then",
+            choices: vec![
+                ("to go on where it stopped", "restore the file".to_owned()),
+                ("once what it did is undone, or may stay", Revisions::by_hand(&forget)),
+            ],
+        })
+        .into()
+    }
+
     async fn statement(
         &self,
         ordinal: usize,
@@ -117,36 +190,36 @@ impl Run<'_> {
         it: &'static Statement,
         hash: &str,
     ) -> Result<()> {
-        let limits = timeouts(self.work.settings, Some(self.side), Extent::Transaction)
-            .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT \
-             pg_catalog.pg_current_xact_id()::pg_catalog.text AS upfront_xid,{}",
-            limits.join(",")
-        );
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT \
+                     pg_catalog.pg_current_xact_id()::pg_catalog.text AS upfront_xid";
         let doing = "beginning a statement's transaction";
-        let answer = self.session.ask(doing, &begin).await?;
+        let answer = self.session.ask(doing, begin).await?;
         let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
         let xid = xid.ok_or(Kind::Unexpected { doing })?;
         let pass = self.work.revisions.pass_step(self.it.version, ordinal, hash, xid);
-        let role = own_role(self.work.settings);
+        let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
         self.execute(ordinal, it, &format!("{text}\n;{role}{pass};COMMIT")).await
     }
 
     /// A statement that never started.
     async fn begin(&self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
-        let first = match it.class {
-            Class::CreateIndex { .. } => match self.find(it.class).await? {
-                Found::NotDone { first } => first,
-                Found::UnderWay => return Err(self.under_way(ordinal, it)),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        };
+        let text = self.side.text(it);
         let start = self.work.revisions.start_step(self.it.version, ordinal, hash);
+        let (first, sql) = match self.find(it.class).await? {
+            Found::UnderWay => return Err(self.under_way(ordinal, it)),
+            // Not by us: the server says what it thinks of that, and no row says that we started.
+            Found::Done => {
+                self.execute(ordinal, it, text).await?;
+                self.write(&start).await?;
+                return self.finish(ordinal).await;
+            }
+            Found::NotDone { first } => (first, text.to_owned()),
+            Found::Half { rest } => (Vec::new(), rest),
+            Found::CannotTell => (Vec::new(), text.to_owned()),
+        };
         self.write(&start).await?;
-        self.outside(ordinal, it, first, self.side.text(it)).await
+        self.outside(ordinal, it, first, &sql).await
     }
 
     /// A statement that started, and of which nobody recorded the end.
@@ -175,8 +248,32 @@ impl Run<'_> {
             tracing::info!(statement = %sql, "removing what an interrupted statement left");
             self.session.ask("removing what an interrupted statement left", &sql).await?;
         }
+        let limit = self.lift_limit(it.class).await?;
         self.execute(ordinal, it, sql).await?;
+        if let Some(sql) = limit {
+            self.session.ask("setting a limit again", &sql).await?;
+        }
         self.finish(ordinal).await
+    }
+
+    /// Lets a statement wait for locks as long as it takes, where being cut off leaves an invalid
+    /// index behind, or doubt; gives what sets the limit again. A limit that the file set for a
+    /// statement of the latter kind stays.
+    async fn lift_limit(&self, class: Class) -> Result<Option<String>> {
+        let condition = match class {
+            Class::Repeatable => return Ok(None),
+            Class::Unknown => format!("= {}", escape_literal(&self.limit)),
+            _ => "IS NOT NULL".to_owned(),
+        };
+        let doing = "lifting a limit";
+        let sql = format!(
+            "{LIMIT}SELECT pg_catalog.set_config('lock_timeout', '0', false) WHERE \
+             pg_catalog.current_setting('lock_timeout') {condition}"
+        );
+        let answer = self.session.ask(doing, &sql).await?;
+        let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
+        let limit = escape_literal(limit.ok_or(Kind::Unexpected { doing })?);
+        Ok(Some(format!("SELECT pg_catalog.set_config('lock_timeout', {limit}, false)")))
     }
 
     async fn finish(&self, ordinal: usize) -> Result<()> {
@@ -185,7 +282,7 @@ impl Run<'_> {
 
     /// Writes to upfront's own tables under our role, and leaves the migration its own.
     async fn write(&self, sql: &str) -> Result<()> {
-        let role = own_role(self.work.settings);
+        let role = own_role(self.work.settings, &self.session.facts);
         let sql = format!("BEGIN;{role}{sql};COMMIT");
         let written = session::ask(self.session.client(), &sql).await;
         written.map(drop).map_err(|source| self.not_recorded(source))
@@ -214,12 +311,14 @@ impl Run<'_> {
             return Ok(Kind::Escaped { migration, path: self.side.path }.into());
         }
         let remains = match it.class {
-            Class::Unknown => Remains::Unclear,
+            Class::Unknown if has_started(err) => Remains::Unclear,
             _ => Remains::Before,
         };
-        match it.class {
-            Class::Transactional => drop(self.session.ask("rolling back", "ROLLBACK").await?),
-            Class::Unknown | Class::Session => {}
+        match (it.class, remains) {
+            (Class::Transactional, _) => {
+                self.session.ask("rolling back", "ROLLBACK").await?;
+            }
+            (Class::Session, _) | (_, Remains::Unclear) => {}
             _ => {
                 let forget = self.work.revisions.forget_step(self.it.version, ordinal);
                 self.write(&forget).await?;
@@ -259,16 +358,18 @@ impl Run<'_> {
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
         let (revisions, version) = (&self.work.revisions, self.it.version);
+        let hash = chain::sha256(self.side.text(it));
+        let done = revisions.settle_step(version, ordinal, &hash);
+        let again = revisions.forget_step(version, ordinal);
         Kind::Partial(Partial {
             migration: self.it.title(),
             excerpt: Excerpt::start(self.side, it),
             why,
-            done: Revisions::by_hand(&revisions.settle_step(
-                version,
-                ordinal,
-                &chain::sha256(self.side.text(it)),
-            )),
-            again: Revisions::by_hand(&revisions.forget_step(version, ordinal)),
+            help: "find out whether the statement took effect, then run",
+            choices: vec![
+                ("if it did", Revisions::by_hand(&done)),
+                ("if it did not", Revisions::by_hand(&again)),
+            ],
         })
         .into()
     }
@@ -389,5 +490,13 @@ impl Run<'_> {
         Ok(answer.row("upfront_there").and_then(|it| it.get(0)) == Some("t"))
     }
 }
+
+/// A statement that the server could not even parse, or whose names it did not find, did nothing: its
+/// error points into our text, and no function was on the stack.
+fn has_started(err: &DbError) -> bool {
+    !matches!(err.position(), Some(ErrorPosition::Original(_))) || err.where_().is_some()
+}
+
+const LIMIT: &str = "SELECT pg_catalog.current_setting('lock_timeout') AS upfront_limit;";
 
 const ASKING: &str = "asking the catalog what a statement did";

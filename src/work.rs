@@ -1,5 +1,7 @@
 //! One app's migrations against one database: what a look at it says.
 
+use std::time::Duration;
+
 use deadpool_postgres::{Object, Pool};
 use tokio_postgres::error::SqlState;
 
@@ -10,7 +12,7 @@ use crate::{
     own,
     plan::{self, Divergence, Pending, Unknown, titles},
     revisions::{Journal, Look, Revisions, history},
-    session::{self, Answer, Session, borrow},
+    session::{self, Answer, Session, borrow, within},
     settings::{OWN, Settings},
 };
 
@@ -71,10 +73,26 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Looks within a limit; a connection that does not answer never goes back to the pool.
+    pub(crate) async fn look_within(
+        &self,
+        client: Object,
+        limit: Duration,
+    ) -> Result<(Object, View)> {
+        match within(limit, self.look(&client)).await {
+            Ok(view) => Ok((client, view?)),
+            Err(err) => {
+                drop(Object::take(client));
+                Err(err)
+            }
+        }
+    }
+
     /// Looks without any wish to write: for `check`, `wait`, `status` and `plan_up`.
     pub(crate) async fn view(&self, pool: &Pool) -> Result<View> {
-        let client = borrow(pool, self.settings.wait_timeout).await?;
-        self.look(&client).await
+        let limit = self.settings.wait_timeout;
+        let client = borrow(pool, limit).await?;
+        Ok(self.look_within(client, limit).await?.1)
     }
 
     fn judge(&self, rows: &[plan::Row], journal: Vec<Journal>, look: &Look) -> Result<View> {
@@ -96,24 +114,40 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Reads on a borrowed connection; `None` where the tables are not there.
+    /// Reads on a borrowed connection; `None` where there is no revision table.
     pub(crate) async fn read(&self, client: &Object, sql: &str) -> Result<Option<Answer>> {
-        const DOING: &str = "looking at the revision table";
-        let source = match session::ask(client, sql).await {
-            Ok(it) => return Ok(Some(it)),
-            Err(it) => it,
-        };
-        match source.code() {
-            Some(it) if *it == SqlState::UNDEFINED_TABLE => Ok(None),
-            Some(it) if *it == SqlState::INVALID_SCHEMA_NAME => Ok(None),
-            Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
-                let role = session::ask(client, "SELECT CURRENT_USER").await.ok();
-                let role = role.and_then(|it| it.rows.first()?.get(0).map(str::to_owned));
-                let grants = self.revisions.reader_grants(&role.unwrap_or_default());
-                Err(denied(DOING, &source, grants))
+        let missing = |err: &tokio_postgres::Error| err.code() == Some(&SqlState::UNDEFINED_TABLE);
+        let mut answer = session::ask(client, sql).await;
+        if answer.as_ref().is_err_and(missing) {
+            if !self.is_founded(client).await? {
+                return Ok(None);
             }
-            _ => Err(Kind::Server { doing: DOING, source }.into()),
+            // Made just now; or it is another of upfront's tables that is gone.
+            answer = session::ask(client, sql).await;
         }
+        match answer {
+            Ok(it) => Ok(Some(it)),
+            Err(source) => Err(self.unreadable(client, source).await),
+        }
+    }
+
+    async fn unreadable(&self, client: &Object, source: tokio_postgres::Error) -> Error {
+        const DOING: &str = "looking at the revision table";
+        if source.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            return Kind::Server { doing: DOING, source }.into();
+        }
+        let role = session::ask(client, "SELECT CURRENT_USER").await.ok();
+        let role = role.and_then(|it| it.rows.first()?.get(0).map(str::to_owned));
+        denied(DOING, &source, self.revisions.reader_grants(&role.unwrap_or_default()))
+    }
+
+    /// Is there a revision table? Where another of upfront's tables is gone, a history is not.
+    async fn is_founded(&self, client: &Object) -> Result<bool> {
+        let doing = "looking for the revision table";
+        let answer = session::ask(client, &self.revisions.exists())
+            .await
+            .map_err(|source| Kind::Server { doing, source })?;
+        Ok(answer.row("upfront_exists").and_then(|it| it.get(1)) == Some("t"))
     }
 
     pub(crate) fn plan(&self, rows: &[plan::Row]) -> Result<Pending> {
@@ -146,7 +180,7 @@ impl<'a> Work<'a> {
         source: &tokio_postgres::Error,
         session: &Session,
     ) -> Error {
-        let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
         let grants = match self.own {
             true => self.revisions.founder_grants(role),
             false => self.revisions.writer_grants(role),
@@ -156,7 +190,7 @@ impl<'a> Work<'a> {
 
     /// The error for a role that may not make the schema of upfront's own tables.
     pub(crate) fn schema_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
-        let role = self.settings.role.as_deref().unwrap_or(&session.facts.login);
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
         let grants = Revisions::schema_grants(role, &session.facts.database);
         denied("making upfront's own tables", source, grants)
     }
@@ -172,16 +206,17 @@ fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<Strin
     Kind::Denied { doing, message, grants }.into()
 }
 
-/// The first line that differs, as two lines of a diff.
+/// The first line that differs, as two lines of a diff; without its text where a password may stand
+/// in it. What was applied is text of long ago, of which nothing is known but its words.
 fn first_difference(applied: &str, it: &Migration) -> Option<String> {
-    if it.up.statements.iter().any(|it| it.secret) {
-        return None;
-    }
+    let secret =
+        [applied, it.up.source].iter().any(|it| it.to_ascii_lowercase().contains("password"));
     let (mut old, mut new) = (applied.lines(), it.up.source.lines());
     for line in 1.. {
         match (old.next(), new.next()) {
             (None, None) => return None,
             (old, new) if old == new => {}
+            (_, _) if secret => return Some(format!("    line {line} differs")),
             (old, new) => {
                 let shown = |it: Option<&str>| it.unwrap_or("(end of file)").to_owned();
                 let (old, new) = (shown(old), shown(new));
