@@ -16,7 +16,7 @@ use crate::{
     lock::{self, Begun, Transaction, Wait},
     own,
     plan::{self, Pending, Unknown, titles},
-    revisions::{Journal, Look, history},
+    revisions::{History, Journal, Look, history},
     session::{self, Session, Writes, borrow},
     settings::{OWN, Settings},
     stepwise,
@@ -285,17 +285,17 @@ async fn plan_under_lock(
 ) -> Result<(Pending, Vec<Journal>)> {
     let doing = "reading the history";
     if work.own && transaction.head == plan::Head::start() {
-        return Ok((work.plan(&[])?, Vec::new()));
+        return Ok((work.plan(&History::default())?, Vec::new()));
     }
     let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows());
     let answer = session.ask(doing, &sql).await?;
-    let (rows, journal) = history(&answer).ok_or(Kind::Unexpected { doing })?;
-    let pending = work.plan(&rows)?;
+    let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
+    let pending = work.plan(&history)?;
     let downs: String = pending.downs.iter().map(|it| work.revisions.store_down(it)).collect();
     if !downs.is_empty() && !pending.steps.is_empty() {
         session.ask("storing changed down sides", &downs).await?;
     }
-    Ok((pending, journal))
+    Ok((pending, history.journal))
 }
 
 /// Runs transactional steps one after the other, each message carrying the end of one and the

@@ -229,7 +229,9 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
         Divergence::Deleted { migration } => write!(
             f,
             "  the row of migration `{}` was deleted from the revision table\n    file: {}\n    \
-             applied:  none\n    embedded: {}\n    help: bring the row back from a backup",
+             applied:  none\n    embedded: {}\n    help: bring the row back from a backup; if the \
+             migration was undone by hand, add a row to upfront's `log` whose outcome is \
+             `reverted`",
             migration.title(),
             migration.up.path,
             migration.up.hash

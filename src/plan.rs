@@ -172,6 +172,19 @@ pub(crate) fn plan(
     Ok(Pending { steps: steps(set, head), ahead: unknown, downs: downs(set, rows) })
 }
 
+/// What is pending only because its row was deleted.
+pub(crate) fn deleted(pending: &Pending, lost: &[String]) -> Vec<Divergence> {
+    let all = |it: &Step| {
+        let covers = it.covers.iter().map(|(it, _)| *it);
+        covers.chain(it.runs).collect::<Vec<_>>()
+    };
+    let migrations = pending.steps.iter().flat_map(all);
+    migrations
+        .filter(|it| lost.iter().any(|lost| lost == it.version))
+        .map(|migration| Divergence::Deleted { migration })
+        .collect()
+}
+
 /// Judges what stands above the program's head.
 pub(crate) fn refused(ahead: Ahead, unknown: &[Unknown]) -> Vec<Divergence> {
     unknown

@@ -52,6 +52,15 @@ pub(crate) struct Look {
     pub(crate) own: String,
 }
 
+/// What the tables say of an app.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) journal: Vec<Journal>,
+    /// Versions that were applied by the log, and whose rows are gone.
+    pub(crate) lost: Vec<String>,
+}
+
 /// A row of the journal of a migration that runs outside a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Journal {
@@ -92,26 +101,37 @@ impl Revisions {
         )
     }
 
-    /// All rows of the app, and its journal, for the plan.
+    /// All rows of the app, its journal, and what the log misses among the rows, for the plan.
     pub(crate) fn rows(&self) -> String {
         let Self { schema, app, .. } = self;
+        let more = self.journal_and_lost();
         format!(
-            "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, \
-             down_hash FROM {schema}.revisions WHERE app = {app} ORDER BY version;SELECT version AS \
-             upfront_step, ordinal, hash, finished IS NOT NULL FROM {schema}.steps WHERE app = \
-             {app} AND direction = 'up' ORDER BY version, ordinal"
+            "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash FROM \
+             {schema}.revisions WHERE app = {app} ORDER BY version;{more}"
+        )
+    }
+
+    /// The journal; and what was applied, never reverted, and has no row any more.
+    fn journal_and_lost(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!(
+            "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL FROM \
+             {schema}.steps WHERE app = {app} AND direction = 'up' ORDER BY version, \
+             ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
+             outcome FROM {schema}.log WHERE app = {app} AND outcome <> 'failed' ORDER BY version, \
+             id DESC) it WHERE it.outcome <> 'reverted' AND NOT EXISTS (SELECT FROM \
+             {schema}.revisions r WHERE r.app = {app} AND r.version = it.version)"
         )
     }
 
     /// As [`rows`](Self::rows), with kind and time, for a person.
     pub(crate) fn status(&self) -> String {
         let Self { schema, app, .. } = self;
+        let more = self.journal_and_lost();
         format!(
             "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash, \
              kind, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM \
-             {schema}.revisions WHERE app = {app} ORDER BY version;SELECT version AS \
-             upfront_step, ordinal, hash, finished IS NOT NULL FROM {schema}.steps WHERE app = \
-             {app} AND direction = 'up' ORDER BY version, ordinal"
+             {schema}.revisions WHERE app = {app} ORDER BY version;{more}"
         )
     }
 
@@ -478,9 +498,14 @@ fn unknown(line: &str) -> Option<Unknown> {
 }
 
 /// Sorts what [`Revisions::rows`] brought.
-pub(crate) fn history(answer: &Answer) -> Option<(Vec<Row>, Vec<Journal>)> {
+pub(crate) fn history(answer: &Answer) -> Option<History> {
     let rows = named(answer, "upfront_version").map(row).collect::<Option<_>>()?;
-    Some((rows, journal(answer)?))
+    Some(History { rows, journal: journal(answer)?, lost: lost(answer) })
+}
+
+/// The versions that [`Revisions::journal_and_lost`] found to be lost.
+pub(crate) fn lost(answer: &Answer) -> Vec<String> {
+    named(answer, "upfront_lost").filter_map(|it| Some(it.get(0)?.to_owned())).collect()
 }
 
 /// Sorts what [`Revisions::status`] brought.

@@ -9,7 +9,7 @@ use crate::{
     embedded::title,
     error::Kind,
     plan::{self, Divergence, Row},
-    revisions::{Journal, status_rows},
+    revisions::{Journal, lost, status_rows},
     work::Work,
 };
 
@@ -73,17 +73,17 @@ pub(crate) struct Dated {
 impl Status {
     pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
-        let (rows, journal) = match work.read(client, &work.revisions.status()).await? {
-            Some(it) => status_rows(&it).ok_or(Kind::Unexpected { doing })?,
-            None => (Vec::new(), Vec::new()),
+        let Some(answer) = work.read(client, &work.revisions.status()).await? else {
+            return Ok(Self::of(work, &[], &[], &[]));
         };
-        Ok(Self::of(work, &rows, &journal))
+        let (rows, journal) = status_rows(&answer).ok_or(Kind::Unexpected { doing })?;
+        Ok(Self::of(work, &rows, &journal, &lost(&answer)))
     }
 
-    fn of(work: &Work<'_>, rows: &[Dated], journal: &[Journal]) -> Self {
+    fn of(work: &Work<'_>, rows: &[Dated], journal: &[Journal], lost: &[String]) -> Self {
         let history: Vec<_> = rows.iter().map(|it| it.row.clone()).collect();
         let found = match plan::plan(work.set, &history, Ahead::Accept) {
-            Ok(_) => Vec::new(),
+            Ok(pending) => plan::deleted(&pending, lost),
             Err(it) => it,
         };
         let mut entries: Vec<_> = rows.iter().map(|it| applied(work, it, &found)).collect();

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind},
     own,
     plan::{self, Divergence, Pending, Unknown, titles},
-    revisions::{Journal, Look, Revisions, history},
+    revisions::{History, Journal, Look, Revisions, history},
     session::{self, Answer, Session, borrow, within},
     settings::{OWN, Settings},
 };
@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
     /// Looks: one round trip where nothing is to be done.
     pub(crate) async fn look(&self, client: &Object) -> Result<View> {
         let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
-            return self.judge(&[], Vec::new(), &Look::nothing());
+            return self.judge(History::default(), &Look::nothing());
         };
         let look = Look::of(self.set, &answer)
             .ok_or(Kind::Unexpected { doing: "looking at the revision table" })?;
@@ -66,8 +66,7 @@ impl<'a> Work<'a> {
                 false => Err(self.diverged(refused)),
             };
         }
-        let (rows, journal) = self.history(client).await?;
-        match self.judge(&rows, journal, &look) {
+        match self.judge(self.history(client).await?, &look) {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
             other => other,
         }
@@ -95,22 +94,22 @@ impl<'a> Work<'a> {
         Ok(self.look_within(client, limit).await?.1)
     }
 
-    fn judge(&self, rows: &[plan::Row], journal: Vec<Journal>, look: &Look) -> Result<View> {
-        let pending = self.plan(rows)?;
+    fn judge(&self, history: History, look: &Look) -> Result<View> {
+        let pending = self.plan(&history)?;
         if pending.steps.is_empty() {
             return Ok(View::Settled(pending.ahead));
         }
         let own_tables = own::is_current(&look.own);
-        Ok(View::Behind { pending, journal, own_tables, empty: rows.is_empty() })
+        let empty = history.rows.is_empty();
+        Ok(View::Behind { pending, journal: history.journal, own_tables, empty })
     }
 
-    /// Rows and journal.
-    async fn history(&self, client: &Object) -> Result<(Vec<plan::Row>, Vec<Journal>)> {
+    async fn history(&self, client: &Object) -> Result<History> {
         match self.read(client, &self.revisions.rows()).await? {
             Some(it) => {
                 history(&it).ok_or(Kind::Unexpected { doing: "reading the history" }.into())
             }
-            None => Ok(Default::default()),
+            None => Ok(History::default()),
         }
     }
 
@@ -150,9 +149,13 @@ impl<'a> Work<'a> {
         Ok(answer.row("upfront_exists").and_then(|it| it.get(1)) == Some("t"))
     }
 
-    pub(crate) fn plan(&self, rows: &[plan::Row]) -> Result<Pending> {
+    /// Compares what the tables say with the program.
+    pub(crate) fn plan(&self, history: &History) -> Result<Pending> {
         let ahead = if self.own { crate::Ahead::Accept } else { self.settings.ahead };
-        plan::plan(self.set, rows, ahead).map_err(|found| self.diverged(found))
+        let pending = plan::plan(self.set, &history.rows, ahead);
+        let pending = pending.map_err(|found| self.diverged(found))?;
+        let deleted = plan::deleted(&pending, &history.lost);
+        if deleted.is_empty() { Ok(pending) } else { Err(self.diverged(deleted)) }
     }
 
     fn diverged(&self, found: Vec<Divergence>) -> Error {
