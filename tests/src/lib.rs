@@ -5,6 +5,7 @@
 #![allow(clippy::must_use_candidate, reason = "a test uses what it asks for")]
 
 mod corpus;
+mod gate;
 mod process;
 mod until;
 mod wire;
@@ -21,6 +22,7 @@ use upfront::{Builder, Event, Migrations, Migrator};
 use upfront_scratch::{Database, Server};
 
 pub use corpus::Corpus;
+pub use gate::Gate;
 pub use process::{Boot, Process};
 pub use until::{ask, until};
 pub use wire::{Counted, Wire};
