@@ -32,14 +32,11 @@ pub(crate) enum Apply {
 }
 
 pub(crate) async fn up(client: &Client, set: &Set, look: Look, apply: Apply) -> Result<()> {
-    let done = match self::look(client, set, look).await? {
-        Some(it) => it,
-        None => {
-            client.batch_execute(CREATE).await?;
-            0
-        }
-    };
-    for it in &set.files[done..] {
+    let done = self::look(client, set, look).await?;
+    if done.is_none() {
+        client.batch_execute(CREATE).await?;
+    }
+    for it in &set.files[done.unwrap_or_default()..] {
         let rest = format!("{};{}COMMIT", it.sql, insert(it));
         match apply {
             Apply::OneMessage => client.batch_execute(&format!("BEGIN;{rest}")).await?,

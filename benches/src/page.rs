@@ -13,11 +13,11 @@ impl Page {
     }
 
     pub(crate) fn heading(&mut self, text: &str) {
-        self.0 += &format!("\n## {text}\n");
+        self.0 += &["\n## ", text, "\n"].concat();
     }
 
     pub(crate) fn paragraph(&mut self, text: &str) {
-        self.0 += &format!("\n{text}\n");
+        self.0 += &["\n", text, "\n"].concat();
     }
 
     pub(crate) fn table(&mut self, header: &[String], rows: Vec<Vec<String>>) {
@@ -28,7 +28,7 @@ impl Page {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        self.0 += &format!("\n{}\n", align(&table.trim_fmt()));
+        self.paragraph(&align(&table.trim_fmt()));
     }
 }
 

@@ -74,10 +74,10 @@ impl Workspace {
         for at in 1..=COUNT {
             it.write(&path(at), &text(at, 0))?;
         }
-        let upfront = format!("upfront = {{ path = {repository:?} }}");
+        let upfront = format!("upfront = {{ path = '{}' }}", repository.display());
         let build = format!(
-            "[build-dependencies]\nupfront-build = {{ path = {:?} }}",
-            repository.join("crates/upfront-build")
+            "[build-dependencies]\nupfront-build = {{ path = '{}' }}",
+            repository.join("crates/upfront-build").display()
         );
         it.write("included/Cargo.toml", &manifest("included", "", ""))?;
         it.write("included/src/main.rs", &format!("{}{}", files(), service(INCLUDED)))?;
