@@ -35,6 +35,8 @@ pub(crate) enum Mistake {
     SetTransaction,
     /// Savepoints need a transaction, and this file has none.
     Savepoint(String),
+    /// It goes with the session, and a file that runs statement by statement may need a second one.
+    Temporary,
     SessionAuthorization,
     /// A setting on which the reading of the file itself depends.
     Reading(&'static str),
@@ -215,6 +217,7 @@ fn control(statement: Cursor<'_>, mode: TxMode) -> Option<Mistake> {
             }
         }
         "SAVEPOINT" | "RELEASE" => savepoint(&verb, mode),
+        "CREATE" if mode == TxMode::None => temporary(it),
         "SET" | "RESET" => set(it),
         "DISCARD" if it.is_at("ALL") => Some(Mistake::Unlocks("DISCARD ALL")),
         "DELIMITER" => Some(Mistake::DelimiterCommand),
@@ -224,6 +227,11 @@ fn control(statement: Cursor<'_>, mode: TxMode) -> Option<Mistake> {
 
 fn savepoint(words: &str, mode: TxMode) -> Option<Mistake> {
     (mode == TxMode::None).then(|| Mistake::Savepoint(words.to_owned()))
+}
+
+fn temporary(mut it: Cursor<'_>) -> Option<Mistake> {
+    it.eat_any(&["GLOBAL", "LOCAL"]);
+    it.is_at_any(&["TEMP", "TEMPORARY"]).then_some(Mistake::Temporary)
 }
 
 fn set(mut it: Cursor<'_>) -> Option<Mistake> {
@@ -295,6 +303,9 @@ impl fmt::Display for Mistake {
             Mistake::Savepoint(words) => {
                 write!(f, "`{words}` needs a transaction, and this file runs without one")
             }
+            Mistake::Temporary => f.write_str(
+                "a temporary table is gone after a crash, and this file goes on behind it",
+            ),
             Mistake::SessionAuthorization => {
                 f.write_str("`SESSION AUTHORIZATION` would change who records this migration")
             }
@@ -328,6 +339,9 @@ impl Mistake {
                 "take it out, or set `default_transaction_isolation` where you connect"
             }
             Mistake::Savepoint(_) => "take it out, or take `-- atlas:txmode none` out",
+            Mistake::Temporary => {
+                "use a plain table and drop it, or a transactional file before this one"
+            }
             Mistake::SessionAuthorization => {
                 "write `SET ROLE`; it is taken back after the migration"
             }
