@@ -257,7 +257,16 @@ fn begin_failed(
     source: tokio_postgres::Error,
 ) -> Error {
     match source.code() {
-        Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => work.denied(doing, &source, session),
+        Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
+            // Of a setting that was refused; the server's words may be in any language.
+            let role =
+                source.as_db_error().and_then(|it| it.routine()) == Some("call_string_check_hook");
+            if role {
+                work.role_denied(&source, session)
+            } else {
+                work.denied(doing, &source, session)
+            }
+        }
         _ => Kind::Server { doing, source }.into(),
     }
 }

@@ -1,5 +1,6 @@
-//! What a migration finds set: the same whatever the role, the database and the file before it
-//! say (except for the search path, unless one is configured).
+//! What a migration finds set, whatever the role, the database and the file before it say: what
+//! changes the meaning of its text, and its limits. The search path is theirs unless one is
+//! configured; so are the order of day and month, the default tablespace and the like.
 
 use std::time::Duration;
 

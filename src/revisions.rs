@@ -382,6 +382,11 @@ impl Revisions {
         )]
     }
 
+    /// What a login needs in order to migrate as a role.
+    pub(crate) fn membership_grants(role: &str, login: &str) -> Vec<String> {
+        vec![format!("GRANT {} TO {}", escape_identifier(role), escape_identifier(login))]
+    }
+
     /// What a role needs in order to make schema and tables.
     pub(crate) fn schema_grants(role: &str, database: &str) -> Vec<String> {
         let (database, role) = (escape_identifier(database), escape_identifier(role));

@@ -193,6 +193,9 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
 const CHECK_CONNECTION: &str =
     "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)";
 
+/// Whoever waits for another process sits idle between two looks.
+const NO_IDLE_LIMIT: &str = "SELECT pg_catalog.set_config('idle_session_timeout', '0', false)";
+
 impl Session {
     /// Takes a connection out of the pool for good.
     pub(crate) async fn take(pool: &Pool, limit: Duration) -> Result<Self> {
@@ -219,6 +222,9 @@ impl Session {
             role: text(7).to_owned(),
             checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
         };
+        if !facts.pooled {
+            ask(&client, NO_IDLE_LIMIT).await.map_err(|source| Kind::Server { doing, source })?;
+        }
         Ok(Self { client, facts })
     }
 

@@ -191,6 +191,13 @@ impl<'a> Work<'a> {
         denied(doing, source, grants)
     }
 
+    /// The error for a login that may not take the configured role.
+    pub(crate) fn role_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
+        let grants = Revisions::membership_grants(role, &session.facts.login);
+        denied("setting the role that migrates", source, grants)
+    }
+
     /// The error for a role that may not make the schema of upfront's own tables.
     pub(crate) fn schema_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
         let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);

@@ -227,3 +227,27 @@ async fn the_grants_of_the_readme_are_enough() {
     let builder = Migrator::builder(migrations(&[A, INDEX]), pool(&url, 1)).app("billing");
     assert_eq!(builder.build().unwrap().up().await.unwrap().applied.len(), 2);
 }
+
+#[tokio::test]
+async fn a_login_that_may_not_take_the_role_is_told_the_grant() {
+    let database = database();
+    let roles = format!(
+        "create role {0}_login login; create role {0}_owner; grant create on database \"{0}\" to \
+         {0}_owner",
+        database.name()
+    );
+    database.execute(&roles).unwrap();
+    let login = format!("{}_login", database.name());
+    let url = database.url().replace("postgres@", &format!("{login}@"));
+    let files = [("1_a.sql", "CREATE TABLE upfront.a (id bigint);\n")];
+    let role = format!("{}_owner", database.name());
+    let migrator = || builder(&url, &files).role(role.as_str()).build().unwrap();
+    let err = migrator().up().await.unwrap_err();
+    assert!(err.is_denied(), "{err}");
+    let text = err.to_string();
+    let grant = text.lines().find(|it| it.trim_start().starts_with("GRANT ")).unwrap();
+    database.execute(grant.trim()).unwrap();
+    assert_eq!(migrator().up().await.unwrap().applied.len(), 1);
+    let owned = format!("drop owned by {login}, {role} cascade; drop role {login}, {role}");
+    database.execute(&owned).unwrap();
+}
