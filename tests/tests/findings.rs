@@ -30,11 +30,14 @@ const APPLIED: &str = "SELECT string_agg(format('%s: %s', version, count), ', ' 
 /// Before a statement stands what makes its file transactional or not.
 const HEADS: [&str; 2] = ["", "-- atlas:txmode none\n\n"];
 
+/// In a block, as the directory refuses it outside a transaction where it sees it.
+const HIDES: &str = "DO $$ BEGIN CREATE TEMP TABLE users AS SELECT 1 AS id; END $$;\n";
+
 #[tokio::test]
 async fn a_temporary_table_does_not_reach_the_next_migration() {
     for (first, second) in HEADS.into_iter().flat_map(|it| HEADS.map(|second| (it, second))) {
         let database = database();
-        let hides = format!("{first}CREATE TEMP TABLE users AS SELECT 1 AS id;\n");
+        let hides = format!("{first}{HIDES}");
         let alters = format!("{second}ALTER TABLE users ADD COLUMN email text;\n");
         let users = ("1_a.sql", "CREATE TABLE users (id int);\n");
         let files = [users, ("2_b.sql", hides.as_str()), ("3_c.sql", alters.as_str())];
@@ -49,8 +52,8 @@ async fn a_temporary_table_does_not_reach_the_next_migration() {
 #[tokio::test]
 async fn names_of_a_session_may_be_used_by_each_migration() {
     for statement in [
-        "CREATE TEMP TABLE ids AS SELECT 1 AS id;\n",
-        "CREATE TEMP SEQUENCE ids;\n",
+        "DO $$ BEGIN CREATE TEMP TABLE ids AS SELECT 1 AS id; END $$;\n",
+        "DO $$ BEGIN CREATE TEMP SEQUENCE ids; END $$;\n",
         "PREPARE ids AS SELECT 1;\nEXECUTE ids;\n",
         "DECLARE ids CURSOR WITH HOLD FOR SELECT 1;\n",
     ] {
@@ -153,7 +156,13 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn rows_deleted_by_hand_are_told_as_deleted() {
-    for (gone, titles) in [("version < '3'", &["1_a", "2_b"][..]), ("version = '1'", &["1_a"])] {
+    for (gone, titles) in [
+        ("version < '3'", &["1_a", "2_b"][..]),
+        ("version = '1'", &["1_a"]),
+        ("version IN ('2', '3')", &["2_b", "3_c"]),
+        ("version = '3'", &["3_c"]),
+        ("true", &["1_a", "2_b", "3_c"]),
+    ] {
         let database = database();
         let migrator = migrator(&database.url(), &[A, B, C]);
         migrator.up().await.unwrap();
@@ -168,6 +177,21 @@ async fn rows_deleted_by_hand_are_told_as_deleted() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_migration_whose_row_was_deleted_does_not_run_again() {
+    let database = database();
+    let insert = ("2_b.sql", "INSERT INTO a VALUES (1);\n");
+    migrator(&database.url(), &[A, insert]).up().await.unwrap();
+    database.execute("DELETE FROM upfront.revisions WHERE version = '2'").unwrap();
+    for files in [&[A, insert][..], &[A, insert, C]] {
+        let err = migrator(&database.url(), files).up().await.unwrap_err();
+        assert!(err.is_tampered(), "{err}");
+        assert!(err.to_string().contains("`2_b`"), "{err}");
+    }
+    assert_eq!(ask(&database.url(), "SELECT count(*) FROM a").await, "1");
+    assert_eq!(ask(&database.url(), VERSIONS).await, "1");
 }
 
 /// Whatever a boot and those who look say of these files, on a database that has others.
@@ -274,6 +298,35 @@ async fn a_boot_that_waits_outlives_a_lock_on_the_history() {
     assert_eq!(leader.await.unwrap().unwrap().applied.len(), 1);
     assert!(waiter.await.unwrap().unwrap().applied.is_empty());
     assert_eq!(ask(&database.url(), APPLIED).await, "1: 1, 2: 1");
+}
+
+/// Its pauses are longer than the server lets a session idle.
+#[tokio::test]
+async fn a_boot_that_waits_is_not_taken_for_an_idle_session() {
+    let database = database();
+    let gate = Gate::shut(&database);
+    let name = database.name();
+    let idle = format!("ALTER DATABASE {name} SET idle_session_timeout = '200ms'");
+    database.execute(&idle).unwrap();
+    let waits = format!("{}{}", A.1, Gate::WAIT);
+    let files = [(A.0, waits.as_str())];
+    let leader = migrator(&database.url(), &files);
+    let leader = tokio::spawn(async move { leader.up().await });
+    gate.reached().await;
+    let events = Events::default();
+    let waiter = builder(&database.url(), &files).on_event(events.listener()).build().unwrap();
+    let waiter = tokio::spawn(async move { waiter.up().await });
+    // It tells every five seconds, and by the second time its pauses are half a second long.
+    let told = || events.told().iter().filter(|it| matches!(it, Event::Waiting { .. })).count();
+    while told() < 2 {
+        assert!(!waiter.is_finished(), "{:?}", waiter.await.unwrap());
+        yield_now().await;
+    }
+    gate.open();
+    assert_eq!(leader.await.unwrap().unwrap().applied.len(), 1);
+    waiter.await.unwrap().unwrap();
+    let reconnecting = |it: &Event| matches!(it, Event::Reconnecting { .. });
+    assert!(!events.told().iter().any(reconnecting), "{:?}", events.told());
 }
 
 /// The kernel accepts, and nobody answers: as a firewall, or a server that hangs, would have it.

@@ -226,9 +226,10 @@ async fn nothing_leaks_through_a_session_pooler_that_resets_nothing() {
     const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
                          (SELECT oid FROM pg_database WHERE datname = current_database())";
     const SETTINGS: &str = "SELECT CURRENT_USER, SESSION_USER, string_agg(format('%s=%s', name, \
-                            setting), E'\\n' ORDER BY name) FROM pg_settings";
+                            setting), ' ' ORDER BY name) FROM pg_settings WHERE setting IS DISTINCT \
+                            FROM reset_val AND name !~ '[.]'";
     let sets = "-- atlas:txmode none\n\nSET search_path = pg_catalog;\nSET statement_timeout = \
-                '7s';\nSET ROLE pg_monitor;\nCREATE TEMP TABLE t AS SELECT 1 AS id;\nRESET \
+                '7s';\nSET ROLE pg_monitor;\nDO $$ BEGIN CREATE TEMP TABLE t AS SELECT 1 AS id; END $$;\nRESET \
                 ROLE;\nCREATE TABLE public.u (id int);\nCREATE INDEX CONCURRENTLY i ON public.u \
                 (id);\nSET ROLE pg_monitor;\n";
     let fails = format!("{sets}SELECT 1 / 0;\n");
