@@ -82,16 +82,13 @@ async fn attempt(pool: &Pool, work: &Work<'_>, report: &mut Report, wait: &mut W
     let limit = work.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
     let (client, view) = work.look_within(client, limit).await?;
-    let (pending, own_tables, empty) = match view {
+    let (pending, own_tables) = match view {
         View::Settled(ahead) => {
             report.settle(&ahead);
             return Ok(());
         }
-        View::Behind { pending, own_tables, empty, .. } => (pending, own_tables, empty),
+        View::Behind { pending, own_tables, .. } => (pending, own_tables),
     };
-    if empty && !work.settings.ignore_foreign_history {
-        foreign::refuse(&client).await?;
-    }
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
     refuse_read_only(&session, &pending)?;
@@ -177,6 +174,10 @@ async fn round(
         report.settle(&pending.ahead);
         return Ok(true);
     };
+    if transaction.head == plan::Head::start() && !work.own && !work.settings.ignore_foreign_history
+    {
+        foreign::refuse(session.client()).await?;
+    }
     report.expect(&pending);
     if first.is_stepwise() {
         stepwise::lock(work, session).await?;

@@ -1,11 +1,11 @@
 //! Another tool's history: a database that it made must not be started anew by accident.
 
-use deadpool_postgres::Object;
-use tokio_postgres::SimpleQueryRow;
+use tokio_postgres::{Client, SimpleQueryRow};
 
 use crate::{Result, error::Kind, session};
 
-const FOREIGN: &str = "SELECT pg_catalog.set_config('search_path','pg_catalog, pg_temp',true);\
+const FOREIGN: &str = "SAVEPOINT upfront;\
+     SELECT pg_catalog.set_config('search_path','pg_catalog, pg_temp',true);\
      SELECT c.oid::regclass::text AS upfront_foreign, k.tool FROM (VALUES \
      ('atlas_schema_revisions', 'Atlas'), ('_sqlx_migrations', 'sqlx'), \
      ('refinery_schema_history', 'refinery'), ('__diesel_schema_migrations', 'diesel'), \
@@ -16,10 +16,16 @@ const FOREIGN: &str = "SELECT pg_catalog.set_config('search_path','pg_catalog, p
      ('alembic_version', 'Alembic'), ('knex_migrations', 'Knex'), \
      ('__drizzle_migrations', 'Drizzle'), ('__EFMigrationsHistory', 'Entity Framework'), \
      ('pgmigrations', 'node-pg-migrate'), ('ar_internal_metadata', 'Rails')) k (name, tool) JOIN \
-     pg_class c ON c.relname = k.name AND c.relkind IN ('r', 'p') ORDER BY 1";
+     pg_class c ON c.relname = k.name AND c.relkind IN ('r', 'p') ORDER BY \
+     1;ROLLBACK TO upfront";
 
-/// A database that another tool made must not be started anew by accident.
-pub(crate) async fn refuse(client: &Object) -> Result<()> {
+/// Looks for it in the transaction that holds the lock: the query goes through all tables, and one
+/// process of a crowd is enough.
+///
+/// # Errors
+///
+/// There is one.
+pub(crate) async fn refuse(client: &Client) -> Result<()> {
     let doing = "looking for another tool's history";
     let answer =
         session::ask(client, FOREIGN).await.map_err(|source| Kind::Server { doing, source })?;

@@ -4,6 +4,7 @@ use crate::{
     Ahead, Result,
     embedded::Set,
     error::Kind,
+    foreign,
     lock::{self, Begun},
     plan::Head,
     session::{Answer, Session},
@@ -47,6 +48,9 @@ pub(crate) async fn begun(
     let Some(Begun::Locked(mut transaction)) = lock::begun(answer) else {
         return Ok(lock::begun(answer));
     };
+    if !table && !work.settings.ignore_foreign_history {
+        foreign::refuse(session.client()).await?;
+    }
     if !schema {
         let made = crate::session::ask(session.client(), &work.revisions.create_schema()).await;
         made.map_err(|source| match source.code() {

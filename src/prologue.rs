@@ -33,7 +33,8 @@ pub(crate) fn prologue(
         .collect();
     calls.push(set_config("application_name", APPLICATION_NAME, local));
     calls.push(set_config("synchronous_commit", SYNCHRONOUS_COMMIT, local));
-    format!("SELECT {};{}", calls.join(","), role(settings, extent))
+    // One column, as each would be described to us.
+    format!("SELECT pg_catalog.concat({});{}", calls.join(","), role(settings, extent))
 }
 
 /// A session without a name of its own says what it does.

@@ -31,7 +31,7 @@ pub(crate) enum View {
     /// Nothing to do.
     Settled(Vec<Unknown>),
     /// Something is pending.
-    Behind { pending: Pending, journal: Vec<Journal>, own_tables: bool, empty: bool },
+    Behind { pending: Pending, journal: Vec<Journal>, own_tables: bool },
 }
 
 impl<'a> Work<'a> {
@@ -100,8 +100,7 @@ impl<'a> Work<'a> {
             return Ok(View::Settled(pending.ahead));
         }
         let own_tables = own::is_current(&look.own);
-        let empty = history.rows.is_empty();
-        Ok(View::Behind { pending, journal: history.journal, own_tables, empty })
+        Ok(View::Behind { pending, journal: history.journal, own_tables })
     }
 
     async fn history(&self, client: &Object) -> Result<History> {
