@@ -22,7 +22,7 @@ pub struct Statement {
     pub class: Class,
     /// What it may lose; nothing when empty.
     pub losses: Vec<Loss>,
-    /// Whether a password stands in it, so that it must not be shown or stored in clear.
+    /// Whether a password stands in it, so that no message shows its text.
     pub secret: bool,
 }
 
