@@ -24,7 +24,7 @@ use upfront_scratch::{Database, Server};
 pub use corpus::Corpus;
 pub use gate::Gate;
 pub use process::{Boot, Process};
-pub use until::{ask, until};
+pub use until::{ask, until, until_waited_for};
 pub use wire::{Counted, Wire};
 
 /// The server of this test binary.

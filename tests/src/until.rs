@@ -8,6 +8,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::connect;
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the SQL gives, as `psql` would print it: `|` between columns, a line for each row.
 ///
 /// # Panics
@@ -23,7 +25,6 @@ pub async fn ask(url: &str, sql: &str) -> String {
 ///
 /// It is another one for half a minute.
 pub async fn until(url: &str, sql: &str, expected: &str) {
-    const PATIENCE: Duration = Duration::from_secs(30);
     let client = connect(url).await;
     let since = Instant::now();
     loop {
@@ -34,6 +35,32 @@ pub async fn until(url: &str, sql: &str, expected: &str) {
         assert!(since.elapsed() < PATIENCE, "`{sql}` gives `{answer}`, not `{expected}`");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until somebody's wait for a locked table was given up and another one began, or is one that
+/// no lock timeout of a boot cuts off.
+///
+/// # Panics
+///
+/// Nobody waits twice within half a minute.
+pub async fn until_waited_for(url: &str, table: &str) {
+    let waits = format!(
+        "SELECT waitstart, clock_timestamp() - waitstart > interval '500 ms' FROM pg_locks WHERE \
+         relation = to_regclass('{table}') AND mode <> 'AccessExclusiveLock' AND NOT granted AND \
+         waitstart IS NOT NULL LIMIT 1"
+    );
+    let client = connect(url).await;
+    let (since, mut first) = (Instant::now(), String::new());
+    while since.elapsed() < PATIENCE {
+        let answer = text(&client, &waits).await;
+        match answer.split_once('|') {
+            Some((_, "t")) => return,
+            Some((start, _)) if first.is_empty() => start.clone_into(&mut first),
+            Some((start, _)) if start != first => return,
+            _ => sleep(Duration::from_millis(5)).await,
+        }
+    }
+    panic!("nobody waits for `{table}` twice");
 }
 
 pub(crate) async fn text(client: &Object, sql: &str) -> String {

@@ -13,6 +13,7 @@ use upfront::{Event, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Events, Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,
+    until_waited_for,
 };
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
@@ -101,27 +102,6 @@ async fn names_of_a_session_do_not_reach_another_client_of_a_pooler() {
 const REVISIONS_LOCKED: &str = "SELECT count(*) FROM pg_locks WHERE relation = \
      to_regclass('upfront.revisions') AND mode = 'AccessExclusiveLock'";
 
-/// Waits until somebody's wait for the history was given up and another one began, or is one that
-/// no lock timeout of a boot cuts off.
-async fn somebody_has_waited(database: &Database<'_>) {
-    const WAITS: &str = "SELECT waitstart, clock_timestamp() - waitstart > interval '500 ms' FROM \
-                         pg_locks WHERE relation = to_regclass('upfront.revisions') AND mode <> \
-                         'AccessExclusiveLock' AND NOT granted AND waitstart IS NOT NULL LIMIT 1";
-    let mut first = String::new();
-    soon(async {
-        loop {
-            let answer = ask(&database.url(), WAITS).await;
-            match answer.split_once('|') {
-                Some((_, "t")) => return,
-                Some((start, _)) if first.is_empty() => start.clone_into(&mut first),
-                Some((start, _)) if start != first => return,
-                _ => yield_now().await,
-            }
-        }
-    })
-    .await;
-}
-
 /// The read of the history goes with the commit of the migration before it, and fails after that.
 #[tokio::test]
 async fn a_lock_on_the_history_behind_a_commit_is_waited_out() {
@@ -141,17 +121,12 @@ async fn a_lock_on_the_history_behind_a_commit_is_waited_out() {
     until(&database.url(), REVISIONS_LOCKED, "1").await;
     gate.open();
     let other = lock.await.unwrap();
-    somebody_has_waited(&database).await;
+    until_waited_for(&database.url(), "upfront.revisions").await;
     other.batch_execute("COMMIT").await.unwrap();
     let report = boot.await.unwrap().unwrap();
     assert_eq!(report.applied.len(), 2);
     assert_eq!(ask(&database.url(), VERSIONS).await, "1 2 3");
     assert_eq!(ask(&database.url(), APPLIED).await, "1: 1, 2: 1, 3: 1");
-}
-
-/// What ends at all ends within ten seconds.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(10), future).await.expect("it ends within ten seconds")
 }
 
 #[tokio::test]
@@ -292,7 +267,7 @@ async fn a_boot_that_waits_outlives_a_lock_on_the_history() {
         other.batch_execute("BEGIN; LOCK TABLE upfront.revisions").await.unwrap();
         other
     });
-    somebody_has_waited(&database).await;
+    until_waited_for(&database.url(), "upfront.revisions").await;
     gate.open();
     lock.await.unwrap().batch_execute("COMMIT").await.unwrap();
     assert_eq!(leader.await.unwrap().unwrap().applied.len(), 1);

@@ -9,6 +9,7 @@ use upfront::{Event, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Events, Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,
+    until_waited_for,
 };
 
 /// The error of a boot, which must be a failed statement with this code.
@@ -374,5 +375,41 @@ async fn what_runs_concurrently_is_never_cut_off() {
         other.batch_execute("COMMIT").await.unwrap();
         assert_eq!(boot.await.unwrap().unwrap().applied.len(), 1);
         assert_eq!(retries(&events), 0, "{statement}");
+    }
+}
+
+/// What nobody can tell from the catalog, the journal must know, however long it is locked.
+#[tokio::test]
+async fn a_lock_on_the_journal_behind_a_statement_is_waited_out() {
+    for (table, statement) in [
+        ("steps", "CREATE INDEX CONCURRENTLY i ON t (id)"),
+        ("revisions", "CALL work()"),
+        ("revisions", "SELECT public.gate()"),
+    ] {
+        let database = database();
+        let tables = "CREATE TABLE t (id int); CREATE PROCEDURE work() LANGUAGE plpgsql AS $$ \
+                      BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM public.gate(); END $$";
+        database.execute(tables).unwrap();
+        migrator(&database.url(), &[("1_a.sql", "SELECT 1;\n")]).up().await.unwrap();
+        let gate = match statement.starts_with("CREATE INDEX") {
+            true => Gate::before("CREATE INDEX", &database),
+            false => Gate::shut(&database),
+        };
+        let text = format!("-- atlas:txmode none\n\n{statement};\n");
+        let files = [("1_a.sql", "SELECT 1;\n"), ("2_b.sql", text.as_str())];
+        let migrator = migrator(&database.url(), &files);
+        let boot = tokio::spawn(async move { migrator.up().await });
+        gate.reached().await;
+        let other = connect(&database.url()).await;
+        let lock = format!("BEGIN; LOCK TABLE upfront.{table}");
+        other.batch_execute(&lock).await.unwrap();
+        gate.open();
+        until_waited_for(&database.url(), &format!("upfront.{table}")).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        let report = boot.await.unwrap();
+        let report = report.unwrap_or_else(|err| panic!("{table}, {statement}: {err}"));
+        assert_eq!(report.applied.len(), 1);
+        let count = ask(&database.url(), "SELECT count(*) FROM t").await;
+        assert_eq!(count, if statement.starts_with("CALL") { "1" } else { "0" });
     }
 }
