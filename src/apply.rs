@@ -154,7 +154,8 @@ async fn judge(
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
         return Err(Kind::Lost { migration: it.title(), source: stopped.err }.into());
     };
-    session.ask("rolling a migration back", "ROLLBACK").await?;
+    let nothing = leave_nothing(step.runs.map(|it| &it.up));
+    session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
     match fate(work, session, transaction, step, err).await? {
         Fate::RolledBack => {}
         Fate::Committed => {

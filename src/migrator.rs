@@ -10,7 +10,7 @@ use crate::{
     error::Kind,
     lock::Wait,
     plan::titles,
-    session::borrow,
+    session::{borrow, unless_silent, within},
     settings::Settings,
     work::{View, Work, behind},
 };
@@ -150,8 +150,10 @@ impl Migrator {
     pub async fn status(&self) -> Result<Status> {
         let work = Work::new(self.migrations.set()?, &self.settings);
         let status = async {
-            let client = borrow(&self.pool, self.settings.wait_timeout).await?;
-            Status::read(&work, &client).await
+            let limit = self.settings.wait_timeout;
+            let client = borrow(&self.pool, limit).await?;
+            let status = within(limit, Status::read(&work, &client)).await;
+            unless_silent(client, status)
         };
         status.instrument(self.span("status")).await
     }

@@ -89,6 +89,14 @@ pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) 
     timeout(limit, answer).await.map_err(|_| Kind::Silent { waited: limit }.into())
 }
 
+/// Gives a connection back to its pool, unless its query is still under way.
+pub(crate) fn unless_silent<T>(client: Object, answer: Result<Result<T>>) -> Result<T> {
+    answer.unwrap_or_else(|err| {
+        drop(Object::take(client));
+        Err(err)
+    })
+}
+
 /// What a message brought.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -154,6 +162,8 @@ fn is_ours(row: &SimpleQueryRow) -> bool {
 pub(crate) struct Session {
     client: ClientWrapper,
     pub(crate) facts: Facts,
+    /// How long an answer to a question of our own may take.
+    limit: Duration,
 }
 
 /// What a session found out about its server.
@@ -225,7 +235,7 @@ impl Session {
         if !facts.pooled {
             ask(&client, NO_IDLE_LIMIT).await.map_err(|source| Kind::Server { doing, source })?;
         }
-        Ok(Self { client, facts })
+        Ok(Self { client, facts, limit })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -234,7 +244,8 @@ impl Session {
 
     /// Sends a message of our own.
     pub(crate) async fn ask(&self, doing: &'static str, sql: &str) -> Result<Answer> {
-        ask(&self.client, sql).await.map_err(|source| Error::from(Kind::Server { doing, source }))
+        let answer = within(self.limit, ask(&self.client, sql)).await?;
+        answer.map_err(|source| Error::from(Kind::Server { doing, source }))
     }
 }
 

@@ -246,7 +246,9 @@ impl Run<'_> {
     ) -> Result<()> {
         for sql in first {
             tracing::info!(statement = %sql, "removing what an interrupted statement left");
-            self.session.ask("removing what an interrupted statement left", &sql).await?;
+            let doing = "removing what an interrupted statement left";
+            let removed = session::ask(self.session.client(), &sql).await;
+            removed.map_err(|source| Kind::Server { doing, source })?;
         }
         let limit = self.lift_limit(it.class).await?;
         self.execute(ordinal, it, sql).await?;
@@ -283,7 +285,8 @@ impl Run<'_> {
     /// Writes to upfront's own tables under our role, and leaves the migration its own.
     async fn write(&self, sql: &str) -> Result<()> {
         let role = own_role(self.work.settings, &self.session.facts);
-        let sql = format!("BEGIN;{role}{sql};COMMIT");
+        let limit = self.work.settings.wait_timeout.as_millis();
+        let sql = format!("BEGIN;{role}SET LOCAL lock_timeout TO {limit};{sql};COMMIT");
         let written = session::ask(self.session.client(), &sql).await;
         written.map(drop).map_err(|source| self.not_recorded(source))
     }

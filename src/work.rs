@@ -12,7 +12,7 @@ use crate::{
     own,
     plan::{self, Divergence, Pending, Unknown, titles},
     revisions::{History, Journal, Look, Revisions, history},
-    session::{self, Answer, Session, borrow, within},
+    session::{self, Answer, Session, borrow, unless_silent, within},
     settings::{OWN, Settings},
 };
 
@@ -80,10 +80,7 @@ impl<'a> Work<'a> {
     ) -> Result<(Object, View)> {
         match within(limit, self.look(&client)).await {
             Ok(view) => Ok((client, view?)),
-            Err(err) => {
-                drop(Object::take(client));
-                Err(err)
-            }
+            Err(err) => unless_silent(client, Err(err)),
         }
     }
 

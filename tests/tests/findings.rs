@@ -89,12 +89,18 @@ async fn names_of_a_session_do_not_reach_another_client_of_a_pooler() {
     const SEES: &str = "SELECT (SELECT string_agg(id::text, ' ') FROM users), (SELECT count(*) FROM \
                         pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels()), \
                         (SELECT count(*) FROM pg_cursors WHERE name = 'held')";
-    for files in [&[("1_a.sql", LEAVES)][..], &[("1_a.sql", LEAVES), B]] {
+    let fails = format!("{LEAVES}SELECT 1 / 0;\n");
+    for (files, fail) in [
+        (vec![("1_a.sql", LEAVES)], false),
+        (vec![("1_a.sql", LEAVES), B], false),
+        (vec![("1_a.sql", fails.as_str())], true),
+    ] {
         let database = database();
         let pooler = Pooler::start(server(), PoolMode::Transaction, 1).unwrap();
         let url = pooler.url(database.name());
         database.execute("CREATE TABLE users AS SELECT 42 AS id").unwrap();
-        migrator(&url, files).up().await.unwrap();
+        let booted = migrator(&url, &files).up().await;
+        assert_eq!(booted.is_err(), fail, "{booted:?}");
         assert_eq!(ask(&url, SEES).await, "42|0|0|0", "{files:?}");
     }
 }
@@ -127,6 +133,38 @@ async fn a_lock_on_the_history_behind_a_commit_is_waited_out() {
     assert_eq!(report.applied.len(), 2);
     assert_eq!(ask(&database.url(), VERSIONS).await, "1 2 3");
     assert_eq!(ask(&database.url(), APPLIED).await, "1: 1, 2: 1, 3: 1");
+}
+
+/// It is never waited for without an end, and never taken for an escape.
+#[tokio::test]
+async fn a_lock_on_the_history_behind_a_commit_ends_in_a_timeout() {
+    let database = database();
+    let gate = Gate::shut(&database);
+    let waits = format!("{}{}", B.1, Gate::WAIT);
+    let files = [A, (B.0, waits.as_str()), C];
+    migrator(&database.url(), &files[..1]).up().await.unwrap();
+    let migrator = builder(&database.url(), &files).wait_timeout(Duration::from_secs(1));
+    let migrator = migrator.build().unwrap();
+    let boot = tokio::spawn(async move { soon(migrator.up()).await });
+    gate.reached().await;
+    let other = connect(&database.url()).await;
+    let lock = tokio::spawn(async move {
+        other.batch_execute("BEGIN; LOCK TABLE upfront.revisions").await.unwrap();
+        other
+    });
+    until(&database.url(), REVISIONS_LOCKED, "1").await;
+    gate.open();
+    let other = lock.await.unwrap();
+    let err = boot.await.unwrap().unwrap_err();
+    assert!(err.is_timeout() && !err.is_body_escaped(), "{err}");
+    drop(other);
+    assert_eq!(ask(&database.url(), APPLIED).await, "1: 1, 2: 1");
+    assert_eq!(self::migrator(&database.url(), &files).up().await.unwrap().applied.len(), 1);
+}
+
+/// What ends at all ends within ten seconds.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(10), future).await.expect("it ends within ten seconds")
 }
 
 #[tokio::test]
@@ -226,6 +264,7 @@ async fn a_lock_on_the_history_is_not_waited_for_beyond_the_limit() {
             ("wait", timed("wait", build().wait(limit)).await),
             ("check", timed("check", build().check()).await),
             ("up", timed("up", async { build().up().await.map(drop) }).await),
+            ("status", timed("status", async { build().status().await.map(drop) }).await),
             ("plan_up", timed("plan_up", async { build().plan_up().await.map(drop) }).await),
         ] {
             assert!(err.is_timeout(), "{verb}: {err}");

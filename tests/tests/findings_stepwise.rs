@@ -382,6 +382,7 @@ async fn what_runs_concurrently_is_never_cut_off() {
 #[tokio::test]
 async fn a_lock_on_the_journal_behind_a_statement_is_waited_out() {
     for (table, statement) in [
+        ("steps", "CALL work()"),
         ("steps", "CREATE INDEX CONCURRENTLY i ON t (id)"),
         ("revisions", "CALL work()"),
         ("revisions", "SELECT public.gate()"),
