@@ -162,7 +162,7 @@ impl Pending {
             shown(self.last.median()),
             times(self.last.ratio(&self.alone)),
             format!("{} of {HERD}", self.fewest),
-            self.error.clone().unwrap_or_default(),
+            self.error.as_ref().map_or(String::new(), |it| format!("`{it}`")),
         ]
     }
 }
