@@ -131,11 +131,15 @@ pub(crate) async fn bring(
     wait: &mut Wait,
 ) -> Result<()> {
     let mut tries = apply::Tries::new();
+    let mut blocked = None;
     loop {
         match round(work, session, report, wait, &mut tries).await {
             Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(err) => out_of_the_way(err, work, session, wait).await?,
+            Ok(false) => blocked = None,
+            Err(err) => {
+                let since = blocked.get_or_insert_with(Wait::new);
+                out_of_the_way(err, work, session, since).await?;
+            }
         }
     }
 }
@@ -180,7 +184,9 @@ async fn round(
     }
     report.expect(&pending);
     if first.is_stepwise() {
-        stepwise::lock(work, session).await?;
+        // The session's lock outlives the transaction, which may have stored down sides.
+        lock::keep(work, session).await?;
+        session.ask("ending a transaction", "COMMIT").await?;
         let span = span(first.migration());
         let run = stepwise::run(work, session, first, &journal, report, tries);
         run.instrument(span).await?;

@@ -22,18 +22,6 @@ use crate::{
     work::Work,
 };
 
-/// Turns the transaction's lock into the session's, so that nobody comes in between, and commits what
-/// down sides the transaction stored.
-pub(crate) async fn lock(work: &Work<'_>, session: &Session) -> Result<()> {
-    let doing = "keeping the migration lock";
-    let sql = format!("{};COMMIT", work.revisions.try_session_lock());
-    let answer = session.ask(doing, &sql).await?;
-    match answer.row("upfront_locked").and_then(|it| it.get(0)) {
-        Some("t") => Ok(()),
-        _ => Err(Kind::Unexpected { doing }.into()),
-    }
-}
-
 /// Runs what is left of a migration, under the session lock, and gives the lock back.
 ///
 /// It ends early, without an error, where contention was in the way: then plan again.
@@ -51,6 +39,9 @@ pub(crate) async fn run(
     work.tell(&apply::started(it, report.place()));
     let ran = run.all(step, journal, since).await;
     let tidied = run.tidy().await;
+    if let (Err(_), Err(err)) = (&ran, &tidied) {
+        tracing::warn!(error = %err, "a failed migration's session could not be tidied up");
+    }
     match ran {
         Err(err) if run.is_worth_another_try(&err, tries).await => Ok(()),
         Err(err) => Err(err),
