@@ -8,7 +8,7 @@ use std::{
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::{
-    Event, Result,
+    Direction, Event, Result,
     backoff::Backoff,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
@@ -18,7 +18,8 @@ use crate::{
     plan::Step,
     prologue::{Extent, own_role, role, timeouts},
     revisions::{ESCAPED, PINNED},
-    session::{self, Session, Stopped},
+    rollback::Undo,
+    session::{self, Answer, Session, Stopped},
     work::Work,
 };
 
@@ -30,6 +31,39 @@ pub(crate) enum Ran {
     Committed { begun: Option<Begun>, took: Duration },
     /// A lock or a deadlock was in the way, and the pause is over: plan again.
     Again,
+}
+
+/// One side of a migration that runs, for whatever is told of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) it: &'static Migration,
+    /// What runs; nothing where a row is all that changes.
+    pub(crate) side: Option<&'static Side>,
+    pub(crate) direction: Direction,
+}
+
+impl Subject {
+    /// The file of the side, else of the migration.
+    pub(crate) fn path(&self) -> &'static str {
+        self.side.map_or(self.it.up.path, |it| it.path)
+    }
+
+    fn statements(&self) -> &'static [Statement] {
+        self.side.map_or(&[], |it| it.statements)
+    }
+}
+
+impl From<&Step> for Subject {
+    fn from(step: &Step) -> Self {
+        let side = step.runs.map(|it| &it.up);
+        Self { it: step.migration(), side, direction: Direction::Up }
+    }
+}
+
+impl From<&Undo> for Subject {
+    fn from(undo: &Undo) -> Self {
+        Self { it: undo.it, side: undo.side, direction: Direction::Down }
+    }
 }
 
 /// How often each migration met a lock.
@@ -52,8 +86,8 @@ impl Tries {
 }
 
 /// The limits of a file that has its own, for a transaction that began without knowing it.
-pub(crate) fn own_limits(work: &Work<'_>, step: &Step) -> Option<String> {
-    let side = &step.runs?.up;
+pub(crate) fn own_limits(work: &Work<'_>, side: Option<&Side>) -> Option<String> {
+    let side = side?;
     side.lock_timeout_ms.or(side.statement_timeout_ms)?;
     let calls = timeouts(work.settings, Some(side))
         .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
@@ -74,21 +108,17 @@ pub(crate) async fn run(
     place: (usize, usize),
     tries: &mut Tries,
 ) -> Result<Ran> {
-    let it = step.migration();
-    work.tell(&started(it, place));
-    let message = message(work, session, transaction, step, next);
-    let statements = step.runs.map_or(0, |it| it.up.statements.len());
-    let told = |done: usize| {
-        if done <= statements {
-            let version = it.version.to_owned();
-            work.tell(&Event::Statement { version, ordinal: done, of: statements });
-        }
-    };
+    let subject = Subject::from(step);
+    work.tell(&started(subject, place));
+    let record = work.revisions.record(step, transaction);
+    let closed = closed(work, subject, &record);
+    let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
+    let message = format!("{closed}COMMIT;{}", next_begins.unwrap_or_default());
     let since = Instant::now();
-    match session::run(session.client(), &message, told).await {
+    match send(work, session, subject, &message).await {
         Ok(answer) => {
             let took = since.elapsed();
-            work.tell(&finished(it, took));
+            work.tell(&finished(subject, took));
             let begun = match next {
                 Some(_) => Some(lock::begun(&answer).ok_or(Kind::Unexpected { doing: APPLYING })?),
                 None => None,
@@ -96,17 +126,45 @@ pub(crate) async fn run(
             Ok(Ran::Committed { begun, took })
         }
         Err(stopped) => {
-            judge(work, session, transaction, step, stopped, since.elapsed(), tries).await
+            let recorded = work.revisions.is_recorded(step);
+            match judge(work, session, transaction, subject, stopped, Some(&recorded), tries)
+                .await?
+            {
+                Judged::Again => Ok(Ran::Again),
+                Judged::Committed => {
+                    let took = since.elapsed();
+                    work.tell(&finished(subject, took));
+                    Ok(Ran::Committed { begun: None, took })
+                }
+            }
         }
     }
 }
 
-pub(crate) fn started(it: &Migration, (ordinal, of): (usize, usize)) -> Event {
-    Event::Started { version: it.version.into(), name: it.name.into(), ordinal, of }
+/// Sends a message that begins with the subject's body, and tells each statement of it.
+pub(crate) async fn send(
+    work: &Work<'_>,
+    session: &Session,
+    subject: Subject,
+    message: &str,
+) -> Result<Answer, Stopped> {
+    let of = subject.statements().len();
+    let told = |done: usize| {
+        if done <= of {
+            work.tell(&Event::Statement { version: subject.it.version.into(), ordinal: done, of });
+        }
+    };
+    session::run(session.client(), message, told).await
 }
 
-pub(crate) fn finished(it: &Migration, duration: Duration) -> Event {
-    Event::Finished { version: it.version.into(), name: it.name.into(), duration }
+pub(crate) fn started(subject: Subject, (ordinal, of): (usize, usize)) -> Event {
+    let Subject { it, direction, .. } = subject;
+    Event::Started { version: it.version.into(), name: it.name.into(), direction, ordinal, of }
+}
+
+pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
+    let Subject { it, direction, .. } = subject;
+    Event::Finished { version: it.version.into(), name: it.name.into(), direction, duration }
 }
 
 /// Removes what a migration leaves in its session beside settings, and what the next one, or the
@@ -121,69 +179,65 @@ pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
     }
 }
 
-fn message(
-    work: &Work<'_>,
-    session: &Session,
-    transaction: &Transaction,
-    step: &Step,
-    next: Option<&Step>,
-) -> String {
-    let body = step.runs.map_or("", |it| it.up.body());
+/// A body, and behind it what takes its traces out of the session and records it.
+pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String {
+    let body = subject.side.map_or("", Side::body);
     let role = role(work.settings, Extent::Transaction);
-    let record = work.revisions.record(step, transaction);
-    let next = next.map(|it| lock::begin(work, session, it.runs.map(|it| &it.up)));
-    let next = next.unwrap_or_default();
-    let nothing = leave_nothing(step.runs.map(|it| &it.up));
+    let nothing = leave_nothing(subject.side);
     format!(
         "{body}\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}SET LOCAL \
-         client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}COMMIT;{next}"
+         client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}"
     )
 }
 
+/// What became of a transaction that stopped, where that is no error.
+pub(crate) enum Judged {
+    /// Contention was in the way, and the pause is over: plan again.
+    Again,
+    /// It is committed and recorded; what failed came behind it.
+    Committed,
+}
+
 /// What an error means: try again, or which error it is. The transaction is rolled back.
-async fn judge(
+pub(crate) async fn judge(
     work: &Work<'_>,
     session: &Session,
     transaction: &Transaction,
-    step: &Step,
+    subject: Subject,
     stopped: Stopped,
-    took: Duration,
+    recorded: Option<&str>,
     tries: &mut Tries,
-) -> Result<Ran> {
-    let it = step.migration();
+) -> Result<Judged> {
+    let Subject { it, direction, .. } = subject;
+    let (migration, path) = (it.title(), subject.path());
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
-        return Err(Kind::Lost { migration: it.title(), source: stopped.err }.into());
+        return Err(Kind::Lost { migration, direction, source: stopped.err }.into());
     };
-    let nothing = leave_nothing(step.runs.map(|it| &it.up));
+    let nothing = leave_nothing(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
-    match fate(work, session, transaction, step, err).await? {
+    match fate(session, transaction, recorded, err).await? {
         Fate::RolledBack => {}
-        Fate::Committed => {
-            work.tell(&finished(it, took));
-            return Ok(Ran::Committed { begun: None, took });
-        }
-        Fate::Escaped => {
-            return Err(Kind::Escaped { migration: it.title(), path: it.up.path }.into());
-        }
+        Fate::Committed => return Ok(Judged::Committed),
+        Fate::Escaped => return Err(Kind::Escaped { migration, direction, path }.into()),
     }
     if is_contention(err.code()) && pause(work, session, it, err.code().code(), tries).await {
-        return Ok(Ran::Again);
+        return Ok(Judged::Again);
     }
-    if is_denied(work, it, &stopped, err) {
+    if is_denied(work, subject, &stopped, err) {
         return Err(work.denied("recording a migration", &stopped.err, session));
     }
-    if stopped.completed > it.up.statements.len() {
+    if stopped.completed > subject.statements().len() {
         let doing = "recording a migration, which was rolled back";
         return Err(Kind::Server { doing, source: stopped.err }.into());
     }
-    let err = failure(it, &it.up, &stopped, err, tries.of(it));
-    note(work, session, it, &err).await;
+    let err = failure(subject, &stopped, err, tries.of(it));
+    note(work, session, subject, &err).await;
     Err(err)
 }
 
 /// Is it upfront's tables that the role may not touch?
-fn is_denied(work: &Work<'_>, it: &Migration, stopped: &Stopped, err: &DbError) -> bool {
-    let ours = work.own || stopped.completed > it.up.statements.len();
+fn is_denied(work: &Work<'_>, subject: Subject, stopped: &Stopped, err: &DbError) -> bool {
+    let ours = work.own || stopped.completed > subject.statements().len();
     ours && *err.code() == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
@@ -228,10 +282,9 @@ enum Fate {
 
 /// The fence says that the body ended the transaction; or it is committed, and has its row or not.
 async fn fate(
-    work: &Work<'_>,
     session: &Session,
     transaction: &Transaction,
-    step: &Step,
+    recorded: Option<&str>,
     err: &DbError,
 ) -> Result<Fate> {
     if err.message().contains(ESCAPED) {
@@ -245,29 +298,25 @@ async fn fate(
     if answer.row("upfront_status").and_then(|it| it.get(0)) != Some("committed") {
         return Ok(Fate::RolledBack);
     }
-    let sql = work.revisions.is_recorded(step);
-    let answer = session.ask("asking whether a migration is recorded", &sql).await?;
+    let Some(sql) = recorded else { return Ok(Fate::Escaped) };
+    let answer = session.ask("asking whether a migration is recorded", sql).await?;
     Ok(match answer.row("upfront_recorded").and_then(|it| it.get(0)) {
         Some("t") => Fate::Committed,
         _ => Fate::Escaped,
     })
 }
 
-fn failure(
-    it: &'static Migration,
-    side: &'static Side,
-    stopped: &Stopped,
-    err: &DbError,
-    attempts: u32,
-) -> Error {
-    let statement = side.statements.get(stopped.completed);
+fn failure(subject: Subject, stopped: &Stopped, err: &DbError, attempts: u32) -> Error {
+    let Subject { it, direction, .. } = subject;
+    let side = subject.side.unwrap_or(&it.up);
+    let statement = subject.statements().get(stopped.completed);
     let excerpt = match (statement, stopped.completed) {
         (None, 1..) => Excerpt::end(side),
         _ => Excerpt::of(side, statement, 0, err),
     };
     let cause = Cause::of(err, is_secret(side, statement, err));
-    let migration = it.title();
-    Kind::Failed(Failure { migration, excerpt, cause, remains: Remains::Nothing, attempts }).into()
+    let (migration, remains) = (it.title(), Remains::Nothing);
+    Kind::Failed(Failure { migration, direction, excerpt, cause, remains, attempts }).into()
 }
 
 /// A syntax error anywhere in the file is found before its first statement runs, and quotes what
@@ -281,9 +330,11 @@ pub(crate) fn is_secret(side: &Side, statement: Option<&Statement>, err: &DbErro
 
 /// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be
 /// written, a warning must do.
-pub(crate) async fn note(work: &Work<'_>, session: &Session, it: &Migration, err: &Error) {
+pub(crate) async fn note(work: &Work<'_>, session: &Session, subject: Subject, err: &Error) {
     let Kind::Failed(Failure { cause, .. }) = err.kind() else { return };
-    let sql = work.revisions.record_failure(it, cause.code.code(), &cause.message);
+    let Subject { it, direction, .. } = subject;
+    let (code, message) = (cause.code.code(), &cause.message);
+    let sql = work.revisions.record_failure(it, direction, code, message);
     if work.own {
         return;
     }

@@ -2,47 +2,102 @@
 
 use std::time::Instant;
 
-use deadpool_postgres::{Pool, PoolError};
+use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::error::SqlState;
 use tracing::Instrument;
 
 use crate::{
-    Event, Report, Result,
-    apply::{self, Ran},
+    Direction, Event, Plan, Report, Result,
+    apply::{self, Ran, Subject},
     backoff::Backoff,
+    down::{self, Fit},
     embedded::{Migration, Set},
-    error::{Error, Kind},
+    error::{Error, Kind, Stale},
     foreign,
     lock::{self, Begun, Transaction, Wait},
+    loss::{Measure, Moment},
     own,
-    plan::{self, Pending, Unknown, titles},
-    revisions::{History, Journal, Look, history},
+    plan::{self, Pending, Step, Unknown, titles},
+    revisions::{History, Journal, Look, Tables, history},
     session::{self, Session, Writes, borrow},
     settings::{OWN, Settings},
     stepwise,
     work::{View, Work},
 };
 
-/// Brings what is pending.
-pub(crate) async fn up(pool: &Pool, set: &'static Set, settings: &Settings) -> Result<Report> {
+/// Brings what is pending; where there is a plan, that and nothing else.
+pub(crate) async fn up(
+    pool: &Pool,
+    set: &'static Set,
+    settings: &Settings,
+    plan: Option<&Plan>,
+) -> Result<Report> {
     let work = Work::new(set, settings);
-    let mut report = Report::new(&settings.app);
+    let mut report = Report::new(&settings.app, Direction::Up);
     let mut lost = Lost::default();
     let mut wait = Wait::new();
+    let mut agreement = Agreement(plan);
     let since = Instant::now();
-    loop {
-        match attempt(pool, &work, &mut report, &mut wait).await {
-            Ok(()) => break,
-            Err(err) => lost.again(err, &work).await?,
-        }
+    while let Err(err) = attempt(pool, &work, &mut report, &mut wait, &mut agreement).await {
+        lost.again(err, &work).await?;
     }
     report.took = since.elapsed();
     Ok(report)
 }
 
+/// What a boot would do. Writes nothing and takes no lock.
+pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
+    let (steps, journal, tables) = match work.look(client).await? {
+        View::Settled(_) => (Vec::new(), Vec::new(), None),
+        View::Behind { pending, journal, tables } => (pending.steps, journal, tables),
+    };
+    let standing = down::read_standing_ahead(work, client, tables).await?;
+    let mut plan = Plan::up(work, &steps, &journal, &standing);
+    let measure = Measure::new(client, work.settings, Moment::Ahead);
+    for step in &mut plan.steps {
+        let Some(it) = work.set.find(&step.version).filter(|_| !step.covered) else { continue };
+        let doing = "counting what would be lost";
+        let losses = measure.side(&it.up).await;
+        step.losses = losses.map_err(|source| Kind::Server { doing, source })?;
+    }
+    Ok(plan)
+}
+
+/// The plan that the database has still to be compared with, once, under the lock.
+struct Agreement<'a>(Option<&'a Plan>);
+
+impl Agreement<'_> {
+    /// Does the plan fit?
+    async fn agree(
+        &mut self,
+        work: &Work<'_>,
+        session: &Session,
+        pending: &Pending,
+        journal: &[Journal],
+    ) -> Result<()> {
+        let Some(plan) = self.0 else { return Ok(()) };
+        let standing = down::read_standing_under_lock(work, session).await?;
+        let now = Plan::up(work, &pending.steps, journal, &standing);
+        down::consent(&plan.consent, plan, &now, Fit::Exact)?;
+        self.0 = None;
+        Ok(())
+    }
+
+    /// Nothing is pending any more: what was planned was brought by somebody else.
+    fn refuse_settled(&self) -> Result<()> {
+        match self.0 {
+            Some(plan) if !plan.is_empty() => {
+                let made = plan.digest.clone();
+                Err(Kind::Stale(Stale::Moved { made, now: String::new() }).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Connections that died on the way.
 #[derive(Default)]
-struct Lost {
+pub(crate) struct Lost {
     bodies: u32,
     protocol: u32,
     backoff: Option<Backoff>,
@@ -52,7 +107,7 @@ impl Lost {
     /// Pauses before the next attempt, or gives the error back.
     ///
     /// A migration may be what kills the server: it gets one more try and no third.
-    async fn again(&mut self, err: Error, work: &Work<'_>) -> Result<()> {
+    pub(crate) async fn again(&mut self, err: Error, work: &Work<'_>) -> Result<()> {
         match err.kind() {
             Kind::Server { source, .. } if is_protocol(source) && self.protocol < 3 => {
                 self.protocol += 1;
@@ -78,62 +133,77 @@ fn is_protocol(err: &tokio_postgres::Error) -> bool {
     err.code() == Some(&SqlState::PROTOCOL_VIOLATION)
 }
 
-async fn attempt(pool: &Pool, work: &Work<'_>, report: &mut Report, wait: &mut Wait) -> Result<()> {
+async fn attempt(
+    pool: &Pool,
+    work: &Work<'_>,
+    report: &mut Report,
+    wait: &mut Wait,
+    agreement: &mut Agreement<'_>,
+) -> Result<()> {
     let limit = work.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
     let (client, view) = work.look_within(client, limit).await?;
-    let (pending, own_tables) = match view {
+    let (pending, tables) = match view {
         View::Settled(ahead) => {
+            agreement.refuse_settled()?;
             report.settle(&ahead);
             return Ok(());
         }
-        View::Behind { pending, own_tables, .. } => (pending, own_tables),
+        View::Behind { pending, tables, .. } => (pending, tables),
     };
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    refuse_read_only(&session, &pending)?;
-    refuse_pooler(work, &session, &pending)?;
-    if !own_tables {
-        let settings = own::settings(work.settings);
-        let own = Work::own(own::set(), &settings);
-        bring(&own, &session, &mut Report::new(OWN), &mut Wait::new()).await?;
+    refuse_read_only(&session, titles(&pending.steps))?;
+    refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
+    if tables != Some(Tables::Current) {
+        bring_own(work, &session).await?;
     }
-    bring(work, &session, report, wait).await
+    bring(work, &session, report, wait, agreement).await
 }
 
-fn refuse_read_only(session: &Session, pending: &Pending) -> Result<()> {
+/// Brings upfront's own tables to what this program needs.
+pub(crate) async fn bring_own(work: &Work<'_>, session: &Session) -> Result<()> {
+    let settings = own::settings(work.settings);
+    let own = Work::own(own::set(), &settings);
+    let (mut report, mut wait) = (Report::new(OWN, Direction::Up), Wait::new());
+    bring(&own, session, &mut report, &mut wait, &mut Agreement(None)).await
+}
+
+pub(crate) fn refuse_read_only(session: &Session, pending: Vec<String>) -> Result<()> {
     let standby = match session.facts.writes {
         Writes::Allowed => return Ok(()),
         Writes::ReadOnly => false,
         Writes::Standby => true,
     };
-    Err(Kind::ReadOnly { pending: titles(&pending.steps), standby }.into())
+    Err(Kind::ReadOnly { pending, standby }.into())
 }
 
-fn refuse_pooler(work: &Work<'_>, session: &Session, pending: &Pending) -> Result<()> {
+pub(crate) fn refuse_stepwise_on_pooler(
+    work: &Work<'_>,
+    session: &Session,
+    mut subjects: impl Iterator<Item = Subject>,
+) -> Result<()> {
     if !session.facts.pooled || work.settings.session_pooler {
         return Ok(());
     }
-    match pending.steps.iter().find(|it| it.is_stepwise()) {
-        Some(it) => {
-            let it = it.migration();
-            Err(Kind::Pooler { migration: it.title(), path: it.up.path }.into())
-        }
+    match subjects.find(|it| it.side.is_some_and(|it| !it.transactional)) {
+        Some(it) => Err(Kind::Pooler { migration: it.it.title(), path: it.path() }.into()),
         None => Ok(()),
     }
 }
 
 /// Brings everything under the lock, and plans anew whenever the head moved.
-pub(crate) async fn bring(
+async fn bring(
     work: &Work<'_>,
     session: &Session,
     report: &mut Report,
     wait: &mut Wait,
+    agreement: &mut Agreement<'_>,
 ) -> Result<()> {
     let mut tries = apply::Tries::new();
     let mut blocked = None;
     loop {
-        match round(work, session, report, wait, &mut tries).await {
+        match round(work, session, report, wait, &mut tries, agreement).await {
             Ok(true) => return Ok(()),
             Ok(false) => blocked = None,
             Err(err) => {
@@ -145,7 +215,7 @@ pub(crate) async fn bring(
 }
 
 /// Somebody has locked upfront's own tables: no reason to give up before the limit.
-async fn out_of_the_way(
+pub(crate) async fn out_of_the_way(
     err: Error,
     work: &Work<'_>,
     session: &Session,
@@ -169,10 +239,20 @@ async fn round(
     report: &mut Report,
     wait: &mut Wait,
     tries: &mut apply::Tries,
+    agreement: &mut Agreement<'_>,
 ) -> Result<bool> {
-    let Some(transaction) = begin(work, session, wait, report).await? else { return Ok(true) };
+    let transaction = begin(work, session, wait, report, Until::Settled).await?;
+    let Some(transaction) = transaction else {
+        agreement.refuse_settled()?;
+        return Ok(true);
+    };
     let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
-    refuse_pooler(work, session, &pending)?;
+    if let Some(row) = &pending.cut_off {
+        down::finish(work, session, row, &journal, report, tries).await?;
+        return Ok(false);
+    }
+    refuse_stepwise_on_pooler(work, session, pending.steps.iter().map(Subject::from))?;
+    agreement.agree(work, session, &pending, &journal).await?;
     let Some(first) = pending.steps.first() else {
         session.ask("ending a transaction", "ROLLBACK").await?;
         report.settle(&pending.ahead);
@@ -184,12 +264,8 @@ async fn round(
     }
     report.expect(&pending);
     if first.is_stepwise() {
-        // The session's lock outlives the transaction, which may have stored down sides.
-        lock::keep(work, session).await?;
-        session.ask("ending a transaction", "COMMIT").await?;
-        let span = span(first.migration());
-        let run = stepwise::run(work, session, first, &journal, report, tries);
-        run.instrument(span).await?;
+        let run = stepwise(work, session, first, &journal, report, tries);
+        run.instrument(span(first.migration())).await?;
         return Ok(false);
     }
     for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
@@ -202,7 +278,28 @@ async fn round(
     Ok(false)
 }
 
-fn span(it: &Migration) -> tracing::Span {
+/// A migration outside a transaction.
+async fn stepwise(
+    work: &Work<'_>,
+    session: &Session,
+    step: &Step,
+    journal: &[Journal],
+    report: &mut Report,
+    tries: &mut apply::Tries,
+) -> Result<()> {
+    // The session's lock outlives the transaction, which may have stored down sides.
+    lock::keep(work, session).await?;
+    session.ask("ending a transaction", "COMMIT").await?;
+    let record = |took| work.revisions.record_stepwise(step, took);
+    let (subject, place) = (Subject::from(step), report.place());
+    let took = stepwise::run(work, session, subject, journal, record, place, tries).await?;
+    if let Some(took) = took {
+        report.applied(step, took);
+    }
+    Ok(())
+}
+
+pub(crate) fn span(it: &Migration) -> tracing::Span {
     tracing::info_span!(
         "upfront.migration",
         db.system.name = "postgresql",
@@ -212,14 +309,24 @@ fn span(it: &Migration) -> tracing::Span {
     )
 }
 
+/// Until when somebody waits for the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Until it is there, or the leader has settled everything.
+    Settled,
+    /// Until it is there.
+    Locked,
+}
+
 /// Waits for the lock; `None` where the leader has settled everything meanwhile.
-async fn begin(
+pub(crate) async fn begin(
     work: &Work<'_>,
     session: &Session,
     wait: &mut Wait,
     report: &mut Report,
+    until: Until,
 ) -> Result<Option<Transaction>> {
-    let message = lock::begin(work, session, None);
+    let message = lock::begin(work, session);
     let doing = "asking for the migration lock";
     let mut waiting = false;
     loop {
@@ -244,7 +351,9 @@ async fn begin(
         }
         session.ask("ending a transaction", "ROLLBACK").await?;
         loop {
-            if let Some(ahead) = settled(work, session).await? {
+            if until == Until::Settled
+                && let Some(ahead) = settled(work, session).await?
+            {
                 report.waited(wait);
                 report.settle(&ahead);
                 return Ok(None);
@@ -303,7 +412,8 @@ async fn plan_under_lock(
     if work.own && transaction.head == plan::Head::start() {
         return Ok((work.plan(&History::default())?, Vec::new()));
     }
-    let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows());
+    let tables = if work.own { Tables::Old } else { Tables::Current };
+    let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows(tables));
     let answer = session.ask(doing, &sql).await?;
     let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
     let pending = work.plan(&history)?;
@@ -325,7 +435,8 @@ async fn transactions(
     tries: &mut apply::Tries,
 ) -> Result<()> {
     let mut steps = pending.steps.iter().peekable();
-    if let Some(sql) = steps.peek().and_then(|it| apply::own_limits(work, it)) {
+    if let Some(sql) = steps.peek().and_then(|it| apply::own_limits(work, it.runs.map(|it| &it.up)))
+    {
         session.ask("setting a migration's limits", &sql).await?;
     }
     while let Some(step) = steps.next() {

@@ -58,10 +58,43 @@ pub mod v1 {
         /// One-based.
         pub line: u32,
         pub class: Class,
-        /// What it would lose, as `upfront-directory` spells it.
-        pub losses: &'static [&'static str],
+        /// What it would lose.
+        pub losses: &'static [Loss],
         /// A password stands in it: no message shows its text.
         pub secret: bool,
+    }
+
+    /// What a statement may lose. Names are as the statement writes them.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Loss {
+        pub kind: LossKind,
+        /// The table, type, schema …; empty where nobody can tell.
+        pub name: &'static str,
+        /// The column, of a column.
+        pub column: Option<&'static str>,
+    }
+
+    /// What kind of thing is lost.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum LossKind {
+        /// A table with its rows.
+        Table,
+        /// A column with its values.
+        Column,
+        /// Whatever the new type of a column cannot hold.
+        ColumnType,
+        /// Rows that are deleted, or overwritten.
+        Rows,
+        /// The columns of a type.
+        Type,
+        /// A schema with all that is in it.
+        Schema,
+        /// How far a sequence has counted.
+        Sequence,
+        /// An extension with the tables that it brought.
+        Extension,
+        /// Nobody can tell from the text.
+        Unknown,
     }
 
     /// How a statement may run, and how to find out afterwards whether it did.
@@ -92,7 +125,7 @@ pub mod v1 {
     }
 }
 
-pub(crate) use v1::{Class, Migration, Set, Side, Statement};
+pub(crate) use v1::{Class, Loss, LossKind, Migration, Set, Side, Statement};
 
 impl Set {
     /// The last migration: where this program's schema ends.

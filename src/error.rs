@@ -5,7 +5,13 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::{event::Holder, excerpt::Excerpt, plan::Divergence};
+use crate::{
+    Direction, Loss,
+    event::Holder,
+    excerpt::Excerpt,
+    plan::{Divergence, Hold},
+    rollback::{Mistake, Obstacle},
+};
 
 /// What every fallible call of this crate gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +50,7 @@ pub(crate) enum Kind {
     },
     Lost {
         migration: String,
+        direction: Direction,
         source: tokio_postgres::Error,
     },
     Unexpected {
@@ -89,15 +96,58 @@ pub(crate) enum Kind {
     Failed(Failure),
     Escaped {
         migration: String,
+        direction: Direction,
         path: &'static str,
     },
     Partial(Partial),
+    /// A migration was cut off on its way up, and something is to be rolled back.
+    HalfApplied {
+        migration: String,
+        /// SQL for a person.
+        forget: String,
+    },
+    Target(Mistake),
+    /// Why each of them has no way back.
+    Irreversible {
+        found: Vec<(String, Obstacle)>,
+    },
+    /// The text of a stored down side is not the one whose hash stands beside it.
+    DownAltered {
+        migration: String,
+    },
+    /// What a rollback would lose, by migration; and the plan that tells it all.
+    DataLoss {
+        losses: Vec<(String, Loss)>,
+    },
+    Protected {
+        direction: Direction,
+        /// Empty where there was no plan to be approved.
+        digest: String,
+        /// What is to be known of the mark.
+        warning: Option<String>,
+    },
+    Stale(Stale),
+    Held {
+        found: Vec<Hold>,
+    },
+}
+
+/// Why a plan does not fit the database any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// The approval is another plan's.
+    Approval { approved: String, digest: String },
+    /// The plan that is to run is not the one that was made.
+    Moved { made: String, now: String },
+    /// What is newest now is not a part of the rollback.
+    Newer { head: String },
 }
 
 /// A migration that the server refused.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) migration: String,
+    pub(crate) direction: Direction,
     pub(crate) excerpt: Excerpt,
     pub(crate) cause: Cause,
     pub(crate) remains: Remains,
@@ -148,6 +198,7 @@ pub(crate) enum Remains {
 #[derive(Debug)]
 pub(crate) struct Partial {
     pub(crate) migration: String,
+    pub(crate) direction: Direction,
     pub(crate) excerpt: Excerpt,
     pub(crate) why: &'static str,
     pub(crate) help: &'static str,
@@ -190,7 +241,10 @@ impl Error {
     /// A row of the history was changed or deleted by hand.
     #[must_use]
     pub fn is_tampered(&self) -> bool {
-        self.diverged(|it| matches!(it, Divergence::Deleted { .. } | Divergence::Altered { .. }))
+        matches!(*self.0, Kind::DownAltered { .. })
+            || self.diverged(|it| {
+                matches!(it, Divergence::Deleted { .. } | Divergence::Altered { .. })
+            })
     }
 
     /// The database is newer than this program, and the program must not run on it.
@@ -239,7 +293,7 @@ impl Error {
     /// A migration outside a transaction was cut off at a statement whose fate nobody can tell.
     #[must_use]
     pub fn is_partially_applied(&self) -> bool {
-        matches!(*self.0, Kind::Partial(_))
+        matches!(*self.0, Kind::Partial(_) | Kind::HalfApplied { .. })
     }
 
     /// Somebody else held the migration lock, a lock on upfront's own tables, or all connections of
@@ -256,6 +310,43 @@ impl Error {
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(*self.0, Kind::Connect(_) | Kind::Unreachable { .. })
+    }
+
+    /// A rollback's target is none: a version that is unknown or not applied, or more steps than
+    /// there are migrations. Nothing was changed.
+    #[must_use]
+    pub fn is_target(&self) -> bool {
+        matches!(*self.0, Kind::Target(_))
+    }
+
+    /// A migration that was to be rolled back has no down side. Nothing was changed.
+    #[must_use]
+    pub fn is_irreversible(&self) -> bool {
+        matches!(*self.0, Kind::Irreversible { .. })
+    }
+
+    /// A rollback would lose data, and nobody has [accepted](crate::Plan::accept_loss) that.
+    #[must_use]
+    pub fn is_data_loss(&self) -> bool {
+        matches!(*self.0, Kind::DataLoss { .. })
+    }
+
+    /// The database is protected, and the plan lacks its [approval](crate::Plan::approve).
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        matches!(*self.0, Kind::Protected { .. })
+    }
+
+    /// The database has moved since the plan was made, or the approval is another plan's.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        matches!(*self.0, Kind::Stale(_))
+    }
+
+    /// A pending migration was rolled back and is held: it does not come back by itself.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(*self.0, Kind::Held { .. })
     }
 
     /// A setting of the builder makes no sense.

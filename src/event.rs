@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use crate::Direction;
+
 /// Something that a boot does or waits for.
 ///
 /// Give a function to [`Builder::on_event`](crate::Builder::on_event). It is called between the
@@ -22,9 +24,11 @@ pub enum Event {
         version: String,
         /// Its name.
         name: String,
-        /// Its place among what this boot brings, from one.
+        /// Whether it is applied or rolled back.
+        direction: Direction,
+        /// Its place among what this call brings, from one.
         ordinal: usize,
-        /// How many migrations this boot brings.
+        /// How many migrations this call brings.
         of: usize,
     },
     /// A statement of a migration was executed.
@@ -49,12 +53,14 @@ pub enum Event {
         /// The oldest open transactions: one of them may hold the lock.
         blockers: Vec<Holder>,
     },
-    /// A migration is committed.
+    /// A migration, or its rollback, is committed.
     Finished {
         /// Its version.
         version: String,
         /// Its name.
         name: String,
+        /// Whether it was applied or rolled back.
+        direction: Direction,
         /// From its start to its commit.
         duration: Duration,
     },
@@ -73,8 +79,11 @@ impl Event {
                 let holder = holder.as_ref().map(ToString::to_string);
                 tracing::info!(app, holder, ?waited, "waiting for another process to migrate");
             }
-            Self::Started { version, name, ordinal, of } => {
+            Self::Started { version, name, direction: Direction::Up, ordinal, of } => {
                 tracing::info!(app, version, name, ordinal, of, "migration started");
+            }
+            Self::Started { version, name, direction: Direction::Down, ordinal, of } => {
+                tracing::info!(app, version, name, ordinal, of, "rollback started");
             }
             Self::Statement { version, ordinal, of } => {
                 tracing::debug!(app, version, ordinal, of, "statement executed");
@@ -83,8 +92,11 @@ impl Event {
                 let blockers: Vec<_> = blockers.iter().map(ToString::to_string).collect();
                 tracing::warn!(app, version, attempt, ?pause, code, ?blockers, "migration retried");
             }
-            Self::Finished { version, name, duration } => {
+            Self::Finished { version, name, direction: Direction::Up, duration } => {
                 tracing::info!(app, version, name, ?duration, "migration applied");
+            }
+            Self::Finished { version, name, direction: Direction::Down, duration } => {
+                tracing::info!(app, version, name, ?duration, "migration rolled back");
             }
             Self::Reconnecting { pause } => {
                 tracing::warn!(app, ?pause, "the connection was lost; connecting again");

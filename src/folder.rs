@@ -8,7 +8,7 @@ use upfront_directory::{self as directory, Directory, ReindexKind};
 
 use crate::{
     Result,
-    embedded::{Class, Migration, Set, Side, Statement},
+    embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
     error::Kind,
 };
 
@@ -94,8 +94,30 @@ fn statement(it: &directory::Statement) -> Statement {
         end: offset(it.range.end),
         line: it.line,
         class: class(&it.class),
-        losses: it.losses.iter().map(|it| leak(&it.to_string())).collect::<Vec<_>>().leak(),
+        losses: it.losses.iter().map(loss).collect::<Vec<_>>().leak(),
         secret: it.secret,
+    }
+}
+
+fn loss(it: &directory::Loss) -> Loss {
+    let of = |kind, name: &str| Loss { kind, name: leak(name), column: None };
+    let column = |kind, table: &str, column: &str| Loss {
+        kind,
+        name: leak(table),
+        column: Some(leak(column)),
+    };
+    match it {
+        directory::Loss::Table(it) => of(LossKind::Table, it),
+        directory::Loss::Column { table, column: it } => column(LossKind::Column, table, it),
+        directory::Loss::ColumnType { table, column: it } => {
+            column(LossKind::ColumnType, table, it)
+        }
+        directory::Loss::Rows(it) => of(LossKind::Rows, it),
+        directory::Loss::Type(it) => of(LossKind::Type, it),
+        directory::Loss::Schema(it) => of(LossKind::Schema, it),
+        directory::Loss::Sequence(it) => of(LossKind::Sequence, it),
+        directory::Loss::Extension(it) => of(LossKind::Extension, it),
+        _ => of(LossKind::Unknown, ""),
     }
 }
 

@@ -4,6 +4,7 @@ mod apply;
 mod backoff;
 mod boot;
 mod chain;
+mod down;
 mod embedded;
 mod error;
 mod event;
@@ -12,29 +13,36 @@ mod excerpt;
 mod folder;
 mod foreign;
 mod lock;
+mod loss;
 mod message;
 mod migrator;
 mod own;
 mod plan;
 mod planned;
 mod prologue;
+mod protection;
 mod report;
 mod revisions;
+mod rollback;
 mod session;
 mod settings;
 mod status;
 mod stepwise;
+mod stored;
+mod target;
 mod work;
 
 pub use embedded::Migrations;
 pub use error::{Error, Result};
 pub use event::{Event, Holder};
+pub use loss::Loss;
 pub use migrator::Migrator;
 pub use plan::Ahead;
 pub use planned::{Plan, PlannedStep};
-pub use report::{Applied, Report};
+pub use report::{Applied, Report, RolledBack};
 pub use settings::Builder;
 pub use status::{Entry, State, Status};
+pub use target::{Direction, Target};
 
 /// The migrations that the crate's build script embedded.
 ///

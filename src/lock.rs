@@ -42,10 +42,21 @@ pub(crate) enum Begun {
 /// The message that begins a transaction, sets what a migration finds set, asks for the lock and
 /// reads the head. Simple protocol and read committed: the head is read with a snapshot taken
 /// after the lock.
-pub(crate) fn begin(work: &Work<'_>, session: &Session, side: Option<&Side>) -> String {
+pub(crate) fn begin(work: &Work<'_>, session: &Session) -> String {
+    match work.own {
+        true => begin_with(work, session, None, &work.revisions.exists()),
+        false => begin_with(work, session, None, &work.revisions.head()),
+    }
+}
+
+/// The same behind a migration that is recorded: upfront's own tables are there by then.
+pub(crate) fn begin_next(work: &Work<'_>, session: &Session, side: Option<&Side>) -> String {
+    begin_with(work, session, side, &work.revisions.head())
+}
+
+fn begin_with(work: &Work<'_>, session: &Session, side: Option<&Side>, head: &str) -> String {
     let prologue = prologue(work.settings, &session.facts, side, Extent::Transaction);
     let lock = work.revisions.try_lock();
-    let head = if work.own { work.revisions.exists() } else { work.revisions.head() };
     format!("BEGIN ISOLATION LEVEL READ COMMITTED;{prologue}{lock}{head}")
 }
 

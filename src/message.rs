@@ -6,10 +6,12 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use crate::{
+    Direction, Loss,
     embedded::title,
-    error::{Error, Failure, Kind, Partial, Remains},
+    error::{Error, Failure, Kind, Partial, Remains, Stale},
     event::Holder,
-    plan::Divergence,
+    plan::{Divergence, Hold},
+    rollback::{Mistake, Obstacle},
 };
 
 impl fmt::Display for Error {
@@ -42,12 +44,14 @@ impl fmt::Display for Error {
             Kind::Server { doing, source } => {
                 write!(f, "the database failed while {doing}: {}", cause(source))
             }
-            Kind::Lost { migration, source } => write!(
+            Kind::Lost { migration, direction, source } => write!(
                 f,
-                "the connection was lost while migration `{migration}` ran: {}\n  help: see the \
-                 server's log: it may have stopped, or somebody ended the session; the next boot \
-                 finds out how far the migration came",
-                cause(source)
+                "the connection was lost while {} ran: {}\n  help: see the \
+                 server's log: it may have stopped, or somebody ended the session; the next {} \
+                 finds out how far it came",
+                side(*direction, migration),
+                cause(source),
+                next(*direction)
             ),
             Kind::Unexpected { doing } => {
                 write!(f, "the server's answer was not understood while {doing}")
@@ -81,14 +85,59 @@ impl fmt::Display for Error {
                  pooler keeps one server connection for a whole session"
             ),
             Kind::Failed(it) => failed(f, it),
-            Kind::Escaped { migration, path } => write!(
+            Kind::Escaped { migration, direction, path } => write!(
                 f,
-                "migration `{migration}` ended the transaction that it ran in\n  file: {path}\n  \
-                 what it did before may be committed, and it is not recorded as applied\n  help: \
-                 take the transaction control out of the file, and undo by hand what it left"
+                "{} ended the transaction that it ran in\n  file: {path}\n  what it did before may \
+                 be committed, and it is not recorded as {}\n  help: take the transaction control \
+                 out of the file, and undo by hand what it left",
+                side(*direction, migration),
+                done(*direction)
             ),
             Kind::Partial(it) => partial(f, it),
+            Kind::HalfApplied { migration, forget } => write!(
+                f,
+                "migration `{migration}` is partially applied, and so nothing was rolled back\n  \
+                 help: let `up()` end it first; or undo by hand what it did, and then run\n    \
+                 {forget}"
+            ),
+            Kind::Target(it) => target(f, it),
+            Kind::Irreversible { found } => irreversible(f, found),
+            Kind::DownAltered { migration } => write!(
+                f,
+                "the stored down side of migration `{migration}` was changed in the revision \
+                 table; nothing was rolled back\n  help: bring the row back from a backup, or roll \
+                 back with a program that carries the migration"
+            ),
+            Kind::DataLoss { losses } => data_loss(f, losses),
+            Kind::Protected { direction, digest, warning } => {
+                protected(f, *direction, digest, warning.as_deref())
+            }
+            Kind::Stale(it) => stale(f, it),
+            Kind::Held { found } => held_back(f, found),
         }
+    }
+}
+
+/// What ran, as the start of a sentence or in the middle of one.
+fn side(direction: Direction, migration: &str) -> String {
+    match direction {
+        Direction::Up => format!("migration `{migration}`"),
+        Direction::Down => format!("the down side of migration `{migration}`"),
+    }
+}
+
+/// What goes on.
+fn next(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "boot",
+        Direction::Down => "`down()` or `up()`",
+    }
+}
+
+fn done(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "applied",
+        Direction::Down => "rolled back",
     }
 }
 
@@ -289,11 +338,12 @@ fn denied(
 }
 
 fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
-    let Failure { migration, excerpt, cause, remains, attempts } = it;
+    let Failure { migration, direction, excerpt, cause, remains, attempts } = it;
     let code = cause.code.code();
     write!(
         f,
-        "migration `{migration}` failed at {}: {} (SQLSTATE {code})",
+        "{} failed at {}: {} (SQLSTATE {code})",
+        side(*direction, migration),
         excerpt.place(),
         cause.message
     )?;
@@ -308,19 +358,36 @@ fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
     if *attempts > 1 {
         write!(f, "\n  it was tried {attempts} times")?;
     }
-    f.write_str(match remains {
-        Remains::Nothing => "\n  nothing of this migration was applied",
-        Remains::Before => {
-            "\n  the statements before it are applied; the next boot goes on at this one"
+    let next = next(*direction);
+    match (remains, direction) {
+        (Remains::Nothing, Direction::Up) => {
+            f.write_str("\n  nothing of this migration was applied")?;
         }
-        Remains::Unclear => {
-            "\n  the statements before it are applied; whether it took effect in part, nobody can \
-             tell: the next boot stops here and says how to go on"
+        (Remains::Nothing, Direction::Down) => {
+            f.write_str("\n  nothing of its transaction was rolled back: all of it is applied")?;
         }
-    })?;
+        (Remains::Before, _) => write!(
+            f,
+            "\n  the statements before it are {}; the next {next} goes on at this one",
+            ran(*direction)
+        )?,
+        (Remains::Unclear, _) => write!(
+            f,
+            "\n  the statements before it are {}; whether it took effect in part, nobody can \
+             tell: the next {next} stops here and says how to go on",
+            ran(*direction)
+        )?,
+    }
     match advice(&cause.code) {
         Some(it) => write!(f, "\n  help: {it}"),
         None => Ok(()),
+    }
+}
+
+fn ran(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "applied",
+        Direction::Down => "done",
     }
 }
 
@@ -345,10 +412,11 @@ fn advice(code: &SqlState) -> Option<&'static str> {
 }
 
 fn partial(f: &mut fmt::Formatter<'_>, it: &Partial) -> fmt::Result {
-    let Partial { migration, excerpt, why, help, choices } = it;
+    let Partial { migration, direction, excerpt, why, help, choices } = it;
     write!(
         f,
-        "migration `{migration}` is partially applied: it was cut off at {}",
+        "migration `{migration}` is partially {}: it was cut off at {}",
+        done(*direction),
         excerpt.place()
     )?;
     write!(f, "\n{excerpt}\n  {why}\n  help: {help}")?;
@@ -356,4 +424,146 @@ fn partial(f: &mut fmt::Formatter<'_>, it: &Partial) -> fmt::Result {
     choices
         .iter()
         .try_for_each(|(when, what)| write!(f, "\n    {:wide$} {what}", format!("{when}:")))
+}
+
+fn target(f: &mut fmt::Formatter<'_>, it: &Mistake) -> fmt::Result {
+    match it {
+        Mistake::Beyond { steps, applied: 0 } => write!(
+            f,
+            "{} cannot be rolled back: nothing is applied\n  help: `status()` shows what is",
+            many(*steps)
+        ),
+        Mistake::Beyond { steps, applied } => write!(
+            f,
+            "{} cannot be rolled back: only {applied} {} applied\n  help: ask for {applied} at \
+             most, or for `Target::All`",
+            many(*steps),
+            if *applied == 1 { "is" } else { "are" }
+        ),
+        Mistake::NotApplied { version, head } => {
+            write!(f, "version `{version}` is not applied, so that nothing can go down to it")?;
+            match head {
+                Some(it) => write!(f, "\n  newest applied: {it}")?,
+                None => f.write_str("\n  nothing is applied")?,
+            }
+            f.write_str(
+                "\n  help: name the version that is to stay; `up()` applies what is pending",
+            )
+        }
+        Mistake::UnknownVersion { version, known } => {
+            write!(f, "version `{version}` is known neither to this program nor to the database")?;
+            list(f, "applied", known)?;
+            f.write_str("\n  help: name the version that is to stay, one of the applied ones")
+        }
+        Mistake::NoHead => f.write_str(
+            "this program carries no migration, so that there is none to go down to\n  help: ask \
+             for `Target::All` if everything is to be rolled back",
+        ),
+    }
+}
+
+fn many(steps: usize) -> String {
+    if steps == 1 { "1 migration".to_owned() } else { format!("{steps} migrations") }
+}
+
+fn irreversible(f: &mut fmt::Formatter<'_>, found: &[(String, Obstacle)]) -> fmt::Result {
+    f.write_str("there is no way back; nothing was rolled back")?;
+    for (title, why) in found {
+        match why {
+            Obstacle::Irreversible { reason } => {
+                write!(f, "\n  migration `{title}` is irreversible: {reason}")?;
+            }
+            Obstacle::NoDownSide => write!(f, "\n  migration `{title}` has no down side")?,
+        }
+    }
+    let missing = found.iter().find(|(_, why)| *why == Obstacle::NoDownSide);
+    match missing {
+        Some((title, _)) => write!(
+            f,
+            "\n  help: write `down/{title}.sql` and build with it: a down side may be added at any \
+             time; or write a new migration that repairs what these did"
+        ),
+        None => f.write_str("\n  help: write a new migration that repairs what these did"),
+    }
+}
+
+fn data_loss(f: &mut fmt::Formatter<'_>, losses: &[(String, Loss)]) -> fmt::Result {
+    const SHOWN: usize = 20;
+    f.write_str("rolling back would lose data; nothing was rolled back")?;
+    for (title, loss) in losses.iter().take(SHOWN) {
+        write!(f, "\n  {title}: {loss}")?;
+    }
+    if losses.len() > SHOWN {
+        write!(f, "\n  and {} more", losses.len() - SHOWN)?;
+    }
+    f.write_str(
+        "\n  help: make a backup of it; then make a plan with `plan_down()`, agree with \
+         `accept_loss()`, and `apply()` it",
+    )
+}
+
+fn protected(
+    f: &mut fmt::Formatter<'_>,
+    direction: Direction,
+    digest: &str,
+    warning: Option<&str>,
+) -> fmt::Result {
+    write!(
+        f,
+        "the database is protected, and nobody approved this plan; nothing was {}",
+        done(direction)
+    )?;
+    if let Some(it) = warning {
+        write!(f, "\n  warning: {it}")?;
+    }
+    if !digest.is_empty() {
+        write!(f, "\n  plan: {digest}")?;
+    }
+    let make = match direction {
+        Direction::Up => "plan_up()",
+        Direction::Down => "plan_down()",
+    };
+    write!(
+        f,
+        "\n  help: make the plan with `{make}`, have it read, `approve()` its digest, and `apply()` it"
+    )
+}
+
+fn stale(f: &mut fmt::Formatter<'_>, it: &Stale) -> fmt::Result {
+    match it {
+        Stale::Approval { approved, digest } => write!(
+            f,
+            "the approval is another plan's: the database or the files have changed since it was \
+             given; nothing was changed\n  approved: {approved}\n  plan now: {digest}"
+        )?,
+        Stale::Moved { made, now } => {
+            f.write_str("the database has moved since the plan was made; nothing was changed")?;
+            write!(f, "\n  plan:     {made}")?;
+            match now.as_str() {
+                "" => f.write_str("\n  plan now: nothing is left to do")?,
+                now => write!(f, "\n  plan now: {now}")?,
+            }
+        }
+        Stale::Newer { head } => write!(
+            f,
+            "somebody else has migrated since the rollback was planned\n  newest applied: {head}"
+        )?,
+    }
+    f.write_str("\n  help: make the plan anew, and read it again")
+}
+
+fn held_back(f: &mut fmt::Formatter<'_>, found: &[Hold]) -> fmt::Result {
+    f.write_str(
+        "pending migrations were rolled back on purpose and are held; nothing was applied",
+    )?;
+    for Hold { version, name, at, by, .. } in found {
+        write!(f, "\n  migration `{}`: rolled back at {at} UTC by {by}", title(version, name))?;
+    }
+    let versions: Vec<_> = found.iter().map(|it| it.version.as_str()).collect();
+    write!(
+        f,
+        "\n  help: deploy a program without them, or with changed files; to let them come back, run \
+         `upfront release {}`",
+        versions.join(" ")
+    )
 }

@@ -6,7 +6,8 @@ use deadpool_postgres::Pool;
 use tracing::Instrument;
 
 use crate::{
-    Builder, Migrations, Plan, Report, Result, Status, boot,
+    Builder, Direction, Migrations, Plan, Report, Result, Status, Target, boot,
+    down::{self, Fit},
     error::Kind,
     lock::Wait,
     plan::titles,
@@ -83,7 +84,7 @@ impl Migrator {
     pub async fn up(&self) -> Result<Report> {
         let set = self.migrations.set()?;
         let span = self.span("up");
-        boot::up(&self.pool, set, &self.settings).instrument(span).await
+        boot::up(&self.pool, set, &self.settings, None).instrument(span).await
     }
 
     /// `Ok` where nothing is pending and nothing diverged: for deployments in which a job migrates
@@ -165,13 +166,91 @@ impl Migrator {
     /// As [`check`](Self::check), except that something pending is no error.
     pub async fn plan_up(&self) -> Result<Plan> {
         let work = Work::new(self.migrations.set()?, &self.settings);
+        let limit = self.settings.wait_timeout;
         let plan = async {
-            Ok(match work.view(&self.pool).await? {
-                View::Settled(_) => Plan::of(&work, &[], &[]),
-                View::Behind { pending, journal, .. } => Plan::of(&work, &pending.steps, &journal),
-            })
+            let client = borrow(&self.pool, limit).await?;
+            let plan = within(limit, boot::plan(&work, &client)).await;
+            unless_silent(client, plan)
         };
         plan.instrument(self.span("plan_up")).await
+    }
+
+    /// What [`down`](Self::down) would do, with the exact SQL and with what would be lost. Writes
+    /// nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// [`is_target`](crate::Error::is_target) where the target leads nowhere,
+    /// [`is_irreversible`](crate::Error::is_irreversible) where one of the migrations has no way
+    /// back, [`is_tampered`](crate::Error::is_tampered) where history or stored SQL were changed
+    /// by hand, or the database cannot be read.
+    pub async fn plan_down(&self, target: Target) -> Result<Plan> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let limit = self.settings.wait_timeout;
+        let plan = async {
+            let client = borrow(&self.pool, limit).await?;
+            let plan = within(limit, down::plan(&work, &client, &target)).await;
+            unless_silent(client, plan)
+        };
+        plan.instrument(self.span("plan_down")).await
+    }
+
+    /// Rolls back, exactly once however many processes call it at the same time: the target is
+    /// turned into versions before the lock is taken.
+    ///
+    /// Each migration is undone by the down side that this program carries, or, where it does not
+    /// know the migration that was applied, by the one that the database has stored. Several are
+    /// undone in one transaction, unless one of them cannot run in a transaction; then one after
+    /// the other, and after a crash the next [`down`](Self::down) or [`up`](Self::up) goes on.
+    ///
+    /// Refuses to lose data, and refuses protected databases: make a plan, agree to it, and
+    /// [`apply`](Self::apply) that.
+    ///
+    /// ```no_run
+    /// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
+    /// // A service of an older release, before it serves.
+    /// migrator.down(upfront::Target::Embedded).await?;
+    /// migrator.up().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await, as for the whole of [`Migrator`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plan_down`](Self::plan_down) and [`apply`](Self::apply).
+    pub async fn down(&self, target: Target) -> Result<Report> {
+        let plan = self.plan_down(target).await?;
+        let set = self.migrations.set()?;
+        let span = self.span("down");
+        down::run(&self.pool, set, &self.settings, &plan, Fit::Goal).instrument(span).await
+    }
+
+    /// Runs a plan that was made earlier, as long as it would be the same plan now.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await, as for the whole of [`Migrator`].
+    ///
+    /// # Errors
+    ///
+    /// [`is_stale`](crate::Error::is_stale) where the database has moved since, or where the
+    /// approval is another plan's; [`is_protected`](crate::Error::is_protected) where an approval
+    /// is missing; [`is_data_loss`](crate::Error::is_data_loss) where a rollback would lose what
+    /// nobody agreed to lose. In all of them nothing was changed. Otherwise as
+    /// [`up`](Self::up).
+    pub async fn apply(&self, plan: &Plan) -> Result<Report> {
+        let (set, settings) = (self.migrations.set()?, &self.settings);
+        let span = self.span("apply");
+        match plan.direction {
+            Direction::Up => boot::up(&self.pool, set, settings, Some(plan)).instrument(span).await,
+            Direction::Down => {
+                down::run(&self.pool, set, settings, plan, Fit::Exact).instrument(span).await
+            }
+        }
     }
 
     fn span(&self, verb: &'static str) -> tracing::Span {

@@ -7,6 +7,7 @@ use crate::{
     foreign,
     lock::{self, Begun},
     plan::Head,
+    revisions::Tables,
     session::{Answer, Session},
     settings::Settings,
     work::Work,
@@ -20,8 +21,11 @@ pub(crate) fn set() -> &'static Set {
 }
 
 /// Are the tables at least as new as this program needs? Newer ones have only grown.
-pub(crate) fn is_current(version: &str) -> bool {
-    set().head().is_none_or(|it| version >= it.version)
+pub(crate) fn tables(version: &str) -> Tables {
+    match set().head().is_none_or(|it| version >= it.version) {
+        true => Tables::Current,
+        false => Tables::Old,
+    }
 }
 
 /// Their SQL names no schema: the search path does.

@@ -15,6 +15,26 @@ pub(crate) struct Row {
     pub(crate) breaking: bool,
     /// Outside the chain: a changed down side is no divergence.
     pub(crate) down_hash: Option<String>,
+    /// `applied`, `covered` or `baseline`.
+    pub(crate) kind: String,
+}
+
+impl Row {
+    /// As messages name it.
+    pub(crate) fn title(&self) -> String {
+        title(&self.version, &self.name)
+    }
+}
+
+/// A migration that was rolled back and must not come back by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) version: String,
+    pub(crate) name: String,
+    /// Of the text that was rolled back: a changed file is not held.
+    pub(crate) hash: String,
+    pub(crate) at: String,
+    pub(crate) by: String,
 }
 
 /// Where a history ends: the newest version and the chain up to it.
@@ -84,6 +104,11 @@ impl Step {
         self.runs.unwrap_or_else(|| self.covers.last().expect("a step holds a migration").0)
     }
 
+    /// All migrations of which it brings the row.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Migration> {
+        self.covers.iter().map(|(it, _)| *it).chain(self.runs)
+    }
+
     /// How many rows the step brings.
     pub(crate) fn len(&self) -> usize {
         self.covers.len() + usize::from(self.runs.is_some())
@@ -97,11 +122,7 @@ impl Step {
 
 /// The names of what the steps run or record.
 pub(crate) fn titles(steps: &[Step]) -> Vec<String> {
-    let of = |it: &Step| {
-        let covers = it.covers.iter().map(|(it, _)| it.title());
-        covers.chain(it.runs.map(Migration::title)).collect::<Vec<_>>()
-    };
-    steps.iter().flat_map(of).collect()
+    steps.iter().flat_map(Step::all).map(Migration::title).collect()
 }
 
 /// What is to be done, and on top of what.
@@ -111,6 +132,15 @@ pub(crate) struct Pending {
     pub(crate) ahead: Vec<Unknown>,
     /// Applied migrations whose stored down side is not the program's.
     pub(crate) downs: Vec<&'static Migration>,
+    /// The newest row, where its rollback was begun outside a transaction and cut off.
+    pub(crate) cut_off: Option<Box<Row>>,
+}
+
+impl Pending {
+    /// Is there nothing to do?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.cut_off.is_none()
+    }
 }
 
 /// One way in which a history differs from the program.
@@ -159,6 +189,7 @@ pub(crate) fn plan(
     rows: &[Row],
     ahead: Ahead,
 ) -> Result<Pending, Vec<Divergence>> {
+    let (rows, cut_off) = standing(rows);
     let unknown = unknown_above(set, rows);
     let mut found = diverged(set, rows);
     found.extend(refused(ahead, &unknown));
@@ -169,16 +200,31 @@ pub(crate) fn plan(
         version: it.version.clone(),
         chain: it.chain.clone(),
     });
-    Ok(Pending { steps: steps(set, head), ahead: unknown, downs: downs(set, rows) })
+    let (steps, downs) = (steps(set, head), downs(set, rows));
+    Ok(Pending { steps, ahead: unknown, downs, cut_off: cut_off.cloned().map(Box::new) })
+}
+
+/// The rows that stand, without the one that was being rolled back.
+pub(crate) fn standing(rows: &[Row]) -> (&[Row], Option<&Row>) {
+    match rows.split_last() {
+        Some((last, rest)) if last.is_being_rolled_back() => (rest, Some(last)),
+        _ => (rows, None),
+    }
+}
+
+/// What is pending and held.
+pub(crate) fn held(pending: &Pending, holds: &[Hold]) -> Vec<Hold> {
+    let is_pending = |hold: &&Hold| {
+        let runs =
+            |it: &Step| it.all().any(|it| it.version == hold.version && it.up.hash == hold.hash);
+        pending.steps.iter().any(runs)
+    };
+    holds.iter().filter(is_pending).cloned().collect()
 }
 
 /// What is pending only because its row was deleted.
 pub(crate) fn deleted(pending: &Pending, lost: &[String]) -> Vec<Divergence> {
-    let all = |it: &Step| {
-        let covers = it.covers.iter().map(|(it, _)| *it);
-        covers.chain(it.runs).collect::<Vec<_>>()
-    };
-    let migrations = pending.steps.iter().flat_map(all);
+    let migrations = pending.steps.iter().flat_map(Step::all);
     migrations
         .filter(|it| lost.iter().any(|lost| lost == it.version))
         .map(|migration| Divergence::Deleted { migration })
@@ -211,7 +257,7 @@ fn unknown_above(set: &Set, rows: &[Row]) -> Vec<Unknown> {
 }
 
 /// Walks rows and migrations side by side, in the order of versions.
-fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
+pub(crate) fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
     let mut found = Vec::new();
     let mut previous = chain::START.to_owned();
     let mut migrations = set.migrations.iter().peekable();
@@ -349,6 +395,7 @@ mod tests {
             chain: it.chain.to_owned(),
             breaking: it.breaking,
             down_hash: None,
+            kind: "applied".to_owned(),
         };
         set(text).migrations.iter().map(row).collect()
     }

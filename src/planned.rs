@@ -1,23 +1,55 @@
-//! What a boot would do, for a person to read first.
+//! What a boot or a rollback would do, for a person to read and approve first.
 
 use std::fmt;
 
 use crate::{
+    Direction, Loss,
+    chain::Digest,
     embedded::{Class, Migration, title},
     plan::Step,
-    revisions::Journal,
+    protection::Standing,
+    revisions::{Journal, Tables},
+    rollback::Undo,
     work::Work,
 };
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.
+///
+/// [`apply`](crate::Migrator::apply) runs it, as long as the database has not moved since.
+///
+/// ```no_run
+/// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
+/// use upfront::Target;
+///
+/// let mut plan = migrator.plan_down(Target::Steps(1)).await?;
+/// println!("{plan}");
+/// plan.accept_loss();
+/// migrator.apply(&plan).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Plan {
     /// The app whose migrations these are.
     pub app: String,
+    /// Whether they are applied or rolled back.
+    pub direction: Direction,
     /// In the order in which they would run.
     pub steps: Vec<PlannedStep>,
+    /// SHA-256, in hex, over the database's identity, the app, the steps with their SQL and the
+    /// newest row of upfront's log: it stands for this plan on this database as it is now, and so
+    /// is good for one run.
+    pub digest: String,
+    /// The database is protected: the plan needs its [approval](Self::approve).
+    pub protected: bool,
+    /// What is worth knowing of the whole.
+    pub warnings: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) consent: Consent,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) goal: Goal,
 }
 
 /// One migration of a [`Plan`].
@@ -31,25 +63,84 @@ pub struct PlannedStep {
     pub name: String,
     /// The file.
     pub path: String,
-    /// The SQL as it would be sent; empty where the migration is recorded without running.
+    /// The SQL as it would be sent; empty where a row is all that changes.
     pub sql: String,
     /// Whether it runs in one transaction.
     pub transactional: bool,
-    /// Recorded without running: a checkpoint, or what stands before one.
+    /// Nothing runs: a checkpoint, or what stands before one.
     pub covered: bool,
     /// Older programs refuse to run on the schema that it leaves.
     pub breaking: bool,
     /// What is worth knowing before it runs.
     pub warnings: Vec<String>,
+    /// What its statements take away, and what is in it now.
+    pub losses: Vec<Loss>,
+}
+
+/// What a person has agreed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Consent {
+    pub(crate) loss: bool,
+    pub(crate) approval: Option<String>,
+    pub(crate) hold: bool,
+}
+
+/// What a rollback leads to, in terms that do not change while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Goal {
+    /// The version that stays; empty where none does.
+    pub(crate) floor: String,
+    /// Version and hash of what is to be rolled back, newest first.
+    pub(crate) planned: Vec<(String, String)>,
+    pub(crate) tables: Tables,
+}
+
+impl Default for Goal {
+    fn default() -> Self {
+        Self { floor: String::new(), planned: Vec::new(), tables: Tables::Old }
+    }
 }
 
 impl Plan {
-    pub(crate) fn of(work: &Work<'_>, steps: &[Step], journal: &[Journal]) -> Self {
+    pub(crate) fn up(
+        work: &Work<'_>,
+        steps: &[Step],
+        journal: &[Journal],
+        standing: &Standing,
+    ) -> Self {
         let of = |it: &Step| {
             let covers = it.covers.iter().map(|(it, _)| planned(it, true, journal));
             covers.chain(it.runs.map(|it| planned(it, false, journal))).collect::<Vec<_>>()
         };
-        Self { app: work.app.to_owned(), steps: steps.iter().flat_map(of).collect() }
+        Self::of(work, Direction::Up, steps.iter().flat_map(of).collect(), standing)
+    }
+
+    pub(crate) fn down(
+        work: &Work<'_>,
+        undos: &[Undo],
+        journal: &[Journal],
+        standing: &Standing,
+    ) -> Self {
+        let steps = undos.iter().map(|it| planned_undo(it, journal)).collect();
+        Self::of(work, Direction::Down, steps, standing)
+    }
+
+    fn of(
+        work: &Work<'_>,
+        direction: Direction,
+        steps: Vec<PlannedStep>,
+        standing: &Standing,
+    ) -> Self {
+        Self {
+            digest: digest(work, direction, &steps, standing),
+            app: work.app.to_owned(),
+            direction,
+            steps,
+            protected: standing.is_protected(),
+            warnings: standing.warning().into_iter().collect(),
+            consent: Consent::default(),
+            goal: Goal::default(),
+        }
     }
 
     /// Is there nothing to do?
@@ -57,6 +148,71 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+
+    /// Would anything be lost, or may it be?
+    #[must_use]
+    pub fn loses_data(&self) -> bool {
+        self.losses().next().is_some()
+    }
+
+    /// What would be lost, with the migration that takes it away.
+    pub fn losses(&self) -> impl Iterator<Item = (&PlannedStep, &Loss)> {
+        let of = |step| PlannedStep::lost(step).map(move |it| (step, it));
+        self.steps.iter().flat_map(of)
+    }
+
+    /// Agrees to whatever a rollback loses. What a migration that is applied takes away is its
+    /// author's decision, and needs none.
+    pub fn accept_loss(&mut self) -> &mut Self {
+        self.consent.loss = true;
+        self
+    }
+
+    /// Approves the plan with this [digest](Self::digest), which a protected database wants.
+    ///
+    /// It need not be this one's: [`apply`](crate::Migrator::apply) refuses the wrong one.
+    pub fn approve(&mut self, digest: impl Into<String>) -> &mut Self {
+        self.consent.approval = Some(digest.into());
+        self
+    }
+
+    /// Holds what is rolled back, as on a protected database: a program that carries it refuses to
+    /// apply it again until it is released or its file is another one.
+    pub fn hold(&mut self) -> &mut Self {
+        self.consent.hold = true;
+        self
+    }
+}
+
+impl PlannedStep {
+    /// As messages name it.
+    pub(crate) fn title(&self) -> String {
+        title(&self.version, &self.name)
+    }
+
+    fn lost(&self) -> impl Iterator<Item = &Loss> {
+        self.losses.iter().filter(|it| !it.empty)
+    }
+}
+
+fn digest(
+    work: &Work<'_>,
+    direction: Direction,
+    steps: &[PlannedStep],
+    standing: &Standing,
+) -> String {
+    let (here, schema) = (&standing.here, &work.settings.schema);
+    let mut it = Digest::new("upfront plan v1");
+    for part in [&here.system, &here.database, schema, work.app, direction.word(), &standing.log] {
+        it.part(part);
+    }
+    for step in steps {
+        let mode = if step.transactional { "transaction" } else { "statements" };
+        for part in [&step.version, &step.name, &step.sql, mode] {
+            it.part(part);
+        }
+    }
+    it.finish()
 }
 
 fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
@@ -69,16 +225,48 @@ fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
         covered,
         breaking: it.breaking,
         warnings: if covered { Vec::new() } else { warnings(it, journal) },
+        losses: Vec::new(),
     }
+}
+
+fn planned_undo(undo: &Undo, journal: &[Journal]) -> PlannedStep {
+    let Undo { it, side } = undo;
+    let side = side.as_ref();
+    PlannedStep {
+        version: it.version.to_owned(),
+        name: it.name.to_owned(),
+        path: side.map_or(it.up.path, |it| it.path).to_owned(),
+        sql: side.map_or("", |it| it.body()).to_owned(),
+        transactional: side.is_none_or(|it| it.transactional),
+        covered: side.is_none(),
+        breaking: false,
+        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.statements.len()), journal)
+            .into_iter()
+            .collect(),
+        losses: Vec::new(),
+    }
+}
+
+/// How far a run came that was cut off.
+fn progress(
+    it: &Migration,
+    direction: Direction,
+    of: usize,
+    journal: &[Journal],
+) -> Option<String> {
+    let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
+    journal.iter().find(mine)?;
+    let done = journal.iter().filter(mine).filter(|row| row.finished).count();
+    let what = match direction {
+        Direction::Up => "partially applied",
+        Direction::Down => "partially rolled back",
+    };
+    Some(format!("{what}: {done} of {of} statements are done"))
 }
 
 fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {
     let mut warnings = Vec::new();
-    let done = journal.iter().filter(|row| row.version == it.version && row.finished).count();
-    if journal.iter().any(|row| row.version == it.version) {
-        let of = it.up.statements.len();
-        warnings.push(format!("partially applied: {done} of {of} statements are done"));
-    }
+    warnings.extend(progress(it, Direction::Up, it.up.statements.len(), journal));
     for at in it.up.statements.iter().filter(|_| !it.up.transactional) {
         if at.class == Class::Unknown {
             let line = at.line;
@@ -96,26 +284,41 @@ fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return write!(f, "-- app {}: nothing to apply", self.app);
+        let Self { app, steps, digest, .. } = self;
+        let what = match self.direction {
+            Direction::Up => "apply",
+            Direction::Down => "roll back",
+        };
+        match steps.len() {
+            0 => write!(f, "-- app {app}: nothing to {what}")?,
+            many => write!(f, "-- app {app}: {many} to {what}\n-- plan {digest}")?,
         }
-        write!(f, "-- app {}: {} to apply", self.app, self.steps.len())?;
-        self.steps.iter().try_for_each(|it| write!(f, "\n\n{it}"))
+        self.warnings.iter().try_for_each(|it| write!(f, "\n-- warning: {it}"))?;
+        steps.iter().try_for_each(|it| {
+            f.write_str("\n\n")?;
+            it.write(f, self.direction)
+        })
     }
 }
 
-impl fmt::Display for PlannedStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match (self.covered, self.transactional) {
-            (true, _) => "recorded, not run",
-            (false, true) => "in one transaction",
-            (false, false) => "outside a transaction, statement by statement",
+impl PlannedStep {
+    fn write(&self, f: &mut fmt::Formatter<'_>, direction: Direction) -> fmt::Result {
+        let how = match (self.covered, direction, self.transactional) {
+            (true, Direction::Up, _) => "recorded, not run",
+            (true, Direction::Down, _) => "only its row is removed",
+            (false, _, true) => "in one transaction",
+            (false, _, false) => "outside a transaction, statement by statement",
         };
         write!(f, "-- {}: {how}\n-- {}", title(&self.version, &self.name), self.path)?;
         self.warnings.iter().try_for_each(|it| write!(f, "\n-- warning: {it}"))?;
+        self.losses.iter().try_for_each(|it| match it.empty {
+            true => write!(f, "\n-- loses nothing: {it}"),
+            false => write!(f, "\n-- loses: {it}"),
+        })?;
         match self.covered {
             true => Ok(()),
-            false => write!(f, "\n{}", self.sql.trim_end()),
+            // Byte for byte but for the line feed at its end, which whoever prints adds.
+            false => write!(f, "\n{}", self.sql.strip_suffix('\n').unwrap_or(&self.sql)),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::{fmt, time::Duration};
 
 use crate::{
+    Direction,
+    embedded::Migration,
     event::Holder,
     lock::Wait,
     plan::{Pending, Step, Unknown},
@@ -18,6 +20,8 @@ pub struct Report {
     /// What this call applied, in order. Empty where nothing was pending, or where another
     /// process was faster.
     pub applied: Vec<Applied>,
+    /// What this call rolled back, in order, newest first.
+    pub rolled_back: Vec<RolledBack>,
     /// Migrations that the database has and this program does not know.
     pub ahead: Vec<String>,
     /// How long the call waited for another process to migrate.
@@ -26,6 +30,8 @@ pub struct Report {
     pub waited_for: Option<Holder>,
     /// How long the call took in all.
     pub took: Duration,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    direction: Direction,
     #[cfg_attr(feature = "serde", serde(skip))]
     expected: usize,
 }
@@ -45,11 +51,26 @@ pub struct Applied {
     pub took: Duration,
 }
 
+/// A migration that was taken out of the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RolledBack {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
 impl Report {
-    pub(crate) fn new(app: &str) -> Self {
+    pub(crate) fn new(app: &str, direction: Direction) -> Self {
         Self {
+            direction,
             app: app.to_owned(),
             applied: Vec::new(),
+            rolled_back: Vec::new(),
             ahead: Vec::new(),
             waited: Duration::ZERO,
             waited_for: None,
@@ -61,7 +82,7 @@ impl Report {
     /// Did this call change nothing?
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        self.applied.is_empty()
+        self.applied.is_empty() && self.rolled_back.is_empty()
     }
 
     pub(crate) fn settle(&mut self, unknown: &[Unknown]) {
@@ -72,12 +93,24 @@ impl Report {
     }
 
     pub(crate) fn expect(&mut self, pending: &Pending) {
-        self.expected = self.applied.len() + pending.steps.iter().map(Step::len).sum::<usize>();
+        let done = self.applied.len() + self.rolled_back.len();
+        self.expected = done + pending.steps.iter().map(Step::len).sum::<usize>();
+    }
+
+    /// So many are still to be rolled back.
+    pub(crate) fn expect_in_all(&mut self, left: usize) {
+        self.expected = self.rolled_back.len() + left;
+    }
+
+    pub(crate) fn rolled_back(&mut self, it: &Migration, took: Duration) {
+        let (version, name) = (it.version.to_owned(), it.name.to_owned());
+        self.rolled_back.push(RolledBack { version, name, took });
     }
 
     /// The next migration's place among all that this boot brings.
     pub(crate) fn place(&self) -> (usize, usize) {
-        (self.applied.len() + 1, self.expected.max(self.applied.len() + 1))
+        let next = self.applied.len() + self.rolled_back.len() + 1;
+        (next, self.expected.max(next))
     }
 
     pub(crate) fn waited(&mut self, wait: &Wait) {
@@ -86,7 +119,7 @@ impl Report {
     }
 
     pub(crate) fn applied(&mut self, step: &Step, took: Duration) {
-        let applied = |it: &crate::embedded::Migration, covered: bool, took: Duration| Applied {
+        let applied = |it: &Migration, covered: bool, took: Duration| Applied {
             version: it.version.to_owned(),
             name: it.name.to_owned(),
             covered,
@@ -97,12 +130,25 @@ impl Report {
     }
 }
 
+fn migrations(many: usize) -> &'static str {
+    if many == 1 { "migration" } else { "migrations" }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.applied.iter().filter(|it| !it.covered).count() {
-            0 => f.write_str("nothing to apply")?,
-            1 => f.write_str("applied 1 migration")?,
-            many => write!(f, "applied {many} migrations")?,
+        if let Some(last) = self.rolled_back.last() {
+            let many = self.rolled_back.len();
+            write!(f, "rolled back {many} {} down to {}", migrations(many), last.version)?;
+        }
+        let and = if self.rolled_back.is_empty() { "" } else { ", " };
+        match (self.applied.iter().filter(|it| !it.covered).count(), self.applied.len()) {
+            (0, 0) if !self.is_unchanged() => {}
+            (0, 0) => f.write_str(match self.direction {
+                Direction::Up => "nothing to apply",
+                Direction::Down => "nothing to roll back",
+            })?,
+            (0, covered) => write!(f, "{and}recorded {covered} {}", migrations(covered))?,
+            (many, _) => write!(f, "{and}applied {many} {}", migrations(many))?,
         }
         if let Some(it) = self.applied.last() {
             write!(f, " up to {}", it.version)?;

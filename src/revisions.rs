@@ -9,12 +9,14 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::SimpleQueryRow;
 
 use crate::{
-    chain,
-    embedded::{Class, Migration, Set, Side, Statement},
+    Direction, chain,
+    embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
     lock::Transaction,
-    plan::{Head, Row, Step, Unknown},
+    plan::{Head, Hold, Row, Step, Unknown},
+    protection::{Identity, Mark, Standing},
+    rollback::Undo,
     session::Answer,
-    settings::Settings,
+    settings::{OWN, Settings},
     status::Dated,
 };
 
@@ -39,6 +41,8 @@ pub(crate) struct Revisions {
     /// Quoted or `NULL`.
     release: String,
     key: i64,
+    /// These are upfront's own tables, whose first version has fewer columns.
+    own: bool,
 }
 
 /// What the first query of a boot tells.
@@ -59,12 +63,14 @@ pub(crate) struct History {
     pub(crate) journal: Vec<Journal>,
     /// Versions that were applied by the log, and whose rows are gone.
     pub(crate) lost: Vec<String>,
+    pub(crate) holds: Vec<Hold>,
 }
 
 /// A row of the journal of a migration that runs outside a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Journal {
     pub(crate) version: String,
+    pub(crate) direction: Direction,
     pub(crate) ordinal: usize,
     pub(crate) hash: String,
     pub(crate) finished: bool,
@@ -80,6 +86,7 @@ impl Revisions {
             host: quoted(&settings.host),
             release: quoted(&settings.release),
             key: chain::lock_key(&settings.schema, app),
+            own: app == OWN,
         }
     }
 
@@ -101,33 +108,41 @@ impl Revisions {
         )
     }
 
-    /// All rows of the app, its journal, and what the log misses among the rows, for the plan.
-    pub(crate) fn rows(&self) -> String {
+    /// All rows of the app, its journal, what the log misses among the rows, and what is held, for
+    /// the plan.
+    pub(crate) fn rows(&self, tables: Tables) -> String {
         let Self { schema, app, .. } = self;
-        let more = self.journal_and_lost();
+        let more = self.journal_and_lost(tables);
         format!(
-            "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash FROM \
-             {schema}.revisions WHERE app = {app} ORDER BY version;{more}"
+            "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash, \
+             kind FROM {schema}.revisions WHERE app = {app} ORDER BY version;{more}"
         )
     }
 
-    /// The journal; and what was applied, never reverted, and has no row any more.
-    fn journal_and_lost(&self) -> String {
+    /// The journal; what was applied, never reverted, and has no row any more; and what is held.
+    fn journal_and_lost(&self, tables: Tables) -> String {
         let Self { schema, app, .. } = self;
+        let holds = match tables {
+            Tables::Old => String::new(),
+            Tables::Current => format!(
+                ";SELECT version AS upfront_hold, name, hash, to_char(held_at AT TIME ZONE 'UTC', \
+                 'YYYY-MM-DD HH24:MI:SS'), held_by FROM {schema}.holds WHERE app = {app} AND \
+                 released_at IS NULL ORDER BY version"
+            ),
+        };
         format!(
-            "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL FROM \
-             {schema}.steps WHERE app = {app} AND direction = 'up' ORDER BY version, \
-             ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
+            "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL, direction FROM \
+             {schema}.steps WHERE app = {app} ORDER BY version, ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
              outcome FROM {schema}.log WHERE app = {app} AND outcome <> 'failed' ORDER BY version, \
              id DESC) it WHERE it.outcome <> 'reverted' AND NOT EXISTS (SELECT FROM \
-             {schema}.revisions r WHERE r.app = {app} AND r.version = it.version)"
+             {schema}.revisions r WHERE r.app = {app} AND r.version = it.version){holds}"
         )
     }
 
-    /// As [`rows`](Self::rows), with kind and time, for a person.
-    pub(crate) fn status(&self) -> String {
+    /// As [`rows`](Self::rows), with the time, for a person.
+    pub(crate) fn status(&self, tables: Tables) -> String {
         let Self { schema, app, .. } = self;
-        let more = self.journal_and_lost();
+        let more = self.journal_and_lost(tables);
         format!(
             "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash, \
              kind, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM \
@@ -238,7 +253,8 @@ impl Revisions {
         let rows = covered.chain(ran).map(|(it, head, kind, took)| {
             let (version, name) = (escape_literal(it.version), escape_literal(it.name));
             let (row, hash) = (revision(it, head), it.up.hash);
-            let revision = format!("({app}, '{kind}', {took}, {host}, {release}, {row})");
+            let more = if self.own { String::new() } else { more(it) };
+            let revision = format!("({app}, '{kind}', {took}, {host}, {release}, {row}{more})");
             let log = format!(
                 "({app}, {version}, {name}, 'up', '{kind}', '{hash}', {took}, {host}, {release})"
             );
@@ -246,10 +262,11 @@ impl Revisions {
         });
         let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
         let (revisions, log) = (revisions.join(","), log.join(","));
+        let more = if self.own { "" } else { MORE };
         format!(
             "INSERT INTO {schema}.revisions (app, kind, duration, host, release, version, name, \
              hash, chain, breaking, up_sql, irreversible, down_sql, down_hash, \
-             down_transactional, down_statements) VALUES {revisions};INSERT INTO {schema}.log \
+             down_transactional, down_statements{more}) VALUES {revisions};INSERT INTO {schema}.log \
              (app, version, name, direction, outcome, hash, duration, host, release) VALUES {log};"
         )
     }
@@ -265,13 +282,19 @@ impl Revisions {
     }
 
     /// A try that failed and was rolled back; written by a transaction of its own.
-    pub(crate) fn record_failure(&self, it: &Migration, code: &str, message: &str) -> String {
+    pub(crate) fn record_failure(
+        &self,
+        it: &Migration,
+        direction: Direction,
+        code: &str,
+        message: &str,
+    ) -> String {
         let Self { schema, app, host, release, .. } = self;
         let (version, name) = (escape_literal(it.version), escape_literal(it.name));
         let (code, message, hash) = (escape_literal(code), escape_literal(message), it.up.hash);
         format!(
             "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, sqlstate, \
-             message, host, release) VALUES ({app}, {version}, {name}, 'up', 'failed', '{hash}', \
+             message, host, release) VALUES ({app}, {version}, {name}, '{direction}', 'failed', '{hash}', \
              {code}, {message}, {host}, {release})"
         )
     }
@@ -279,31 +302,33 @@ impl Revisions {
     /// A changed or added down side is no divergence: whoever writes anyway stores it.
     pub(crate) fn store_down(&self, it: &Migration) -> String {
         let Self { schema, app, .. } = self;
-        let (version, down) = (escape_literal(it.version), down(it.down.as_ref()));
+        let version = escape_literal(it.version);
+        let (down, more) = (down(it.down.as_ref()), more(it));
         format!(
             "UPDATE {schema}.revisions SET (down_sql, down_hash, down_transactional, \
-             down_statements) = ROW({down}) WHERE app OPERATOR(pg_catalog.=) {app} AND version \
+             down_statements{MORE}) = ROW({down}{more}) WHERE app OPERATOR(pg_catalog.=) {app} AND version \
              OPERATOR(pg_catalog.=) {version};"
         )
     }
 
     /// A statement of the journal starts; committed before the statement is sent.
-    pub(crate) fn start_step(&self, version: &str, ordinal: usize, hash: &str) -> String {
+    pub(crate) fn start_step(&self, place: Place<'_>, hash: &str) -> String {
         let Self { schema, app, .. } = self;
+        let Place { version, direction, ordinal } = place;
         let version = escape_literal(version);
         format!(
             "INSERT INTO {schema}.steps (app, version, direction, ordinal, hash) VALUES ({app}, \
-             {version}, 'up', {ordinal}, '{hash}')"
+             {version}, '{direction}', {ordinal}, '{hash}')"
         )
     }
 
     /// A statement of the journal is done.
-    pub(crate) fn finish_step(&self, version: &str, ordinal: usize) -> String {
-        let (schema, row) = (&self.schema, self.step_row(version, ordinal));
+    pub(crate) fn finish_step(&self, place: Place<'_>) -> String {
+        let (schema, row) = (&self.schema, self.step_row(place));
         format!("UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp() WHERE {row}")
     }
 
-    /// Nothing of a migration outside a transaction happened.
+    /// Nothing of a migration outside a transaction happened, or all of it.
     pub(crate) fn forget_steps(&self, version: &str) -> String {
         let Self { schema, app, .. } = self;
         let version = escape_literal(version);
@@ -319,8 +344,8 @@ impl Revisions {
     }
 
     /// A person says that a statement of the journal is done.
-    pub(crate) fn settle_step(&self, version: &str, ordinal: usize, hash: &str) -> String {
-        let (schema, row) = (&self.schema, self.step_row(version, ordinal));
+    pub(crate) fn settle_step(&self, place: Place<'_>, hash: &str) -> String {
+        let (schema, row) = (&self.schema, self.step_row(place));
         format!(
             "UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp(), hash = '{hash}' \
              WHERE {row}"
@@ -328,29 +353,155 @@ impl Revisions {
     }
 
     /// A statement of the journal did not happen.
-    pub(crate) fn forget_step(&self, version: &str, ordinal: usize) -> String {
-        let (schema, row) = (&self.schema, self.step_row(version, ordinal));
+    pub(crate) fn forget_step(&self, place: Place<'_>) -> String {
+        let (schema, row) = (&self.schema, self.step_row(place));
         format!("DELETE FROM {schema}.steps WHERE {row}")
     }
 
     /// A transactional statement's journal row, behind a fence of its own.
-    pub(crate) fn pass_step(&self, version: &str, ordinal: usize, hash: &str, xid: &str) -> String {
+    pub(crate) fn pass_step(&self, place: Place<'_>, hash: &str, xid: &str) -> String {
         let Self { schema, app, .. } = self;
+        let Place { version, direction, ordinal } = place;
         let (version, fence) = (escape_literal(version), fence(xid, ""));
         format!(
             "SET LOCAL search_path TO pg_catalog, pg_temp;{fence}INSERT INTO {schema}.steps (app, \
-             version, direction, ordinal, hash, finished) VALUES ({app}, {version}, 'up', \
-             {ordinal}, '{hash}', clock_timestamp())"
+             version, direction, ordinal, hash, finished) VALUES ({app}, {version}, \
+             '{direction}', {ordinal}, '{hash}', clock_timestamp())"
         )
     }
 
-    fn step_row(&self, version: &str, ordinal: usize) -> String {
+    fn step_row(&self, Place { version, direction, ordinal }: Place<'_>) -> String {
         let version = escape_literal(version);
         format!(
             "app OPERATOR(pg_catalog.=) {} AND version OPERATOR(pg_catalog.=) {version} AND \
-             direction OPERATOR(pg_catalog.=) 'up' AND ordinal OPERATOR(pg_catalog.=) {ordinal}",
+             direction OPERATOR(pg_catalog.=) '{direction}' AND ordinal OPERATOR(pg_catalog.=) \
+             {ordinal}",
             self.app
         )
+    }
+
+    /// The down sides that the database has stored, of these versions, newest first; their
+    /// statements, and what each of those may lose.
+    ///
+    /// The server takes the JSON apart: a program parses nothing.
+    pub(crate) fn stored(&self, versions: &[&str], tables: Tables) -> String {
+        let Self { schema, app, .. } = self;
+        let versions: Vec<_> = versions.iter().map(|it| escape_literal(it)).collect();
+        let rows = format!("app = {app} AND version IN ({})", versions.join(", "));
+        let more = match tables {
+            Tables::Old => "false, NULL, NULL, NULL",
+            Tables::Current => "checkpoint, down_body, down_lock_timeout, down_statement_timeout",
+        };
+        format!(
+            "{PINNED}SELECT version AS upfront_stored, name, hash, chain, breaking, irreversible, \
+             down_sql, down_hash, down_transactional, {more} FROM {schema}.revisions WHERE {rows} \
+             ORDER BY version DESC;SELECT version AS upfront_statement, it ->> 'start', it ->> \
+             'end', it ->> 'line', it ->> 'class', it ->> 'index', it ->> 'table', it ->> \
+             'parent', it ->> 'partition', it ->> 'name', it ->> 'secret' FROM \
+             {schema}.revisions, jsonb_array_elements(down_statements) WITH ORDINALITY s (it, ord) \
+             WHERE {rows} ORDER BY version, ord;SELECT version AS upfront_loss, ord, l ->> 'kind', \
+             l ->> 'name', l ->> 'column' FROM {schema}.revisions, \
+             jsonb_array_elements(down_statements) WITH ORDINALITY s (it, ord), \
+             jsonb_array_elements(it -> 'losses') l WHERE {rows} ORDER BY version, ord"
+        )
+    }
+
+    /// What a plan's digest covers beside the plan, and the mark of a protected database.
+    pub(crate) fn standing(&self, tables: Tables) -> String {
+        let schema = &self.schema;
+        let mark = match tables {
+            Tables::Old => String::new(),
+            Tables::Current => format!(
+                "SELECT system_identifier AS upfront_mark, database::text, to_char(protected_at \
+                 AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), protected_by FROM \
+                 {schema}.protection;"
+            ),
+        };
+        format!(
+            "{}{mark}SELECT coalesce(max(id), 0) AS upfront_log FROM {schema}.log WHERE app <> \
+             '{OWN}'",
+            Self::identity()
+        )
+    }
+
+    /// Which database it is. A restored copy is another one.
+    pub(crate) fn identity() -> String {
+        format!(
+            "{PINNED}SELECT system_identifier::text AS upfront_identity, (SELECT oid::text FROM \
+             pg_database WHERE datname = current_database()) FROM pg_control_system();"
+        )
+    }
+
+    /// Takes a migration out of the history, behind a fence.
+    pub(crate) fn roll_back(
+        &self,
+        undo: &Undo,
+        transaction: &Transaction,
+        order: &Undoing<'_>,
+    ) -> String {
+        let Transaction { xid, login, role, .. } = transaction;
+        let (login, role) = (escape_literal(login), escape_literal(role));
+        let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
+        let took = "clock_timestamp() - statement_timestamp()";
+        format!("{}{}", fence(xid, &roles), self.take_out(undo.it, order, took))
+    }
+
+    /// The same for one that ran statement by statement; its journal ends.
+    pub(crate) fn roll_back_stepwise(
+        &self,
+        it: &Migration,
+        order: &Undoing<'_>,
+        took: Duration,
+    ) -> String {
+        let Self { schema, app, .. } = self;
+        let version = escape_literal(it.version);
+        let out = self.take_out(it, order, &interval(took));
+        format!(
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{out}DELETE FROM {schema}.steps WHERE \
+             app = {app} AND version = {version}"
+        )
+    }
+
+    fn take_out(&self, it: &Migration, order: &Undoing<'_>, took: &str) -> String {
+        let Self { schema, app, host, release, .. } = self;
+        let (version, name, hash) =
+            (escape_literal(it.version), escape_literal(it.name), it.up.hash);
+        let quoted = |it: Option<&str>| it.map_or("NULL".into(), escape_literal);
+        let (approval, lost) = (quoted(order.approval), quoted(order.lost.as_deref()));
+        let hold = self.hold(it, order);
+        format!(
+            "DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version};INSERT INTO \
+             {schema}.log (app, version, name, direction, outcome, hash, duration, approval, lost, \
+             host, release) VALUES ({app}, {version}, {name}, 'down', 'reverted', '{hash}', \
+             {took}, {approval}, {lost}, {host}, {release});{hold}"
+        )
+    }
+
+    /// A rollback outside a transaction begins: from now on the row is no applied migration to any
+    /// program, and it holds what the rollback goes on with after a crash.
+    pub(crate) fn begin_roll_back(&self, it: &Migration, order: &Undoing<'_>) -> String {
+        let (Self { schema, app, .. }, version) = (self, escape_literal(it.version));
+        let (start, store, hold) = (chain::START, self.store_down(it), self.hold(it, order));
+        format!(
+            "{store}UPDATE {schema}.revisions SET chain = '{start}', breaking = true WHERE app \
+             OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};{hold}"
+        )
+    }
+
+    fn hold(&self, it: &Migration, order: &Undoing<'_>) -> String {
+        let Self { schema, app, host, .. } = self;
+        let (version, name, hash) =
+            (escape_literal(it.version), escape_literal(it.name), it.up.hash);
+        match order.holds {
+            true => format!(
+                "INSERT INTO {schema}.holds (app, version, name, hash, host) VALUES ({app}, \
+                 {version}, {name}, '{hash}', {host}) ON CONFLICT (app, version) DO UPDATE SET hash \
+                 = excluded.hash, name = excluded.name, held_at = pg_catalog.clock_timestamp(), \
+                 held_by = session_user, host = excluded.host, released_at = NULL, released_by = \
+                 NULL;"
+            ),
+            false => String::new(),
+        }
     }
 
     /// What a role needs in order to look.
@@ -403,6 +554,43 @@ impl Revisions {
     }
 }
 
+/// Whether upfront's own tables are as this program makes them, or are from an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tables {
+    Old,
+    Current,
+}
+
+/// The place of a statement in the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) direction: Direction,
+    pub(crate) ordinal: usize,
+}
+
+/// What the log says of a rollback, beside what every row says.
+#[derive(Debug)]
+pub(crate) struct Undoing<'a> {
+    pub(crate) approval: Option<&'a str>,
+    pub(crate) lost: Option<String>,
+    /// Whether the migration must not come back by itself.
+    pub(crate) holds: bool,
+}
+
+/// The columns that the second version of the tables brought.
+const MORE: &str = ", checkpoint, down_body, down_lock_timeout, down_statement_timeout";
+
+/// The values of them.
+fn more(it: &Migration) -> String {
+    let down = it.down.as_ref();
+    let body = down.and_then(|it| it.body).map_or("NULL".into(), escape_literal);
+    let limit = |it: Option<u32>| it.map_or("NULL".into(), |it| it.to_string());
+    let lock = limit(down.and_then(|it| it.lock_timeout_ms));
+    let statement = limit(down.and_then(|it| it.statement_timeout_ms));
+    format!(", {}, {body}, {lock}, {statement}", it.checkpoint)
+}
+
 /// Fails, with a text of ours, unless the transaction is still the one with this id.
 fn fence(xid: &str, roles: &str) -> String {
     let xid = escape_literal(xid);
@@ -432,13 +620,32 @@ fn down(it: Option<&Side>) -> String {
 
 /// What an older program must know of a statement, since it parses nothing.
 fn statement_json(it: &Statement) -> String {
-    let Statement { start, end, line, class, losses, .. } = it;
-    let losses: Vec<_> = losses.iter().map(|it| json(it)).collect();
+    let Statement { start, end, line, class, losses, secret } = it;
+    let losses: Vec<_> = losses.iter().map(loss_json).collect();
     format!(
-        "{{\"start\":{start},\"end\":{end},\"line\":{line},{},\"losses\":[{}]}}",
+        "{{\"start\":{start},\"end\":{end},\"line\":{line},{},\"secret\":{secret},\"losses\":[{}]}}",
         class_json(*class),
         losses.join(",")
     )
+}
+
+fn loss_json(Loss { kind, name, column }: &Loss) -> String {
+    let column = column.map_or(String::new(), |it| format!(",\"column\":{}", json(it)));
+    format!("{{\"kind\":\"{}\",\"name\":{}{column}}}", kind_word(*kind), json(name))
+}
+
+fn kind_word(it: LossKind) -> &'static str {
+    match it {
+        LossKind::Table => "table",
+        LossKind::Column => "column",
+        LossKind::ColumnType => "column_type",
+        LossKind::Rows => "rows",
+        LossKind::Type => "type",
+        LossKind::Schema => "schema",
+        LossKind::Sequence => "sequence",
+        LossKind::Extension => "extension",
+        LossKind::Unknown => "unknown",
+    }
 }
 
 fn class_json(class: Class) -> String {
@@ -489,11 +696,6 @@ impl Look {
         let own = row.get(2).unwrap_or_default().to_owned();
         Some(Self { settled, ahead: ahead.unwrap_or_default(), own })
     }
-
-    /// Without tables there is no history.
-    pub(crate) fn nothing() -> Self {
-        Self { settled: false, ahead: Vec::new(), own: String::new() }
-    }
 }
 
 fn unknown(line: &str) -> Option<Unknown> {
@@ -505,26 +707,52 @@ fn unknown(line: &str) -> Option<Unknown> {
 /// Sorts what [`Revisions::rows`] brought.
 pub(crate) fn history(answer: &Answer) -> Option<History> {
     let rows = named(answer, "upfront_version").map(row).collect::<Option<_>>()?;
-    Some(History { rows, journal: journal(answer)?, lost: lost(answer) })
+    let holds = holds(answer)?;
+    Some(History { rows, journal: journal(answer)?, lost: lost(answer), holds })
+}
+
+/// What is held, of what [`Revisions::journal_and_lost`] brought.
+fn holds(answer: &Answer) -> Option<Vec<Hold>> {
+    let hold = |it: &SimpleQueryRow| {
+        let text = |at: usize| it.get(at).map(str::to_owned);
+        Some(Hold { version: text(0)?, name: text(1)?, hash: text(2)?, at: text(3)?, by: text(4)? })
+    };
+    named(answer, "upfront_hold").map(hold).collect()
+}
+
+/// Sorts what [`Revisions::standing`] brought.
+pub(crate) fn standing(answer: &Answer) -> Option<Standing> {
+    let identity = |it: &SimpleQueryRow| {
+        Some(Identity { system: it.get(0)?.to_owned(), database: it.get(1)?.to_owned() })
+    };
+    let mark = |it: &SimpleQueryRow| {
+        Some(Mark { of: identity(it)?, at: it.get(2)?.to_owned(), by: it.get(3)?.to_owned() })
+    };
+    let log = answer.row("upfront_log").and_then(|it| it.get(0)).unwrap_or("0").to_owned();
+    Some(Standing {
+        here: identity(answer.row("upfront_identity")?)?,
+        mark: answer.row("upfront_mark").and_then(mark),
+        log,
+    })
 }
 
 /// The versions that [`Revisions::journal_and_lost`] found to be lost.
-pub(crate) fn lost(answer: &Answer) -> Vec<String> {
+fn lost(answer: &Answer) -> Vec<String> {
     named(answer, "upfront_lost").filter_map(|it| Some(it.get(0)?.to_owned())).collect()
 }
 
-/// Sorts what [`Revisions::status`] brought.
-pub(crate) fn status_rows(answer: &Answer) -> Option<(Vec<Dated>, Vec<Journal>)> {
-    let dated = |it: &SimpleQueryRow| {
-        let (kind, applied_at) = (it.get(6)?.to_owned(), it.get(7)?.to_owned());
-        Some(Dated { row: row(it)?, kind, applied_at })
-    };
-    let rows = named(answer, "upfront_version").map(dated).collect::<Option<_>>()?;
-    Some((rows, journal(answer)?))
+/// The rows that [`Revisions::status`] brought.
+pub(crate) fn dated(answer: &Answer) -> Option<Vec<Dated>> {
+    let dated =
+        |it: &SimpleQueryRow| Some(Dated { row: row(it)?, applied_at: it.get(7)?.to_owned() });
+    named(answer, "upfront_version").map(dated).collect()
 }
 
 /// The rows of the statement whose first column has this name.
-fn named<'a>(answer: &'a Answer, column: &'a str) -> impl Iterator<Item = &'a SimpleQueryRow> {
+pub(crate) fn named<'a>(
+    answer: &'a Answer,
+    column: &'a str,
+) -> impl Iterator<Item = &'a SimpleQueryRow> {
     answer.rows.iter().filter(move |it| it.columns().first().is_some_and(|it| it.name() == column))
 }
 
@@ -537,6 +765,7 @@ fn row(it: &SimpleQueryRow) -> Option<Row> {
         chain: text(3)?,
         breaking: it.get(4)? == "t",
         down_hash: text(5),
+        kind: text(6)?,
     })
 }
 
@@ -547,6 +776,7 @@ fn journal(answer: &Answer) -> Option<Vec<Journal>> {
             ordinal: it.get(1)?.parse().ok()?,
             hash: it.get(2)?.to_owned(),
             finished: it.get(3)? == "t",
+            direction: if it.get(4)? == "up" { Direction::Up } else { Direction::Down },
         })
     };
     named(answer, "upfront_step").map(row).collect()

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) ignore_foreign_history: bool,
     pub(crate) release: Option<String>,
     pub(crate) host: Option<String>,
+    /// For development alone.
+    pub(crate) ignore_holds: bool,
     pub(crate) on_event: Option<Listener>,
 }
 
@@ -45,6 +47,7 @@ impl Default for Settings {
             ignore_foreign_history: false,
             release: None,
             host: host(),
+            ignore_holds: false,
             on_event: None,
         }
     }

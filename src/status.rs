@@ -6,10 +6,11 @@ use deadpool_postgres::Object;
 
 use crate::{
     Ahead, Result,
-    embedded::title,
+    embedded::{Migration, title},
     error::Kind,
-    plan::{self, Divergence, Row},
-    revisions::{Journal, lost, status_rows},
+    own,
+    plan::{self, Divergence, Hold, Row},
+    revisions::{History, Journal, Look, dated, history},
     work::Work,
 };
 
@@ -54,8 +55,10 @@ pub enum State {
     Applied,
     /// In the program, and not yet in the database.
     Pending,
-    /// Under way outside a transaction, or cut off there.
+    /// Under way outside a transaction, either way, or cut off there.
     Partial,
+    /// Rolled back, and not to come back by itself: pending once it is released.
+    Held,
     /// In the database, and newer than the program.
     Ahead,
     /// Program and database contradict each other.
@@ -66,39 +69,47 @@ pub enum State {
 #[derive(Debug)]
 pub(crate) struct Dated {
     pub(crate) row: Row,
-    pub(crate) kind: String,
     pub(crate) applied_at: String,
 }
 
 impl Status {
     pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
-        let Some(answer) = work.read(client, &work.revisions.status()).await? else {
-            return Ok(Self::of(work, &[], &[], &[]));
+        let Some(look) = work.read(client, &work.revisions.look(work.set)).await? else {
+            return Ok(Self::of(work, &[], &History::default()));
         };
-        let (rows, journal) = status_rows(&answer).ok_or(Kind::Unexpected { doing })?;
-        Ok(Self::of(work, &rows, &journal, &lost(&answer)))
+        let look = Look::of(work.set, &look).ok_or(Kind::Unexpected { doing })?;
+        let status = work.revisions.status(own::tables(&look.own));
+        let answer = work.read(client, &status).await?.unwrap_or_default();
+        let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
+        let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
+        Ok(Self::of(work, &rows, &history))
     }
 
-    fn of(work: &Work<'_>, rows: &[Dated], journal: &[Journal], lost: &[String]) -> Self {
-        let history: Vec<_> = rows.iter().map(|it| it.row.clone()).collect();
-        let found = match plan::plan(work.set, &history, Ahead::Accept) {
+    fn of(work: &Work<'_>, rows: &[Dated], history: &History) -> Self {
+        let History { journal, lost, holds, .. } = history;
+        let found = match plan::plan(work.set, &history.rows, Ahead::Accept) {
             Ok(pending) => plan::deleted(&pending, lost),
             Err(it) => it,
         };
-        let mut entries: Vec<_> = rows.iter().map(|it| applied(work, it, &found)).collect();
+        let mut entries: Vec<_> =
+            rows.iter().map(|it| applied(work, it, &found, journal)).collect();
         let absent = work.set.migrations.iter().filter(|it| {
             rows.binary_search_by(|row| row.row.version.as_str().cmp(it.version)).is_err()
         });
         entries.extend(absent.map(|it| {
             let note = found.iter().find_map(|found| note(found, it.version));
             let started = journal.iter().any(|row| row.version == it.version);
-            let state = match (&note, started) {
-                (Some(_), _) => State::Diverged,
-                (None, true) => State::Partial,
-                (None, false) => State::Pending,
+            let hold = holds.iter().find(|hold| is_held(it, hold));
+            let state = match (&note, started, hold) {
+                (Some(_), _, _) => State::Diverged,
+                (None, true, _) => State::Partial,
+                (None, false, Some(_)) => State::Held,
+                (None, false, None) => State::Pending,
             };
-            let note = note.or_else(|| started.then(|| progress(it.version, journal)));
+            let note = note
+                .or_else(|| started.then(|| progress(it.version, journal)))
+                .or_else(|| hold.map(|Hold { at, by, .. }| format!("rolled back at {at} by {by}")));
             let (version, name) = (it.version.to_owned(), it.name.to_owned());
             Entry { version, name, state, breaking: it.breaking, applied_at: None, note }
         }));
@@ -113,7 +124,7 @@ impl Status {
         self.entries.iter().all(|it| match it.state {
             State::Applied => true,
             State::Ahead => !it.breaking,
-            State::Pending | State::Partial | State::Diverged => false,
+            State::Pending | State::Partial | State::Diverged | State::Held => false,
         })
     }
 
@@ -123,11 +134,17 @@ impl Status {
     }
 }
 
-fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence]) -> Entry {
-    let Dated { row, kind, applied_at } = it;
+fn is_held(it: &Migration, hold: &Hold) -> bool {
+    hold.version == it.version && hold.hash == it.up.hash
+}
+
+fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence], journal: &[Journal]) -> Entry {
+    let Dated { row, applied_at } = it;
     let diverged = found.iter().find_map(|it| note(it, &row.version));
     let head = work.set.head().map_or("", |it| it.version);
+    let cut_off = row.is_being_rolled_back();
     let state = match &diverged {
+        _ if cut_off => State::Partial,
         _ if row.version.as_str() > head => State::Ahead,
         Some(_) => State::Diverged,
         None => State::Applied,
@@ -138,7 +155,10 @@ fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence]) -> Entry {
         state,
         applied_at: Some(applied_at.clone()),
         breaking: row.breaking,
-        note: diverged.or_else(|| (kind != "applied").then(|| kind.clone())),
+        note: match cut_off {
+            true => Some(format!("its rollback was cut off: {}", progress(&row.version, journal))),
+            false => diverged.or_else(|| (row.kind != "applied").then(|| row.kind.clone())),
+        },
     }
 }
 
@@ -179,6 +199,7 @@ impl fmt::Display for State {
             Self::Applied => "applied",
             Self::Pending => "pending",
             Self::Partial => "partial",
+            Self::Held => "held",
             Self::Ahead => "ahead",
             Self::Diverged => "diverged",
         })
@@ -201,7 +222,7 @@ impl fmt::Display for Status {
         }
         let count = |state| self.in_state(state).count();
         write!(f, "\napp {app}: {} applied", count(State::Applied))?;
-        for state in [State::Pending, State::Partial, State::Ahead, State::Diverged] {
+        for state in [State::Pending, State::Held, State::Partial, State::Ahead, State::Diverged] {
             match count(state) {
                 0 => {}
                 many => write!(f, ", {many} {state}")?,

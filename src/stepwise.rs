@@ -3,52 +3,56 @@
 //! What may stand in a transaction shares one with its row in the journal. The rest is bracketed
 //! by two committed rows, and after a crash the catalog is asked what happened.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::{
-    Event, Report, Result,
-    apply::{self, is_contention, is_secret},
+    Direction, Event, Result,
+    apply::{self, Subject, is_contention, is_secret},
     chain,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Partial, Remains},
     excerpt::Excerpt,
-    plan::Step,
     prologue::{Extent, own_role, prologue},
-    revisions::{ESCAPED, Journal, PINNED, Revisions},
+    revisions::{ESCAPED, Journal, PINNED, Place, Revisions},
     session::{self, Session, Stopped},
     work::Work,
 };
 
-/// Runs what is left of a migration, under the session lock, and gives the lock back.
+/// Runs what is left of one side of a migration, under the session lock, and gives the lock back.
+/// `record` is what makes it a revision, or takes it out of the history.
 ///
-/// It ends early, without an error, where contention was in the way: then plan again.
+/// It gives the time that it took, or nothing where contention was in the way: then plan again.
 pub(crate) async fn run(
     work: &Work<'_>,
     session: &Session,
-    step: &Step,
+    subject: Subject,
     journal: &[Journal],
-    report: &mut Report,
+    record: impl FnOnce(Duration) -> String,
+    place: (usize, usize),
     tries: &mut apply::Tries,
-) -> Result<()> {
-    let it = step.migration();
-    let mut run = Run { work, session, it, side: &it.up, limit: String::new() };
+) -> Result<Option<Duration>> {
+    let side = subject.side.expect("what runs outside a transaction has a side");
+    let mut run = Run { work, session, subject, side, limit: String::new() };
     let since = Instant::now();
-    work.tell(&apply::started(it, report.place()));
-    let ran = run.all(step, journal, since).await;
+    work.tell(&apply::started(subject, place));
+    let ran = match run.all(journal).await {
+        Ok(()) => run.write(&record(since.elapsed())).await,
+        Err(err) => Err(err),
+    };
     let tidied = run.tidy().await;
     if let (Err(_), Err(err)) = (&ran, &tidied) {
         tracing::warn!(error = %err, "a failed migration's session could not be tidied up");
     }
     match ran {
-        Err(err) if run.is_worth_another_try(&err, tries).await => Ok(()),
+        Err(err) if run.is_worth_another_try(&err, tries).await => Ok(None),
         Err(err) => Err(err),
         Ok(()) => {
-            work.tell(&apply::finished(it, since.elapsed()));
-            report.applied(step, since.elapsed());
-            tidied
+            let took = since.elapsed();
+            work.tell(&apply::finished(subject, took));
+            tidied.map(|()| Some(took))
         }
     }
 }
@@ -63,12 +67,14 @@ pub(crate) fn refuse_begun(
     it: &'static Migration,
     journal: &[Journal],
 ) -> Result<()> {
-    if journal.iter().all(|row| row.version != it.version) {
+    let begun = |row: &Journal| row.version == it.version && row.direction == Direction::Up;
+    if !journal.iter().any(begun) {
         return Ok(());
     }
     let forget = Revisions::by_hand(&work.revisions.forget_steps(it.version));
     Err(Kind::Partial(Partial {
         migration: it.title(),
+        direction: Direction::Up,
         excerpt: Excerpt::end(&it.up),
         why: "it was begun outside a transaction, and now is to run in one from its start",
         help: "find out what it did, then",
@@ -84,7 +90,7 @@ pub(crate) fn refuse_begun(
 struct Run<'a> {
     work: &'a Work<'a>,
     session: &'a Session,
-    it: &'static Migration,
+    subject: Subject,
     side: &'static Side,
     /// Our own `lock_timeout`, as the server spells it.
     limit: String,
@@ -105,24 +111,29 @@ enum Found {
 }
 
 impl Run<'_> {
-    async fn all(&mut self, step: &Step, journal: &[Journal], since: Instant) -> Result<()> {
+    async fn all(&mut self, journal: &[Journal]) -> Result<()> {
         let doing = "preparing a migration";
         let prologue =
             prologue(self.work.settings, &self.session.facts, Some(self.side), Extent::Session);
         let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
         limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
-        let of = self.side.statements.len();
+        let (of, Subject { it, direction, .. }) = (self.side.statements.len(), self.subject);
+        let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
         for (statement, ordinal) in self.side.statements.iter().zip(1..) {
-            let mine = |row: &&Journal| row.version == self.it.version && row.ordinal == ordinal;
-            self.statement(ordinal, statement, journal.iter().find(mine)).await?;
-            self.work.tell(&Event::Statement { version: self.it.version.into(), ordinal, of });
+            let row = journal.iter().filter(mine).find(|row| row.ordinal == ordinal);
+            self.statement(ordinal, statement, row).await?;
+            self.work.tell(&Event::Statement { version: it.version.into(), ordinal, of });
         }
-        let beyond = |row: &&Journal| row.version == self.it.version && row.ordinal > of;
-        match journal.iter().find(beyond) {
+        match journal.iter().filter(mine).find(|row| row.ordinal > of) {
             Some(row) => Err(self.vanished(row)),
-            None => self.write(&self.work.revisions.record_stepwise(step, since.elapsed())).await,
+            None => Ok(()),
         }
+    }
+
+    fn place(&self, ordinal: usize) -> Place<'static> {
+        let Subject { it, direction, .. } = self.subject;
+        Place { version: it.version, direction, ordinal }
     }
 
     /// Leaves the session as it was found, and lets go of the lock: a session pooler may pass the
@@ -136,13 +147,14 @@ impl Run<'_> {
 
     /// A statement that ran, or may have, and that the file holds no longer.
     fn vanished(&self, row: &Journal) -> Error {
-        let forget = self.work.revisions.forget_step(self.it.version, row.ordinal);
+        let forget = self.work.revisions.forget_step(self.place(row.ordinal));
         let why = match row.finished {
             true => "a statement after the last one ran, and the file holds it no longer",
             false => "a statement after the last one may have run, and the file holds it no longer",
         };
         Kind::Partial(Partial {
-            migration: self.it.title(),
+            migration: self.subject.it.title(),
+            direction: self.subject.direction,
             excerpt: Excerpt::end(self.side),
             why,
             help: "find out what it did, then",
@@ -187,7 +199,7 @@ impl Run<'_> {
         let answer = self.session.ask(doing, begin).await?;
         let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
         let xid = xid.ok_or(Kind::Unexpected { doing })?;
-        let pass = self.work.revisions.pass_step(self.it.version, ordinal, hash, xid);
+        let pass = self.work.revisions.pass_step(self.place(ordinal), hash, xid);
         let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
         self.execute(ordinal, it, &format!("{text}\n;{role}{pass};COMMIT")).await
@@ -196,7 +208,7 @@ impl Run<'_> {
     /// A statement that never started.
     async fn begin(&self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
         let text = self.side.text(it);
-        let start = self.work.revisions.start_step(self.it.version, ordinal, hash);
+        let start = self.work.revisions.start_step(self.place(ordinal), hash);
         let (first, sql) = match self.find(it.class).await? {
             Found::UnderWay => return Err(self.under_way(ordinal, it)),
             // Not by us: the server says what it thinks of that, and no row says that we started.
@@ -270,7 +282,7 @@ impl Run<'_> {
     }
 
     async fn finish(&self, ordinal: usize) -> Result<()> {
-        self.write(&self.work.revisions.finish_step(self.it.version, ordinal)).await
+        self.write(&self.work.revisions.finish_step(self.place(ordinal))).await
     }
 
     /// Writes to upfront's own tables under our role, and leaves the migration its own.
@@ -296,13 +308,14 @@ impl Run<'_> {
         it: &'static Statement,
         stopped: Stopped,
     ) -> Result<Error> {
-        let migration = self.it.title();
+        let Subject { it: migration, direction, .. } = self.subject;
+        let migration = migration.title();
         let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err))
         else {
-            return Ok(Kind::Lost { migration, source: stopped.err }.into());
+            return Ok(Kind::Lost { migration, direction, source: stopped.err }.into());
         };
         if err.message().contains(ESCAPED) {
-            return Ok(Kind::Escaped { migration, path: self.side.path }.into());
+            return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
         }
         let remains = match it.class {
             Class::Unknown if has_started(err) => Remains::Unclear,
@@ -314,14 +327,15 @@ impl Run<'_> {
             }
             (Class::Session, _) | (_, Remains::Unclear) => {}
             _ => {
-                let forget = self.work.revisions.forget_step(self.it.version, ordinal);
+                let forget = self.work.revisions.forget_step(self.place(ordinal));
                 self.write(&forget).await?;
             }
         }
         let cause = Cause::of(err, is_secret(self.side, Some(it), err));
         let excerpt = Excerpt::of(self.side, Some(it), it.start as usize, err);
-        let err = Kind::Failed(Failure { migration, excerpt, cause, remains, attempts: 1 }).into();
-        apply::note(self.work, self.session, self.it, &err).await;
+        let failure = Failure { migration, direction, excerpt, cause, remains, attempts: 1 };
+        let err = Kind::Failed(failure).into();
+        apply::note(self.work, self.session, self.subject, &err).await;
         Ok(err)
     }
 
@@ -330,7 +344,7 @@ impl Run<'_> {
         match err.kind() {
             Kind::Failed(it) if it.remains == Remains::Before && is_contention(&it.cause.code) => {
                 let code = it.cause.code.code();
-                apply::pause(self.work, self.session, self.it, code, tries).await
+                apply::pause(self.work, self.session, self.subject.it, code, tries).await
             }
             _ => false,
         }
@@ -351,12 +365,13 @@ impl Run<'_> {
     }
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
-        let (revisions, version) = (&self.work.revisions, self.it.version);
+        let (revisions, place) = (&self.work.revisions, self.place(ordinal));
         let hash = chain::sha256(self.side.text(it));
-        let done = revisions.settle_step(version, ordinal, &hash);
-        let again = revisions.forget_step(version, ordinal);
+        let done = revisions.settle_step(place, &hash);
+        let again = revisions.forget_step(place);
         Kind::Partial(Partial {
-            migration: self.it.title(),
+            migration: self.subject.it.title(),
+            direction: self.subject.direction,
             excerpt: Excerpt::start(self.side, it),
             why,
             help: "find out whether the statement took effect, then run",

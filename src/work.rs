@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind},
     own,
     plan::{self, Divergence, Pending, Unknown, titles},
-    revisions::{History, Journal, Look, Revisions, history},
+    revisions::{History, Journal, Look, Revisions, Tables, history},
     session::{self, Answer, Session, borrow, unless_silent, within},
     settings::{OWN, Settings},
 };
@@ -30,8 +30,8 @@ pub(crate) struct Work<'a> {
 pub(crate) enum View {
     /// Nothing to do.
     Settled(Vec<Unknown>),
-    /// Something is pending.
-    Behind { pending: Pending, journal: Vec<Journal>, own_tables: bool },
+    /// Something is pending. Without tables, upfront was never there.
+    Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables> },
 }
 
 impl<'a> Work<'a> {
@@ -55,18 +55,16 @@ impl<'a> Work<'a> {
     /// Looks: one round trip where nothing is to be done.
     pub(crate) async fn look(&self, client: &Object) -> Result<View> {
         let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
-            return self.judge(History::default(), &Look::nothing());
+            return self.judge(History::default(), None);
         };
         let look = Look::of(self.set, &answer)
             .ok_or(Kind::Unexpected { doing: "looking at the revision table" })?;
-        if look.settled {
-            let refused = plan::refused(self.settings.ahead, &look.ahead);
-            return match refused.is_empty() {
-                true => Ok(View::Settled(look.ahead)),
-                false => Err(self.diverged(refused)),
-            };
+        // What is refused may be the rest of a rollback, which only the rows tell.
+        if look.settled && plan::refused(self.settings.ahead, &look.ahead).is_empty() {
+            return Ok(View::Settled(look.ahead));
         }
-        match self.judge(self.history(client).await?, &look) {
+        let tables = own::tables(&look.own);
+        match self.judge(self.history(client, tables).await?, Some(tables)) {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
             other => other,
         }
@@ -91,17 +89,16 @@ impl<'a> Work<'a> {
         Ok(self.look_within(client, limit).await?.1)
     }
 
-    fn judge(&self, history: History, look: &Look) -> Result<View> {
+    fn judge(&self, history: History, tables: Option<Tables>) -> Result<View> {
         let pending = self.plan(&history)?;
-        if pending.steps.is_empty() {
-            return Ok(View::Settled(pending.ahead));
+        match pending.is_empty() {
+            true => Ok(View::Settled(pending.ahead)),
+            false => Ok(View::Behind { pending, journal: history.journal, tables }),
         }
-        let own_tables = own::is_current(&look.own);
-        Ok(View::Behind { pending, journal: history.journal, own_tables })
     }
 
-    async fn history(&self, client: &Object) -> Result<History> {
-        match self.read(client, &self.revisions.rows()).await? {
+    async fn history(&self, client: &Object, tables: Tables) -> Result<History> {
+        match self.read(client, &self.revisions.rows(tables)).await? {
             Some(it) => {
                 history(&it).ok_or(Kind::Unexpected { doing: "reading the history" }.into())
             }
@@ -151,10 +148,18 @@ impl<'a> Work<'a> {
         let pending = plan::plan(self.set, &history.rows, ahead);
         let pending = pending.map_err(|found| self.diverged(found))?;
         let deleted = plan::deleted(&pending, &history.lost);
-        if deleted.is_empty() { Ok(pending) } else { Err(self.diverged(deleted)) }
+        if !deleted.is_empty() {
+            return Err(self.diverged(deleted));
+        }
+        let found = plan::held(&pending, &history.holds);
+        // A rollback that was cut off comes to its end before anything else.
+        if found.is_empty() || pending.cut_off.is_some() || self.settings.ignore_holds {
+            return Ok(pending);
+        }
+        Err(Kind::Held { found }.into())
     }
 
-    fn diverged(&self, found: Vec<Divergence>) -> Error {
+    pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {
         Kind::Diverged { label: self.set.label, found, own: self.own }.into()
     }
 

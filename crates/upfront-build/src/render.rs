@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use upfront_directory::{Class, Directory, Migration, ReindexKind, Side, Statement};
+use upfront_directory::{Class, Directory, Loss, Migration, ReindexKind, Side, Statement};
 
 /// The whole generated file: one expression.
 pub(crate) fn render(directory: &Directory) -> String {
@@ -59,13 +59,29 @@ fn side(out: &mut String, it: &Side) -> fmt::Result {
 
 fn statement(out: &mut String, it: &Statement) -> fmt::Result {
     let Statement { range, line, class, losses, secret } = it;
-    let losses: Vec<_> = losses.iter().map(ToString::to_string).collect();
+    let losses: Vec<_> = losses.iter().map(loss).collect();
     let (start, end, class) = (range.start, range.end, self::class(class));
     write!(
         out,
         "Statement {{ start: {start}, end: {end}, line: {line}, class: Class::{class}, losses: \
-         &{losses:?}, secret: {secret} }}, "
+         &[{}], secret: {secret} }}, ",
+        losses.join(", ")
     )
+}
+
+fn loss(it: &Loss) -> String {
+    let (kind, name, column) = match it {
+        Loss::Table(it) => ("Table", it.as_str(), None),
+        Loss::Column { table, column } => ("Column", table.as_str(), Some(column)),
+        Loss::ColumnType { table, column } => ("ColumnType", table.as_str(), Some(column)),
+        Loss::Rows(it) => ("Rows", it.as_str(), None),
+        Loss::Type(it) => ("Type", it.as_str(), None),
+        Loss::Schema(it) => ("Schema", it.as_str(), None),
+        Loss::Sequence(it) => ("Sequence", it.as_str(), None),
+        Loss::Extension(it) => ("Extension", it.as_str(), None),
+        _ => ("Unknown", "", None),
+    };
+    format!("Loss {{ kind: LossKind::{kind}, name: {name:?}, column: {column:?} }}")
 }
 
 fn milliseconds(it: Duration) -> u32 {

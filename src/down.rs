@@ -1,0 +1,511 @@
+//! A rollback, from the first look to the last commit.
+
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Object, Pool};
+use tracing::Instrument;
+
+use crate::{
+    Direction, Loss, Plan, Report, Result, Target,
+    apply::{self, Judged, Subject},
+    boot::{self, Lost, Until},
+    embedded::{Migration, Set},
+    error::{Error, Kind, Stale},
+    lock::{self, Transaction, Wait},
+    loss::{Measure, Moment},
+    own,
+    plan::Row,
+    planned::{Consent, Goal},
+    prologue::{Extent, prologue},
+    protection::Standing,
+    revisions::{History, Journal, Look, Revisions, Tables, Undoing, history, standing},
+    rollback::{self, Undo},
+    session::{Answer, Session, Stopped},
+    settings::Settings,
+    stepwise, stored,
+    work::Work,
+};
+
+/// What the database has above a target.
+struct Found {
+    undos: Vec<Undo>,
+    /// The rows of them, newest first.
+    rows: Vec<Row>,
+    /// The version below them; empty where there is none.
+    floor: String,
+    journal: Vec<Journal>,
+    standing: Standing,
+}
+
+/// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
+enum Asked<'a> {
+    Ahead(&'a Object),
+    UnderLock(&'a Session),
+}
+
+impl Asked<'_> {
+    async fn ask(&self, work: &Work<'_>, sql: &str) -> Result<Answer> {
+        let doing = "reading the history";
+        match self {
+            Self::Ahead(client) => {
+                work.read(client, sql).await?.ok_or(Kind::Unexpected { doing }.into())
+            }
+            // The transaction keeps the body's search path.
+            Self::UnderLock(session) => {
+                session.ask(doing, &format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront")).await
+            }
+        }
+    }
+}
+
+/// What a rollback to the target would do. Writes nothing and takes no lock.
+pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> Result<Plan> {
+    let asked = Asked::Ahead(client);
+    let tables = match work.read(client, &work.revisions.look(work.set)).await? {
+        None => None,
+        Some(it) => {
+            let doing = "looking at the revision table";
+            let look = Look::of(work.set, &it).ok_or(Kind::Unexpected { doing })?;
+            Some(own::tables(&look.own))
+        }
+    };
+    let found = find(work, &asked, target, tables).await?;
+    let mut plan = Plan::down(work, &found.undos, &found.journal, &found.standing);
+    let measure = Measure::new(client, work.settings, Moment::Ahead);
+    for (step, undo) in plan.steps.iter_mut().zip(&found.undos) {
+        let Some(side) = undo.side else { continue };
+        let doing = "counting what would be lost";
+        let losses = measure.side(side).await;
+        step.losses = losses.map_err(|source| Kind::Server { doing, source })?;
+    }
+    plan.goal = Goal {
+        floor: found.floor,
+        planned: found.rows.into_iter().map(|it| (it.version, it.hash)).collect(),
+        tables: tables.unwrap_or(Tables::Old),
+    };
+    Ok(plan)
+}
+
+/// Reads what stands above the target, and with what it is rolled back.
+///
+/// `tables` is nothing where upfront has no tables there.
+async fn find(
+    work: &Work<'_>,
+    asked: &Asked<'_>,
+    target: &Target,
+    tables: Option<Tables>,
+) -> Result<Found> {
+    let history = match tables {
+        Some(tables) => {
+            let answer = asked.ask(work, &work.revisions.rows(tables)).await?;
+            history(&answer).ok_or(Kind::Unexpected { doing: "reading the history" })?
+        }
+        None => History::default(),
+    };
+    let tampered = rollback::tampered(work.set, &history.rows, &history.lost);
+    if !tampered.is_empty() {
+        return Err(work.diverged(tampered));
+    }
+    refuse_half_applied(work, &history)?;
+    let above = rollback::above(work.set, &history.rows, target).map_err(Kind::Target)?;
+    let undos = undos(work, asked, &history.rows, &above, tables).await?;
+    let rows: Vec<_> = above.into_iter().cloned().collect();
+    let floor = history.rows.len().checked_sub(rows.len() + 1).map(|at| &history.rows[at]);
+    let floor = floor.map_or(String::new(), |it| it.version.clone());
+    let standing = read_standing(work, asked, tables).await?;
+    Ok(Found { undos, rows, floor, journal: history.journal, standing })
+}
+
+pub(crate) async fn read_standing_ahead(
+    work: &Work<'_>,
+    client: &Object,
+    tables: Option<Tables>,
+) -> Result<Standing> {
+    read_standing(work, &Asked::Ahead(client), tables).await
+}
+
+pub(crate) async fn read_standing_under_lock(
+    work: &Work<'_>,
+    session: &Session,
+) -> Result<Standing> {
+    read_standing(work, &Asked::UnderLock(session), Some(Tables::Current)).await
+}
+
+async fn read_standing(
+    work: &Work<'_>,
+    asked: &Asked<'_>,
+    tables: Option<Tables>,
+) -> Result<Standing> {
+    let sql = tables.map_or_else(Revisions::identity, |it| work.revisions.standing(it));
+    let answer = asked.ask(work, &sql).await?;
+    let doing = "asking which database it is";
+    standing(&answer).ok_or(Kind::Unexpected { doing }.into())
+}
+
+/// A migration that was cut off on its way up is to be settled first: what it did would stay.
+fn refuse_half_applied(work: &Work<'_>, history: &History) -> Result<()> {
+    let is_applied = |it: &Journal| history.rows.iter().any(|row| row.version == it.version);
+    let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
+    let migration = work.set.find(&it.version).map_or(it.version.clone(), Migration::title);
+    let forget = Revisions::by_hand(&work.revisions.forget_steps(&it.version));
+    Err(Kind::HalfApplied { migration, forget }.into())
+}
+
+async fn undos(
+    work: &Work<'_>,
+    asked: &Asked<'_>,
+    rows: &[Row],
+    above: &[&Row],
+    tables: Option<Tables>,
+) -> Result<Vec<Undo>> {
+    let is_stored = |it: &&&Row| rollback::embedded(work.set, it).is_none();
+    let versions: Vec<_> = above.iter().filter(is_stored).map(|it| it.version.as_str()).collect();
+    let stored = match (versions.is_empty(), tables) {
+        (false, Some(tables)) => {
+            stored::migrations(&asked.ask(work, &work.revisions.stored(&versions, tables)).await?)?
+        }
+        _ => Vec::new(),
+    };
+    let first = rows.first().map(|it| &it.version);
+    let (mut undos, mut found) = (Vec::new(), Vec::new());
+    for row in above {
+        let stored = || stored.iter().find(|it| it.version == row.version).copied();
+        let it = rollback::embedded(work.set, row).or_else(stored);
+        let it = it.ok_or(Kind::Unexpected { doing: "reading stored down sides" })?;
+        match rollback::undo(it, &row.kind, Some(&row.version) == first) {
+            Ok(it) => undos.push(it),
+            Err(it) => found.push(it),
+        }
+    }
+    if found.is_empty() { Ok(undos) } else { Err(Kind::Irreversible { found }.into()) }
+}
+
+/// How exactly a plan is to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// The plan was shown to somebody: the database must not have moved since.
+    Exact,
+    /// The plan was made a moment ago: what somebody else has rolled back meanwhile is done.
+    Goal,
+}
+
+/// Runs a plan.
+pub(crate) async fn run(
+    pool: &Pool,
+    set: &'static Set,
+    settings: &Settings,
+    plan: &Plan,
+    fit: Fit,
+) -> Result<Report> {
+    let work = Work::new(set, settings);
+    let mut report = Report::new(&settings.app, Direction::Down);
+    if plan.is_empty() {
+        return Ok(report);
+    }
+    refuse_planned_loss(plan)?;
+    let since = Instant::now();
+    let mut down = Down { work: &work, plan, fit, report: &mut report, agreed: false };
+    let (mut lost, mut wait) = (Lost::default(), Wait::new());
+    while let Err(err) = down.attempt(pool, &mut wait).await {
+        lost.again(err, &work).await?;
+    }
+    report.took = since.elapsed();
+    Ok(report)
+}
+
+/// All that is known ahead is refused before anything runs.
+fn refuse_planned_loss(plan: &Plan) -> Result<()> {
+    if plan.consent.loss || !plan.loses_data() {
+        return Ok(());
+    }
+    let losses = plan.losses().map(|(step, it)| (step.title(), it.clone())).collect();
+    Err(Kind::DataLoss { losses }.into())
+}
+
+/// A rollback that is under way.
+struct Down<'a> {
+    work: &'a Work<'a>,
+    plan: &'a Plan,
+    fit: Fit,
+    report: &'a mut Report,
+    /// The plan was compared with the database, under the lock; what has moved since is our work.
+    agreed: bool,
+}
+
+impl Down<'_> {
+    async fn attempt(&mut self, pool: &Pool, wait: &mut Wait) -> Result<()> {
+        let session = Session::take(pool, self.work.settings.wait_timeout).await?;
+        let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
+        boot::refuse_read_only(&session, titles)?;
+        if self.plan.goal.tables == Tables::Old {
+            boot::bring_own(self.work, &session).await?;
+        }
+        let mut tries = apply::Tries::new();
+        let mut blocked = None;
+        loop {
+            match self.round(&session, wait, &mut tries).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => blocked = None,
+                Err(err) => {
+                    let since = blocked.get_or_insert_with(Wait::new);
+                    boot::out_of_the_way(err, self.work, &session, since).await?;
+                }
+            }
+        }
+    }
+
+    /// Takes the lock, reads anew, and rolls back what it can in one go; `true` once nothing is
+    /// left.
+    async fn round(
+        &mut self,
+        session: &Session,
+        wait: &mut Wait,
+        tries: &mut apply::Tries,
+    ) -> Result<bool> {
+        let work = self.work;
+        let transaction = boot::begin(work, session, wait, self.report, Until::Locked).await?;
+        let Some(transaction) = transaction else { return Ok(true) };
+        let target = match self.plan.goal.floor.as_str() {
+            "" => Target::All,
+            floor => Target::To(floor.to_owned()),
+        };
+        let found = find(work, &Asked::UnderLock(session), &target, Some(Tables::Current)).await;
+        let found = found.map_err(|err| if err.is_target() { gone() } else { err })?;
+        self.agree(&found)?;
+        let Some(first) = found.undos.first() else {
+            session.ask("ending a transaction", "ROLLBACK").await?;
+            return Ok(true);
+        };
+        self.report.expect_in_all(found.undos.len());
+        boot::refuse_stepwise_on_pooler(work, session, found.undos.iter().map(Subject::from))?;
+        if found.undos.iter().any(Undo::is_stepwise) {
+            if first.is_stepwise() {
+                return self.stepwise(session, &transaction, first, &found, tries).await;
+            }
+            self.together(session, &transaction, &found.undos[..1], &found, tries).await?;
+            return Ok(false);
+        }
+        self.together(session, &transaction, &found.undos, &found, tries).await
+    }
+
+    /// What was to stay may have been rolled back by somebody else: then nothing is left to do.
+    /// Does the plan fit the database, and has everybody agreed who has to?
+    fn agree(&mut self, found: &Found) -> Result<()> {
+        let planned = &self.plan.goal.planned;
+        let is_planned = |row: &Row| {
+            planned.iter().any(|(version, hash)| *version == row.version && *hash == row.hash)
+        };
+        if let Some(row) = found.rows.iter().find(|it| !is_planned(it)) {
+            return Err(newer(&row.title()));
+        }
+        if self.agreed || (found.undos.is_empty() && self.fit == Fit::Goal) {
+            return Ok(());
+        }
+        let now = Plan::down(self.work, &found.undos, &found.journal, &found.standing);
+        consent(&self.plan.consent, self.plan, &now, self.fit)?;
+        self.agreed = true;
+        Ok(())
+    }
+
+    /// Several in one transaction.
+    async fn together(
+        &mut self,
+        session: &Session,
+        transaction: &Transaction,
+        undos: &[Undo],
+        found: &Found,
+        tries: &mut apply::Tries,
+    ) -> Result<bool> {
+        let work = self.work;
+        let mut took = Vec::new();
+        for (at, undo) in undos.iter().enumerate() {
+            let span = boot::span(undo.it);
+            let run = self.one(session, transaction, undo, at, found);
+            match run.instrument(span).await? {
+                Ok(it) => took.push(it),
+                Err(stopped) => {
+                    let subject = Subject::from(undo);
+                    let judged =
+                        apply::judge(work, session, transaction, subject, stopped, None, tries);
+                    let (Judged::Again | Judged::Committed) = judged.await?;
+                    return Ok(false);
+                }
+            }
+        }
+        session.ask("committing a rollback", "COMMIT").await?;
+        for (undo, took) in undos.iter().zip(took) {
+            work.tell(&apply::finished(Subject::from(undo), took));
+            self.report.rolled_back(undo.it, took);
+        }
+        Ok(true)
+    }
+
+    /// One of them: asks what it would lose, runs it and takes out its row.
+    async fn one(
+        &self,
+        session: &Session,
+        transaction: &Transaction,
+        undo: &Undo,
+        at: usize,
+        found: &Found,
+    ) -> Result<Result<std::time::Duration, Stopped>> {
+        let (work, subject) = (self.work, Subject::from(undo));
+        let (place, of) = self.report.place();
+        work.tell(&apply::started(subject, (place + at, of)));
+        let prologue = self.settings_of(session, undo, at);
+        if !prologue.is_empty() {
+            session.ask("setting a migration's limits", &prologue).await?;
+        }
+        let losses = match self.losses(session, undo).await {
+            Ok(it) => it,
+            Err(err) => return Ok(Err(Stopped { completed: 0, err })),
+        };
+        self.refuse_loss(undo, &losses)?;
+        let order = self.undoing(&losses, found);
+        let record = work.revisions.roll_back(undo, transaction, &order);
+        let message = apply::closed(work, subject, &record);
+        let since = Instant::now();
+        Ok(apply::send(work, session, subject, &message).await.map(|_| since.elapsed()))
+    }
+
+    /// The first of a transaction finds its settings; those of the next went with the one before.
+    fn settings_of(&self, session: &Session, undo: &Undo, at: usize) -> String {
+        let settings = self.work.settings;
+        if at == 0 {
+            return apply::own_limits(self.work, undo.side).unwrap_or_default();
+        }
+        let next = prologue(settings, &session.facts, undo.side, Extent::Transaction);
+        format!("RESET search_path;{next}")
+    }
+
+    /// What it would lose at this very moment.
+    async fn losses(
+        &self,
+        session: &Session,
+        undo: &Undo,
+    ) -> Result<Vec<Loss>, tokio_postgres::Error> {
+        let Some(side) = undo.side else { return Ok(Vec::new()) };
+        Measure::new(session.client(), self.work.settings, Moment::AtWork).side(side).await
+    }
+
+    fn refuse_loss(&self, undo: &Undo, losses: &[Loss]) -> Result<()> {
+        let lost: Vec<_> = losses.iter().filter(|it| !it.empty).cloned().collect();
+        if self.plan.consent.loss || lost.is_empty() {
+            return Ok(());
+        }
+        let losses = lost.into_iter().map(|it| (undo.it.title(), it)).collect();
+        Err(Kind::DataLoss { losses }.into())
+    }
+
+    fn undoing<'a>(&'a self, losses: &[Loss], found: &Found) -> Undoing<'a> {
+        let consent = &self.plan.consent;
+        let lost: Vec<_> = losses.iter().filter(|it| !it.empty).map(ToString::to_string).collect();
+        Undoing {
+            approval: consent.approval.as_deref(),
+            lost: (!lost.is_empty()).then(|| lost.join("\n")),
+            holds: consent.hold || found.standing.is_protected(),
+        }
+    }
+
+    /// One outside a transaction. From its begin on its row counts as none.
+    async fn stepwise(
+        &mut self,
+        session: &Session,
+        transaction: &Transaction,
+        undo: &Undo,
+        found: &Found,
+        tries: &mut apply::Tries,
+    ) -> Result<bool> {
+        let work = self.work;
+        let mut losses = Vec::new();
+        if !found.rows.first().is_some_and(Row::is_being_rolled_back) {
+            losses = match self.losses(session, undo).await {
+                Ok(it) => it,
+                Err(err) => {
+                    let stopped = Stopped { completed: 0, err };
+                    let subject = Subject::from(undo);
+                    apply::judge(work, session, transaction, subject, stopped, None, tries).await?;
+                    return Ok(false);
+                }
+            };
+            self.refuse_loss(undo, &losses)?;
+        }
+        let order = self.undoing(&losses, found);
+        let took =
+            begin_and_run(work, session, undo, &order, &found.journal, self.report.place(), tries);
+        if let Some(took) = took.instrument(boot::span(undo.it)).await? {
+            self.report.rolled_back(undo.it, took);
+        }
+        Ok(false)
+    }
+}
+
+fn newer(head: &str) -> Error {
+    Kind::Stale(Stale::Newer { head: head.to_owned() }).into()
+}
+
+/// What was to stay was rolled back by somebody else.
+fn gone() -> Error {
+    newer("an older one than was to stay")
+}
+
+async fn begin_and_run(
+    work: &Work<'_>,
+    session: &Session,
+    undo: &Undo,
+    order: &Undoing<'_>,
+    journal: &[Journal],
+    place: (usize, usize),
+    tries: &mut apply::Tries,
+) -> Result<Option<Duration>> {
+    // The session's lock outlives the transaction.
+    lock::keep(work, session).await?;
+    let begin = work.revisions.begin_roll_back(undo.it, order);
+    session.ask("beginning a rollback", &begin).await?;
+    session.ask("ending a transaction", "COMMIT").await?;
+    let record = |took| work.revisions.roll_back_stepwise(undo.it, order, took);
+    let subject = Subject::from(undo);
+    stepwise::run(work, session, subject, journal, record, place, tries).await
+}
+
+/// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what
+/// is half there is of no use to any program. `false` where contention was in the way.
+pub(crate) async fn finish(
+    work: &Work<'_>,
+    session: &Session,
+    row: &Row,
+    journal: &[Journal],
+    report: &mut Report,
+    tries: &mut apply::Tries,
+) -> Result<()> {
+    let asked = Asked::UnderLock(session);
+    let undos =
+        undos(work, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current)).await?;
+    let undo = undos.first().expect("one row is one rollback");
+    tracing::warn!(app = work.app, migration = row.title(), "ending a rollback that was cut off");
+    let order = Undoing { approval: None, lost: None, holds: false };
+    let place = report.place();
+    let took = begin_and_run(work, session, undo, &order, journal, place, tries);
+    if let Some(took) = took.instrument(boot::span(undo.it)).await? {
+        report.rolled_back(undo.it, took);
+    }
+    Ok(())
+}
+
+/// Was the plan that is to run, which is made anew as `now`, agreed to?
+pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: Fit) -> Result<()> {
+    let digest = now.digest.clone();
+    if let Some(approved) = consent.approval.as_ref().filter(|it| **it != digest) {
+        let approved = approved.clone();
+        return Err(Kind::Stale(Stale::Approval { approved, digest }).into());
+    }
+    if fit == Fit::Exact && plan.digest != digest {
+        let made = plan.digest.clone();
+        return Err(Kind::Stale(Stale::Moved { made, now: digest }).into());
+    }
+    if now.protected && consent.approval.is_none() {
+        let warning = now.warnings.first().cloned();
+        return Err(Kind::Protected { direction: now.direction, digest, warning }.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Which database it is, and whether it is a protected one.
+
+/// What tells a database from every other, and from its own copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Of the whole server, made by `initdb`; standbys share it.
+    pub(crate) system: String,
+    /// The database's oid on that server.
+    pub(crate) database: String,
+}
+
+/// The mark of a protected database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The database that was marked.
+    pub(crate) of: Identity,
+    pub(crate) at: String,
+    pub(crate) by: String,
+}
+
+/// What a plan's digest covers beside the plan itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) here: Identity,
+    pub(crate) mark: Option<Mark>,
+    /// The newest row of the log, of whatever app: any change since makes a plan stale. Rows of
+    /// upfront's own tables do not count, as making them is a part of the first boot.
+    pub(crate) log: String,
+}
+
+impl Standing {
+    pub(crate) fn is_protected(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// The mark, where it came along in a copy of the database that was marked.
+    pub(crate) fn copied_mark(&self) -> Option<&Mark> {
+        self.mark.as_ref().filter(|it| it.of != self.here)
+    }
+
+    /// What is to be known of the mark.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let Mark { at, by, .. } = self.copied_mark()?;
+        Some(format!(
+            "the mark `protected` was set at {at} UTC by {by} on another database, of which this \
+             is a copy: it counts until `upfront protect --renew` makes it this database's, or \
+             `upfront protect --remove` takes it away"
+        ))
+    }
+}
