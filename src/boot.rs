@@ -12,12 +12,13 @@ use crate::{
     backoff::Backoff,
     down::{self, Fit},
     embedded::{Migration, Set},
-    error::{Error, Kind, Stale},
+    error::{Error, Kind},
     foreign,
     lock::{self, Begun, Transaction, Wait},
     loss::{Measure, Moment},
     own,
     plan::{self, Pending, Step, Unknown, titles},
+    refused::{Refused, Stale},
     revisions::{History, Journal, Look, Tables, history},
     session::{self, Session, Writes, borrow},
     settings::{OWN, Settings},
@@ -88,7 +89,7 @@ impl Agreement<'_> {
         match self.0 {
             Some(plan) if !plan.is_empty() => {
                 let made = plan.digest.clone();
-                Err(Kind::Stale(Stale::Moved { made, now: String::new() }).into())
+                Err(Refused::Stale(Stale::Moved { made, now: String::new() }).into())
             }
             _ => Ok(()),
         }

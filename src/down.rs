@@ -10,15 +10,15 @@ use crate::{
     apply::{self, Judged, Subject},
     boot::{self, Lost, Until},
     embedded::{Migration, Set},
-    error::{Error, Kind, Stale},
+    error::{Error, Kind},
     lock::{self, Transaction, Wait},
     loss::{Measure, Moment},
-    own,
     plan::Row,
     planned::{Consent, Goal},
     prologue::{Extent, prologue},
     protection::Standing,
-    revisions::{History, Journal, Look, Revisions, Tables, Undoing, history, standing},
+    refused::{Refused, Stale},
+    revisions::{History, Journal, Revisions, Tables, Undoing, history, standing},
     rollback::{self, Undo},
     session::{Answer, Session, Stopped},
     settings::Settings,
@@ -61,14 +61,7 @@ impl Asked<'_> {
 /// What a rollback to the target would do. Writes nothing and takes no lock.
 pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> Result<Plan> {
     let asked = Asked::Ahead(client);
-    let tables = match work.read(client, &work.revisions.look(work.set)).await? {
-        None => None,
-        Some(it) => {
-            let doing = "looking at the revision table";
-            let look = Look::of(work.set, &it).ok_or(Kind::Unexpected { doing })?;
-            Some(own::tables(&look.own))
-        }
-    };
+    let tables = work.tables(client).await?;
     let found = find(work, &asked, target, tables).await?;
     let mut plan = Plan::down(work, &found.undos, &found.journal, &found.standing);
     let measure = Measure::new(client, work.settings, Moment::Ahead);
@@ -107,7 +100,7 @@ async fn find(
         return Err(work.diverged(tampered));
     }
     refuse_half_applied(work, &history)?;
-    let above = rollback::above(work.set, &history.rows, target).map_err(Kind::Target)?;
+    let above = rollback::above(work.set, &history.rows, target).map_err(Refused::Target)?;
     let undos = undos(work, asked, &history.rows, &above, tables).await?;
     let rows: Vec<_> = above.into_iter().cloned().collect();
     let floor = history.rows.len().checked_sub(rows.len() + 1).map(|at| &history.rows[at]);
@@ -148,7 +141,7 @@ fn refuse_half_applied(work: &Work<'_>, history: &History) -> Result<()> {
     let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
     let migration = work.set.find(&it.version).map_or(it.version.clone(), Migration::title);
     let forget = Revisions::by_hand(&work.revisions.forget_steps(&it.version));
-    Err(Kind::HalfApplied { migration, forget }.into())
+    Err(Refused::HalfApplied { migration, forget }.into())
 }
 
 async fn undos(
@@ -177,7 +170,7 @@ async fn undos(
             Err(it) => found.push(it),
         }
     }
-    if found.is_empty() { Ok(undos) } else { Err(Kind::Irreversible { found }.into()) }
+    if found.is_empty() { Ok(undos) } else { Err(Refused::Irreversible { found }.into()) }
 }
 
 /// How exactly a plan is to fit.
@@ -219,7 +212,7 @@ fn refuse_planned_loss(plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let losses = plan.losses().map(|(step, it)| (step.title(), it.clone())).collect();
-    Err(Kind::DataLoss { losses }.into())
+    Err(Refused::DataLoss { losses }.into())
 }
 
 /// A rollback that is under way.
@@ -394,7 +387,7 @@ impl Down<'_> {
             return Ok(());
         }
         let losses = lost.into_iter().map(|it| (undo.it.title(), it)).collect();
-        Err(Kind::DataLoss { losses }.into())
+        Err(Refused::DataLoss { losses }.into())
     }
 
     fn undoing<'a>(&'a self, losses: &[Loss], found: &Found) -> Undoing<'a> {
@@ -441,7 +434,7 @@ impl Down<'_> {
 }
 
 fn newer(head: &str) -> Error {
-    Kind::Stale(Stale::Newer { head: head.to_owned() }).into()
+    Refused::Stale(Stale::Newer { head: head.to_owned() }).into()
 }
 
 /// What was to stay was rolled back by somebody else.
@@ -497,15 +490,15 @@ pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: Fit) -> R
     let digest = now.digest.clone();
     if let Some(approved) = consent.approval.as_ref().filter(|it| **it != digest) {
         let approved = approved.clone();
-        return Err(Kind::Stale(Stale::Approval { approved, digest }).into());
+        return Err(Refused::Stale(Stale::Approval { approved, digest }).into());
     }
     if fit == Fit::Exact && plan.digest != digest {
         let made = plan.digest.clone();
-        return Err(Kind::Stale(Stale::Moved { made, now: digest }).into());
+        return Err(Refused::Stale(Stale::Moved { made, now: digest }).into());
     }
     if now.protected && consent.approval.is_none() {
         let warning = now.warnings.first().cloned();
-        return Err(Kind::Protected { direction: now.direction, digest, warning }.into());
+        return Err(Refused::Protected { direction: now.direction, digest, warning }.into());
     }
     Ok(())
 }

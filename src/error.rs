@@ -5,13 +5,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::{
-    Direction, Loss,
-    event::Holder,
-    excerpt::Excerpt,
-    plan::{Divergence, Hold},
-    rollback::{Mistake, Obstacle},
-};
+use crate::{Direction, event::Holder, excerpt::Excerpt, plan::Divergence, refused::Refused};
 
 /// What every fallible call of this crate gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -100,47 +94,7 @@ pub(crate) enum Kind {
         path: &'static str,
     },
     Partial(Partial),
-    /// A migration was cut off on its way up, and something is to be rolled back.
-    HalfApplied {
-        migration: String,
-        /// SQL for a person.
-        forget: String,
-    },
-    Target(Mistake),
-    /// Why each of them has no way back.
-    Irreversible {
-        found: Vec<(String, Obstacle)>,
-    },
-    /// The text of a stored down side is not the one whose hash stands beside it.
-    DownAltered {
-        migration: String,
-    },
-    /// What a rollback would lose, by migration; and the plan that tells it all.
-    DataLoss {
-        losses: Vec<(String, Loss)>,
-    },
-    Protected {
-        direction: Direction,
-        /// Empty where there was no plan to be approved.
-        digest: String,
-        /// What is to be known of the mark.
-        warning: Option<String>,
-    },
-    Stale(Stale),
-    Held {
-        found: Vec<Hold>,
-    },
-}
-
-/// Why a plan does not fit the database any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stale {
-    /// The approval is another plan's.
-    Approval { approved: String, digest: String },
-    /// The plan that is to run is not the one that was made.
-    Moved { made: String, now: String },
-    /// What is newest now is not a part of the rollback.
-    Newer { head: String },
+    Refused(Refused),
 }
 
 /// A migration that the server refused.
@@ -241,7 +195,7 @@ impl Error {
     /// A row of the history was changed or deleted by hand.
     #[must_use]
     pub fn is_tampered(&self) -> bool {
-        matches!(*self.0, Kind::DownAltered { .. })
+        matches!(*self.0, Kind::Refused(Refused::DownAltered { .. }))
             || self.diverged(|it| {
                 matches!(it, Divergence::Deleted { .. } | Divergence::Altered { .. })
             })
@@ -293,7 +247,7 @@ impl Error {
     /// A migration outside a transaction was cut off at a statement whose fate nobody can tell.
     #[must_use]
     pub fn is_partially_applied(&self) -> bool {
-        matches!(*self.0, Kind::Partial(_) | Kind::HalfApplied { .. })
+        matches!(*self.0, Kind::Partial(_) | Kind::Refused(Refused::HalfApplied { .. }))
     }
 
     /// Somebody else held the migration lock, a lock on upfront's own tables, or all connections of
@@ -316,37 +270,50 @@ impl Error {
     /// there are migrations. Nothing was changed.
     #[must_use]
     pub fn is_target(&self) -> bool {
-        matches!(*self.0, Kind::Target(_))
+        match *self.0 {
+            Kind::Refused(Refused::Target(_)) => true,
+            #[cfg(feature = "cli")]
+            Kind::Refused(Refused::NotHeld { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// The mark of a protected database is there, and was set on another one, of which this is a
+    /// copy.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        matches!(*self.0, Kind::Refused(Refused::Copied { .. }))
     }
 
     /// A migration that was to be rolled back has no down side. Nothing was changed.
     #[must_use]
     pub fn is_irreversible(&self) -> bool {
-        matches!(*self.0, Kind::Irreversible { .. })
+        matches!(*self.0, Kind::Refused(Refused::Irreversible { .. }))
     }
 
     /// A rollback would lose data, and nobody has [accepted](crate::Plan::accept_loss) that.
     #[must_use]
     pub fn is_data_loss(&self) -> bool {
-        matches!(*self.0, Kind::DataLoss { .. })
+        matches!(*self.0, Kind::Refused(Refused::DataLoss { .. }))
     }
 
     /// The database is protected, and the plan lacks its [approval](crate::Plan::approve).
     #[must_use]
     pub fn is_protected(&self) -> bool {
-        matches!(*self.0, Kind::Protected { .. })
+        matches!(*self.0, Kind::Refused(Refused::Protected { .. }))
     }
 
     /// The database has moved since the plan was made, or the approval is another plan's.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(*self.0, Kind::Stale(_))
+        matches!(*self.0, Kind::Refused(Refused::Stale(_)))
     }
 
     /// A pending migration was rolled back and is held: it does not come back by itself.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        matches!(*self.0, Kind::Held { .. })
+        matches!(*self.0, Kind::Refused(Refused::Held { .. }))
     }
 
     /// A setting of the builder makes no sense.

@@ -20,7 +20,10 @@ mod own;
 mod plan;
 mod planned;
 mod prologue;
+#[cfg(feature = "cli")]
+mod protect;
 mod protection;
+mod refused;
 mod report;
 mod revisions;
 mod rollback;
@@ -39,6 +42,8 @@ pub use loss::Loss;
 pub use migrator::Migrator;
 pub use plan::Ahead;
 pub use planned::{Plan, PlannedStep};
+#[cfg(feature = "cli")]
+pub use protect::{Protect, Protection, Released};
 pub use report::{Applied, Report, RolledBack};
 pub use settings::Builder;
 pub use status::{Entry, State, Status};

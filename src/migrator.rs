@@ -36,9 +36,9 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Migrator {
-    migrations: Migrations,
-    pool: Pool,
-    settings: Settings,
+    pub(crate) migrations: Migrations,
+    pub(crate) pool: Pool,
+    pub(crate) settings: Settings,
 }
 
 impl fmt::Debug for Migrator {

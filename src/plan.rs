@@ -212,6 +212,14 @@ pub(crate) fn standing(rows: &[Row]) -> (&[Row], Option<&Row>) {
     }
 }
 
+impl Hold {
+    /// By its version, or by version and name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_called(&self, asked: &str) -> bool {
+        asked == self.version || asked == title(&self.version, &self.name)
+    }
+}
+
 /// What is pending and held.
 pub(crate) fn held(pending: &Pending, holds: &[Hold]) -> Vec<Hold> {
     let is_pending = |hold: &&Hold| {

@@ -124,11 +124,7 @@ impl Revisions {
         let Self { schema, app, .. } = self;
         let holds = match tables {
             Tables::Old => String::new(),
-            Tables::Current => format!(
-                ";SELECT version AS upfront_hold, name, hash, to_char(held_at AT TIME ZONE 'UTC', \
-                 'YYYY-MM-DD HH24:MI:SS'), held_by FROM {schema}.holds WHERE app = {app} AND \
-                 released_at IS NULL ORDER BY version"
-            ),
+            Tables::Current => format!(";{}", self.active_holds()),
         };
         format!(
             "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL, direction FROM \
@@ -446,6 +442,52 @@ impl Revisions {
         format!("{}{}", fence(xid, &roles), self.take_out(undo.it, order, took))
     }
 
+    /// What is held.
+    #[cfg(feature = "cli")]
+    pub(crate) fn holds(&self) -> String {
+        format!("{PINNED}{}", self.active_holds())
+    }
+
+    fn active_holds(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!(
+            "SELECT version AS upfront_hold, name, hash, to_char(held_at AT TIME ZONE 'UTC', \
+             'YYYY-MM-DD HH24:MI:SS'), held_by FROM {schema}.holds WHERE app = {app} AND \
+             released_at IS NULL ORDER BY version"
+        )
+    }
+
+    /// Lets migrations come back.
+    #[cfg(feature = "cli")]
+    pub(crate) fn release(&self, versions: &[&str]) -> String {
+        let Self { schema, app, .. } = self;
+        let versions: Vec<_> = versions.iter().map(|it| escape_literal(it)).collect();
+        format!(
+            "UPDATE {schema}.holds SET released_at = clock_timestamp(), released_by = session_user \
+             WHERE app = {app} AND version IN ({}) AND released_at IS NULL;",
+            versions.join(", ")
+        )
+    }
+
+    /// Marks the database as a protected one, anew where a mark is there.
+    #[cfg(feature = "cli")]
+    pub(crate) fn mark(&self, Identity { system, database }: &Identity) -> String {
+        let Self { schema, host, .. } = self;
+        let (system, database) = (escape_literal(system), escape_literal(database));
+        format!(
+            "INSERT INTO {schema}.protection (system_identifier, database, host) VALUES ({system}, \
+             {database}, {host}) ON CONFLICT (singleton) DO UPDATE SET system_identifier = \
+             excluded.system_identifier, database = excluded.database, protected_at = \
+             clock_timestamp(), protected_by = session_user, host = excluded.host;"
+        )
+    }
+
+    /// Takes the mark away.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unmark(&self) -> String {
+        format!("DELETE FROM {}.protection;", self.schema)
+    }
+
     /// The same for one that ran statement by statement; its journal ends.
     pub(crate) fn roll_back_stepwise(
         &self,
@@ -707,12 +749,12 @@ fn unknown(line: &str) -> Option<Unknown> {
 /// Sorts what [`Revisions::rows`] brought.
 pub(crate) fn history(answer: &Answer) -> Option<History> {
     let rows = named(answer, "upfront_version").map(row).collect::<Option<_>>()?;
-    let holds = holds(answer)?;
+    let holds = held(answer)?;
     Some(History { rows, journal: journal(answer)?, lost: lost(answer), holds })
 }
 
-/// What is held, of what [`Revisions::journal_and_lost`] brought.
-fn holds(answer: &Answer) -> Option<Vec<Hold>> {
+/// What is held.
+pub(crate) fn held(answer: &Answer) -> Option<Vec<Hold>> {
     let hold = |it: &SimpleQueryRow| {
         let text = |at: usize| it.get(at).map(str::to_owned);
         Some(Hold { version: text(0)?, name: text(1)?, hash: text(2)?, at: text(3)?, by: text(4)? })

@@ -8,9 +8,8 @@ use crate::{
     Ahead, Result,
     embedded::{Migration, title},
     error::Kind,
-    own,
     plan::{self, Divergence, Hold, Row},
-    revisions::{History, Journal, Look, dated, history},
+    revisions::{History, Journal, dated, history},
     work::Work,
 };
 
@@ -75,11 +74,10 @@ pub(crate) struct Dated {
 impl Status {
     pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
-        let Some(look) = work.read(client, &work.revisions.look(work.set)).await? else {
+        let Some(tables) = work.tables(client).await? else {
             return Ok(Self::of(work, &[], &History::default()));
         };
-        let look = Look::of(work.set, &look).ok_or(Kind::Unexpected { doing })?;
-        let status = work.revisions.status(own::tables(&look.own));
+        let status = work.revisions.status(tables);
         let answer = work.read(client, &status).await?.unwrap_or_default();
         let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
         let history = history(&answer).ok_or(Kind::Unexpected { doing })?;

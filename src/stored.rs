@@ -14,6 +14,7 @@ use crate::{
     Result, chain,
     embedded::{Class, Loss, LossKind, Migration, Side, Statement, title},
     error::{Error, Kind},
+    refused::Refused,
     revisions::named,
     session::Answer,
 };
@@ -70,7 +71,7 @@ fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
             Some(side.ok_or_else(unexpected)?)
         }
         (None, None) => None,
-        _ => return Err(Kind::DownAltered { migration: title }.into()),
+        _ => return Err(Refused::DownAltered { migration: title }.into()),
     };
     Ok(Migration {
         version,

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Kind},
     own,
     plan::{self, Divergence, Pending, Unknown, titles},
+    refused::Refused,
     revisions::{History, Journal, Look, Revisions, Tables, history},
     session::{self, Answer, Session, borrow, unless_silent, within},
     settings::{OWN, Settings},
@@ -68,6 +69,16 @@ impl<'a> Work<'a> {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
             other => other,
         }
+    }
+
+    /// How new upfront's own tables are; nothing where there are none.
+    pub(crate) async fn tables(&self, client: &Object) -> Result<Option<Tables>> {
+        let doing = "looking at the revision table";
+        let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
+            return Ok(None);
+        };
+        let look = Look::of(self.set, &answer).ok_or(Kind::Unexpected { doing })?;
+        Ok(Some(own::tables(&look.own)))
     }
 
     /// Looks within a limit; a connection that does not answer never goes back to the pool.
@@ -156,7 +167,7 @@ impl<'a> Work<'a> {
         if found.is_empty() || pending.cut_off.is_some() || self.settings.ignore_holds {
             return Ok(pending);
         }
-        Err(Kind::Held { found }.into())
+        Err(Refused::Held { found }.into())
     }
 
     pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {

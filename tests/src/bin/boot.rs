@@ -1,10 +1,11 @@
-//! Boots on the folder that it is given, as a service would, and prints the report.
+//! Boots on the folder that it is given, as a service would, or rolls back to `BOOT_DOWN_TO`, and
+//! prints the report.
 
 #![allow(clippy::unwrap_used, reason = "a test program")]
 
 use std::{env, fs, path::Path, process::ExitCode, time::Duration};
 
-use upfront::{Ahead, Migrations, Migrator};
+use upfront::{Ahead, Migrations, Migrator, Report, Target};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -15,7 +16,12 @@ async fn main() -> ExitCode {
     let folder = env::args_os().nth(1).expect("usage: boot FOLDER");
     let migrations = Migrations::from_files(files(Path::new(&folder)));
     let pool = upfront_tests::pool(&env::var("DATABASE_URL").unwrap(), 2);
-    match settings(Migrator::builder(migrations, pool)).build().unwrap().up().await {
+    let migrator = settings(Migrator::builder(migrations, pool)).build().unwrap();
+    let done = match env::var("BOOT_DOWN_TO") {
+        Ok(version) => down(&migrator, version).await,
+        Err(_) => migrator.up().await,
+    };
+    match done {
         Ok(report) => {
             println!("{report}");
             println!("versions: {}", report.applied.len());
@@ -30,6 +36,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn down(migrator: &Migrator, version: String) -> upfront::Result<Report> {
+    let mut plan = migrator.plan_down(Target::To(version)).await?;
+    migrator.apply(plan.accept_loss()).await
 }
 
 fn settings(mut it: upfront::Builder) -> upfront::Builder {

@@ -1,0 +1,140 @@
+//! Protected databases: what needs an approval, what is held, and what a copy says.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use upfront::{Protect, State, Target};
+use upfront_scratch::Database;
+use upfront_tests::{ask, database, migrator, server, until};
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
+const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
+const B: (&str, &str) = ("2_b.sql", "CREATE TABLE b (id bigint);\n");
+const B_DOWN: (&str, &str) = ("down/2_b.sql", "DROP TABLE b;\n");
+const C: (&str, &str) =
+    ("3_c.sql", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON b (id);\n");
+const C_DOWN: (&str, &str) =
+    ("down/3_c.sql", "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY i;\n");
+
+const ALL: [(&str, &str); 6] = [A, A_DOWN, B, B_DOWN, C, C_DOWN];
+
+async fn versions(database: &Database<'_>) -> String {
+    let sql = "SELECT string_agg(version, ' ' ORDER BY version) FROM upfront.revisions WHERE app = \
+               'main'";
+    ask(&database.url(), sql).await
+}
+
+#[tokio::test]
+async fn a_released_service_boots_and_whoever_rolls_back_needs_an_approval() {
+    let database = database();
+    let it = migrator(&database.url(), &ALL);
+    let mark = it.protect(Protect::Set).await.unwrap().unwrap();
+    assert_eq!((mark.by.as_str(), mark.copied), ("postgres", false));
+    it.up().await.unwrap();
+    let older = migrator(&database.url(), &ALL[..2]);
+    let err = older.down(Target::Embedded).await.unwrap_err();
+    assert!(err.is_protected());
+    let digests = [("[0-9a-f]{64}", "[digest]")];
+    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("protected", err); });
+    let mut plan = older.plan_down(Target::Embedded).await.unwrap();
+    assert!(plan.protected);
+    assert!(older.apply(&plan).await.unwrap_err().is_protected());
+    assert_eq!(versions(&database).await, "1 2 3");
+    let digest = plan.digest.clone();
+    plan.approve(&digest);
+    older.apply(&plan).await.unwrap();
+    assert!(older.apply(&plan).await.unwrap_err().is_stale(), "an approval is good for one run");
+    assert_eq!(versions(&database).await, "1");
+    let approved = "SELECT count(*), count(DISTINCT approval) FROM upfront.log WHERE direction = \
+                    'down' AND approval IS NOT NULL";
+    assert_eq!(ask(&database.url(), approved).await, "2|1");
+    older.up().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_rolled_back_comes_back_once_it_is_released_or_another_one() {
+    let database = database();
+    let it = migrator(&database.url(), &ALL);
+    it.up().await.unwrap();
+    let mut plan = it.plan_down(Target::To("1".into())).await.unwrap();
+    plan.hold();
+    it.apply(&plan).await.unwrap();
+    let err = it.up().await.unwrap_err();
+    assert!(err.is_held());
+    let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]")];
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("held", err); });
+    for err in [it.check().await.unwrap_err(), it.plan_up().await.unwrap_err()] {
+        assert!(err.is_held());
+    }
+    let status = it.status().await.unwrap();
+    assert_eq!(status.in_state(State::Held).count(), 2);
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("held, status", status); });
+    let err = it.release(&["9".into(), "2".into()]).await.unwrap_err();
+    assert!(err.is_target());
+    insta::assert_snapshot!("not held", err);
+    let released = it.release(&["2_b".into()]).await.unwrap();
+    assert_eq!(released.len(), 1);
+    assert!(it.up().await.unwrap_err().is_held(), "3 is held still");
+    assert_eq!(versions(&database).await, "1");
+    let changed = ("3_c.sql", "CREATE INDEX other ON b (id);\n");
+    migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, changed]).up().await.unwrap();
+    assert_eq!(versions(&database).await, "1 2 3");
+    assert!(it.release(&["2".into()]).await.unwrap_err().is_target());
+}
+
+#[tokio::test]
+async fn an_approval_is_stale_once_somebody_else_has_migrated() {
+    let database = database();
+    let it = migrator(&database.url(), &ALL[..4]);
+    it.protect(Protect::Set).await.unwrap();
+    let mut up = it.plan_up().await.unwrap();
+    assert!(it.apply(&up).await.unwrap_err().is_protected());
+    let digest = up.digest.clone();
+    up.approve(&digest);
+    assert_eq!(it.apply(&up).await.unwrap().applied.len(), 2);
+    let mut down = it.plan_down(Target::Steps(1)).await.unwrap();
+    let digest = down.digest.clone();
+    down.approve(&digest);
+    migrator(&database.url(), &ALL).up().await.unwrap();
+    let err = it.apply(&down).await.unwrap_err();
+    assert!(err.is_stale());
+    insta::assert_snapshot!("somebody else has migrated", err);
+    let mut now = migrator(&database.url(), &ALL).plan_down(Target::Steps(1)).await.unwrap();
+    now.approve(&digest);
+    let err = migrator(&database.url(), &ALL).apply(&now).await.unwrap_err();
+    assert!(err.is_stale());
+    assert_eq!(versions(&database).await, "1 2 3");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_protected_database_says_so() {
+    let database = database();
+    let it = migrator(&database.url(), &ALL[..4]);
+    it.up().await.unwrap();
+    it.protect(Protect::Set).await.unwrap();
+    assert!(!it.protect(Protect::Set).await.unwrap().unwrap().copied, "twice is once");
+    let name = format!("{}_copy", database.name());
+    let create = format!("CREATE DATABASE {name} TEMPLATE {}", database.name());
+    drop(it);
+    let sessions =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'", database.name());
+    until(&server().url("postgres"), &sessions, "0").await;
+    server().psql("postgres", &create).unwrap();
+    let url = server().url(&name);
+    let copy = migrator(&url, &ALL[..4]);
+    assert!(copy.protection().await.unwrap().unwrap().copied);
+    let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"), ("[0-9a-f]{64}", "[digest]")];
+    let err = copy.protect(Protect::Set).await.unwrap_err();
+    assert!(err.is_copied());
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copied mark", err); });
+    let plan = copy.plan_down(Target::Steps(1)).await.unwrap();
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy's plan", plan); });
+    let err = copy.down(Target::Steps(1)).await.unwrap_err();
+    assert!(err.is_protected());
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy, refused", err); });
+    assert!(!copy.protect(Protect::Renew).await.unwrap().unwrap().copied);
+    assert!(copy.down(Target::Steps(1)).await.unwrap_err().is_protected());
+    assert_eq!(copy.protect(Protect::Remove).await.unwrap(), None);
+    copy.down(Target::Steps(1)).await.unwrap();
+    drop(copy);
+    server().psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+}
