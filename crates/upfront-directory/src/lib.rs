@@ -32,4 +32,4 @@ pub use crate::hash::{Hash, NotAHash, Row, chain, fingerprint};
 pub use crate::loss::{Loss, NotALoss};
 pub use crate::migration::{Migration, Side};
 pub use crate::statement::Statement;
-pub use crate::sum::{Change, Difference, NotASum, Sum};
+pub use crate::sum::{Change, Difference, NotASum, Running, Sum};

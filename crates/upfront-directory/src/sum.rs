@@ -24,6 +24,30 @@ pub struct Sum {
     lines: Vec<(String, String)>,
 }
 
+/// The hash that runs from line to line of an `atlas.sum`.
+///
+/// ```
+/// # use upfront_directory::{Running, Sum};
+/// let mut running = Running::default();
+/// let hash = running.file("1_a.sql", b"SELECT 1;\n");
+/// assert_eq!(Sum::of([("1_a.sql", b"SELECT 1;\n".as_slice())]).hash("1_a.sql"), hash.as_deref());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Running(Sha256);
+
+impl Running {
+    /// Takes the next file in, and gives the hash in its line, without `h1:`. A file that the sum
+    /// ignores has none.
+    pub fn file(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
+        self.0.update(name);
+        if is_ignored(bytes) {
+            return None;
+        }
+        self.0.update(bytes);
+        Some(STANDARD.encode(self.0.clone().finalize()))
+    }
+}
+
 /// The first place where a directory is not what its `atlas.sum` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -49,17 +73,27 @@ pub enum Change {
 impl Sum {
     /// The sum of these files, name and bytes, which come in the order of the directory.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Sum {
-        let mut running = Sha256::new();
-        let mut lines = Vec::new();
-        for (name, bytes) in files {
-            running.update(name);
-            if is_ignored(bytes) {
-                continue;
-            }
-            running.update(bytes);
-            lines.push((name.to_owned(), STANDARD.encode(running.clone().finalize())));
-        }
-        Sum { lines }
+        let mut running = Running::default();
+        let line = |(name, bytes): (&'a str, &'a [u8])| {
+            running.file(name, bytes).map(|hash| (name.to_owned(), hash))
+        };
+        Sum { lines: files.into_iter().filter_map(line).collect() }
+    }
+
+    /// The hash in a file's line, without its `h1:`: what Atlas writes into a row of its history.
+    ///
+    /// It covers the file and all before it, so it is another one in a directory that has other
+    /// files before.
+    ///
+    /// ```
+    /// # use upfront_directory::Sum;
+    /// let sum = Sum::of([("1_a.sql", b"SELECT 1;\n".as_slice())]);
+    /// assert!(sum.to_string().contains(sum.hash("1_a.sql").unwrap()));
+    /// assert_eq!(sum.hash("2_b.sql"), None);
+    /// ```
+    #[must_use]
+    pub fn hash(&self, file: &str) -> Option<&str> {
+        self.lines.iter().find(|(name, _)| name == file).map(|(_, hash)| hash.as_str())
     }
 
     fn total(&self) -> String {
