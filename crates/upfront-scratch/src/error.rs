@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io, iter};
 
+use crate::install::Version;
+
 /// Why a server could not be started, asked or stopped.
 ///
 /// [`Display`](fmt::Display) says what was being done and what to change; the cause, if there is
@@ -24,6 +26,7 @@ pub(crate) enum Kind {
     Major(String),
     Sql { doing: String, source: postgres::Error },
     Late { doing: String },
+    OtherMajor { major: u32, other: Version },
 }
 
 impl Error {
@@ -37,6 +40,12 @@ impl Error {
     #[must_use]
     pub fn is_given_server(&self) -> bool {
         matches!(*self.0, Kind::Given { .. } | Kind::GivenMajor { .. })
+    }
+
+    /// Whether two servers of different major versions were to be compared.
+    #[must_use]
+    pub fn is_other_major(&self) -> bool {
+        matches!(*self.0, Kind::OtherMajor { .. })
     }
 
     pub(crate) fn run(tool: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
@@ -102,6 +111,12 @@ impl fmt::Display for Error {
             }
             Kind::Sql { doing, .. } => write!(f, "cannot {doing}"),
             Kind::Late { doing } => write!(f, "waited in vain: {doing}"),
+            Kind::OtherMajor { major, other } => write!(
+                f,
+                "PostgreSQL {major} cannot be compared with PostgreSQL {}: start a server of that \
+                 major version",
+                other.number()
+            ),
         }
     }
 }
@@ -123,6 +138,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Error, Kind};
+    use crate::install::Version;
 
     #[test]
     fn says_what_to_change() {
@@ -164,6 +180,11 @@ mod tests {
         check(
             Kind::Late { doing: "the standby has not replayed 0/1".into() },
             "waited in vain: the standby has not replayed 0/1",
+        );
+        check(
+            Kind::OtherMajor { major: 15, other: Version::parse("17.2 (x)").expect("a version") },
+            "PostgreSQL 15 cannot be compared with PostgreSQL 17.2: start a server of that major \
+             version",
         );
     }
 

@@ -40,6 +40,7 @@ mod account;
 mod client;
 mod cluster;
 mod database;
+mod difference;
 mod download;
 mod error;
 mod folder;
@@ -51,6 +52,7 @@ mod url;
 mod watch;
 
 pub use database::Database;
+pub use difference::Without;
 pub use error::Error;
 pub use install::{Install, Version, installs};
 pub use pooler::{PoolMode, Pooler};

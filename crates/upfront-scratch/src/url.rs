@@ -26,6 +26,34 @@ pub(crate) fn with_database(url: &str, database: &str) -> Option<String> {
     Some(format!("{scheme}://{server}/{}{options}", encode(database.as_bytes())))
 }
 
+/// The URL without its password, and the password.
+pub(crate) fn without_password(url: &str) -> (String, Option<String>) {
+    let (place, options) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let is_password = |it: &&str| it.starts_with("password=");
+    let options = options.strip_prefix('?').unwrap_or_default().split('&');
+    let (in_options, options): (Vec<_>, Vec<_>) = options.partition(is_password);
+    let (place, in_place) = without_user_password(place);
+    let options = options.join("&");
+    let url = if options.is_empty() { place } else { format!("{place}?{options}") };
+    let password = in_options.last().map(|it| &it["password=".len()..]).or(in_place);
+    (url, password.filter(|it| !it.is_empty()).map(decode))
+}
+
+/// The same for the part before the `?`.
+fn without_user_password(place: &str) -> (String, Option<&str>) {
+    let found = || {
+        let (scheme, rest) = place.split_once("://")?;
+        let (login, rest) = rest.split_at(rest[..rest.find('/').unwrap_or(rest.len())].rfind('@')?);
+        let (user, password) = login.split_once(':')?;
+        Some((format!("{scheme}://{user}{rest}"), Some(password)))
+    };
+    found().unwrap_or((place.to_owned(), None))
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &it in bytes {
@@ -56,6 +84,23 @@ mod tests {
         check("postgresql:///?host=/tmp", Some("postgresql:///b?host=/tmp"));
         check("host=/tmp", None);
         check("mysql://h/a", None);
+    }
+
+    #[test]
+    fn takes_the_password_out() {
+        let check = |url, without: &str, password: Option<&str>| {
+            assert_eq!(
+                super::without_password(url),
+                (without.to_owned(), password.map(str::to_owned)),
+                "{url}"
+            );
+        };
+        check("postgres://u:p%40%3a@h:1/d?x=y", "postgres://u@h:1/d?x=y", Some("p@:"));
+        check("postgres://u@h/d?password=p%25&x=y", "postgres://u@h/d?x=y", Some("p%"));
+        check("postgres://u:old@h/d?password=p", "postgres://u@h/d", Some("p"));
+        check("postgres://h:1/d", "postgres://h:1/d", None);
+        check("postgres://u:@[::1]:1/a@b", "postgres://u@[::1]:1/a@b", None);
+        check("postgres:///d?host=/tmp", "postgres:///d?host=/tmp", None);
     }
 
     fn check(url: &str, expected: Option<&str>) {
