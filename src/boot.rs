@@ -367,7 +367,7 @@ pub(crate) async fn begin(
     }
 }
 
-fn begin_failed(
+pub(crate) fn begin_failed(
     work: &Work<'_>,
     session: &Session,
     doing: &'static str,

@@ -55,7 +55,7 @@ pub(crate) fn lock_key(schema: &str, app: &str) -> i64 {
     i64::from_be_bytes(first)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|it| [it >> 4, it & 15]).map(|it| DIGITS[it as usize] as char).collect()
 }

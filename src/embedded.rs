@@ -133,6 +133,22 @@ impl Set {
         self.migrations.last()
     }
 
+    /// The first so many migrations; lives as long as the program.
+    #[cfg(feature = "cli")]
+    pub(crate) fn first(&'static self, count: usize) -> &'static Set {
+        let migrations = &self.migrations[..count];
+        let row = |it: &'static Migration| upfront_directory::Row {
+            version: it.version,
+            name: it.name,
+            hash: it.up.hash.parse().expect("a set holds hashes"),
+            chain: it.chain.parse().expect("a set holds hashes"),
+            breaking: it.breaking,
+        };
+        let fingerprint = upfront_directory::fingerprint(migrations.iter().map(row));
+        let fingerprint = fingerprint.to_string().leak();
+        Box::leak(Box::new(Set { label: self.label, fingerprint, migrations }))
+    }
+
     /// Looks a version up; versions ascend.
     pub(crate) fn find(&self, version: &str) -> Option<&'static Migration> {
         let at = self.migrations.binary_search_by(|it| it.version.cmp(version)).ok()?;
@@ -211,6 +227,19 @@ impl Migrations {
     #[must_use]
     pub fn from_files(files: Vec<(String, Vec<u8>)>) -> Self {
         Self(Source::Folder(std::sync::Arc::new(crate::folder::Folder::with(files))))
+    }
+
+    /// The first of these migrations, up to and with a version: what a scratch server needs in order
+    /// to show the schema of that version.
+    ///
+    /// # Errors
+    ///
+    /// There is no such version, or the folder has mistakes.
+    #[cfg(feature = "cli")]
+    pub fn up_to(&self, version: &str) -> crate::Result<Self> {
+        let set = self.set()?;
+        let at = crate::adopt::find(set, version)?;
+        Ok(Self(Source::Compiled(set.first(at + 1))))
     }
 
     /// The set of a program that compiled it in, as upfront itself does.

@@ -95,6 +95,8 @@ pub(crate) enum Kind {
     },
     Partial(Partial),
     Refused(Refused),
+    #[cfg(feature = "cli")]
+    Adopt(crate::refusal::Refusal),
 }
 
 /// A migration that the server refused.
@@ -216,7 +218,19 @@ impl Error {
     /// Something is pending and the session cannot write: a standby, or a read-only setting.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
+        #[cfg(feature = "cli")]
+        if let Kind::Adopt(it) = &*self.0 {
+            return it.is_read_only();
+        }
         matches!(*self.0, Kind::ReadOnly { .. })
+    }
+
+    /// A history cannot be taken over, or a baseline cannot be set: nothing was written, and the
+    /// text lists all that stands in the way.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn is_adoption_refused(&self) -> bool {
+        matches!(&*self.0, Kind::Adopt(it) if !it.is_read_only())
     }
 
     /// The role lacks a right; the text holds the exact `GRANT`s.

@@ -1,6 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "cli")]
+mod adopt;
+#[cfg(feature = "cli")]
+mod adopted;
 mod apply;
+#[cfg(feature = "cli")]
+mod atlas;
 mod backoff;
 mod boot;
 mod chain;
@@ -17,27 +23,38 @@ mod loss;
 mod message;
 mod migrator;
 mod own;
+#[cfg(feature = "cli")]
+mod past;
 mod plan;
 mod planned;
 mod prologue;
 #[cfg(feature = "cli")]
 mod protect;
 mod protection;
+#[cfg(feature = "cli")]
+mod refusal;
 mod refused;
 mod report;
 mod revisions;
 mod rollback;
 mod session;
 mod settings;
+#[cfg(feature = "cli")]
+mod sqlx;
 mod status;
 mod stepwise;
 mod stored;
 mod target;
 mod work;
 
+#[cfg(feature = "cli")]
+pub use adopted::Adopted;
 pub use embedded::Migrations;
 pub use error::{Error, Result};
 pub use event::{Event, Holder};
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use foreign::history_tables;
 pub use loss::Loss;
 pub use migrator::Migrator;
 pub use plan::Ahead;

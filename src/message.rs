@@ -94,6 +94,8 @@ impl fmt::Display for Error {
             ),
             Kind::Partial(it) => partial(f, it),
             Kind::Refused(it) => it.fmt(f),
+            #[cfg(feature = "cli")]
+            Kind::Adopt(it) => it.fmt(f),
         }
     }
 }

@@ -5,6 +5,11 @@ use std::{fmt, time::Duration};
 use deadpool_postgres::Pool;
 use tracing::Instrument;
 
+#[cfg(feature = "cli")]
+use crate::{
+    Adopted,
+    adopt::{self, Witness},
+};
 use crate::{
     Builder, Direction, Migrations, Plan, Report, Result, Status, Target, boot,
     down::{self, Fit},
@@ -251,6 +256,86 @@ impl Migrator {
                 down::run(&self.pool, set, settings, plan, Fit::Exact).instrument(span).await
             }
         }
+    }
+
+    /// What [`adopt`](Self::adopt) would do. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt).
+    #[cfg(feature = "cli")]
+    pub async fn plan_adopt(
+        &self,
+        directory: &upfront_directory::Directory,
+        table: Option<&str>,
+    ) -> Result<Adopted> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let witness = Witness::Table { directory, name: table };
+        adopt::plan(&self.pool, &work, witness).instrument(self.span("plan_adopt")).await
+    }
+
+    /// Takes over the history that Atlas or sqlx has in this database, so that `up()` applies only
+    /// what is new. Runs no migration, and never writes to the other tool's table.
+    ///
+    /// The directory is the one that the migrations are from. The table is found where there is only
+    /// one; a name, with its schema, chooses one, and may be one that the tool was told to use.
+    ///
+    /// Every row is compared with its file: hash, name, order, and whether it came to its end. The
+    /// rows are written in one transaction, under the locks of both tools.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await: all is written or nothing, except for upfront's own tables, which may
+    /// be there and empty.
+    ///
+    /// # Errors
+    ///
+    /// [`is_adoption_refused`](crate::Error::is_adoption_refused) where the histories differ, with
+    /// all differences; where there is no history, or more than one, or one of a tool that is not
+    /// supported; where the other tool is migrating; where the app has a history already. Nothing
+    /// is written then. Otherwise what stops [`up`](Self::up) before its first migration.
+    #[cfg(feature = "cli")]
+    pub async fn adopt(
+        &self,
+        directory: &upfront_directory::Directory,
+        table: Option<&str>,
+    ) -> Result<Adopted> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let witness = Witness::Table { directory, name: table };
+        adopt::adopt(&self.pool, &work, witness).instrument(self.span("adopt")).await
+    }
+
+    /// What [`baseline`](Self::baseline) would do. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`baseline`](Self::baseline).
+    #[cfg(feature = "cli")]
+    pub async fn plan_baseline(&self, version: &str) -> Result<Adopted> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let witness = Witness::Person { version };
+        adopt::plan(&self.pool, &work, witness).instrument(self.span("plan_baseline")).await
+    }
+
+    /// Marks everything up to a version as applied, for a database that was made by hand or by a
+    /// tool that [`adopt`](Self::adopt) does not know. Runs no migration.
+    ///
+    /// Whether the database really is what these migrations make is the caller's to find out first:
+    /// apply [`Migrations::up_to`] to a scratch server, and compare the two.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`adopt`](Self::adopt).
+    ///
+    /// # Errors
+    ///
+    /// [`is_adoption_refused`](crate::Error::is_adoption_refused): there is no such version, or
+    /// the app has a history already. Otherwise as for [`adopt`](Self::adopt).
+    #[cfg(feature = "cli")]
+    pub async fn baseline(&self, version: &str) -> Result<Adopted> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let witness = Witness::Person { version };
+        adopt::adopt(&self.pool, &work, witness).instrument(self.span("baseline")).await
     }
 
     fn span(&self, verb: &'static str) -> tracing::Span {

@@ -51,7 +51,7 @@ impl Head {
     }
 
     /// After a migration on top of this head.
-    fn after(&self, it: &Migration) -> Self {
+    pub(crate) fn after(&self, it: &Migration) -> Self {
         let chain = chain::link(&self.chain, it.version, it.name, it.up.hash);
         Self { version: it.version.to_owned(), chain }
     }

@@ -206,17 +206,9 @@ impl Revisions {
         format!("SELECT pg_catalog.pg_try_advisory_xact_lock({}) AS upfront_locked", self.key)
     }
 
-    /// Who holds the lock. The views over these functions take twice the time.
+    /// Who holds the lock.
     pub(crate) fn holder(&self) -> String {
-        let key = self.key;
-        format!(
-            "{PINNED}SELECT a.pid AS upfront_pid, coalesce(a.application_name, ''), \
-             host(a.client_addr), extract(epoch FROM clock_timestamp() - a.query_start) FROM \
-             pg_lock_status() l JOIN pg_stat_get_activity(l.pid) a ON true WHERE \
-             l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> \
-             pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = \
-             current_database()) AND ((l.classid::bigint << 32) | l.objid::bigint) = {key} LIMIT 1"
-        )
+        holder(self.key)
     }
 
     /// The rows of a step, behind a fence: it fails unless the transaction is still the one in
@@ -260,10 +252,39 @@ impl Revisions {
         let (revisions, log) = (revisions.join(","), log.join(","));
         let more = if self.own { "" } else { MORE };
         format!(
-            "INSERT INTO {schema}.revisions (app, kind, duration, host, release, version, name, \
-             hash, chain, breaking, up_sql, irreversible, down_sql, down_hash, \
-             down_transactional, down_statements{more}) VALUES {revisions};INSERT INTO {schema}.log \
-             (app, version, name, direction, outcome, hash, duration, host, release) VALUES {log};"
+            "INSERT INTO {schema}.revisions (app, kind, duration, host, release, {COLUMNS}{more}) \
+             VALUES {revisions};INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, \
+             duration, host, release) VALUES {log};"
+        )
+    }
+
+    /// Rows for what was here before upfront, with the moment at which it came where that is known;
+    /// the log says where the rows are from.
+    #[cfg(feature = "cli")]
+    pub(crate) fn baseline(&self, old: &[crate::past::Old], message: &str) -> String {
+        let Self { schema, app, host, release, .. } = self;
+        let message = escape_literal(message);
+        let mut head = Head::start();
+        let rows = old.iter().map(|old| {
+            let it = old.migration;
+            head = head.after(it);
+            let at = old.applied_at.as_deref().map_or("clock_timestamp()".into(), |it| {
+                format!("{}::timestamptz", escape_literal(it))
+            });
+            let (version, name) = (escape_literal(it.version), escape_literal(it.name));
+            let (row, more, hash) = (revision(it, &head), more(it), it.up.hash);
+            let revision = format!("({app}, 'baseline', {at}, {host}, {release}, {row}{more})");
+            let log = format!(
+                "({app}, {version}, {name}, 'up', 'baseline', '{hash}', {message}, {host}, {release})"
+            );
+            (revision, log)
+        });
+        let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
+        let (revisions, log) = (revisions.join(","), log.join(","));
+        format!(
+            "{PINNED}INSERT INTO {schema}.revisions (app, kind, applied_at, host, release, \
+             {COLUMNS}{MORE}) VALUES {revisions};INSERT INTO {schema}.log (app, version, name, \
+             direction, outcome, hash, message, host, release) VALUES {log};"
         )
     }
 
@@ -633,6 +654,18 @@ fn more(it: &Migration) -> String {
     format!(", {}, {body}, {lock}, {statement}", it.checkpoint)
 }
 
+/// Who holds an advisory lock. The views over these functions take twice the time.
+pub(crate) fn holder(key: i64) -> String {
+    format!(
+        "{PINNED}SELECT a.pid AS upfront_pid, coalesce(a.application_name, ''), \
+         host(a.client_addr), extract(epoch FROM clock_timestamp() - a.query_start) FROM \
+         pg_lock_status() l JOIN pg_stat_get_activity(l.pid) a ON true WHERE \
+         l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> \
+         pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = \
+         current_database()) AND ((l.classid::bigint << 32) | l.objid::bigint) = {key} LIMIT 1"
+    )
+}
+
 /// Fails, with a text of ours, unless the transaction is still the one with this id.
 fn fence(xid: &str, roles: &str) -> String {
     let xid = escape_literal(xid);
@@ -641,6 +674,10 @@ fn fence(xid: &str, roles: &str) -> String {
          pg_current_xact_id()::text)::integer END;"
     )
 }
+
+/// What [`revision`] gives values for.
+const COLUMNS: &str = "version, name, hash, chain, breaking, up_sql, irreversible, down_sql, \
+                       down_hash, down_transactional, down_statements";
 
 /// The values of a migration's row that do not depend on how it came.
 fn revision(it: &Migration, head: &Head) -> String {

@@ -203,6 +203,19 @@ impl<'a> Work<'a> {
         denied(doing, source, grants)
     }
 
+    /// The error for a role that may not read another tool's table.
+    #[cfg(feature = "cli")]
+    pub(crate) fn table_denied(
+        &self,
+        doing: &'static str,
+        source: &tokio_postgres::Error,
+        session: &Session,
+        table: &str,
+    ) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
+        denied(doing, source, crate::foreign::grants(table, role))
+    }
+
     /// The error for a login that may not take the configured role.
     pub(crate) fn role_denied(&self, source: &tokio_postgres::Error, session: &Session) -> Error {
         let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
