@@ -29,7 +29,7 @@ pub use crate::class::{Class, ReindexKind};
 pub use crate::directory::{Directory, write_sums};
 pub use crate::error::{Error, Errors, Warning};
 pub use crate::hash::{Hash, NotAHash, Row, chain, fingerprint};
-pub use crate::loss::{Loss, NotALoss};
+pub use crate::loss::Loss;
 pub use crate::migration::{Migration, Side};
 pub use crate::statement::Statement;
 pub use crate::sum::{Change, Difference, NotASum, Running, Sum};

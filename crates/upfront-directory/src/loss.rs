@@ -1,15 +1,13 @@
 //! What a statement takes away that no later statement brings back.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::cursor::Cursor;
 use crate::lexer::{Kind, Token};
 
 /// What a statement may lose. Names are as the statement writes them.
 ///
-/// It is stored in the database in its text form, one line each: `table "public"."users"`, `column
-/// users.email`, `unknown`. A later version of this crate reads what an earlier one wrote.
+/// It prints as `table "public"."users"`, `column users.email`, `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
@@ -256,63 +254,3 @@ impl fmt::Display for Loss {
         write!(f, "{kind} {}", name.replace('\\', "\\\\").replace('\n', "\\n"))
     }
 }
-
-impl FromStr for Loss {
-    type Err = NotALoss;
-
-    fn from_str(line: &str) -> Result<Loss, NotALoss> {
-        if line == "unknown" {
-            return Ok(Loss::Unknown);
-        }
-        let (kind, name) = line.split_once(' ').ok_or(NotALoss(()))?;
-        let name = unescape(name);
-        Ok(match kind {
-            "table" => Loss::Table(name),
-            "column" => {
-                let (table, column) = split(&name).ok_or(NotALoss(()))?;
-                Loss::Column { table, column }
-            }
-            "column-type" => {
-                let (table, column) = split(&name).ok_or(NotALoss(()))?;
-                Loss::ColumnType { table, column }
-            }
-            "rows" => Loss::Rows(name),
-            "type" => Loss::Type(name),
-            "schema" => Loss::Schema(name),
-            "sequence" => Loss::Sequence(name),
-            "extension" => Loss::Extension(name),
-            _ => return Err(NotALoss(())),
-        })
-    }
-}
-
-fn unescape(name: &str) -> String {
-    let mut plain = String::with_capacity(name.len());
-    let mut chars = name.chars();
-    while let Some(it) = chars.next() {
-        plain.push(match it {
-            '\\' => chars.next().map_or('\\', |it| if it == 'n' { '\n' } else { it }),
-            it => it,
-        });
-    }
-    plain
-}
-
-/// The column is what follows the last dot outside quotes.
-fn split(name: &str) -> Option<(String, String)> {
-    let mut dots = name.match_indices('.').map(|(at, _)| at);
-    let at = dots.rfind(|at| name[..*at].matches('"').count().is_multiple_of(2))?;
-    Some((name[..at].to_owned(), name[at + 1..].to_owned()))
-}
-
-/// A text that is not a [`Loss`] of this version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotALoss(());
-
-impl fmt::Display for NotALoss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a loss is written as a kind and a name, such as `table users`")
-    }
-}
-
-impl std::error::Error for NotALoss {}

@@ -155,8 +155,6 @@ fn tells_what_a_statement_may_lose() {
     let check = |source: &str, expected: &[&str]| {
         let losses = statement(source).losses;
         assert_eq!(losses.iter().map(Loss::to_string).collect::<Vec<_>>(), expected, "{source}");
-        let again: Vec<Loss> = losses.iter().map(|it| it.to_string().parse().unwrap()).collect();
-        assert_eq!(again, losses);
     };
     check("CREATE TABLE t (a int)", &[]);
     check(
@@ -206,13 +204,6 @@ fn tells_what_a_statement_may_lose() {
     check("DO ''", &["unknown"]);
     check("EXECUTE p", &["unknown"]);
     check("DROP TABLE \"a\\b\nc\"", &["table \"a\\\\b\\nc\""]);
-}
-
-#[test]
-fn a_loss_is_read_only_when_it_is_understood() {
-    for it in ["", "table", "column a", "tables a", "Unknown"] {
-        assert!(it.parse::<Loss>().is_err(), "{it}");
-    }
 }
 
 #[test]
