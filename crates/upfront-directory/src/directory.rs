@@ -11,7 +11,7 @@ use crate::error::{Concern, Error, Errors, Kind, Warning};
 use crate::hash::{Hash, chain, fingerprint};
 use crate::migration::{self, Migration, Side};
 use crate::name::{self, Name};
-use crate::sum::Sum;
+use crate::sum::{Change, Difference, Sum};
 use crate::text::Place;
 
 /// A migrations directory without mistakes.
@@ -54,6 +54,27 @@ impl Directory {
         Directory::from_files(label, files)
     }
 
+    /// Reads a folder in which somebody is at work, so that `atlas.sum` may be behind.
+    ///
+    /// A file that was added since, and one that was edited or removed and is not `settled`, is a
+    /// warning here and no error. `settled` is asked about a path from the folder, with `/`, and
+    /// only where something differs. As each line of `atlas.sum` covers the files before it, what
+    /// differs after the first difference cannot be told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::read`].
+    pub fn read_draft(
+        label: &str,
+        path: impl AsRef<Path>,
+        settled: impl Fn(&str) -> bool,
+    ) -> Result<Directory, Errors> {
+        let label = label.trim_end_matches('/');
+        let files = walk(label, path.as_ref())?;
+        let is_draft = |file: &str, change| change == Change::Added || !settled(file);
+        Directory::from_drafts(label, files, &is_draft)
+    }
+
     /// The same from paths and bytes. The paths are relative to the folder, with `/`.
     ///
     /// # Errors
@@ -63,11 +84,19 @@ impl Directory {
         label: &str,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<Directory, Errors> {
+        Directory::from_drafts(label, files, &|_, _| false)
+    }
+
+    fn from_drafts(
+        label: &str,
+        files: impl IntoIterator<Item = (String, Vec<u8>)>,
+        is_draft: &dyn Fn(&str, Change) -> bool,
+    ) -> Result<Directory, Errors> {
         let label = label.trim_end_matches('/').to_owned();
         let (top, down) = Folder::sort(&label, files);
         let mut reader = Reader { top, down, errors: Vec::new(), warnings: Vec::new() };
         let migrations = reader.migrations();
-        reader.check_sums();
+        reader.check_sums(is_draft);
         Errors::check(reader.errors)?;
         Ok(Directory {
             label,
@@ -201,8 +230,9 @@ impl Folder {
         Sum::of(files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
     }
 
-    /// Compares the files with what is recorded. A difference in line ends is none.
-    fn check_sum(&self) -> Result<Option<Warning>, Error> {
+    /// Compares the files with what is recorded. A difference in line ends is none, and that of a
+    /// draft is no error.
+    fn check_sum(&self, is_draft: impl Fn(&Difference) -> bool) -> Result<Option<Warning>, Error> {
         let path = self.path(SUM);
         let Some(recorded) = &self.recorded else {
             let is_missing = !self.files.is_empty();
@@ -221,8 +251,11 @@ impl Folder {
             };
             difference = if other.line > difference.line { other } else { difference };
         }
-        let place = Place { line: difference.line, column: None };
-        Err(Error::at(&path, place, Kind::Differs(difference)))
+        let line = difference.line;
+        match is_draft(&difference) {
+            true => Ok(Some(Warning::at(&path, line, Concern::Draft(difference)))),
+            false => Err(Error::at(&path, Place { line, column: None }, Kind::Differs(difference))),
+        }
     }
 
     /// Nothing that looks like a migration is passed over in silence.
@@ -337,9 +370,10 @@ impl Reader {
         downs
     }
 
-    fn check_sums(&mut self) {
-        for folder in [Some(&self.top), self.down.as_ref()].into_iter().flatten() {
-            match folder.check_sum() {
+    fn check_sums(&mut self, is_draft: &dyn Fn(&str, Change) -> bool) {
+        for (prefix, folder) in [("", Some(&self.top)), ("down/", self.down.as_ref())] {
+            let is_draft = |it: &Difference| is_draft(&format!("{prefix}{}", it.file), it.change);
+            match folder.map_or(Ok(None), |it| it.check_sum(is_draft)) {
                 Ok(warning) => self.warnings.extend(warning),
                 Err(error) => self.errors.push(error),
             }

@@ -102,6 +102,7 @@ pub(crate) enum Concern {
     Empty,
     NoSum,
     SumLineEnds,
+    Draft(Difference),
     Ignored,
     IgnoredFolder,
     Collision(String),
@@ -199,20 +200,22 @@ impl fmt::Display for Kind {
             Kind::Delimiter(it) => it.fmt(f),
             Kind::Statement(it) => it.fmt(f),
             Kind::Sum(it) => it.fmt(f),
-            Kind::Differs(it) => {
-                let change = match it.change {
-                    Change::Added => "was added",
-                    Change::Edited => "was edited",
-                    Change::Removed => "was removed",
-                };
-                write!(f, "`{}` {change} since this file was written", it.file)
-            }
+            Kind::Differs(it) => differs(f, it),
             Kind::DownWithoutUp => f.write_str("this down side has no up side"),
             Kind::DownOfIrreversible => f.write_str(
                 "this is the down side of a migration which says `upfront:irreversible`",
             ),
         }
     }
+}
+
+fn differs(f: &mut fmt::Formatter<'_>, it: &Difference) -> fmt::Result {
+    let change = match it.change {
+        Change::Added => "was added",
+        Change::Edited => "was edited",
+        Change::Removed => "was removed",
+    };
+    write!(f, "`{}` {change} since this file was written", it.file)
 }
 
 impl Kind {
@@ -259,6 +262,7 @@ impl fmt::Display for Concern {
             Concern::SumLineEnds => {
                 f.write_str("the files differ from this sum in their line ends")
             }
+            Concern::Draft(it) => differs(f, it),
             Concern::Ignored => {
                 f.write_str("this file is not a migration: its name does not end in `.sql`")
             }
@@ -281,6 +285,9 @@ impl Concern {
             Concern::Empty => "`upfront new NAME` writes the first one",
             Concern::NoSum => "`upfront hash` (or `atlas migrate hash`) writes it",
             Concern::SumLineEnds => "put `*.sql text eol=lf` into `.gitattributes`",
+            Concern::Draft(_) => {
+                "run `upfront hash` (or `atlas migrate hash`) before the migrations are committed"
+            }
             Concern::Ignored => "rename it, or move it out of this folder",
             Concern::IgnoredFolder => {
                 "only this folder itself and `down/` are read; move them, or leave them"

@@ -37,6 +37,30 @@ fn says_where_a_missing_folder_should_be() {
     assert_eq!(found, format!("migrations: {missing}"));
 }
 
+#[test]
+fn a_draft_may_be_ahead_of_its_sum() {
+    let check = |fixture: &str, settled: &[&str], expected: &str| {
+        let settled = |it: &str| settled.contains(&it);
+        let found = Directory::read_draft("migrations", fixtures().join(fixture), settled);
+        assert_eq!(said_about(found), expected, "{fixture}");
+    };
+    let draft = |it: &str| {
+        let help =
+            "run `upfront hash` (or `atlas migrate hash`) before the migrations are committed";
+        format!("warning: migrations/{it} since this file was written\n  help: {help}")
+    };
+    let all = ["1_a.sql", "2_b.sql", "3_c.sql"];
+    check("sum-added", &all, &draft("atlas.sum:3: `2_b.sql` was added"));
+    check("sum-edited", &["1_a.sql"], &draft("atlas.sum:3: `2_b.sql` was edited"));
+    check("sum-removed", &["1_a.sql"], &draft("atlas.sum:3: `2_b.sql` was removed"));
+    check("down-sum-edited", &all, &draft("down/atlas.sum:2: `2_b.sql` was edited"));
+    let as_ever =
+        |fixture: &str| said_about(Directory::read_as("migrations", fixtures().join(fixture)));
+    check("sum-edited", &all, &as_ever("sum-edited"));
+    check("down-sum-edited", &["down/2_b.sql"], &as_ever("down-sum-edited"));
+    check("sum-conflict", &[], &as_ever("sum-conflict"));
+}
+
 /// What cannot be kept in a repository, or not on every system.
 #[test]
 fn refuses_file_names_that_no_fixture_can_have() {
