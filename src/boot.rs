@@ -6,6 +6,8 @@ use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::error::SqlState;
 use tracing::Instrument;
 
+#[cfg(feature = "dev")]
+use crate::dev;
 use crate::{
     Direction, Event, Plan, Report, Result,
     apply::{self, Ran, Subject},
@@ -248,6 +250,8 @@ async fn round(
         return Ok(true);
     };
     let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
+    #[cfg(feature = "dev")]
+    dev::refuse_protected(work, session, &pending).await?;
     if let Some(row) = &pending.cut_off {
         down::finish(work, session, row, &journal, report, tries).await?;
         return Ok(false);

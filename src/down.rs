@@ -25,6 +25,8 @@ use crate::{
     stepwise, stored,
     work::Work,
 };
+#[cfg(feature = "dev")]
+use crate::{dev, rollback::Obstacle};
 
 /// What the database has above a target.
 struct Found {
@@ -167,6 +169,10 @@ async fn undos(
         let it = it.ok_or(Kind::Unexpected { doing: "reading stored down sides" })?;
         match rollback::undo(it, &row.kind, Some(&row.version) == first) {
             Ok(it) => undos.push(it),
+            #[cfg(feature = "dev")]
+            Err((_, Obstacle::NoDownSide)) if dev::added_down(work, row).is_some() => {
+                undos.push(Undo { it, side: dev::added_down(work, row) });
+            }
             Err(it) => found.push(it),
         }
     }

@@ -196,6 +196,8 @@ enum Source {
     Compiled(&'static Set),
     #[cfg(feature = "rust-embed")]
     Folder(std::sync::Arc<crate::folder::Folder>),
+    #[cfg(feature = "dev")]
+    Live(&'static crate::live::Live),
 }
 
 impl Migrations {
@@ -242,10 +244,20 @@ impl Migrations {
         Ok(Self(Source::Compiled(set.first(at + 1))))
     }
 
+    /// Called by the macro alone.
+    #[cfg(feature = "dev")]
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_live(it: &'static crate::live::Live) -> Self {
+        Self(Source::Live(it))
+    }
+
     /// The set of a program that compiled it in, as upfront itself does.
     pub(crate) const fn compiled(&self) -> &'static Set {
         match &self.0 {
             Source::Compiled(set) => set,
+            #[cfg(feature = "dev")]
+            Source::Live(it) => it.compiled(),
             #[cfg(feature = "rust-embed")]
             Source::Folder(_) => panic!("upfront's own migrations are compiled in"),
         }
@@ -256,6 +268,18 @@ impl Migrations {
             Source::Compiled(set) => Ok(set),
             #[cfg(feature = "rust-embed")]
             Source::Folder(folder) => folder.set(),
+            #[cfg(feature = "dev")]
+            Source::Live(it) => it.set(),
         }
+    }
+
+    /// The directory that a program reads when it starts.
+    #[cfg(feature = "dev")]
+    pub(crate) fn live(&self) -> crate::Result<&'static crate::live::Live> {
+        if let Source::Live(it) = &self.0 {
+            return Ok(it);
+        }
+        let problem = "these migrations know no directory: give it `upfront::embedded!()`";
+        Err(crate::error::Kind::Setting { name: "dev", problem: problem.into() }.into())
     }
 }

@@ -16,7 +16,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// line where there are some. It is complete, so there is no [`source`](error::Error::source): the
 /// driver's own errors hide the cause at the end of a chain. It never holds a password or a
 /// connection string.
-pub struct Error(Box<Kind>);
+pub struct Error(Box<Kind>, pub(crate) Note);
+
+/// What is to be said beside what the kind of an error says.
+#[derive(Debug, Default)]
+pub(crate) struct Note(#[cfg(feature = "dev")] pub(crate) Option<String>);
 
 #[derive(Debug)]
 pub(crate) enum Kind {
@@ -24,10 +28,8 @@ pub(crate) enum Kind {
         name: &'static str,
         problem: Cow<'static, str>,
     },
-    #[cfg(feature = "rust-embed")]
-    Folder(upfront_directory::Errors),
-    #[cfg(feature = "rust-embed")]
-    EmptyFolder,
+    #[cfg(any(feature = "rust-embed", feature = "dev"))]
+    Misread(Misread),
     Connect(PoolError),
     Exhausted {
         waited: Duration,
@@ -97,6 +99,20 @@ pub(crate) enum Kind {
     Refused(Refused),
     #[cfg(feature = "cli")]
     Adopt(crate::refusal::Refusal),
+}
+
+/// Why migrations that are parsed when the program runs cannot be.
+#[cfg(any(feature = "rust-embed", feature = "dev"))]
+#[derive(Debug)]
+pub(crate) enum Misread {
+    #[cfg(feature = "rust-embed")]
+    Folder(upfront_directory::Errors),
+    #[cfg(feature = "rust-embed")]
+    EmptyFolder,
+    #[cfg(feature = "dev")]
+    Directory(upfront_directory::Errors),
+    #[cfg(feature = "dev")]
+    DirectoryGone { directory: &'static str },
 }
 
 /// A migration that the server refused.
@@ -356,11 +372,24 @@ impl Error {
     pub(crate) fn kind(&self) -> &Kind {
         &self.0
     }
+
+    /// Says one thing more.
+    #[cfg(feature = "dev")]
+    pub(crate) fn noting(self, it: impl fmt::Display) -> Self {
+        Self(self.0, Note(Some(it.to_string())))
+    }
+}
+
+#[cfg(any(feature = "rust-embed", feature = "dev"))]
+impl From<Misread> for Error {
+    fn from(it: Misread) -> Self {
+        Kind::Misread(it).into()
+    }
 }
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self(Box::new(kind))
+        Self(Box::new(kind), Note::default())
     }
 }
 

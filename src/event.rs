@@ -64,6 +64,17 @@ pub enum Event {
         /// From its start to its commit.
         duration: Duration,
     },
+    /// An applied migration that is not committed does not fit the directory any more, and is to
+    /// be rolled back: see [`Migrator::dev`](crate::Migrator::dev).
+    #[cfg(feature = "dev")]
+    Outdated {
+        /// Its version.
+        version: String,
+        /// Its name.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
     /// The connection was lost; the boot connects and looks again.
     Reconnecting {
         /// Until the next try.
@@ -97,6 +108,10 @@ impl Event {
             }
             Self::Finished { version, name, direction: Direction::Down, duration } => {
                 tracing::info!(app, version, name, ?duration, "migration rolled back");
+            }
+            #[cfg(feature = "dev")]
+            Self::Outdated { version, name, why } => {
+                tracing::warn!(app, version, name, why, "rolling an uncommitted migration back");
             }
             Self::Reconnecting { pause } => {
                 tracing::warn!(app, ?pause, "the connection was lost; connecting again");

@@ -10,6 +10,8 @@ mod atlas;
 mod backoff;
 mod boot;
 mod chain;
+#[cfg(feature = "dev")]
+mod dev;
 mod down;
 mod embedded;
 mod error;
@@ -18,11 +20,17 @@ mod excerpt;
 #[cfg(feature = "rust-embed")]
 mod folder;
 mod foreign;
+#[cfg(feature = "dev")]
+mod git;
+#[cfg(feature = "dev")]
+mod live;
 mod lock;
 mod loss;
 mod message;
 mod migrator;
 mod own;
+#[cfg(any(feature = "rust-embed", feature = "dev"))]
+mod parsed;
 #[cfg(feature = "cli")]
 mod past;
 mod plan;
@@ -35,6 +43,8 @@ mod protection;
 mod refusal;
 mod refused;
 mod report;
+#[cfg(feature = "dev")]
+mod restart;
 mod revisions;
 mod rollback;
 mod session;
@@ -93,10 +103,13 @@ macro_rules! embedded {
 }
 
 /// What the generated file calls: a helper and a runtime out of step do not compile.
+///
+/// The directory's path goes no further: nothing of it is in the program.
+#[cfg(not(feature = "dev"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __embedded_v1 {
-    ($set:expr) => {{
+    ($directory:literal, $set:expr) => {{
         #[allow(unused_imports)]
         use $crate::__embedded::v1::*;
         static SET: Set = $set;
@@ -104,7 +117,34 @@ macro_rules! __embedded_v1 {
     }};
 }
 
+/// What the generated file calls: a helper and a runtime out of step do not compile.
+///
+/// The program reads the directory when it starts.
+#[cfg(feature = "dev")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __embedded_v1 {
+    ($directory:literal, $set:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__embedded::v1::*;
+        static SET: Set = $set;
+        static LIVE: $crate::__embedded::Live = $crate::__embedded::Live::new($directory, &SET);
+        $crate::Migrations::from_live(&LIVE)
+    }};
+}
+
 #[doc(hidden)]
 pub mod __embedded {
     pub use crate::embedded::v1;
+    #[cfg(feature = "dev")]
+    pub use crate::live::Live;
 }
+
+#[cfg(all(feature = "dev", not(debug_assertions)))]
+const _: () = assert!(
+    matches!(option_env!("UPFRONT_DEV_IN_RELEASE"), Some(it) if matches!(it.as_bytes(), b"1")),
+    "upfront's feature `dev` is on in a build without debug assertions. With it, a program applies \
+     whatever stands in its migrations directory when it starts, and rolls back what is not \
+     committed: that must not reach production. Leave the feature out of release builds; where you \
+     mean it, set UPFRONT_DEV_IN_RELEASE=1 while you build"
+);

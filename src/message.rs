@@ -8,22 +8,32 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Direction,
     embedded::title,
-    error::{Error, Failure, Kind, Partial, Remains},
+    error::{Error, Failure, Kind, Note, Partial, Remains},
     event::Holder,
     plan::Divergence,
 };
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind() {
+        self.kind().fmt(f)?;
+        self.1.fmt(f)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "dev")]
+        self.0.iter().try_for_each(|it| write!(f, "\n  dev: {it}"))?;
+        f.write_str("")
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Kind::Setting { name, problem } => write!(f, "setting `{name}`: {problem}"),
-            #[cfg(feature = "rust-embed")]
-            Kind::Folder(it) => write!(f, "the embedded migrations have mistakes\n{it}"),
-            #[cfg(feature = "rust-embed")]
-            Kind::EmptyFolder => f.write_str(
-                "the embedded folder holds no migration\n  help: a debug build of rust-embed reads \
-                 the folder when the program runs: was the program moved?",
-            ),
+            #[cfg(any(feature = "rust-embed", feature = "dev"))]
+            Kind::Misread(it) => it.fmt(f),
             Kind::Connect(it) => connect(f, it),
             Kind::Exhausted { waited } => write!(
                 f,
@@ -120,6 +130,29 @@ pub(crate) fn done(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "applied",
         Direction::Down => "rolled back",
+    }
+}
+
+#[cfg(any(feature = "rust-embed", feature = "dev"))]
+impl fmt::Display for crate::error::Misread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "rust-embed")]
+            Self::Folder(it) => write!(f, "the embedded migrations have mistakes\n{it}"),
+            #[cfg(feature = "rust-embed")]
+            Self::EmptyFolder => f.write_str(
+                "the embedded folder holds no migration\n  help: a debug build of rust-embed reads \
+                 the folder when the program runs: was the program moved?",
+            ),
+            #[cfg(feature = "dev")]
+            Self::Directory(it) => write!(f, "the migrations directory has mistakes\n{it}"),
+            #[cfg(feature = "dev")]
+            Self::DirectoryGone { directory } => write!(
+                f,
+                "the migrations directory is gone\n  directory: {directory}\n  help: `Migrator::dev` \
+                 reads it whenever it starts; build the program anew where the directory is now"
+            ),
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use deadpool_postgres::Pool;
 use tracing::Instrument;
 
+#[cfg(feature = "dev")]
+use crate::dev;
 #[cfg(feature = "cli")]
 use crate::{
     Adopted,
@@ -64,6 +66,46 @@ impl Migrator {
         Builder::new(migrations, pool)
     }
 
+    /// A migrator that follows the migrations directory while it is worked on; feature `dev`.
+    ///
+    /// [`up`](Self::up) reads the directory and applies what is new, with nothing compiled. An
+    /// applied migration that does not fit the directory any more, because its file was edited,
+    /// deleted or is on another branch, or because an older file came in before it, is rolled back
+    /// by the down side that was stored with it, and what was applied after it with it; then the
+    /// directory is applied. Nothing is rolled back that is in git's HEAD, by the path of its file:
+    /// the boot stops then, as without `dev`. Where git cannot tell, everything counts as committed.
+    ///
+    /// A down that would lose data is refused, with counts; so is whatever would change a
+    /// protected database. Holds do not count.
+    ///
+    /// `atlas.sum` may be behind: a file that was added since, or that is not in HEAD, is told as a
+    /// warning, and `upfront hash` is for when the work is done.
+    ///
+    /// A debug build alone can do this: a program that follows a directory does not belong in
+    /// production. With the feature on, a build without debug assertions does not compile, unless
+    /// `UPFRONT_DEV_IN_RELEASE=1` is set for it. So let a feature of the service's own decide:
+    ///
+    /// ```toml
+    /// [features]
+    /// dev = ["upfront/dev"]
+    /// ```
+    /// ```ignore
+    /// #[cfg(feature = "dev")]
+    /// let migrator = Migrator::dev(upfront::embedded!(), pool.clone());
+    /// #[cfg(not(feature = "dev"))]
+    /// let migrator = Migrator::new(upfront::embedded!(), pool.clone());
+    /// ```
+    ///
+    /// In a debug build with the feature Cargo compiles nothing when a migration changes. Therefore
+    /// all of `embedded!()` is read from the directory then, by [`new`](Self::new) too, and a
+    /// mistake in a file is an error of `up()`; where the directory is gone, `new` goes on with what
+    /// was built in, and `dev` is an error.
+    #[cfg(feature = "dev")]
+    #[must_use]
+    pub fn dev(migrations: Migrations, pool: Pool) -> Self {
+        Self::from_parts(migrations, pool, Settings { dev: true, ..Settings::default() })
+    }
+
     pub(crate) fn from_parts(migrations: Migrations, pool: Pool, settings: Settings) -> Self {
         Self { migrations, pool, settings }
     }
@@ -87,6 +129,12 @@ impl Migrator {
     /// [`Error`](crate::Error). Of the migration that failed nothing stays, unless it runs outside
     /// a transaction; those before it are applied.
     pub async fn up(&self) -> Result<Report> {
+        #[cfg(feature = "dev")]
+        if self.settings.dev {
+            let live = self.migrations.live()?;
+            let span = self.span("dev");
+            return dev::up(&self.pool, live, &self.settings).instrument(span).await;
+        }
         let set = self.migrations.set()?;
         let span = self.span("up");
         boot::up(&self.pool, set, &self.settings, None).instrument(span).await

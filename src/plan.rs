@@ -360,12 +360,12 @@ fn steps(set: &'static Set, mut head: Head) -> Vec<Step> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::embedded::Side;
 
     /// `1a 2b* 3c!`: version and text; `*` marks a checkpoint, `!` a breaking migration.
-    fn set(text: &str) -> &'static Set {
+    pub(crate) fn set(text: &str) -> &'static Set {
         let mut previous = chain::START.to_owned();
         let migrations = text.split_whitespace().map(|it| {
             let (version, hash) = parts(it);
@@ -395,7 +395,7 @@ mod tests {
         Box::leak(Box::new(Set { label: "migrations", fingerprint: "", migrations }))
     }
 
-    fn rows(text: &str) -> Vec<Row> {
+    pub(crate) fn rows(text: &str) -> Vec<Row> {
         let row = |it: &Migration| Row {
             version: it.version.to_owned(),
             name: it.name.to_owned(),

@@ -85,6 +85,17 @@ impl Report {
         self.applied.is_empty() && self.rolled_back.is_empty()
     }
 
+    /// As one with what was done before it.
+    #[cfg(feature = "dev")]
+    pub(crate) fn after(mut self, mut before: Self) -> Self {
+        before.applied.append(&mut self.applied);
+        before.rolled_back.append(&mut self.rolled_back);
+        let (waited, took) = (before.waited + self.waited, before.took + self.took);
+        let waited_for = self.waited_for.take().or(before.waited_for.take());
+        let (applied, rolled_back) = (before.applied, before.rolled_back);
+        Self { applied, rolled_back, waited, waited_for, took, ..self }
+    }
+
     pub(crate) fn settle(&mut self, unknown: &[Unknown]) {
         self.ahead = unknown.iter().map(Unknown::title).collect();
         for it in &self.ahead {

@@ -24,8 +24,9 @@ pub(crate) struct Settings {
     pub(crate) ignore_foreign_history: bool,
     pub(crate) release: Option<String>,
     pub(crate) host: Option<String>,
-    /// For development alone.
-    pub(crate) ignore_holds: bool,
+    /// The directory is followed while somebody works on it: what is pending may have been rolled
+    /// back, and nothing may be protected.
+    pub(crate) dev: bool,
     pub(crate) on_event: Option<Listener>,
 }
 
@@ -47,7 +48,7 @@ impl Default for Settings {
             ignore_foreign_history: false,
             release: None,
             host: host(),
-            ignore_holds: false,
+            dev: false,
             on_event: None,
         }
     }
@@ -181,6 +182,13 @@ impl Builder {
     /// The program's release, as history and log will name it.
     pub fn release(mut self, name: impl Into<String>) -> Self {
         self.settings.release = Some(name.into());
+        self
+    }
+
+    /// Follows the migrations directory while it is worked on, as [`Migrator::dev`] does.
+    #[cfg(feature = "dev")]
+    pub fn dev(mut self) -> Self {
+        self.settings.dev = true;
         self
     }
 

@@ -11,6 +11,10 @@
 //! The directory is read, checked and written out as plain data, which `upfront::embedded!()`
 //! places into the program: a release binary needs no file at run time. Cargo runs the script again
 //! whenever a file is added, edited or removed.
+//!
+//! Where upfront's feature `dev` is on, a debug build reads the directory when it starts. So the
+//! script does not follow the directory there, and a changed file makes Cargo compile nothing; nor
+//! does it mind an `atlas.sum` that is behind. The start says what is to be said about both.
 
 #![allow(clippy::needless_doctest_main, reason = "a build script is a program")]
 
@@ -114,15 +118,32 @@ impl Config {
         let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
         let out = PathBuf::from(variable("OUT_DIR")?);
         let directory = root.join(&self.directory);
-        println!("cargo::rerun-if-changed={}", directory.display());
-        let label = self.directory.to_string_lossy().replace('\\', "/");
-        let label = label.trim_end_matches('/');
-        let read = Directory::read_as(label, &directory).map_err(Kind::Directory)?;
-        self.warn(&read)?;
+        let read = if is_live() { self.read_live(&directory) } else { self.read(&directory) }?;
         let file = out.join(format!("upfront_{}.rs", self.name));
-        write(&file, &render::render(&read)).map_err(|err| Kind::Write(file.clone(), err))?;
+        let text = render::render(&read, &directory);
+        write(&file, &text).map_err(|err| Kind::Write(file.clone(), err))?;
         println!("cargo::rustc-env=UPFRONT_EMBEDDED_{}={}", self.name, file.display());
         Ok(())
+    }
+
+    fn read(&self, directory: &Path) -> Result<Directory, EmbedError> {
+        println!("cargo::rerun-if-changed={}", directory.display());
+        let read = Directory::read_as(&self.label(), directory).map_err(Kind::Directory)?;
+        self.warn(&read)?;
+        Ok(read)
+    }
+
+    /// A warning would be repeated by every build, however old it is.
+    fn read_live(&self, directory: &Path) -> Result<Directory, EmbedError> {
+        // Where a script names nothing, Cargo runs it after every change of any file.
+        println!("cargo::rerun-if-changed=Cargo.toml");
+        let read = Directory::read_draft(&self.label(), directory, |_| false);
+        Ok(read.map_err(Kind::Directory)?)
+    }
+
+    fn label(&self) -> String {
+        let label = self.directory.to_string_lossy().replace('\\', "/");
+        label.trim_end_matches('/').to_owned()
     }
 
     fn warn(&self, directory: &Directory) -> Result<(), EmbedError> {
@@ -148,6 +169,21 @@ fn check_name(name: &str) -> Result<(), Kind> {
         true => Ok(()),
         false => Err(Kind::Name(name.to_owned())),
     }
+}
+
+/// Does the program read the directory when it starts?
+///
+/// The runtime's build script says so to the scripts of those who depend on it, under the name that
+/// its manifest has in `links`. A release build carries what it had when it was built.
+fn is_live() -> bool {
+    const TOLD: &str = concat!(
+        "DEP_UPFRONT_",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        "_",
+        env!("CARGO_PKG_VERSION_MINOR"),
+        "_LIVE"
+    );
+    env::var_os(TOLD).is_some() && env::var("PROFILE").is_ok_and(|it| it == "debug")
 }
 
 fn variable(name: &'static str) -> Result<String, Kind> {

@@ -2,21 +2,26 @@
 
 use std::{
     fmt::{self, Write},
+    path::Path,
     time::Duration,
 };
 
 use upfront_directory::{Class, Directory, Loss, Migration, ReindexKind, Side, Statement};
 
 /// The whole generated file: one expression.
-pub(crate) fn render(directory: &Directory) -> String {
+///
+/// The path stands outside the set: only a program that reads the directory when it starts makes
+/// anything of it.
+pub(crate) fn render(directory: &Directory, path: &Path) -> String {
     let mut out = String::new();
-    set(&mut out, directory).expect("a String takes whatever is written");
+    set(&mut out, directory, path).expect("a String takes whatever is written");
     out
 }
 
-fn set(out: &mut String, it: &Directory) -> fmt::Result {
-    let (label, fingerprint) = (it.label(), it.fingerprint());
-    writeln!(out, "__embedded_v1!(Set {{ label: {label:?}, fingerprint: \"{fingerprint}\",")?;
+fn set(out: &mut String, it: &Directory, path: &Path) -> fmt::Result {
+    let (label, fingerprint, path) = (it.label(), it.fingerprint(), path.to_string_lossy());
+    writeln!(out, "__embedded_v1!({path:?},")?;
+    writeln!(out, "Set {{ label: {label:?}, fingerprint: \"{fingerprint}\",")?;
     writeln!(out, "migrations: &[")?;
     it.migrations().iter().try_for_each(|it| migration(out, it))?;
     writeln!(out, "] }})")
