@@ -7,5 +7,6 @@ fn main() {
     if env::var_os("CARGO_FEATURE_DEV").is_some() {
         // Read by `upfront_build` in the build scripts of those who depend on upfront.
         println!("cargo::metadata=live=1");
+        println!("cargo::rerun-if-env-changed=UPFRONT_DEV_IN_RELEASE");
     }
 }

@@ -143,6 +143,13 @@ fn explain(err: Error, outdated: &[Outdated]) -> Error {
     if err.is_data_loss() {
         lines.push("delete the rows yourself, or put the file back, and start again".to_owned());
     }
+    if err.is_failed() {
+        lines.push(
+            "it goes down by what was stored when it was applied; to use a corrected down side, \
+             put the up side back and run `upfront down`"
+                .to_owned(),
+        );
+    }
     match err.is_protected() {
         true => err,
         false => err.noting(lines.join("\n  dev: ")),

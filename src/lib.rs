@@ -84,6 +84,8 @@ pub use target::{Direction, Target};
 /// ```
 ///
 /// A crate with several sets names the one it wants: `embedded!("billing")`.
+///
+/// With the feature `dev` the program reads the directory itself, whenever it needs the set.
 #[macro_export]
 macro_rules! embedded {
     () => {

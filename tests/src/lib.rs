@@ -7,6 +7,7 @@
 mod corpus;
 mod gate;
 mod process;
+mod service;
 mod until;
 mod wire;
 
@@ -24,6 +25,7 @@ use upfront_scratch::{Database, Server};
 pub use corpus::Corpus;
 pub use gate::Gate;
 pub use process::{Boot, Process};
+pub use service::Service;
 pub use until::{ask, until, until_waited_for};
 pub use wire::{Counted, Wire};
 
