@@ -201,7 +201,6 @@ pub(crate) async fn run(
     if plan.is_empty() {
         return Ok(report);
     }
-    refuse_planned_loss(plan)?;
     let since = Instant::now();
     let mut down = Down { work: &work, plan, fit, report: &mut report, agreed: false };
     let (mut lost, mut wait) = (Lost::default(), Wait::new());
@@ -210,15 +209,6 @@ pub(crate) async fn run(
     }
     report.took = since.elapsed();
     Ok(report)
-}
-
-/// All that is known ahead is refused before anything runs.
-fn refuse_planned_loss(plan: &Plan) -> Result<()> {
-    if plan.consent.loss || !plan.loses_data() {
-        return Ok(());
-    }
-    let losses = plan.losses().map(|(step, it)| (step.title(), it.clone())).collect();
-    Err(Refused::DataLoss { losses }.into())
 }
 
 /// A rollback that is under way.
@@ -270,7 +260,7 @@ impl Down<'_> {
         };
         let found = find(work, &Asked::UnderLock(session), &target, Some(Tables::Current)).await;
         let found = found.map_err(|err| if err.is_target() { gone() } else { err })?;
-        self.agree(&found)?;
+        self.agree(session, &found).await?;
         let Some(first) = found.undos.first() else {
             session.ask("ending a transaction", "ROLLBACK").await?;
             return Ok(true);
@@ -289,7 +279,7 @@ impl Down<'_> {
 
     /// What was to stay may have been rolled back by somebody else: then nothing is left to do.
     /// Does the plan fit the database, and has everybody agreed who has to?
-    fn agree(&mut self, found: &Found) -> Result<()> {
+    async fn agree(&mut self, session: &Session, found: &Found) -> Result<()> {
         let planned = &self.plan.goal.planned;
         let is_planned = |row: &Row| {
             planned.iter().any(|(version, hash)| *version == row.version && *hash == row.hash)
@@ -302,8 +292,28 @@ impl Down<'_> {
         }
         let now = Plan::down(self.work, &found.undos, &found.journal, &found.standing);
         consent(&self.plan.consent, self.plan, &now, self.fit)?;
+        self.refuse_any_loss(session, &found.undos).await?;
         self.agreed = true;
         Ok(())
+    }
+
+    /// What all of them would lose is known before the first of them runs. The plan is no witness:
+    /// it was made before the lock, while somebody else may have been at the same work.
+    async fn refuse_any_loss(&self, session: &Session, undos: &[Undo]) -> Result<()> {
+        if self.plan.consent.loss {
+            return Ok(());
+        }
+        let measure = Measure::new(session.client(), self.work.settings, Moment::UnderLock);
+        let mut lost = Vec::new();
+        for undo in undos {
+            let Some(side) = undo.side else { continue };
+            let doing = "counting what would be lost";
+            let losses = measure.side(side).await;
+            let losses = losses.map_err(|source| Kind::Server { doing, source })?;
+            let losses = losses.into_iter().filter(|it| !it.empty);
+            lost.extend(losses.map(|it| (undo.it.title(), it)));
+        }
+        if lost.is_empty() { Ok(()) } else { Err(Refused::DataLoss { losses: lost }.into()) }
     }
 
     /// Several in one transaction.

@@ -142,7 +142,9 @@ fn size(bytes: u64) -> String {
 pub(crate) enum Moment {
     /// Ahead of time, each question in a transaction of its own that only reads.
     Ahead,
-    /// In the transaction that is going to do it: what is counted is locked first.
+    /// In the transaction that has the migration lock.
+    UnderLock,
+    /// There, just before it is done: what is counted is locked first.
     AtWork,
 }
 
@@ -227,7 +229,7 @@ impl<'a> Measure<'a> {
             loss.kind,
             LossKind::Table | LossKind::Column | LossKind::ColumnType | LossKind::Rows
         );
-        if self.moment == Moment::Ahead || !of_table {
+        if self.moment != Moment::AtWork || !of_table {
             return Ok(());
         }
         match self.relation(loss.name).await? {
@@ -420,7 +422,7 @@ impl<'a> Measure<'a> {
         let limit = self.limit().as_millis();
         let limit = format!("SELECT pg_catalog.set_config('statement_timeout','{limit}',true);");
         let (message, undo) = match self.moment {
-            Moment::AtWork => (
+            Moment::UnderLock | Moment::AtWork => (
                 format!("SAVEPOINT upfront;{limit}{sql};ROLLBACK TO upfront"),
                 "ROLLBACK TO upfront",
             ),
@@ -456,7 +458,7 @@ impl<'a> Measure<'a> {
         const ALL: Duration = Duration::from_secs(5);
         const LEAST: Duration = Duration::from_millis(50);
         let each = match self.moment {
-            Moment::Ahead => Duration::from_secs(1),
+            Moment::Ahead | Moment::UnderLock => Duration::from_secs(1),
             // What is counted is locked.
             Moment::AtWork => Duration::from_millis(500),
         };

@@ -233,7 +233,23 @@ async fn a_row_that_comes_after_the_plan_is_not_lost() {
     database.execute("INSERT INTO b VALUES (1)").unwrap();
     let err = it.apply(&plan).await.unwrap_err();
     assert!(err.is_data_loss(), "{err}");
-    assert_eq!(versions(&database).await, "1 2", "the index had nothing to lose");
+    assert_eq!(versions(&database).await, "1 2 3", "all is known before the first of them");
+    assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
+}
+
+/// What a rollback itself brings is not lost by its next step.
+#[tokio::test]
+async fn a_row_that_comes_while_it_runs_is_not_lost() {
+    let database = database();
+    let fills = (
+        "down/3_c.sql",
+        "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY b_email;\nINSERT INTO b VALUES (1);\n",
+    );
+    let it = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, C, fills]);
+    it.up().await.unwrap();
+    let err = it.down(Target::All).await.unwrap_err();
+    assert!(err.is_data_loss(), "{err}");
+    assert_eq!(versions(&database).await, "1 2");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
 }
 
