@@ -231,6 +231,15 @@ impl Migrations {
         Self(Source::Folder(std::sync::Arc::new(crate::folder::Folder::with(files))))
     }
 
+    /// A directory that was read from disk, mistakes and warnings dealt with, under its own label;
+    /// for upfront's own tools. Its data live as long as the program.
+    #[cfg(feature = "cli")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_directory(directory: &upfront_directory::Directory) -> Self {
+        Self(Source::Compiled(crate::parsed::set(directory)))
+    }
+
     /// The first of these migrations, up to and with a version: what a scratch server needs in order
     /// to show the schema of that version.
     ///

@@ -29,7 +29,7 @@ mod loss;
 mod message;
 mod migrator;
 mod own;
-#[cfg(any(feature = "rust-embed", feature = "dev"))]
+#[cfg(any(feature = "cli", feature = "rust-embed", feature = "dev"))]
 mod parsed;
 #[cfg(feature = "cli")]
 mod past;
