@@ -352,6 +352,12 @@ impl Error {
         matches!(*self.0, Kind::Setting { .. })
     }
 
+    /// Migrations that are parsed when the program runs have mistakes, or there are none.
+    #[cfg(all(feature = "cli", any(feature = "rust-embed", feature = "dev")))]
+    pub(crate) fn is_misread(&self) -> bool {
+        matches!(*self.0, Kind::Misread(_))
+    }
+
     /// The server's SQLSTATE, where the server was the cause.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {

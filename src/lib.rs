@@ -10,6 +10,8 @@ mod atlas;
 mod backoff;
 mod boot;
 mod chain;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 mod dev;
 mod down;
@@ -25,6 +27,8 @@ mod git;
 #[cfg(feature = "dev")]
 mod live;
 mod lock;
+#[cfg(feature = "cli")]
+mod log;
 mod loss;
 mod message;
 mod migrator;
@@ -47,6 +51,8 @@ mod report;
 mod restart;
 mod revisions;
 mod rollback;
+#[cfg(feature = "serde")]
+mod seconds;
 mod session;
 mod settings;
 #[cfg(feature = "cli")]
@@ -65,6 +71,8 @@ pub use event::{Event, Holder};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use foreign::history_tables;
+#[cfg(feature = "cli")]
+pub use log::LogEntry;
 pub use loss::Loss;
 pub use migrator::Migrator;
 pub use plan::Ahead;

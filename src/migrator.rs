@@ -386,6 +386,44 @@ impl Migrator {
         adopt::adopt(&self.pool, &work, witness).instrument(self.span("baseline")).await
     }
 
+    /// What was done to the schema, when and by whom, newest first: what is in upfront's `log`, no
+    /// more than `limit` entries, none older than `since`. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    #[cfg(feature = "cli")]
+    pub async fn log(
+        &self,
+        limit: Option<u32>,
+        since: Option<std::time::SystemTime>,
+    ) -> Result<Vec<crate::LogEntry>> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        crate::log::read(&work, &self.pool, limit, since).instrument(self.span("log")).await
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn app(&self) -> &str {
+        &self.settings.app
+    }
+
+    /// The same migrator with one more listener, besides the program's own.
+    #[cfg(feature = "cli")]
+    pub(crate) fn listened_to(
+        &self,
+        listener: impl Fn(&crate::Event) + Send + Sync + 'static,
+    ) -> Self {
+        let mut it = self.clone();
+        let first = it.settings.on_event.take();
+        it.settings.on_event = Some(std::sync::Arc::new(move |event| {
+            if let Some(it) = &first {
+                it(event);
+            }
+            listener(event);
+        }));
+        it
+    }
+
     fn span(&self, verb: &'static str) -> tracing::Span {
         tracing::info_span!(
             "upfront.boot",

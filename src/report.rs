@@ -25,10 +25,12 @@ pub struct Report {
     /// Migrations that the database has and this program does not know.
     pub ahead: Vec<String>,
     /// How long the call waited for another process to migrate.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub waited: Duration,
     /// For whom it waited, where this role may see it.
     pub waited_for: Option<Holder>,
     /// How long the call took in all.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub took: Duration,
     #[cfg_attr(feature = "serde", serde(skip))]
     direction: Direction,
@@ -48,6 +50,7 @@ pub struct Applied {
     /// It was recorded without running: a checkpoint, or what stands before one.
     pub covered: bool,
     /// How long it took; zero where it did not run.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub took: Duration,
 }
 
@@ -61,6 +64,7 @@ pub struct RolledBack {
     /// Its name.
     pub name: String,
     /// How long it took.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub took: Duration,
 }
 

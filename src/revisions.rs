@@ -146,6 +146,20 @@ impl Revisions {
         )
     }
 
+    /// The log, newest first, a row as JSON: columns that a newer upfront has added do no harm.
+    #[cfg(feature = "cli")]
+    pub(crate) fn log(&self, limit: Option<u32>, since: Option<f64>) -> String {
+        let Self { schema, app, .. } = self;
+        let since = since.map(|it| format!(" AND at >= to_timestamp({it})")).unwrap_or_default();
+        let limit = limit.map(|it| format!(" LIMIT {it}")).unwrap_or_default();
+        format!(
+            "{PINNED}SELECT (to_jsonb(it) || jsonb_build_object('at', to_char(at AT TIME ZONE \
+             'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), 'duration', extract(epoch FROM \
+             duration)))::text AS upfront_log FROM {schema}.log it WHERE app = {app}{since} ORDER \
+             BY id DESC{limit}"
+        )
+    }
+
     /// The text of a migration as it was applied.
     pub(crate) fn applied_text(&self, version: &str) -> String {
         let Self { schema, app, .. } = self;

@@ -137,7 +137,33 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What is wrong, without the place.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.0.kind.to_string()
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        self.0.kind.help().into_owned()
+    }
+}
+
 impl Warning {
+    /// What is worth a look, without the place.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.0.kind.to_string()
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        self.0.kind.help()
+    }
+
     pub(crate) fn new(file: impl Into<String>, kind: Concern) -> Warning {
         Warning(Box::new(Note { file: file.into(), place: None, kind }))
     }

@@ -1,0 +1,85 @@
+//! What an exit code says.
+
+use std::process::ExitCode;
+
+use crate::Error;
+
+/// How a command ended. The numbers stay what they are; `2` is a mistake in the command line
+/// itself, which clap reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// 0: done, or there was nothing to do.
+    Done,
+    /// 1: any other failure, such as a migration that failed.
+    Failed,
+    /// 3: something is pending (`check`, and `status --exit-code`).
+    Pending,
+    /// 4: the history in the database and the directory contradict each other.
+    Diverged,
+    /// 5: refused, and nothing was changed: a protected database without approval, a plan that is
+    /// stale, a migration that is held or has no way back, a target that is none, another tool's
+    /// history, a session that cannot write, a pooler where a session of its own is needed.
+    Refused,
+    /// 6: refused because data would be lost.
+    DataLoss,
+    /// 7: the database cannot be reached, or turned the connection away.
+    Unreachable,
+    /// 8: the directory of migrations or the settings have mistakes.
+    Mistaken,
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Pending => 3,
+            Self::Diverged => 4,
+            Self::Refused => 5,
+            Self::DataLoss => 6,
+            Self::Unreachable => 7,
+            Self::Mistaken => 8,
+        }
+    }
+
+    /// One word, as JSON has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Diverged => "diverged",
+            Self::Refused => "refused",
+            Self::DataLoss => "data_loss",
+            Self::Unreachable => "unreachable",
+            Self::Mistaken => "mistaken",
+        }
+    }
+
+    /// The sort of an error.
+    pub(super) fn of(err: &Error) -> Self {
+        match err {
+            it if it.is_pending() => Self::Pending,
+            it if it.is_diverged() || it.is_tampered() => Self::Diverged,
+            it if it.is_foreign_history() || it.is_read_only() || it.is_pooler() => Self::Refused,
+            it if it.is_protected() || it.is_stale() || it.is_held() => Self::Refused,
+            it if it.is_target() || it.is_irreversible() => Self::Refused,
+            it if it.is_data_loss() => Self::DataLoss,
+            it if it.is_connect() => Self::Unreachable,
+            it if it.is_setting() => Self::Mistaken,
+            #[cfg(any(feature = "rust-embed", feature = "dev"))]
+            it if it.is_misread() => Self::Mistaken,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(it: Exit) -> Self {
+        it.code().into()
+    }
+}

@@ -1,0 +1,115 @@
+//! The command inside a service, and what the `upfront` command shares with it (feature `cli`).
+//!
+//! A service mounts it in its own clap application with one line:
+//!
+//! ```no_run
+//! # use std::process::ExitCode;
+//! use clap::{Parser, Subcommand};
+//!
+//! #[derive(Parser)]
+//! struct Service {
+//!     #[command(subcommand)]
+//!     command: Command,
+//! }
+//!
+//! #[derive(Subcommand)]
+//! enum Command {
+//!     /// Serves requests.
+//!     Serve,
+//!     /// Migrates the database.
+//!     Migrate(upfront::cli::Migrate),
+//! }
+//!
+//! # async fn serve() -> ExitCode { ExitCode::SUCCESS }
+//! # async fn run(service: Service, migrator: upfront::Migrator) -> ExitCode {
+//! match service.command {
+//!     Command::Serve => serve().await,
+//!     Command::Migrate(it) => it.run(&migrator).await,
+//! }
+//! # }
+//! ```
+//!
+//! Results go to the standard output, as text or as one JSON document; progress, warnings and the
+//! text of errors go to the standard error. What the exit code says is [`Exit`].
+
+mod check;
+mod exit;
+mod log;
+mod output;
+mod plan;
+mod progress;
+mod status;
+mod table;
+mod up;
+
+use std::process::ExitCode;
+
+pub use exit::Exit;
+pub use output::{Format, Output};
+
+use crate::{Migrator, Result};
+
+/// A command `migrate` with a sub-command for each verb, for a service's own clap application.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Migrate {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Migrate {
+    /// Does what the command line asked for, and prints it.
+    ///
+    /// Errors are printed too; the exit code says which sort it was.
+    pub async fn run(&self, migrator: &Migrator) -> ExitCode {
+        self.verb.run(migrator, &self.output).await
+    }
+}
+
+/// What can be done to a database from a command line.
+#[derive(Debug, Clone, clap::Subcommand)]
+#[non_exhaustive]
+pub enum Verb {
+    /// Shows what is applied, pending, ahead and diverged
+    Status(status::Arguments),
+    /// Shows what `up` would do, with the exact SQL; the same as `up --dry-run`
+    Plan(plan::Arguments),
+    /// Applies what is pending
+    Up(up::Arguments),
+    /// Succeeds where nothing is pending and nothing diverged
+    Check(check::Arguments),
+    /// Shows who changed the schema, when and how, newest first
+    Log(log::Arguments),
+}
+
+impl Verb {
+    /// Does it, and prints what came of it.
+    pub async fn run(&self, migrator: &Migrator, output: &Output) -> ExitCode {
+        let done = match self {
+            Self::Status(it) => it.run(migrator, output).await,
+            Self::Plan(it) => it.run(migrator, output).await,
+            Self::Up(it) => it.run(migrator, output).await,
+            Self::Check(it) => it.run(migrator, output).await,
+            Self::Log(it) => it.run(migrator, output).await,
+        };
+        exit(done, output).into()
+    }
+}
+
+fn exit(done: Result<Exit>, output: &Output) -> Exit {
+    match done {
+        Ok(it) => it,
+        Err(err) => {
+            let exit = Exit::of(&err);
+            output.error(exit, &on_a_command_line(&err));
+            exit
+        }
+    }
+}
+
+/// The error's text names calls of the library; here `up()` is the command `up`, and
+/// `session_pooler()` the setting of that name.
+fn on_a_command_line(err: &crate::Error) -> String {
+    err.to_string().replace("()`", "`")
+}

@@ -1,0 +1,117 @@
+//! Where results, progress and errors go, and in what form.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::Exit;
+
+/// How to print: `--format` and `--color`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Output {
+    /// How to print results
+    #[arg(long, value_enum, default_value_t, global = true)]
+    format: Format,
+    /// When to print in colour
+    #[arg(long, value_name = "WHEN", default_value_t, global = true)]
+    color: clap::ColorChoice,
+}
+
+/// What results are printed as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[non_exhaustive]
+pub enum Format {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON document, errors too.
+    Json,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    error: Failure<'a>,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    kind: &'static str,
+    exit_code: u8,
+    message: &'a str,
+}
+
+impl Output {
+    /// Is the result to be JSON?
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// May what is printed on the standard error have colours?
+    #[must_use]
+    pub fn has_colors(&self) -> bool {
+        match self.color {
+            clap::ColorChoice::Always => true,
+            clap::ColorChoice::Never => false,
+            clap::ColorChoice::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+        }
+    }
+
+    /// Prints a result: its text, or the value as JSON.
+    pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        match self.format {
+            Format::Text => self.print(&text()),
+            Format::Json => self.print(&json(value)),
+        }
+    }
+
+    /// Prints an error: its text on the standard error, or JSON in place of the result.
+    pub fn error(&self, exit: Exit, message: &str) {
+        match self.format {
+            Format::Text => self.labelled("error", AnsiColor::Red, message),
+            Format::Json => {
+                let (kind, exit_code) = (exit.word(), exit.code());
+                self.print(&json(&Failed { error: Failure { kind, exit_code, message } }));
+            }
+        }
+    }
+
+    /// Prints a warning on the standard error.
+    pub fn warning(&self, message: &str) {
+        self.labelled("warning", AnsiColor::Yellow, message);
+    }
+
+    /// Prints a line on the standard error that is no part of the result.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(AutoStream::new(io::stderr().lock(), self.choice()), "{text}");
+    }
+
+    fn labelled(&self, label: &str, color: AnsiColor, message: &str) {
+        let style = Style::new().bold().fg_color(Some(color.into()));
+        self.note(&format!("{style}{label}:{style:#} {message}"));
+    }
+
+    /// Whoever reads no further, as `head` does, is no failure.
+    fn print(&self, text: &str) {
+        let _ = writeln!(AutoStream::new(io::stdout().lock(), self.choice()), "{text}");
+    }
+
+    fn choice(&self) -> ColorChoice {
+        match self.color {
+            clap::ColorChoice::Auto => ColorChoice::Auto,
+            clap::ColorChoice::Always => ColorChoice::Always,
+            clap::ColorChoice::Never => ColorChoice::Never,
+        }
+    }
+
+    /// Does a person watch the progress?
+    pub(super) fn is_watched() -> bool {
+        io::stderr().is_terminal()
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("what is printed has no keys but text")
+}

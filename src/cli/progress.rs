@@ -1,0 +1,129 @@
+//! What a command does while it works: a line that changes in a terminal, plain lines elsewhere.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Output;
+use crate::{Direction, Event, embedded::title};
+
+/// Told of each event, from whatever thread it happens on.
+#[derive(Clone)]
+pub(super) struct Progress {
+    output: Output,
+    bar: Option<ProgressBar>,
+    /// What the last line says, so that a long wait is told once.
+    told: Arc<Mutex<Told>>,
+}
+
+#[derive(Default)]
+struct Told {
+    /// The migration under way, with its place.
+    migration: String,
+    waiting: String,
+}
+
+impl Progress {
+    pub(super) fn new(output: &Output) -> Self {
+        let bar = Output::is_watched().then(|| bar(output));
+        Self { output: output.clone(), bar, told: Arc::default() }
+    }
+
+    pub(super) fn listener(&self) -> impl Fn(&Event) + Send + Sync + 'static {
+        let it = self.clone();
+        move |event| it.tell(event)
+    }
+
+    /// Takes the changing line away.
+    pub(super) fn end(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+
+    fn tell(&self, event: &Event) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Waiting { holder, .. } => {
+                let whom = holder.as_ref().map_or("another process".into(), ToString::to_string);
+                self.wait(&mut told, format!("waiting for {whom}"));
+            }
+            Event::Started { version, name, direction, ordinal, of } => {
+                let doing = match direction {
+                    Direction::Up => "applying",
+                    Direction::Down => "rolling back",
+                };
+                told.migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
+                self.state(&told.migration);
+            }
+            Event::Statement { ordinal, of, .. } => {
+                self.changing(|| format!("{}: statement {ordinal} of {of}", told.migration))
+            }
+            Event::Retrying { attempt, blockers, .. } => {
+                let whom = blockers.first().map(|it| format!(": {it}")).unwrap_or_default();
+                self.changing(|| format!("{}: try {attempt}", told.migration));
+                self.wait(&mut told, format!("waiting for a table that others have locked{whom}"));
+            }
+            Event::Finished { version, name, direction, duration } => {
+                let did = match direction {
+                    Direction::Up => "applied",
+                    Direction::Down => "rolled back",
+                };
+                self.line(&format!("{did} {} in {duration:.1?}", title(version, name)));
+            }
+            #[cfg(feature = "dev")]
+            Event::Outdated { version, name, why } => {
+                let title = title(version, name);
+                self.line(&format!("{title} does not fit the directory any more: {why}"));
+            }
+            Event::Reconnecting { .. } => self.line("the connection was lost; connecting again"),
+        }
+    }
+
+    /// A line that stays. In a terminal it stands above the one that changes.
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(it) => it.suspend(|| self.output.note(text)),
+            None => self.output.note(text),
+        }
+    }
+
+    /// What goes on, in whichever way there is.
+    fn state(&self, text: &str) {
+        match &self.bar {
+            Some(it) => it.set_message(text.to_owned()),
+            None => self.output.note(text),
+        }
+    }
+
+    /// What goes on, where a line can change.
+    fn changing(&self, text: impl FnOnce() -> String) {
+        if let Some(it) = &self.bar {
+            it.set_message(text());
+        }
+    }
+
+    fn wait(&self, told: &mut Told, text: String) {
+        let subject = text.split(", busy for").next().unwrap_or_default().to_owned();
+        if told.waiting == subject {
+            self.changing(|| text);
+        } else {
+            told.waiting = subject;
+            self.state(&text);
+        }
+    }
+}
+
+fn bar(output: &Output) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    let template = match output.has_colors() {
+        true => "{spinner:.green} {wide_msg} {elapsed:.dim}",
+        false => "{spinner} {wide_msg} {elapsed}",
+    };
+    if let Ok(it) = ProgressStyle::with_template(template) {
+        bar.set_style(it);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

@@ -1,0 +1,77 @@
+//! What was done to the schema, when and by whom.
+
+use std::time::{Duration, SystemTime};
+
+use deadpool_postgres::Pool;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result,
+    error::Kind,
+    session::{borrow, unless_silent, within},
+    work::Work,
+};
+
+/// A line of `upfront.log`: one try to change the schema, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// Its place in the log, which ascends.
+    pub id: i64,
+    /// When it was done, in UTC, as RFC 3339 has it.
+    pub at: String,
+    /// The migration's version.
+    pub version: String,
+    /// The migration's name.
+    pub name: String,
+    /// `up` or `down`.
+    pub direction: String,
+    /// `applied`, `covered`, `baseline`, `failed` or `reverted`.
+    pub outcome: String,
+    /// The hash of the SQL.
+    pub hash: String,
+    /// How long it took, where it ran.
+    #[serde(with = "crate::seconds::maybe")]
+    pub duration: Option<Duration>,
+    /// The server's SQLSTATE, where it failed.
+    pub sqlstate: Option<String>,
+    /// What the server said, where it failed.
+    pub message: Option<String>,
+    /// Who was logged in.
+    pub login: String,
+    /// As whom it was done.
+    pub role: String,
+    /// What the session called itself.
+    pub application: String,
+    /// From where the session came; `None` on a local socket.
+    pub address: Option<String>,
+    /// The host that the program ran on, by its own word.
+    pub host: Option<String>,
+    /// The program's release, by its own word.
+    pub release: Option<String>,
+    /// The server's version.
+    pub server_version: String,
+}
+
+/// Reads the log, newest first.
+pub(crate) async fn read(
+    work: &Work<'_>,
+    pool: &Pool,
+    limit: Option<u32>,
+    since: Option<SystemTime>,
+) -> Result<Vec<LogEntry>> {
+    let patience = work.settings.wait_timeout;
+    let client = borrow(pool, patience).await?;
+    let sql = work.revisions.log(limit, since.map(seconds));
+    let answer = within(patience, work.read(&client, &sql)).await;
+    let Some(answer) = unless_silent(client, answer)? else { return Ok(Vec::new()) };
+    let rows = answer.rows.iter().filter(|it| it.columns()[0].name() == "upfront_log");
+    let entry = |it: &tokio_postgres::SimpleQueryRow| serde_json::from_str(it.get(0)?).ok();
+    let entries: Option<Vec<_>> = rows.map(entry).collect();
+    entries.ok_or_else(|| Kind::Unexpected { doing: "reading the log" }.into())
+}
+
+/// Since 1970.
+fn seconds(it: SystemTime) -> f64 {
+    it.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64())
+}
