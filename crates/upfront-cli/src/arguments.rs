@@ -1,0 +1,117 @@
+//! The command line, and who does what it asks for.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{ArgAction, Parser, Subcommand};
+use upfront::cli::{Exit, Output, Verb};
+
+use crate::{completions, database, failure::Failure, hash, init, new, project::Project};
+
+/// PostgreSQL migrations that a Rust service compiles in
+///
+/// Settings are read from `upfront.toml`, here or in a folder above. Without that file `--url`,
+/// `DATABASE_URL` or the variables of libpq (`PGHOST` …) say where the database is.
+#[derive(Debug, Parser)]
+#[command(name = "upfront", version, max_term_width = 100, after_long_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    output: Output,
+    /// Say more of what is done; twice for each statement
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+/// Which database and which folder.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Place {
+    /// The environment of `upfront.toml`; `dev` where there is one of that name
+    #[arg(long, value_name = "ENV", global = true)]
+    pub(crate) env: Option<String>,
+    /// The database, in place of the environment's
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
+    /// The folder of migrations
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// The name of this set of migrations in the database
+    #[arg(long, value_name = "APP", global = true)]
+    pub(crate) app: Option<String>,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done, or there was nothing to do
+  1  any other failure, such as a migration that failed
+  2  a mistake in the command line
+  3  something is pending (`check`, `status --exit-code`)
+  4  database and directory have diverged
+  5  refused, and nothing was changed
+  6  refused, as data would be lost
+  7  the database cannot be reached, or turned the connection away
+  8  the directory of migrations, `upfront.toml` or the URL has mistakes";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes `upfront.toml` and a folder for migrations
+    Init(init::Arguments),
+    /// Writes the files of a new migration
+    New(new::Arguments),
+    /// Writes `atlas.sum` anew
+    Hash(hash::Arguments),
+    #[command(flatten)]
+    Database(Verb),
+    /// Prints a script that completes commands in a shell
+    Completions(completions::Arguments),
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let it = Arguments::parse();
+    it.trace();
+    match it.command.run(&it.place, &it.output) {
+        Ok(exit) => exit,
+        Err(failure) => failure.print(&it.output).into(),
+    }
+}
+
+impl Command {
+    fn run(&self, place: &Place, output: &Output) -> Result<ExitCode, Failure> {
+        let project = || Project::find(place);
+        match self {
+            Self::Init(it) => it.run(output)?,
+            Self::New(it) => it.run(&project()?, output)?,
+            Self::Hash(it) => it.run(&project()?, output)?,
+            Self::Database(it) => return database::run(it, &project()?, output),
+            Self::Completions(it) => it.run(),
+        }
+        Ok(Exit::Done.into())
+    }
+}
+
+impl Arguments {
+    fn trace(&self) {
+        let level = match self.verbose {
+            0 => return,
+            1 => "upfront=info",
+            _ => "upfront=debug",
+        };
+        tracing_subscriber::fmt()
+            .with_env_filter(level)
+            .with_writer(io::stderr)
+            .with_ansi(self.output.has_colors())
+            .init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,212 @@
+//! Where to connect, as whom, and how much of TLS is asked for.
+
+use std::{
+    env,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode},
+};
+
+use super::{
+    parameters::Parameters,
+    passfile,
+    tls::{Roots, Tls, Verify},
+};
+use crate::{failure::Failure, mask, project::Variables};
+
+/// A database's address.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+    /// For messages.
+    pub(super) shown: String,
+}
+
+/// Seconds until a server counts as unreachable, where nothing is said.
+const PATIENCE: &str = "10";
+
+/// libpq's variables for parameters that the connection string does not set.
+const VARIABLES: [(&str, &str); 16] = [
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("dbname", "PGDATABASE"),
+    ("user", "PGUSER"),
+    ("password", "PGPASSWORD"),
+    ("passfile", "PGPASSFILE"),
+    ("options", "PGOPTIONS"),
+    ("application_name", "PGAPPNAME"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+];
+
+/// What libpq knows and this program has no use for.
+const WITHOUT_USE: [&str; 5] =
+    ["client_encoding", "fallback_application_name", "gssencmode", "krbsrvname", "sslcompression"];
+
+impl Address {
+    /// Reads a connection string, and libpq's variables for what it does not say.
+    pub(crate) fn read(
+        text: Option<&str>,
+        origin: &str,
+        variables: &Variables,
+    ) -> Result<Self, Failure> {
+        let invalid = |why: &str| {
+            let failure = Failure::mistake(format!("the URL of the database is invalid: {why}"));
+            let failure = match text {
+                Some(it) => failure.more(format!("it is {}", mask::address(it))),
+                None => failure,
+            };
+            failure
+                .more(format!("it comes from {origin}"))
+                .help("write `postgres://USER:PASSWORD@HOST:PORT/DATABASE`")
+        };
+        let mut it = Parameters::parse(text.unwrap_or_default()).map_err(invalid)?;
+        if it.get("service").is_some() {
+            return Err(invalid("`service` is not supported: name the parameters themselves"));
+        }
+        for (name, variable) in VARIABLES {
+            it.or(name, variables.get(variable));
+        }
+        complete(&mut it);
+        let tls = tls(&mut it).map_err(|why| invalid(&why))?;
+        let (password, passfile) = (it.take("password"), it.take("passfile"));
+        let mut config: Config = it.list().parse().map_err(|err| invalid(&why(&it, &err)))?;
+        config.ssl_mode(tls.0);
+        if let Some(it) = password {
+            config.password(it);
+        } else if let Some(it) = passfile::password(&config, passfile.as_deref(), variables)? {
+            config.password(it);
+        }
+        let shown = shown(&config);
+        Ok(Self { config, tls: tls.1, shown })
+    }
+}
+
+/// What libpq takes where nothing is said.
+fn complete(it: &mut Parameters) {
+    for name in WITHOUT_USE {
+        it.take(name);
+    }
+    it.or("user", whoami::username().ok());
+    let user = it.get("user").map(str::to_owned);
+    it.or("dbname", user);
+    if it.get("hostaddr").is_none() {
+        let folders = ["/var/run/postgresql", "/tmp"];
+        let port = it.get("port").unwrap_or("5432").to_owned();
+        let socket = |it: &&str| Path::new(it).join(format!(".s.PGSQL.{port}")).exists();
+        let folder = folders.into_iter().find(socket).unwrap_or("localhost");
+        it.or("host", Some(folder.into()));
+    }
+    it.or("application_name", Some("upfront".into()));
+    it.or("connect_timeout", Some(PATIENCE.into()));
+}
+
+/// Takes the parameters of TLS out, since tokio-postgres does not know most of them.
+fn tls(it: &mut Parameters) -> Result<(SslMode, Tls), String> {
+    let mode = it.take("sslmode");
+    let roots = it.take("sslrootcert");
+    let (cert, key) = (it.take("sslcert"), it.take("sslkey"));
+    let home = env::home_dir().map(|it| it.join(".postgresql"));
+    let beside = |file: &str| home.as_ref().map(|it| it.join(file)).filter(|it| it.is_file());
+    let identity = match (cert, key) {
+        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
+        (Some(_), None) => return Err("`sslcert` needs `sslkey`".into()),
+        (None, Some(_)) => return Err("`sslkey` needs `sslcert`".into()),
+        (None, None) => beside("postgresql.crt").zip(beside("postgresql.key")),
+    };
+    let given = roots.is_some();
+    let is_system = roots.as_deref() == Some("system");
+    let (mode, verify) = match (mode.as_deref(), is_local(it)) {
+        (_, Place::Socket) | (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
+        (Some("verify-full"), _) | (None, Place::Remote) => (SslMode::Require, Verify::Full),
+        (None, Place::Loopback) if is_system => (SslMode::Require, Verify::Full),
+        (None | Some("prefer" | "allow"), _) if !is_system => (SslMode::Prefer, Verify::Nothing),
+        (Some(it @ ("prefer" | "allow" | "require" | "verify-ca")), _) if is_system => {
+            return Err(format!(
+                "`sslmode={it}` is too weak for `sslrootcert=system`: write `verify-full`"
+            ));
+        }
+        // As libpq has it: whoever names an authority wants it to be asked.
+        (Some("require"), _) if given => (SslMode::Require, Verify::Authority),
+        (Some("require"), _) => (SslMode::Require, Verify::Nothing),
+        (Some("verify-ca"), _) => (SslMode::Require, Verify::Authority),
+        (_, _) => {
+            return Err("`sslmode` is one of `disable`, `prefer`, `require`, `verify-ca` and \
+                        `verify-full`"
+                .into());
+        }
+    };
+    let roots = match roots {
+        Some(_) if is_system => Roots::System,
+        Some(it) => Roots::File(it.into()),
+        None => beside("root.crt").map_or(Roots::System, Roots::File),
+    };
+    Ok((mode, Tls { verify, roots, identity }))
+}
+
+/// How far away the server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Socket,
+    Loopback,
+    Remote,
+}
+
+fn is_local(it: &Parameters) -> Place {
+    let hosts = it.get("host").or(it.get("hostaddr")).unwrap_or_default();
+    let is_socket = |it: &str| it.starts_with(['/', '@']);
+    let is_loopback =
+        |it: &str| it == "localhost" || it.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+    match hosts {
+        it if it.split(',').all(is_socket) => Place::Socket,
+        it if it.split(',').all(|it| is_socket(it) || is_loopback(it)) => Place::Loopback,
+        _ => Place::Remote,
+    }
+}
+
+/// Why tokio-postgres refuses the parameters. It repeats names and no values.
+fn why(it: &Parameters, err: &tokio_postgres::Error) -> String {
+    let reason =
+        std::error::Error::source(err).map_or_else(|| err.to_string(), ToString::to_string);
+    match it.names().any(|it| it.starts_with("ssl")) {
+        true => format!("{reason}; of TLS there are `sslmode`, `sslrootcert`, `sslcert`, `sslkey`"),
+        false => reason,
+    }
+}
+
+fn shown(it: &Config) -> String {
+    let host = |it: &Host| match it {
+        Host::Tcp(it) => it.clone(),
+        Host::Unix(it) => it.display().to_string(),
+    };
+    let mut hosts: Vec<_> = it.get_hosts().iter().map(host).collect();
+    if hosts.is_empty() {
+        hosts = it.get_hostaddrs().iter().map(ToString::to_string).collect();
+    }
+    let ports = it.get_ports();
+    let place = |(at, host): (usize, &String)| {
+        let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    };
+    let places: Vec<_> = hosts.iter().enumerate().map(place).collect();
+    format!(
+        "{}, database `{}`, user `{}`",
+        places.join(" or "),
+        it.get_dbname().unwrap_or_default(),
+        it.get_user().unwrap_or_default()
+    )
+}
+
+/// The file of a client's certificate and that of its key.
+pub(super) type Identity = (PathBuf, PathBuf);

@@ -1,0 +1,33 @@
+//! From a URL, or libpq's variables, to a pool of connections.
+
+mod address;
+mod explain;
+mod parameters;
+mod passfile;
+mod tls;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+pub(crate) use address::Address;
+
+use crate::failure::Failure;
+
+/// As many as a command can use at once.
+const CONNECTIONS: usize = 4;
+
+impl Address {
+    /// Connects once, so that what is wrong is told in this program's words, and keeps the
+    /// connection for the command.
+    pub(crate) async fn connect(&self) -> Result<Pool, Failure> {
+        let tls = MakeRustlsConnect::new(tls::config(&self.tls)?);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(self.config.clone(), tls, recycling);
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .build()
+            .map_err(|err| Failure::mistake(format!("cannot make a pool of connections: {err}")))?;
+        drop(pool.get().await.map_err(|err| self.unreachable(&err))?);
+        Ok(pool)
+    }
+}

@@ -1,0 +1,190 @@
+//! A URL or a list `host=… user=…` as libpq reads them, as parameters:
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>.
+
+use percent_encoding::percent_decode_str;
+
+/// What is wrong with a connection string; no part of it is repeated.
+type Mistake = &'static str;
+
+/// Parameters in the order in which they were given.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads a connection string of either form.
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let text = text.trim();
+        let url = ["postgres://", "postgresql://"].iter().find_map(|it| text.strip_prefix(it));
+        match url {
+            Some(rest) => Self::of_url(rest),
+            None if text.contains("://") => Err("it does not begin with `postgres://`"),
+            None => Self::of_list(text),
+        }
+    }
+
+    /// The last value of a name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rfind(|it| it.0 == name).map(|it| it.1.as_str())
+    }
+
+    /// Sets what is not set.
+    pub(super) fn or(&mut self, name: &str, value: Option<String>) {
+        if let (None, Some(it)) = (self.get(name), value) {
+            self.0.push((name.to_owned(), it));
+        }
+    }
+
+    /// Takes a parameter out.
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        let value = self.get(name).map(str::to_owned);
+        self.0.retain(|it| it.0 != name);
+        value
+    }
+
+    /// The names that are set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|it| it.0.as_str())
+    }
+
+    /// The list of parameters that tokio-postgres reads.
+    pub(super) fn list(&self) -> String {
+        let quoted = |it: &str| it.replace('\\', "\\\\").replace('\'', "\\'");
+        let parts = self.0.iter().map(|(name, it)| format!("{name}='{}'", quoted(it)));
+        parts.collect::<Vec<_>>().join(" ")
+    }
+
+    fn of_url(rest: &str) -> Result<Self, Mistake> {
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+        let mut it = Self::default();
+        let hosts = match authority.rsplit_once('@') {
+            None => authority,
+            Some((userinfo, hosts)) => {
+                let (user, password) = match userinfo.split_once(':') {
+                    Some((user, password)) => (user, Some(password)),
+                    None => (userinfo, None),
+                };
+                it.push("user", user)?;
+                it.push("password", password.unwrap_or_default())?;
+                hosts
+            }
+        };
+        it.hosts(hosts)?;
+        it.push("dbname", database)?;
+        for parameter in query.split('&').filter(|it| !it.is_empty()) {
+            let (name, value) = parameter.split_once('=').ok_or("a parameter has no `=`")?;
+            let name = decode(name)?;
+            let name = if name == "ssl" && value == "true" { "sslmode" } else { &name };
+            let value = if name == "sslmode" && value == "true" { "require" } else { value };
+            it.push(name, value)?;
+        }
+        Ok(it)
+    }
+
+    fn hosts(&mut self, text: &str) -> Result<(), Mistake> {
+        let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+        for it in text.split(',') {
+            let (host, port) = match it.strip_prefix('[') {
+                Some(rest) => {
+                    let (host, after) = rest.split_once(']').ok_or("a `[` has no `]`")?;
+                    (host, after.strip_prefix(':').unwrap_or_default())
+                }
+                None => it.split_once(':').unwrap_or((it, "")),
+            };
+            if !port.bytes().all(|it| it.is_ascii_digit()) {
+                return Err("the port is no number; a `:`, `/`, `?` or `@` in user or password \
+                            is written `%3A`, `%2F`, `%3F`, `%40`");
+            }
+            hosts.push(decode(host)?);
+            ports.push(if port.is_empty() { "5432" } else { port });
+        }
+        if text.contains(':') && !text.ends_with(']') {
+            self.push("port", &ports.join(","))?;
+        }
+        if hosts.iter().any(|it| !it.is_empty()) {
+            self.0.push(("host".into(), hosts.join(",")));
+        }
+        Ok(())
+    }
+
+    /// Adds what a URL says; what is empty says nothing.
+    fn push(&mut self, name: &str, value: &str) -> Result<(), Mistake> {
+        if !value.is_empty() {
+            self.0.push((name.to_owned(), decode(value)?));
+        }
+        Ok(())
+    }
+
+    fn of_list(text: &str) -> Result<Self, Mistake> {
+        let mut it = Self::default();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let (name, after) =
+                rest.split_once('=').ok_or("it is neither a URL nor `name=value`")?;
+            let name = name.trim();
+            if name.is_empty() || !name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') {
+                return Err("it is neither a URL nor `name=value`");
+            }
+            let (value, after) = value(after.trim_start())?;
+            it.0.push((name.to_owned(), value));
+            rest = after.trim_start();
+        }
+        Ok(it)
+    }
+}
+
+/// A value of a list, and what follows: quoted, or up to a blank; `\` takes the next for itself.
+fn value(text: &str) -> Result<(String, &str), Mistake> {
+    let (is_quoted, text) = text.strip_prefix('\'').map_or((false, text), |it| (true, it));
+    let mut value = String::new();
+    let mut letters = text.char_indices();
+    while let Some((at, it)) = letters.next() {
+        match it {
+            '\\' => value.extend(letters.next().map(|it| it.1)),
+            '\'' if is_quoted => return Ok((value, &text[at + 1..])),
+            it if !is_quoted && it.is_whitespace() => return Ok((value, &text[at..])),
+            it => value.push(it),
+        }
+    }
+    if is_quoted { Err("a quote is not closed") } else { Ok((value, "")) }
+}
+
+fn decode(text: &str) -> Result<String, Mistake> {
+    let is_hex = |it: &str| it.len() >= 2 && it.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    if text.split('%').skip(1).any(|it| !is_hex(it)) {
+        return Err("a `%` is not followed by two hexadecimal digits; `%` itself is written `%25`");
+    }
+    let it =
+        percent_decode_str(text).decode_utf8().map_err(|_| "it holds bytes that are no text")?;
+    Ok(it.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+
+    #[test]
+    fn reads_both_forms() {
+        check("postgres://h", "host='h'");
+        check(
+            "postgresql://u:p%40@h:1/d?sslmode=require",
+            "user='u' password='p@' port='1' host='h' dbname='d' sslmode='require'",
+        );
+        check("postgres://u:a:b@c@h/d", "user='u' password='a:b@c' host='h' dbname='d'");
+        check("postgres://%2Ftmp%2Fa:1/d", "port='1' host='/tmp/a' dbname='d'");
+        check("postgres:///d?host=/tmp", "dbname='d' host='/tmp'");
+        check("postgres://[::1]:2/d", "port='2' host='::1' dbname='d'");
+        check("postgres://[::1]/d", "host='::1' dbname='d'");
+        check("postgres://a:1,b/d", "port='1,5432' host='a,b' dbname='d'");
+        check("host=h user = 'o''' ", "");
+        check(r"host=h password='it\'s' dbname=a\ b", r"host='h' password='it\'s' dbname='a b'");
+        check("", "");
+    }
+
+    fn check(text: &str, expected: &str) {
+        match Parameters::parse(text) {
+            Ok(it) => assert_eq!(it.list(), expected, "{text}"),
+            Err(err) => assert_eq!(expected, "", "{text}: {err}"),
+        }
+    }
+}

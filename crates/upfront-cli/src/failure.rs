@@ -1,0 +1,179 @@
+//! What stops a command, with the place in a file where there is one.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use upfront::cli::{Exit, Output};
+
+/// Why a command stopped: one thing that is wrong or several, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    notes: Vec<Note>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+pub(crate) struct Note {
+    title: String,
+    place: Option<Place>,
+    more: Vec<String>,
+    help: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A piece of a text.
+    Span { path: String, text: String, first_line: usize, span: Range<usize> },
+    /// No text to show.
+    Bare { path: String, line: Option<usize>, column: Option<usize> },
+}
+
+impl Failure {
+    /// The directory of migrations, the settings or the URL have a mistake.
+    pub(crate) fn mistake(title: impl Into<String>) -> Self {
+        Self::new(Exit::Mistaken, title)
+    }
+
+    pub(crate) fn new(exit: Exit, title: impl Into<String>) -> Self {
+        Self { exit, notes: vec![Note::new(title)] }
+    }
+
+    /// Several at once.
+    pub(crate) fn of(exit: Exit, notes: Vec<Note>) -> Self {
+        Self { exit, notes }
+    }
+
+    /// Says what to do.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.last().help.push(text.into());
+        self
+    }
+
+    /// Says more of what happened.
+    pub(crate) fn more(mut self, text: impl Into<String>) -> Self {
+        self.last().more.push(text.into());
+        self
+    }
+
+    /// Says where it stands in a text.
+    pub(crate) fn at(mut self, path: &str, text: &str, span: Range<usize>) -> Self {
+        self.last().place = Some(Place::span(path, text, span));
+        self
+    }
+
+    /// Says which file it is about.
+    pub(crate) fn file(mut self, path: impl Into<String>) -> Self {
+        self.last().place = Some(Place::Bare { path: path.into(), line: None, column: None });
+        self
+    }
+
+    fn last(&mut self) -> &mut Note {
+        self.notes.last_mut().expect("a failure has a note")
+    }
+
+    /// Prints it.
+    pub(crate) fn print(&self, output: &Output) -> Exit {
+        match output.is_json() {
+            true => {
+                let text = self.text(&Renderer::plain());
+                let text = text.strip_prefix("error: ").unwrap_or(&text);
+                output.error(self.exit, text);
+            }
+            false => output.note(&self.text(&Renderer::styled())),
+        }
+        self.exit
+    }
+
+    fn text(&self, renderer: &Renderer) -> String {
+        let notes = self.notes.iter().map(|it| match it.place {
+            Some(_) => renderer.render(&[it.group()]),
+            None => it.lines(renderer),
+        });
+        notes.collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl Note {
+    pub(crate) fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), place: None, more: Vec::new(), help: Vec::new() }
+    }
+
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Says where it stands: in the text, if that may be shown.
+    pub(crate) fn place(
+        mut self,
+        path: &str,
+        text: Option<&str>,
+        line: Option<u32>,
+        column: Option<u32>,
+    ) -> Self {
+        let (line, column) = (line.map(|it| it as usize), column.map(|it| it as usize));
+        let shown = text.zip(line).and_then(|(text, line)| Place::line(path, text, line, column));
+        self.place = Some(shown.unwrap_or(Place::Bare { path: path.into(), line, column }));
+        self
+    }
+
+    /// Without a place: as the library prints its errors.
+    fn lines(&self, renderer: &Renderer) -> String {
+        let title = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
+        let more = self.more.iter().map(|it| format!("\n  {it}"));
+        let help = self.help.iter().map(|it| format!("\n  help: {it}"));
+        renderer.render(&[title]) + &more.chain(help).collect::<String>()
+    }
+
+    fn group(&self) -> Group<'_> {
+        let group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
+        let group = match &self.place {
+            None => group,
+            Some(Place::Bare { path, line, column }) => {
+                let mut origin = Origin::path(path.as_str());
+                origin = line.map_or(origin.clone(), |it| origin.line(it));
+                group.element(match column {
+                    Some(it) => origin.char_column(*it),
+                    None => origin,
+                })
+            }
+            Some(Place::Span { path, text, first_line, span }) => group.element(
+                Snippet::source(text.as_str())
+                    .path(path.as_str())
+                    .line_start(*first_line)
+                    .annotation(AnnotationKind::Primary.span(span.clone())),
+            ),
+        };
+        let more = self.more.iter().map(|it| Level::NOTE.message(it.as_str()));
+        group.elements(more).elements(self.help.iter().map(|it| Level::HELP.message(it.as_str())))
+    }
+}
+
+impl Place {
+    fn span(path: &str, text: &str, span: Range<usize>) -> Self {
+        Self::Span { path: path.into(), text: text.into(), first_line: 1, span }
+    }
+
+    /// One line of a file of SQL; none where a password may stand in it.
+    fn line(path: &str, text: &str, line: usize, column: Option<usize>) -> Option<Self> {
+        let text = text.lines().nth(line.checked_sub(1)?)?.trim_end();
+        if text.to_ascii_lowercase().contains("password") {
+            return None;
+        }
+        let start =
+            column.map_or(0, |it| text.char_indices().nth(it - 1).map_or(text.len(), |(at, _)| at));
+        let span = match column {
+            // The word that stands there.
+            Some(_) => start..start + word(&text[start..]),
+            None => start..text.len(),
+        };
+        Some(Self::Span { path: path.into(), text: text.into(), first_line: line, span })
+    }
+}
+
+fn word(text: &str) -> usize {
+    let is_end = |it: char| !it.is_alphanumeric() && it != '_';
+    let length = text.find(is_end).unwrap_or(text.len());
+    length.max(text.chars().next().map_or(0, char::len_utf8))
+}

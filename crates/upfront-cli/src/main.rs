@@ -1,0 +1,17 @@
+//! The `upfront` command: PostgreSQL migrations from a terminal.
+
+mod arguments;
+mod completions;
+mod connection;
+mod database;
+mod directory;
+mod failure;
+mod hash;
+mod init;
+mod mask;
+mod new;
+mod project;
+
+fn main() -> std::process::ExitCode {
+    arguments::run()
+}

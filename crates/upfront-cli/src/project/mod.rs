@@ -1,0 +1,165 @@
+//! Which database, which folder, which settings: the command line, then `upfront.toml`, then the
+//! environment.
+
+mod file;
+mod variables;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use file::{Environment, File, Settings, Text};
+use upfront::cli::Exit;
+pub(crate) use variables::Variables;
+
+use crate::{arguments::Place, directory::Folder, failure::Failure};
+
+const FILE: &str = "upfront.toml";
+
+/// Where the command works.
+#[derive(Debug)]
+pub(crate) struct Project {
+    place: Place,
+    file: Option<File>,
+    pub(crate) variables: Variables,
+}
+
+/// A database and how to treat it.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// A URL or a list of parameters; without one libpq's variables say where.
+    pub(crate) url: Option<String>,
+    /// Where the URL was read, for messages.
+    pub(crate) origin: String,
+    pub(crate) app: Option<String>,
+    pub(crate) schema: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) search_path: Option<Vec<String>>,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) wait_timeout: Option<Duration>,
+    pub(crate) session_pooler: bool,
+    pub(crate) ignore_foreign_history: bool,
+}
+
+impl Project {
+    /// Looks for `upfront.toml` here and in the folders above.
+    pub(crate) fn find(place: &Place) -> Result<Self, Failure> {
+        let here = env::current_dir().map_err(|err| {
+            Failure::new(Exit::Failed, format!("cannot tell the current folder: {err}"))
+        })?;
+        let found = here.ancestors().find(|it| it.join(FILE).is_file());
+        let variables = Variables::beside(found.unwrap_or(&here))?;
+        let file = found.map(|it| File::read(it, &shown(&here, &it.join(FILE)))).transpose()?;
+        let it = Self { place: place.clone(), file, variables };
+        if it.place.env.is_some() {
+            it.environment()?;
+        }
+        Ok(it)
+    }
+
+    /// The folder of migrations.
+    pub(crate) fn folder(&self) -> Result<Folder, Failure> {
+        if let Some(dir) = &self.place.dir {
+            return Ok(Folder { path: dir.clone(), label: dir.display().to_string() });
+        }
+        let dir = self.text(|it| it.dir.as_ref())?.unwrap_or_else(|| "migrations".into());
+        let root = self.file.as_ref().map_or(Path::new(""), |it| it.root.as_path());
+        Ok(Folder { path: root.join(&dir), label: dir.trim_end_matches('/').to_owned() })
+    }
+
+    /// The database.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        let (url, origin) = self.url()?;
+        let layers = self.layers()?;
+        let of = |it: fn(&Settings) -> Option<Duration>| layers.iter().find_map(|layer| it(layer));
+        let is = |it: fn(&Settings) -> Option<bool>| layers.iter().find_map(|layer| it(layer));
+        Ok(Target {
+            url,
+            origin,
+            app: self
+                .place
+                .app
+                .clone()
+                .map_or_else(|| self.text(|it| it.app.as_ref()), |it| Ok(Some(it)))?,
+            schema: self.text(|it| it.schema.as_ref())?,
+            role: self.text(|it| it.role.as_ref())?,
+            search_path: layers.iter().find_map(|it| it.search_path.clone()),
+            lock_timeout: of(|it| it.lock_timeout),
+            statement_timeout: of(|it| it.statement_timeout),
+            wait_timeout: of(|it| it.wait_timeout),
+            session_pooler: is(|it| it.session_pooler).unwrap_or_default(),
+            ignore_foreign_history: is(|it| it.ignore_foreign_history).unwrap_or_default(),
+        })
+    }
+
+    /// The URL, and where it was read.
+    fn url(&self) -> Result<(Option<String>, String), Failure> {
+        if let Some(url) = &self.place.url {
+            return Ok((Some(url.clone()), "`--url`".into()));
+        }
+        if let Some((file, it)) = self.file.as_ref().zip(self.environment()?) {
+            let url = it.url.as_ref().ok_or_else(|| file.no_url(it))?;
+            let origin = format!("`url` of environment `{}` in {}", it.name, file.label);
+            return Ok((Some(file.expand(url, &self.variables)?), origin));
+        }
+        match self.variables.get("DATABASE_URL") {
+            Some(it) => Ok((Some(it), "`DATABASE_URL`".into())),
+            None if self.variables.names_a_database() => Ok((None, "the variables `PG…`".into())),
+            None => Err(Failure::mistake("no database is named").help(
+                "give `--url`, set `DATABASE_URL` or `PGHOST`, or let `upfront init` write an \
+                 `upfront.toml`",
+            )),
+        }
+    }
+
+    /// The first layer that has this text, with its variables put in.
+    fn text(&self, which: impl Fn(&Settings) -> Option<&Text>) -> Result<Option<String>, Failure> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let text = self.layers()?.into_iter().find_map(which);
+        text.map(|it| file.expand(it, &self.variables)).transpose()
+    }
+
+    /// The settings of the environment, then those of the whole file.
+    fn layers(&self) -> Result<Vec<&Settings>, Failure> {
+        let Some(file) = &self.file else { return Ok(Vec::new()) };
+        // A folder is there without a database too.
+        let own = match self.environment() {
+            Ok(it) => it,
+            Err(err) if self.place.env.is_some() => return Err(err),
+            Err(_) => None,
+        };
+        Ok(own.map(|it| &it.settings).into_iter().chain([&file.settings]).collect())
+    }
+
+    /// The environment: the one asked for; with a URL none; else `dev`, else the only one.
+    fn environment(&self) -> Result<Option<&Environment>, Failure> {
+        let Some(file) = &self.file else {
+            return match &self.place.env {
+                None => Ok(None),
+                Some(name) => Err(Failure::mistake(format!("there is no environment `{name}`"))
+                    .help("environments stand in `upfront.toml`: `upfront init` writes it")),
+            };
+        };
+        match (&self.place.env, &self.place.url) {
+            (Some(name), _) => file.named(name).map(Some),
+            (None, Some(_)) => Ok(None),
+            (None, None) => file.default(),
+        }
+    }
+}
+
+/// A path as a person who is here would write it.
+fn shown(here: &Path, path: &Path) -> String {
+    let above = |up: &Path| path.strip_prefix(up).ok();
+    let mut prefix = PathBuf::new();
+    for up in here.ancestors() {
+        match above(up) {
+            Some(it) => return prefix.join(it).display().to_string(),
+            None => prefix.push(".."),
+        }
+    }
+    path.display().to_string()
+}
