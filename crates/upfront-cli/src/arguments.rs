@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 use clap::{ArgAction, Parser, Subcommand};
 use upfront::cli::{Exit, Output, Verb};
 
-use crate::{completions, database, failure::Failure, hash, init, new, project::Project};
+use crate::{completions, database, failure::Failure, hash, import, init, new, project::Project};
 
 /// PostgreSQL migrations that a Rust service compiles in
 ///
@@ -61,6 +61,8 @@ enum Command {
     New(new::Arguments),
     /// Writes `atlas.sum` anew
     Hash(hash::Arguments),
+    /// Converts a folder of sqlx migrations
+    Import(import::Arguments),
     #[command(flatten)]
     Database(Verb),
     /// Prints a script that completes commands in a shell
@@ -84,6 +86,7 @@ impl Command {
             Self::Init(it) => it.run(output)?,
             Self::New(it) => it.run(&project()?, output)?,
             Self::Hash(it) => it.run(&project()?, output)?,
+            Self::Import(it) => it.run(project, output)?,
             Self::Database(it) => return database::run(it, &project()?, output),
             Self::Completions(it) => it.run(),
         }

@@ -7,6 +7,7 @@ mod database;
 mod directory;
 mod failure;
 mod hash;
+mod import;
 mod init;
 mod mask;
 mod new;
