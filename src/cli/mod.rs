@@ -84,6 +84,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Does it change the database?
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Up(it) => it.writes(),
+            Self::Status(_) | Self::Plan(_) | Self::Check(_) | Self::Log(_) => false,
+        }
+    }
+
     /// Does it, and prints what came of it.
     pub async fn run(&self, migrator: &Migrator, output: &Output) -> ExitCode {
         let done = match self {

@@ -8,7 +8,7 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, pres
 /// need to be, for the sake of `grep`.
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).enforce_styling();
+    table.load_style(NOTHING).enforce_styling().style_text_only();
     match width() {
         Some(it) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(it),
         None => table.set_content_arrangement(ContentArrangement::Disabled),

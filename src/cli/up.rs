@@ -12,6 +12,10 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    pub(super) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+
     pub(super) async fn run(&self, migrator: &Migrator, output: &Output) -> Result<Exit> {
         if self.dry_run {
             return plan::show(migrator, output).await;

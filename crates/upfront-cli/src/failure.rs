@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use upfront::cli::{Exit, Output};
 
 /// Why a command stopped: one thing that is wrong or several, and the exit code.
@@ -86,10 +86,7 @@ impl Failure {
     }
 
     fn text(&self, renderer: &Renderer) -> String {
-        let notes = self.notes.iter().map(|it| match it.place {
-            Some(_) => renderer.render(&[it.group()]),
-            None => it.lines(renderer),
-        });
+        let notes = self.notes.iter().map(|it| it.text(renderer));
         notes.collect::<Vec<_>>().join("\n\n")
     }
 }
@@ -118,35 +115,28 @@ impl Note {
         self
     }
 
-    /// Without a place: as the library prints its errors.
-    fn lines(&self, renderer: &Renderer) -> String {
+    /// With the line that it stands on, or as the library prints its errors.
+    fn text(&self, renderer: &Renderer) -> String {
         let title = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
-        let more = self.more.iter().map(|it| format!("\n  {it}"));
-        let help = self.help.iter().map(|it| format!("\n  help: {it}"));
-        renderer.render(&[title]) + &more.chain(help).collect::<String>()
-    }
-
-    fn group(&self) -> Group<'_> {
-        let group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
-        let group = match &self.place {
-            None => group,
-            Some(Place::Bare { path, line, column }) => {
-                let mut origin = Origin::path(path.as_str());
-                origin = line.map_or(origin.clone(), |it| origin.line(it));
-                group.element(match column {
-                    Some(it) => origin.char_column(*it),
-                    None => origin,
-                })
+        let file = match &self.place {
+            Some(Place::Span { path, text, first_line, span }) => {
+                let snippet = Snippet::source(text.as_str()).path(path.as_str());
+                let marked = AnnotationKind::Primary.span(span.clone());
+                let group = title.element(snippet.line_start(*first_line).annotation(marked));
+                let more = self.more.iter().map(|it| Level::NOTE.message(it.as_str()));
+                let help = self.help.iter().map(|it| Level::HELP.message(it.as_str()));
+                return renderer.render(&[group.elements(more).elements(help)]);
             }
-            Some(Place::Span { path, text, first_line, span }) => group.element(
-                Snippet::source(text.as_str())
-                    .path(path.as_str())
-                    .line_start(*first_line)
-                    .annotation(AnnotationKind::Primary.span(span.clone())),
-            ),
+            Some(Place::Bare { path, line, column }) => {
+                let number = |it: &Option<usize>| it.map(|it| format!(":{it}")).unwrap_or_default();
+                Some(format!("file: {path}{}{}", number(line), number(column)))
+            }
+            None => None,
         };
-        let more = self.more.iter().map(|it| Level::NOTE.message(it.as_str()));
-        group.elements(more).elements(self.help.iter().map(|it| Level::HELP.message(it.as_str())))
+        let help = self.help.iter().map(|it| format!("help: {it}"));
+        let lines = file.into_iter().chain(self.more.iter().cloned()).chain(help);
+        let lines: Vec<_> = std::iter::once(renderer.render(&[title])).chain(lines).collect();
+        lines.join("\n  ")
     }
 }
 

@@ -63,7 +63,8 @@ impl Address {
     ) -> Result<Self, Failure> {
         let invalid = |why: &str| {
             let failure = Failure::mistake(format!("the URL of the database is invalid: {why}"));
-            let failure = match text {
+            // What has neither form may be anything, a password too.
+            let failure = match text.filter(|it| it.contains("://") || it.contains('=')) {
                 Some(it) => failure.more(format!("it is {}", mask::address(it))),
                 None => failure,
             };

@@ -42,7 +42,7 @@ pub(super) fn refuse(label: &str, entries: &[Entry]) -> Result<(), Failure> {
         return Ok(());
     }
     match entries.iter().find(|it| it.bytes.is_none() && it.name.contains('_')) {
-        Some(it) => foreign("Diesel, or of another tool that makes folders,", &it.name),
+        Some(it) => foreign("Diesel, or of another tool that makes folders", &it.name),
         None => Err(Failure::mistake("there is no migration in this folder").file(label)),
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct Environment {
     pub(crate) name: String,
     at: Range<usize>,
     pub(crate) url: Option<Text>,
+    pub(crate) protected: bool,
     pub(crate) settings: Settings,
 }
 
@@ -211,13 +212,15 @@ fn environments(value: &Spanned<DeValue<'_>>) -> Result<Vec<Environment>, Mistak
             name: name.to_string(),
             at: key.span(),
             url: None,
+            protected: false,
             settings: Settings::default(),
         };
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
                 "url" => it.url = Some(text(value)?),
+                "protected" => it.protected = truth(value)?,
                 name if it.settings.set(name, value)? => {}
-                _ => return Err(unknown(key, &["url"])),
+                _ => return Err(unknown(key, &["url", "protected"])),
             }
         }
         Ok(it)

@@ -31,6 +31,8 @@ pub(crate) struct Project {
 pub(crate) struct Target {
     /// A URL or a list of parameters; without one libpq's variables say where.
     pub(crate) url: Option<String>,
+    /// The environment, where its settings call it protected.
+    pub(crate) protected: Option<String>,
     /// Where the URL was read, for messages.
     pub(crate) origin: String,
     pub(crate) app: Option<String>,
@@ -76,9 +78,11 @@ impl Project {
         let layers = self.layers()?;
         let of = |it: fn(&Settings) -> Option<Duration>| layers.iter().find_map(|layer| it(layer));
         let is = |it: fn(&Settings) -> Option<bool>| layers.iter().find_map(|layer| it(layer));
+        let protected = self.environment()?.filter(|it| it.protected);
         Ok(Target {
             url,
             origin,
+            protected: protected.map(|it| it.name.clone()),
             app: self
                 .place
                 .app
