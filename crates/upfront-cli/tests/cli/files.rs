@@ -1,0 +1,131 @@
+//! The verbs that need no database: `init`, `new`, `hash`, `completions`.
+
+use crate::place::{Place, shows};
+
+/// `new` writes the time into names.
+fn without_versions(text: &str) -> String {
+    let mut shown = text.to_owned();
+    while let Some(at) = shown.find("/20").or_else(|| shown.find("\"20")) {
+        shown.replace_range(at + 1..at + 15, "VERSION");
+    }
+    shown
+}
+
+#[test]
+fn init_makes_settings_and_a_folder_once() {
+    let it = Place::new();
+    shows!("init in an empty folder", it.run("init"));
+    shows!("what init writes", it.read("upfront.toml"));
+    it.write("upfront.toml", "[env.dev]\nurl = \"mine\"\n");
+    shows!("init twice", it.run("init"));
+    assert_eq!(it.read("upfront.toml"), "[env.dev]\nurl = \"mine\"\n");
+    assert_eq!(it.files(), ["migrations/.gitattributes", "upfront.toml"]);
+    shows!("init as JSON", it.run("init --format json"));
+}
+
+#[test]
+fn init_in_a_crate_says_how_to_embed() {
+    shows!("init in a crate", Place::with(&[("Cargo.toml", "")]).run("init"));
+    let built = Place::with(&[("Cargo.toml", ""), ("build.rs", "fn main() {}\n")]);
+    shows!("init beside a build script", built.run("init"));
+}
+
+#[test]
+fn new_writes_both_sides_and_the_sums() {
+    let place = Place::new();
+    place.run("init");
+    shows!("new", without_versions(&place.run("new add_users")));
+    shows!("new without a down side", without_versions(&place.run("new b --no-down")));
+    let arguments = ["new", "c", "--irreversible", "the rows are gone"];
+    shows!("new irreversible", without_versions(&place.run_in("", &arguments)));
+    shows!("new as JSON", without_versions(&place.run("new d --no-down --format json")));
+    let files = place.files();
+    let sides = files.iter().filter(|it| it.contains('_'));
+    let texts = sides.map(|it| format!("{}\n{}", without_versions(it), place.read(it)));
+    shows!("what new writes", texts.collect::<String>());
+    assert!(place.run("hash --check").starts_with("exit code 0"));
+    let names: Vec<_> = files.iter().filter_map(|it| it.strip_prefix("migrations/2")).collect();
+    let mut sorted: Vec<_> = names.iter().map(|it| it.split_once('_').unwrap()).collect();
+    sorted.sort_unstable();
+    assert_eq!(sorted.iter().map(|it| it.1).collect::<String>(), "add_users.sqlb.sqlc.sqld.sql");
+}
+
+#[test]
+fn new_comes_after_the_last_whatever_the_clock_says() {
+    let it = Place::with(&[("migrations/20990101235959_a.sql", "")]);
+    it.run("hash");
+    shows!("new after the clock", it.run("new b --no-down"));
+    let it = Place::with(&[("migrations/0009_a.sql", "")]);
+    it.run("hash");
+    shows!("new in a folder that counts", it.run("new b"));
+    let it = Place::with(&[("migrations/9_a.sql", "")]);
+    it.run("hash");
+    shows!("new where no number comes after", it.run("new b"));
+}
+
+#[test]
+fn new_refuses_names_that_are_none() {
+    let it = Place::new();
+    let refused =
+        ["a/b", "a.up", "", "_", &"x".repeat(101)].map(|name| it.run_in("", &["new", name]));
+    shows!("names that are refused", refused.join("\n"));
+    shows!("a reason that is none", it.run_in("", &["new", "a", "--irreversible", " "]));
+    shows!("no way back twice", it.run("new a --no-down --irreversible x"));
+    assert!(it.files().is_empty(), "{:?}", it.files());
+    it.run_in("", &["new", "Add a-table", "--no-down"]);
+    assert!(it.files().iter().any(|it| it.ends_with("_Add_a_table.sql")));
+}
+
+#[test]
+fn new_and_check_refuse_a_folder_whose_sums_are_wrong() {
+    let it = Place::with(&[("migrations/1_a.sql", "SELECT 1;\n")]);
+    shows!("hash", it.run("hash"));
+    shows!("hash again", it.run("hash"));
+    it.write("migrations/1_a.sql", "SELECT 2;\n");
+    shows!("new in a folder that was edited", it.run("new b"));
+    shows!("hash --check in a folder that was edited", it.run("hash --check"));
+    assert_eq!(it.files(), ["migrations/1_a.sql", "migrations/atlas.sum"]);
+    let it = Place::with(&[("migrations/1_a.sql", "")]);
+    shows!("hash --check without a sum", it.run("hash --check"));
+    it.run("hash");
+    it.write("migrations/down/1_a.sql", "");
+    shows!("hash --check without a sum of the down sides", it.run("hash --check"));
+}
+
+#[test]
+fn hash_needs_a_folder() {
+    shows!("hash without a folder", Place::new().run("hash"));
+    shows!("hash of another folder", Place::new().run("hash --dir elsewhere/sql"));
+}
+
+#[test]
+fn mistakes_show_their_lines() {
+    let it = Place::with(&[
+        ("migrations/1_a.sql", "CREATE TABLE a ();\n\n  COMMIT;\n"),
+        ("migrations/2_b.sql", "CREATE ROLE x PASSWORD 'hunter2'; COMMIT;\n"),
+        ("migrations/2_c.sql", ""),
+        ("migrations/x.down.sql", ""),
+    ])
+    .variable("DATABASE_URL", "postgres://h/d");
+    it.run("hash");
+    let shown = it.run("status");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    shows!("mistakes of a directory", shown);
+    shows!("mistakes as JSON", it.run("status --format json"));
+    let colored = it.run("status --color always");
+    assert!(colored.contains("\u{1b}["), "{colored}");
+}
+
+#[test]
+fn completions_are_printed() {
+    let it = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let shown = it.run(&format!("completions {shell}"));
+        assert!(shown.starts_with("exit code 0") && shown.contains("upfront"), "{shown}");
+    }
+}
+
+#[test]
+fn help_fits() {
+    shows!("help", Place::new().run("-h"));
+}

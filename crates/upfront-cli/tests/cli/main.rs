@@ -1,0 +1,11 @@
+//! The command as a person runs it: what it prints, and its exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod connections;
+mod files;
+mod import;
+mod place;
+mod settings;
+mod tls;
+mod verbs;

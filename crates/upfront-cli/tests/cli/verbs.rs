@@ -1,0 +1,124 @@
+//! The verbs on a database.
+
+use crate::place::{Place, database, shows};
+
+const A: (&str, &str) =
+    ("migrations/20260101000000_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
+const DOWN: (&str, &str) = ("migrations/down/20260101000000_a.sql", "DROP TABLE a;\n");
+const B: (&str, &str) = (
+    "migrations/20260102000000_a_name_that_is_so_long_that_it_takes_more_than_one_line.sql",
+    "-- what b is for\nCREATE TABLE b (id bigint);\n",
+);
+const C: (&str, &str) = (
+    "migrations/20260103000000_c.sql",
+    "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY b_id ON b (id);\n",
+);
+
+fn hashed(it: Place) -> Place {
+    assert!(it.run("hash").starts_with("exit code 0"));
+    it
+}
+
+#[test]
+fn a_database_from_nothing_to_settled() {
+    let database = database();
+    let it = hashed(Place::on(&database, &[A, DOWN, B, C]));
+    shows!("status of an empty database", it.run("status"));
+    assert!(it.run("status --exit-code").starts_with("exit code 3"));
+    shows!("check where something is pending", it.run("check"));
+    shows!("check as JSON", it.run("check --format json"));
+    shows!("a dry run", it.run("up --dry-run"));
+    assert_eq!(it.run("plan"), it.run("up --dry-run"));
+    shows!("a plan as JSON", it.run("plan --format json"));
+    let founded = "select count(*) from pg_namespace where nspname = 'upfront'";
+    assert_eq!(database.psql(founded).unwrap(), "0\n", "nothing was written");
+    shows!("a log of nothing", it.run("log"));
+    shows!("up", it.run("up"));
+    shows!("up again", it.run("up"));
+    shows!("check where all is settled", it.run("check"));
+    shows!("status where all is settled", it.run("status"));
+    assert!(it.run("status --exit-code").starts_with("exit code 0"));
+    shows!("status as JSON", it.run("status --format json"));
+    shows!("log", it.run("log"));
+    shows!("log in lines", it.run("log --oneline"));
+    shows!("log as JSON", it.run("log -n 1 --format json"));
+    assert!(it.run_in("", &["log", "--since", "1 hour ago"]).contains("20260101000000_a"));
+    assert!(it.run("log --since 2099-01-01").contains("nothing is logged"));
+    shows!("log since nonsense", it.run("log --since lately"));
+}
+
+#[test]
+fn the_log_can_be_read_without_a_folder() {
+    let database = database();
+    hashed(Place::on(&database, &[A])).run("up");
+    let shown = Place::on(&database, &[]).run("log --oneline");
+    assert!(shown.contains("20260101000000_a"), "{shown}");
+    shows!("status without a folder", Place::on(&database, &[]).run("status"));
+}
+
+#[test]
+fn a_report_as_json() {
+    let database = database();
+    let it = hashed(Place::on(&database, &[A]));
+    shows!("up as JSON", it.run("up --format json"));
+}
+
+#[test]
+fn a_migration_that_fails() {
+    let database = database();
+    let it = hashed(Place::on(&database, &[A, (C.0, "SELECT 1;\nSELECT nme\n  FROM a;\n")]));
+    shows!("up that fails", it.run("up"));
+    shows!("up that fails as JSON", it.run("up --format json"));
+    shows!("the log of a failure", it.run("log -n 1"));
+}
+
+#[test]
+fn a_history_that_diverged() {
+    let database = database();
+    hashed(Place::on(&database, &[A, B, C])).run("up");
+    let it = hashed(Place::on(&database, &[(A.0, "CREATE TABLE a ();\n"), C]));
+    shows!("status of what diverged", it.run("status"));
+    shows!("check of what diverged", it.run("check"));
+    assert!(it.run("up").starts_with("exit code 4"));
+    assert!(it.run("status --exit-code").starts_with("exit code 4"));
+    let behind = hashed(Place::on(&database, &[A]));
+    shows!("status of what is ahead", behind.run("status"));
+    shows!("up on what is ahead", behind.run("up"));
+}
+
+#[test]
+fn another_tools_history_is_refused() {
+    let database = database();
+    database.execute("create table _sqlx_migrations (version bigint)").unwrap();
+    let it = hashed(Place::on(&database, &[A]));
+    shows!("another tool's history", it.run("up"));
+    it.write(
+        "upfront.toml",
+        "ignore_foreign_history = true\n[env.dev]\nurl = \"${DATABASE_URL}\"\n",
+    );
+    assert!(it.run("up").starts_with("exit code 0"));
+}
+
+#[test]
+fn a_protected_environment_is_read_only() {
+    let database = database();
+    let settings = "[env.prod]\nurl = \"${DATABASE_URL}\"\nprotected = true\n";
+    let it = hashed(Place::on(&database, &[A, ("upfront.toml", settings)]));
+    shows!("up of a protected environment", it.run("up"));
+    assert!(it.run("up --dry-run").contains("CREATE TABLE a"));
+    assert!(it.run("status").contains("1 pending"));
+}
+
+#[test]
+fn an_empty_folder_is_no_mistake() {
+    let database = database();
+    let it = Place::on(&database, &[("migrations/.gitattributes", "")]);
+    shows!("status of an empty folder", it.run("status"));
+}
+
+#[test]
+fn verbose_tells_what_is_done() {
+    let database = database();
+    let shown = hashed(Place::on(&database, &[A])).run("up -v");
+    assert!(shown.contains("INFO") && shown.contains("migration applied"), "{shown}");
+}
