@@ -124,6 +124,7 @@ fn bar(output: &Output) -> ProgressBar {
     if let Ok(it) = ProgressStyle::with_template(template) {
         bar.set_style(it);
     }
+    bar.set_message("looking at the database");
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

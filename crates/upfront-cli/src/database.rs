@@ -20,7 +20,7 @@ use crate::{
 pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<ExitCode, Failure> {
     let target = project.target()?;
     target.refuse(verb)?;
-    let address = Address::read(target.url.as_deref(), &target.origin, &project.variables)?;
+    let address = Address::read(&target, &project.variables)?;
     let directory = directory(verb, &project.folder()?, output)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime

@@ -37,13 +37,14 @@ const STAMP: &str = "%Y%m%d%H%M%S";
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<(), Failure> {
         let name = name(&self.name)?;
+        let header = self.header()?;
         let folder = project.folder()?;
         fs::create_dir_all(&folder.path).map_err(|err| cannot_write(&folder.label, &err))?;
         let directory = folder.read()?;
         let version = version(&directory)?;
         let file = format!("{version}_{name}.sql");
         let mut written = Vec::new();
-        for (file, text) in self.files(&file)? {
+        for (file, text) in self.files(&file, &header) {
             let path = folder.path.join(&file);
             write(&path, &text).map_err(|err| cannot_write(&folder.shown(&path), &err))?;
             written.push(path);
@@ -57,16 +58,23 @@ impl Arguments {
         Ok(())
     }
 
-    fn files(&self, file: &str) -> Result<Vec<(String, String)>, Failure> {
-        let Some(reason) = &self.irreversible else {
-            let down = (!self.no_down).then(|| (format!("down/{file}"), DOWN.to_owned()));
-            return Ok(std::iter::once((file.to_owned(), UP.to_owned())).chain(down).collect());
-        };
-        let reason = reason.trim();
-        if reason.is_empty() || reason.contains(['\n', '\r']) {
-            return Err(usage("the reason for `--irreversible` is one line of text"));
+    /// What stands at the head of the up side.
+    fn header(&self) -> Result<String, Failure> {
+        match self.irreversible.as_deref().map(str::trim) {
+            None => Ok(String::new()),
+            Some(it) if it.is_empty() || it.contains(['\n', '\r']) => {
+                Err(Failure::mistake("the reason for `--irreversible` is one line of text"))
+            }
+            Some(it) => Ok(format!("-- upfront:irreversible {it}\n\n")),
         }
-        Ok(vec![(file.to_owned(), format!("-- upfront:irreversible {reason}\n\n{UP}"))])
+    }
+
+    fn files(&self, file: &str, header: &str) -> Vec<(String, String)> {
+        let up = (file.to_owned(), format!("{header}{UP}"));
+        match self.no_down || self.irreversible.is_some() {
+            true => vec![up],
+            false => vec![up, (format!("down/{file}"), DOWN.to_owned())],
+        }
     }
 }
 
@@ -77,10 +85,6 @@ fn write(path: &PathBuf, text: &str) -> std::io::Result<()> {
 
 fn cannot_write(what: &str, err: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("cannot write `{what}`: {err}"))
-}
-
-fn usage(text: &str) -> Failure {
-    Failure::mistake(text)
 }
 
 /// The name in a file's name: letters, digits and `_`; blanks and `-` become `_`.

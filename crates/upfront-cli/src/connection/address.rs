@@ -16,7 +16,11 @@ use super::{
     passfile,
     tls::{Roots, Tls, Verify},
 };
-use crate::{failure::Failure, mask, project::Variables};
+use crate::{
+    failure::Failure,
+    mask,
+    project::{Target, Variables},
+};
 
 /// A database's address.
 #[derive(Debug)]
@@ -56,11 +60,9 @@ const WITHOUT_USE: [&str; 5] =
 
 impl Address {
     /// Reads a connection string, and libpq's variables for what it does not say.
-    pub(crate) fn read(
-        text: Option<&str>,
-        origin: &str,
-        variables: &Variables,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn read(target: &Target, variables: &Variables) -> Result<Self, Failure> {
+        let Target { url, origin, root, .. } = target;
+        let text = url.as_deref();
         let invalid = |why: &str| {
             let failure = Failure::mistake(format!("the URL of the database is invalid: {why}"));
             // What has neither form may be anything, a password too.
@@ -75,6 +77,9 @@ impl Address {
         let mut it = Parameters::parse(text.unwrap_or_default()).map_err(invalid)?;
         if it.get("service").is_some() {
             return Err(invalid("`service` is not supported: name the parameters themselves"));
+        }
+        if let Some(root) = root {
+            it.rebase(root);
         }
         for (name, variable) in VARIABLES {
             it.or(name, variables.get(variable));

@@ -1,6 +1,8 @@
 //! A URL or a list `host=… user=…` as libpq reads them, as parameters:
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>.
 
+use std::path::Path;
+
 use percent_encoding::percent_decode_str;
 
 /// What is wrong with a connection string; no part of it is repeated.
@@ -39,6 +41,16 @@ impl Parameters {
         let value = self.get(name).map(str::to_owned);
         self.0.retain(|it| it.0 != name);
         value
+    }
+
+    /// Makes paths relative to a folder.
+    pub(super) fn rebase(&mut self, root: &Path) {
+        const PATHS: [&str; 4] = ["passfile", "sslcert", "sslkey", "sslrootcert"];
+        for (name, value) in &mut self.0 {
+            if PATHS.contains(&name.as_str()) && value != "system" {
+                *value = root.join(&*value).display().to_string();
+            }
+        }
     }
 
     /// The names that are set.

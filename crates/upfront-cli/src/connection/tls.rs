@@ -49,6 +49,13 @@ pub(super) enum Roots {
 
 /// Makes rustls's settings. Roots are read where they are needed.
 pub(super) fn config(tls: &Tls) -> Result<ClientConfig, Failure> {
+    let mut config = verified(tls)?;
+    // A server that is greeted by TLS at once asks for it: `sslnegotiation=direct`.
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(config)
+}
+
+fn verified(tls: &Tls) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match tls.verify {
         Verify::Nothing => Arc::new(Unverified(Arc::clone(&provider))),

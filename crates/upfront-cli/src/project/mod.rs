@@ -31,6 +31,8 @@ pub(crate) struct Project {
 pub(crate) struct Target {
     /// A URL or a list of parameters; without one libpq's variables say where.
     pub(crate) url: Option<String>,
+    /// The folder to which paths in the URL are relative, where that stands in a file.
+    pub(crate) root: Option<PathBuf>,
     /// The environment, where its settings call it protected.
     pub(crate) protected: Option<String>,
     /// Where the URL was read, for messages.
@@ -78,10 +80,14 @@ impl Project {
         let layers = self.layers()?;
         let of = |it: fn(&Settings) -> Option<Duration>| layers.iter().find_map(|layer| it(layer));
         let is = |it: fn(&Settings) -> Option<bool>| layers.iter().find_map(|layer| it(layer));
-        let protected = self.environment()?.filter(|it| it.protected);
+        let environment = self.environment()?;
+        let protected = environment.filter(|it| it.protected);
+        let is_in_file = environment.is_some() && self.place.url.is_none();
+        let root = self.file.as_ref().filter(|_| is_in_file).map(|it| it.root.clone());
         Ok(Target {
             url,
             origin,
+            root,
             protected: protected.map(|it| it.name.clone()),
             app: self
                 .place

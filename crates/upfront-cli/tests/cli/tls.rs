@@ -96,6 +96,14 @@ fn certificates_are_verified() {
         &format!("channel_binding=require&sslmode=verify-full&{ours}"),
     );
 
+    let settings = format!(
+        "[env.dev]\nurl = \"postgres://postgres@localhost:{port}/{name}?sslmode=verify-full&{ours}\"\n"
+    );
+    it.write("upfront.toml", &settings);
+    it.write("src/main.rs", "");
+    let below = it.run_in("src", &["check"]);
+    assert!(below.starts_with("exit code 3"), "paths are relative to the file: {below}");
+
     let others = "sslrootcert=others.crt";
     shows!("another host", run("postgres", "127.0.0.1", &format!("sslmode=verify-full&{ours}")));
     shows!(

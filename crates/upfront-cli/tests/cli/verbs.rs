@@ -1,5 +1,7 @@
 //! The verbs on a database.
 
+use std::process::Stdio;
+
 use crate::place::{Place, database, shows};
 
 const A: (&str, &str) =
@@ -114,6 +116,25 @@ fn an_empty_folder_is_no_mistake() {
     let database = database();
     let it = Place::on(&database, &[("migrations/.gitattributes", "")]);
     shows!("status of an empty folder", it.run("status"));
+}
+
+#[test]
+fn whoever_waits_says_for_whom() {
+    let database = database();
+    let slow = (A.0, "CREATE TABLE a ();\nSELECT pg_sleep(1.5);\n");
+    let it = hashed(Place::on(&database, &[slow]));
+    let mut first =
+        it.command("", &["up"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let is_under_way = "select count(*) from pg_stat_activity where query like '%pg_sleep(1.5)%' \
+                        and pid <> pg_backend_pid() and datname = current_database()";
+    while database.psql(is_under_way).unwrap() != "1\n" {
+        assert!(first.try_wait().unwrap().is_none(), "it ended before anybody could wait for it");
+    }
+    let second = it.run("up");
+    assert!(first.wait().unwrap().success());
+    assert!(second.contains("waiting for pid ") && second.contains("after waiting"), "{second}");
+    assert_eq!(second.matches("waiting for").count(), 1, "it is told once: {second}");
+    assert!(second.contains("nothing to apply"), "{second}");
 }
 
 #[test]
