@@ -33,6 +33,12 @@ pub struct LogEntry {
     /// How long it took, where it ran.
     #[serde(with = "crate::seconds::maybe")]
     pub duration: Option<Duration>,
+    /// The digest of the plan that was approved, of a protected database.
+    #[serde(default)]
+    pub approval: Option<String>,
+    /// What a rollback took away, where that was accepted.
+    #[serde(default)]
+    pub lost: Option<String>,
     /// The server's SQLSTATE, where it failed.
     pub sqlstate: Option<String>,
     /// What the server said, where it failed.

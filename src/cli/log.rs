@@ -81,6 +81,11 @@ fn paragraph(it: &LogEntry) -> String {
     line("who:", &who(it));
     line("where:", &origin(it));
     line("release:", it.release.as_deref().unwrap_or_default());
+    line(
+        "lost:",
+        &it.lost.as_deref().map(|it| it.replace('\n', "\n           ")).unwrap_or_default(),
+    );
+    line("plan:", it.approval.as_deref().unwrap_or_default());
     let code = it.sqlstate.as_deref().map(|it| format!(" (SQLSTATE {it})")).unwrap_or_default();
     let message = it.message.as_deref().map(|it| it.replace('\n', "\n           "));
     line("error:", &message.map(|it| format!("{it}{code}")).unwrap_or_default());

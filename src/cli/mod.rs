@@ -33,8 +33,11 @@
 //! text of errors go to the standard error. What the exit code says is [`Exit`].
 
 mod check;
+mod consent;
+mod down;
 mod exit;
 mod log;
+mod operator;
 mod output;
 mod plan;
 mod progress;
@@ -45,6 +48,7 @@ mod up;
 use std::process::ExitCode;
 
 pub use exit::Exit;
+pub use operator::Operator;
 pub use output::{Format, Output};
 
 use crate::{Migrator, Result};
@@ -63,7 +67,7 @@ impl Migrate {
     ///
     /// Errors are printed too; the exit code says which sort it was.
     pub async fn run(&self, migrator: &Migrator) -> ExitCode {
-        self.verb.run(migrator, &self.output).await
+        self.verb.run(migrator, &Operator::Service, &self.output).await
     }
 }
 
@@ -77,6 +81,8 @@ pub enum Verb {
     Plan(plan::Arguments),
     /// Applies what is pending
     Up(up::Arguments),
+    /// Rolls back, newest first: one migration where nothing is said
+    Down(down::Arguments),
     /// Succeeds where nothing is pending and nothing diverged
     Check(check::Arguments),
     /// Shows who changed the schema, when and how, newest first
@@ -84,21 +90,13 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Does it change the database?
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        match self {
-            Self::Up(it) => it.writes(),
-            Self::Status(_) | Self::Plan(_) | Self::Check(_) | Self::Log(_) => false,
-        }
-    }
-
     /// Does it, and prints what came of it.
-    pub async fn run(&self, migrator: &Migrator, output: &Output) -> ExitCode {
+    pub async fn run(&self, migrator: &Migrator, operator: &Operator, output: &Output) -> ExitCode {
         let done = match self {
             Self::Status(it) => it.run(migrator, output).await,
             Self::Plan(it) => it.run(migrator, output).await,
-            Self::Up(it) => it.run(migrator, output).await,
+            Self::Up(it) => it.run(migrator, operator, output).await,
+            Self::Down(it) => it.run(migrator, operator, output).await,
             Self::Check(it) => it.run(migrator, output).await,
             Self::Log(it) => it.run(migrator, output).await,
         };
@@ -118,7 +116,7 @@ fn exit(done: Result<Exit>, output: &Output) -> Exit {
 }
 
 /// The error's text names calls of the library; here `up()` is the command `up`, and
-/// `session_pooler()` the setting of that name.
+/// `session_pooler()` the setting of that name. `Target::All` has no counterpart.
 fn on_a_command_line(err: &crate::Error) -> String {
-    err.to_string().replace("()`", "`")
+    err.to_string().replace("()`", "`").replace(", or for `Target::All`", "")
 }

@@ -1,7 +1,7 @@
-//! `plan`
+//! `plan`, and what is done with a plan.
 
-use super::{Exit, Output};
-use crate::{Migrator, Result};
+use super::{Exit, Operator, Output, consent::Consent, progress::Progress};
+use crate::{Migrator, Plan, Result};
 
 /// Options of `plan`.
 #[derive(Debug, Clone, clap::Args)]
@@ -9,13 +9,28 @@ pub struct Arguments {}
 
 impl Arguments {
     pub(super) async fn run(&self, migrator: &Migrator, output: &Output) -> Result<Exit> {
-        show(migrator, output).await
+        let plan = migrator.plan_up().await?;
+        output.result(&plan, || plan.to_string());
+        Ok(Exit::Done)
     }
 }
 
-/// Prints what `up` would do.
-pub(super) async fn show(migrator: &Migrator, output: &Output) -> Result<Exit> {
-    let plan = migrator.plan_up().await?;
-    output.result(&plan, || plan.to_string());
+/// Prints a plan, and on the standard error the command that runs it.
+pub(super) fn show(plan: &Plan, consent: &Consent, operator: &Operator, output: &Output) -> Exit {
+    operator.warning(plan).iter().for_each(|it| output.warning(it));
+    output.result(plan, || plan.to_string());
+    if !plan.is_empty() && !output.is_json() {
+        output.note(&format!("to run this plan: {}", consent.command(plan, operator)));
+    }
+    Exit::Done
+}
+
+/// Runs a plan that was agreed to.
+pub(super) async fn apply(migrator: &Migrator, plan: &Plan, output: &Output) -> Result<Exit> {
+    let progress = Progress::new(output);
+    let report = migrator.listened_to(progress.listener()).apply(plan).await;
+    progress.end();
+    let report = report?;
+    output.result(&report, || report.to_string());
     Ok(Exit::Done)
 }

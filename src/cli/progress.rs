@@ -58,7 +58,7 @@ impl Progress {
                 self.state(&told.migration);
             }
             Event::Statement { ordinal, of, .. } => {
-                self.changing(|| format!("{}: statement {ordinal} of {of}", told.migration))
+                self.changing(|| format!("{}: statement {ordinal} of {of}", told.migration));
             }
             Event::Retrying { attempt, blockers, .. } => {
                 let whom = blockers.first().map(|it| format!(": {it}")).unwrap_or_default();

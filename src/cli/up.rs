@@ -1,6 +1,6 @@
 //! `up`
 
-use super::{Exit, Output, plan, progress::Progress};
+use super::{Exit, Operator, Output, consent::Consent, plan, progress::Progress};
 use crate::{Migrator, Result};
 
 /// Options of `up`.
@@ -9,22 +9,42 @@ pub struct Arguments {
     /// Show what would be done, with the exact SQL, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Arguments {
-    pub(super) fn writes(&self) -> bool {
-        !self.dry_run
-    }
-
-    pub(super) async fn run(&self, migrator: &Migrator, output: &Output) -> Result<Exit> {
+    pub(super) async fn run(
+        &self,
+        migrator: &Migrator,
+        operator: &Operator,
+        output: &Output,
+    ) -> Result<Exit> {
         if self.dry_run {
-            return plan::show(migrator, output).await;
+            let plan = migrator.plan_up().await?;
+            return Ok(plan::show(&plan, &self.consent, operator, output));
         }
-        let progress = Progress::new(output);
-        let report = migrator.listened_to(progress.listener()).up().await;
-        progress.end();
-        let report = report?;
-        output.result(&report, || report.to_string());
-        Ok(Exit::Done)
+        if *operator == Operator::Service && !self.consent.is_given() {
+            return deploy(migrator, output).await;
+        }
+        let mut plan = migrator.plan_up().await?;
+        let is_protected = operator.wants_approval(&plan) || self.consent.is_given();
+        if plan.is_empty() || !is_protected {
+            return deploy(migrator, output).await;
+        }
+        operator.warning(&plan).iter().for_each(|it| output.warning(it));
+        match self.consent.give(&mut plan, operator) {
+            Ok(()) => plan::apply(migrator, &plan, output).await,
+            Err(refused) => Ok(refused.print(output)),
+        }
     }
+}
+
+async fn deploy(migrator: &Migrator, output: &Output) -> Result<Exit> {
+    let progress = Progress::new(output);
+    let report = migrator.listened_to(progress.listener()).up().await;
+    progress.end();
+    let report = report?;
+    output.result(&report, || report.to_string());
+    Ok(Exit::Done)
 }

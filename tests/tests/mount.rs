@@ -71,6 +71,6 @@ async fn the_log_says_who_did_what() {
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
     assert_eq!(it.log(None, Some(later)).await.unwrap(), []);
     // A newer upfront may have added columns.
-    database.execute("alter table upfront.log add approval text default 'x'").unwrap();
+    database.execute("alter table upfront.log add newer text default 'x'").unwrap();
     assert_eq!(it.log(Some(2), None).await.unwrap(), entries);
 }

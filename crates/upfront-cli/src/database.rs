@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use upfront::{
     Builder, Migrations, Migrator,
-    cli::{Exit, Output, Verb},
+    cli::{Exit, Operator, Output, Verb},
 };
 use upfront_directory::Directory;
 
@@ -19,7 +19,6 @@ use crate::{
 /// Connects, and does what the verb says.
 pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<ExitCode, Failure> {
     let target = project.target()?;
-    target.refuse(verb)?;
     let address = Address::read(&target, &project.variables)?;
     let directory = directory(verb, &project.folder()?, output)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -28,9 +27,10 @@ pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<Exi
     runtime.block_on(async {
         let pool = address.connect().await?;
         let builder = Migrator::builder(Migrations::from_directory(&directory), pool);
+        let operator = Operator::Person { protected: target.protected.clone() };
         let migrator = target.apply(builder).build();
         let migrator = migrator.map_err(|err| Failure::mistake(err.to_string()))?;
-        Ok(verb.run(&migrator, output).await)
+        Ok(verb.run(&migrator, &operator, output).await)
     })
 }
 
@@ -43,20 +43,6 @@ fn directory(verb: &Verb, folder: &Folder, output: &Output) -> Result<Directory,
 }
 
 impl Target {
-    /// A protected database is migrated by a deployment, and not by hand.
-    fn refuse(&self, verb: &Verb) -> Result<(), Failure> {
-        match &self.protected {
-            Some(name) if verb.writes() => {
-                let title = format!("environment `{name}` is protected: nothing was done");
-                Err(Failure::new(Exit::Refused, title).help(format!(
-                    "deploy the service, whose own boot migrates; `upfront up --dry-run --env \
-                     {name}` shows what it will do"
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn apply(self, mut it: Builder) -> Builder {
         it = it.release(concat!("upfront-cli ", env!("CARGO_PKG_VERSION")));
         if let Some(app) = self.app {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod connections;
+mod down;
 mod files;
 mod import;
 mod place;

@@ -1,0 +1,126 @@
+//! `down`, and what a protected database asks for.
+
+use upfront_scratch::Database;
+
+use crate::place::{Place, database, shows};
+
+const A: (&str, &str) = ("migrations/1_a.sql", "CREATE TABLE a (id bigint);\n");
+const A_DOWN: (&str, &str) = ("migrations/down/1_a.sql", "DROP TABLE a;\n");
+const B: (&str, &str) = ("migrations/2_b.sql", "ALTER TABLE a ADD COLUMN name text;\n");
+const B_DOWN: (&str, &str) =
+    ("migrations/down/2_b.sql", "-- the way back\n\nALTER TABLE a DROP COLUMN name;\n");
+const C: (&str, &str) =
+    ("migrations/3_c.sql", "-- upfront:irreversible the rows are gone\n\nDELETE FROM a;\n");
+
+/// A database that has these migrations, and the folder.
+fn applied<'a>(files: &[(&str, &str)]) -> (Database<'a>, Place) {
+    let database = database();
+    let it = Place::on(&database, files);
+    it.run("hash");
+    let shown = it.run("up");
+    assert!(shown.starts_with("exit code 0"), "{shown}");
+    (database, it)
+}
+
+/// What `upfront protect` does.
+fn protect(database: &Database<'_>) {
+    let mark = "insert into upfront.protection (system_identifier, database) select \
+                system_identifier, (select oid from pg_database where datname = \
+                current_database()) from pg_control_system()";
+    database.execute(mark).unwrap();
+}
+
+/// The digest that a dry run prints.
+fn digest(text: &str) -> String {
+    let (_, rest) = text.split_once("-- plan ").unwrap();
+    rest[..64].to_owned()
+}
+
+#[test]
+fn rolls_back_what_is_empty_without_asking() {
+    let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    shows!("a dry run", it.run("down --dry-run"));
+    shows!("a dry run as JSON", it.run("down --to 1 --dry-run --format json"));
+    assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
+    shows!("down", it.run("down"));
+    shows!("down as JSON", it.run("down --steps 1 --format json"));
+    assert_eq!(database.psql("select to_regclass('a') is null").unwrap(), "t\n");
+    shows!("the log of a rollback", it.run("log -n 2 --oneline"));
+    assert!(it.run("up").contains("applied 2 migrations up to 2"));
+    assert!(it.run("down --to 1_a").contains("rolled back 1 migration"));
+}
+
+#[test]
+fn data_are_lost_only_when_that_is_accepted() {
+    let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    database.execute("insert into a select i, 'x' from generate_series(1, 1234) i").unwrap();
+    shows!("a dry run that loses data", it.run("down --steps 2 --dry-run"));
+    shows!("data loss", it.run("down --steps 2"));
+    shows!("data loss as JSON", it.run("down --steps 2 --format json"));
+    assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
+    shows!("data loss that is accepted", it.run("down --steps 2 --allow data-loss"));
+    shows!("the log of what was lost", it.run("log -n 1"));
+    shows!("nothing else can be allowed", it.run("down --allow anything"));
+}
+
+#[test]
+fn targets_that_are_none() {
+    let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    shows!("steps beyond the first", it.run("down --steps 3"));
+    shows!("an unknown version", it.run("down --to 7"));
+    shows!("steps and a version", it.run("down --steps 1 --to 1"));
+    shows!("no steps", it.run("down --steps 0"));
+    it.write("migrations/3_c.sql", "SELECT 1;\n");
+    it.run("hash");
+    shows!("a version that is not applied", it.run("down --to 3"));
+}
+
+#[test]
+fn what_has_no_way_back_is_known_before() {
+    let (_database, it) = applied(&[A, B, B_DOWN, C]);
+    shows!("no way back", it.run("down --steps 3"));
+    assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
+}
+
+#[test]
+fn what_is_held_does_not_come_back() {
+    let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    assert!(it.run("down --hold").starts_with("exit code 0"));
+    shows!("up of what is held", it.run("up"));
+    shows!("status of what is held", it.run("status"));
+}
+
+#[test]
+fn a_protected_database_wants_the_digest_of_a_plan() {
+    let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    protect(&database);
+    shows!("a dry run of a protected database", it.run("down --dry-run"));
+    shows!("a protected database", it.run("down"));
+    let approved = digest(&it.run("down --dry-run"));
+    shows!("another plan's approval", it.run(&format!("down --steps 2 --approve {approved}")));
+    shows!("an approved rollback", it.run(&format!("down --approve {approved}")));
+    shows!("the log of an approval", it.run("log -n 1"));
+    shows!("an approval that was used", it.run(&format!("down --approve {approved}")));
+
+    it.write("migrations/3_c.sql", "CREATE TABLE c ();\n");
+    it.write("migrations/2_b.sql", "ALTER TABLE a ADD COLUMN other text;\n");
+    it.run("hash");
+    shows!("up of a protected database", it.run("up"));
+    let approved = digest(&it.run("up --dry-run"));
+    let shown = it.run(&format!("up --approve {approved}"));
+    assert!(shown.contains("applied 2 migrations up to 3"), "{shown}");
+    assert!(it.run("up").contains("nothing to apply"), "nothing needs no approval");
+}
+
+#[test]
+fn an_environment_is_protected_by_its_settings_too() {
+    let database = database();
+    let settings = "[env.prod]\nurl = \"${DATABASE_URL}\"\nprotected = true\n";
+    let it = Place::on(&database, &[A, A_DOWN, ("upfront.toml", settings)]);
+    it.run("hash");
+    shows!("up of a protected environment", it.run("up --env prod"));
+    let approved = digest(&it.run("up --dry-run"));
+    shows!("an approved up", it.run(&format!("up --approve {approved}")));
+    shows!("down of a protected environment", it.run("down"));
+    assert!(it.run("status").contains("1 applied"));
+}

@@ -1,0 +1,148 @@
+//! What a person agrees to on the command line, and the command that would say so.
+
+use std::{env, fmt::Write, path::Path};
+
+use super::{Exit, Operator, Output};
+use crate::{Direction, Plan};
+
+/// `--approve` and `--allow`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Consent {
+    /// Approve the plan with this digest, which `--dry-run` printed; a protected database wants it
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+    /// Go on although this happens
+    #[arg(long, value_enum, value_name = "WHAT")]
+    allow: Vec<Allowed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Allowed {
+    /// What the plan says will be lost, is lost
+    DataLoss,
+}
+
+/// Why a plan is not run: what to print, and the exit code.
+pub(super) struct Refused(Exit, String);
+
+impl Refused {
+    pub(super) fn print(&self, output: &Output) -> Exit {
+        output.error(self.0, &self.1);
+        self.0
+    }
+}
+
+impl Consent {
+    pub(super) fn is_given(&self) -> bool {
+        self.approve.is_some()
+    }
+
+    /// Puts what was agreed to into the plan; refuses what was not.
+    pub(super) fn give(&self, plan: &mut Plan, operator: &Operator) -> Result<(), Refused> {
+        if plan.loses_data() && plan.direction == Direction::Down && !self.allows_loss() {
+            return Err(Refused(Exit::DataLoss, self.loses(plan, operator)));
+        }
+        if self.approve.is_none() && operator.wants_approval(plan) {
+            return Err(Refused(Exit::Refused, self.unapproved(plan, operator)));
+        }
+        if self.allows_loss() {
+            plan.accept_loss();
+        }
+        if let Some(digest) = &self.approve {
+            plan.approve(digest);
+        }
+        Ok(())
+    }
+
+    /// The command that runs a plan, for whoever has read it.
+    pub(super) fn command(&self, plan: &Plan, operator: &Operator) -> String {
+        let mut more = Vec::new();
+        if plan.loses_data() && plan.direction == Direction::Down {
+            more.extend(["--allow".to_owned(), "data-loss".to_owned()]);
+        }
+        if self.approve.is_some() || operator.wants_approval(plan) {
+            more.extend(["--approve".to_owned(), plan.digest.clone()]);
+        }
+        again(env::args(), &more)
+    }
+
+    fn allows_loss(&self) -> bool {
+        self.allow.contains(&Allowed::DataLoss)
+    }
+
+    fn loses(&self, plan: &Plan, operator: &Operator) -> String {
+        let mut text = "rolling back would lose data; nothing was rolled back".to_owned();
+        for (step, loss) in plan.losses() {
+            let _ = write!(text, "\n  {}: {loss}", step.title());
+        }
+        let command = self.command(plan, operator);
+        text + "\n  help: make a backup of it; to lose it: `" + &command + "`"
+    }
+
+    fn unapproved(&self, plan: &Plan, operator: &Operator) -> String {
+        let what = match (plan.protected, operator) {
+            (false, Operator::Person { protected: Some(name) }) => {
+                format!("environment `{name}` is protected")
+            }
+            _ => "the database is protected".to_owned(),
+        };
+        let command = self.command(plan, operator);
+        let read = again(env::args(), &["--dry-run".to_owned()]);
+        format!(
+            "{what}, and the plan is not approved; nothing was changed\n  plan: {}\n  help: have \
+             the plan read, which `{read}` prints; then: `{command}`",
+            plan.digest
+        )
+    }
+}
+
+/// The command line once more, with other consent. What may hold a password is left out.
+fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
+    let mut words = Vec::new();
+    let mut arguments = arguments.peekable();
+    let program = arguments.next().unwrap_or_default();
+    words.push(
+        Path::new(&program)
+            .file_name()
+            .map_or(program.clone(), |it| it.to_string_lossy().into_owned()),
+    );
+    while let Some(it) = arguments.next() {
+        match it.as_str() {
+            "--dry-run" => {}
+            "--approve" | "--allow" => drop(arguments.next()),
+            it if it.starts_with("--approve=") || it.starts_with("--allow=") => {}
+            it => words.push(shown(it)),
+        }
+    }
+    words.extend(more.iter().cloned());
+    words.join(" ")
+}
+
+fn shown(word: &str) -> String {
+    let may_hold_a_password =
+        word.contains("://") || word.to_ascii_lowercase().contains("password");
+    let is_plain = |it: char| it.is_alphanumeric() || "-_=./:,@%+".contains(it);
+    match word {
+        _ if may_hold_a_password && word.starts_with("--url=") => "--url=…".into(),
+        _ if may_hold_a_password => "…".into(),
+        _ if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn repeats_the_command_with_other_consent() {
+        check("/usr/bin/upfront down --dry-run --env prod", "upfront down --env prod --approve d");
+        check("upfront down --approve x --allow=data-loss", "upfront down --approve d");
+        check("upfront --url postgres://u:p@h/d down", "upfront --url … down --approve d");
+        check("upfront --url=postgres://u:p@h/d down", "upfront --url=… down --approve d");
+        check("upfront down --to $x", "upfront down --to '$x' --approve d");
+    }
+
+    fn check(line: &str, expected: &str) {
+        let arguments = line.split(' ').map(str::to_owned);
+        assert_eq!(super::again(arguments, &["--approve".into(), "d".into()]), expected);
+    }
+}

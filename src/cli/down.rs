@@ -1,0 +1,55 @@
+//! `down`
+
+use super::{Exit, Operator, Output, consent::Consent, plan};
+use crate::{Migrator, Result, Target};
+
+/// Options of `down`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Roll back so many of the newest migrations
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "to",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
+    /// Roll back everything above this version, which stays applied
+    #[arg(long, value_name = "VERSION")]
+    to: Option<String>,
+    /// Show what would be done, with the exact SQL and what would be lost, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
+    /// Hold what is rolled back: no program applies it again until it is released
+    #[arg(long)]
+    hold: bool,
+}
+
+impl Arguments {
+    pub(super) async fn run(
+        &self,
+        migrator: &Migrator,
+        operator: &Operator,
+        output: &Output,
+    ) -> Result<Exit> {
+        let mut plan = migrator.plan_down(self.target()).await?;
+        if self.dry_run {
+            return Ok(plan::show(&plan, &self.consent, operator, output));
+        }
+        if !plan.is_empty() {
+            operator.warning(&plan).iter().for_each(|it| output.warning(it));
+            if let Err(refused) = self.consent.give(&mut plan, operator) {
+                return Ok(refused.print(output));
+            }
+        }
+        if self.hold {
+            plan.hold();
+        }
+        plan::apply(migrator, &plan, output).await
+    }
+
+    fn target(&self) -> Target {
+        match &self.to {
+            Some(version) => Target::To(version.clone()),
+            None => Target::Steps(self.steps as usize),
+        }
+    }
+}
