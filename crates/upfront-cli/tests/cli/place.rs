@@ -127,7 +127,7 @@ pub(crate) const FILTERS: [(&str, &str); 12] = [
     (r#""server_version": ".*""#, r#""server_version": "[version]""#),
     (r"(plan:?|--approve|approved:|now:) +[0-9a-f]{64}", "$1 [digest]"),
     (r#""digest": "[0-9a-f]{64}""#, r#""digest": "[digest]""#),
-    (r"\d+ (bytes|kB)", "[size]"),
+    (r"(values?|rows?), [0-9,]+ (bytes|kB)", "$1, [size]"),
     (r#""id": \d+"#, r#""id": [id]"#),
     (r"upfront-cli \d+\.\d+\.\d+", "upfront-cli [version]"),
     (r"scratch_[0-9a-z_]+", "[database]"),
