@@ -67,6 +67,7 @@ impl Exit {
             it if it.is_diverged() || it.is_tampered() => Self::Diverged,
             it if it.is_foreign_history() || it.is_read_only() || it.is_pooler() => Self::Refused,
             it if it.is_protected() || it.is_stale() || it.is_held() => Self::Refused,
+            it if it.is_adoption_refused() || it.is_copied() => Self::Refused,
             it if it.is_target() || it.is_irreversible() => Self::Refused,
             it if it.is_data_loss() => Self::DataLoss,
             it if it.is_connect() => Self::Unreachable,

@@ -51,7 +51,7 @@ pub use exit::Exit;
 pub use operator::Operator;
 pub use output::{Format, Output};
 
-use crate::{Migrator, Result};
+use crate::Migrator;
 
 /// A command `migrate` with a sub-command for each verb, for a service's own clap application.
 #[derive(Debug, Clone, clap::Args)]
@@ -67,7 +67,7 @@ impl Migrate {
     ///
     /// Errors are printed too; the exit code says which sort it was.
     pub async fn run(&self, migrator: &Migrator) -> ExitCode {
-        self.verb.run(migrator, &Operator::Service, &self.output).await
+        self.verb.run(migrator, &Operator::Service, &self.output).await.into()
     }
 }
 
@@ -91,7 +91,7 @@ pub enum Verb {
 
 impl Verb {
     /// Does it, and prints what came of it.
-    pub async fn run(&self, migrator: &Migrator, operator: &Operator, output: &Output) -> ExitCode {
+    pub async fn run(&self, migrator: &Migrator, operator: &Operator, output: &Output) -> Exit {
         let done = match self {
             Self::Status(it) => it.run(migrator, output).await,
             Self::Plan(it) => it.run(migrator, output).await,
@@ -100,23 +100,6 @@ impl Verb {
             Self::Check(it) => it.run(migrator, output).await,
             Self::Log(it) => it.run(migrator, output).await,
         };
-        exit(done, output).into()
+        done.unwrap_or_else(|err| output.failed(&err))
     }
-}
-
-fn exit(done: Result<Exit>, output: &Output) -> Exit {
-    match done {
-        Ok(it) => it,
-        Err(err) => {
-            let exit = Exit::of(&err);
-            output.error(exit, &on_a_command_line(&err));
-            exit
-        }
-    }
-}
-
-/// The error's text names calls of the library; here `up()` is the command `up`, and
-/// `session_pooler()` the setting of that name. `Target::All` has no counterpart.
-fn on_a_command_line(err: &crate::Error) -> String {
-    err.to_string().replace("()`", "`").replace(", or for `Target::All`", "")
 }

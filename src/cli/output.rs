@@ -78,6 +78,14 @@ impl Output {
         }
     }
 
+    /// Prints an error of the library, as the verbs do, and gives its exit code.
+    #[must_use]
+    pub fn failed(&self, err: &crate::Error) -> Exit {
+        let exit = Exit::of(err);
+        self.error(exit, &on_a_command_line(err));
+        exit
+    }
+
     /// Prints a warning on the standard error.
     pub fn warning(&self, message: &str) {
         self.labelled("warning", AnsiColor::Yellow, message);
@@ -114,4 +122,10 @@ impl Output {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("what is printed has no keys but text")
+}
+
+/// The error's text names calls of the library; here `up()` is the command `up`, and
+/// `session_pooler()` the setting of that name. `Target::All` has no counterpart.
+fn on_a_command_line(err: &crate::Error) -> String {
+    err.to_string().replace("()`", "`").replace(", or for `Target::All`", "")
 }

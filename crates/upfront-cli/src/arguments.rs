@@ -5,7 +5,10 @@ use std::{io, path::PathBuf, process::ExitCode};
 use clap::{ArgAction, Parser, Subcommand};
 use upfront::cli::{Exit, Output, Verb};
 
-use crate::{completions, database, failure::Failure, hash, import, init, new, project::Project};
+use crate::{
+    adopt, completions, database, failure::Failure, hash, import, init, new, project::Project,
+    protect, verify,
+};
 
 /// PostgreSQL migrations that a Rust service compiles in
 ///
@@ -65,6 +68,16 @@ enum Command {
     Import(import::Arguments),
     #[command(flatten)]
     Database(Verb),
+    /// Replays all migrations up, down and up again on a scratch server
+    Verify(verify::Arguments),
+    /// Takes over the history that Atlas or sqlx has in a database
+    Adopt(adopt::Arguments),
+    /// Marks a database that was made by hand as being at a version
+    Baseline(adopt::Baseline),
+    /// Marks a database, so that a person needs an approved plan to change it
+    Protect(protect::Arguments),
+    /// Lets migrations come back that were rolled back and are held
+    Release(protect::Release),
     /// Prints a script that completes commands in a shell
     Completions(completions::Arguments),
 }
@@ -74,13 +87,13 @@ pub(crate) fn run() -> ExitCode {
     let it = Arguments::parse();
     it.trace();
     match it.command.run(&it.place, &it.output) {
-        Ok(exit) => exit,
+        Ok(exit) => exit.into(),
         Err(failure) => failure.print(&it.output).into(),
     }
 }
 
 impl Command {
-    fn run(&self, place: &Place, output: &Output) -> Result<ExitCode, Failure> {
+    fn run(&self, place: &Place, output: &Output) -> Result<Exit, Failure> {
         let project = || Project::find(place);
         match self {
             Self::Init(it) => it.run(output)?,
@@ -88,9 +101,14 @@ impl Command {
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
             Self::Database(it) => return database::run(it, &project()?, output),
+            Self::Verify(it) => return it.run(&project()?, output),
+            Self::Adopt(it) => return it.run(&project()?, output),
+            Self::Baseline(it) => return it.run(&project()?, output),
+            Self::Protect(it) => return it.run(&project()?, output),
+            Self::Release(it) => return it.run(&project()?, output),
             Self::Completions(it) => it.run(),
         }
-        Ok(Exit::Done.into())
+        Ok(Exit::Done)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `upfront` command: PostgreSQL migrations from a terminal.
 
+mod adopt;
 mod arguments;
 mod completions;
 mod connection;
@@ -12,6 +13,8 @@ mod init;
 mod mask;
 mod new;
 mod project;
+mod protect;
+mod verify;
 
 fn main() -> std::process::ExitCode {
     arguments::run()

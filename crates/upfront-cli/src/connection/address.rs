@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Address {
     pub(super) config: Config,
     pub(super) tls: Tls,
+    /// The same for programs of PostgreSQL.
+    pub(crate) libpq: String,
     /// For messages.
     pub(super) shown: String,
 }
@@ -85,7 +87,10 @@ impl Address {
             it.or(name, variables.get(variable));
         }
         complete(&mut it);
+        let mut all = it.clone();
         let tls = tls(&mut it).map_err(|why| invalid(&why))?;
+        all.or("sslmode", Some(tls.1.mode(tls.0).into()));
+        all.or("sslrootcert", tls.1.roots_for_libpq());
         let (password, passfile) = (it.take("password"), it.take("passfile"));
         let mut config: Config = it.list().parse().map_err(|err| invalid(&why(&it, &err)))?;
         config.ssl_mode(tls.0);
@@ -95,7 +100,7 @@ impl Address {
             config.password(it);
         }
         let shown = shown(&config);
-        Ok(Self { config, tls: tls.1, shown })
+        Ok(Self { config, tls: tls.1, libpq: all.url(), shown })
     }
 }
 

@@ -7,7 +7,9 @@ mod passfile;
 mod tls;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use upfront::cli::Exit;
 
 pub(crate) use address::Address;
 
@@ -15,6 +17,16 @@ use crate::failure::Failure;
 
 /// As many as a command can use at once.
 const CONNECTIONS: usize = 4;
+
+/// A pool for a scratch server, which is behind a socket.
+pub(crate) fn local(url: &str) -> Result<Pool, Failure> {
+    let unusable = |err: &dyn std::fmt::Display| {
+        Failure::new(Exit::Failed, format!("cannot make a pool of connections: {err}"))
+    };
+    let config: tokio_postgres::Config = url.parse().map_err(|err| unusable(&err))?;
+    let pool = Pool::builder(Manager::new(config, NoTls)).max_size(CONNECTIONS).build();
+    pool.map_err(|err| unusable(&err))
+}
 
 impl Address {
     /// Connects once, so that what is wrong is told in this program's words, and keeps the

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What is wrong with a connection string; no part of it is repeated.
 type Mistake = &'static str;
 
 /// Parameters in the order in which they were given.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
@@ -63,6 +63,13 @@ impl Parameters {
         let quoted = |it: &str| it.replace('\\', "\\\\").replace('\'', "\\'");
         let parts = self.0.iter().map(|(name, it)| format!("{name}='{}'", quoted(it)));
         parts.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A URL for libpq.
+    pub(super) fn url(&self) -> String {
+        let encode = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
+        let parts = self.0.iter().map(|(name, it)| format!("{name}={}", encode(it)));
+        format!("postgresql:///?{}", parts.collect::<Vec<_>>().join("&"))
     }
 
     fn of_url(rest: &str) -> Result<Self, Mistake> {

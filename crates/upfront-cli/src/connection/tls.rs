@@ -15,6 +15,7 @@ use rustls::{
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
+use tokio_postgres::config::SslMode;
 
 use super::address::Identity;
 use crate::failure::Failure;
@@ -45,6 +46,36 @@ pub(super) enum Roots {
     System,
     /// Those of a file.
     File(PathBuf),
+}
+
+impl Tls {
+    /// The mode as libpq calls it.
+    pub(super) fn mode(&self, mode: SslMode) -> &'static str {
+        match (mode, self.verify) {
+            (SslMode::Disable, _) => "disable",
+            (SslMode::Prefer, _) => "prefer",
+            (_, Verify::Nothing) => "require",
+            (_, Verify::Authority) => "verify-ca",
+            (_, Verify::Full) => "verify-full",
+        }
+    }
+
+    /// Whom libpq may trust: before version 16 it takes no `system`, but the system's file.
+    pub(super) fn roots_for_libpq(&self) -> Option<String> {
+        const FILES: [&str; 3] = [
+            "/etc/ssl/certs/ca-certificates.crt",
+            "/etc/pki/tls/certs/ca-bundle.crt",
+            "/etc/ssl/cert.pem",
+        ];
+        match (&self.roots, self.verify) {
+            (_, Verify::Nothing) => None,
+            (Roots::File(it), _) => Some(it.display().to_string()),
+            (Roots::System, _) => {
+                let file = FILES.into_iter().find(|it| Path::new(it).is_file());
+                Some(file.unwrap_or("system").to_owned())
+            }
+        }
+    }
 }
 
 /// Makes rustls's settings. Roots are read where they are needed.

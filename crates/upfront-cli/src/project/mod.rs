@@ -27,7 +27,7 @@ pub(crate) struct Project {
 }
 
 /// A database and how to treat it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// A URL or a list of parameters; without one libpq's variables say where.
     pub(crate) url: Option<String>,
@@ -77,16 +77,21 @@ impl Project {
     /// The database.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         let (url, origin) = self.url()?;
+        Ok(Target { url, origin, ..self.settings()? })
+    }
+
+    /// All that is said of a database but for its address.
+    pub(crate) fn settings(&self) -> Result<Target, Failure> {
         let layers = self.layers()?;
         let of = |it: fn(&Settings) -> Option<Duration>| layers.iter().find_map(|layer| it(layer));
         let is = |it: fn(&Settings) -> Option<bool>| layers.iter().find_map(|layer| it(layer));
-        let environment = self.environment()?;
+        let environment = self.environment().unwrap_or_default();
         let protected = environment.filter(|it| it.protected);
         let is_in_file = environment.is_some() && self.place.url.is_none();
         let root = self.file.as_ref().filter(|_| is_in_file).map(|it| it.root.clone());
         Ok(Target {
-            url,
-            origin,
+            url: None,
+            origin: String::new(),
             root,
             protected: protected.map(|it| it.name.clone()),
             app: self
