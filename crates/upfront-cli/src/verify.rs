@@ -77,9 +77,9 @@ impl Bench<'_> {
         let mut before = self.copy()?;
         let many = directory.migrations().len();
         for (it, place) in directory.migrations().iter().zip(1..) {
+            output.note(&format!("replaying {} ({place} of {many})", title(it)));
             self.migrate(it, Way::Up)?;
             let after = self.copy()?;
-            output.note(&format!("{} ({place} of {many})", title(it)));
             if let Some(down) = &it.down {
                 self.migrate(it, Way::Down)?;
                 let what = "the down side does not lead back to the schema before the migration";

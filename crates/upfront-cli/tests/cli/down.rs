@@ -22,14 +22,6 @@ fn applied<'a>(files: &[(&str, &str)]) -> (Database<'a>, Place) {
     (database, it)
 }
 
-/// What `upfront protect` does.
-fn protect(database: &Database<'_>) {
-    let mark = "insert into upfront.protection (system_identifier, database) select \
-                system_identifier, (select oid from pg_database where datname = \
-                current_database()) from pg_control_system()";
-    database.execute(mark).unwrap();
-}
-
 /// The digest that a dry run prints.
 fn digest(text: &str) -> String {
     let (_, rest) = text.split_once("-- plan ").unwrap();
@@ -92,8 +84,8 @@ fn what_is_held_does_not_come_back() {
 
 #[test]
 fn a_protected_database_wants_the_digest_of_a_plan() {
-    let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
-    protect(&database);
+    let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    it.run("protect");
     shows!("a dry run of a protected database", it.run("down --dry-run"));
     shows!("a protected database", it.run("down"));
     let approved = digest(&it.run("down --dry-run"));

@@ -6,6 +6,7 @@ mod connections;
 mod down;
 mod files;
 mod import;
+mod moving;
 mod place;
 mod settings;
 mod tls;

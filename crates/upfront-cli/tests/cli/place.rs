@@ -120,7 +120,7 @@ macro_rules! shows {
 pub(crate) use shows;
 
 /// Times keep their width, so that tables stay tables.
-pub(crate) const FILTERS: [(&str, &str); 12] = [
+pub(crate) const FILTERS: [(&str, &str); 13] = [
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "YYYY-MM-DD HH:MM:SS"),
     (r"\d+(\.\d+)?(ns|µs|ms|s)\b", "[took]"),
     (r#""(took|waited|duration)": [\d.e-]+"#, r#""$1": [seconds]"#),
@@ -128,6 +128,7 @@ pub(crate) const FILTERS: [(&str, &str); 12] = [
     (r"(plan:?|--approve|approved:|now:) +[0-9a-f]{64}", "$1 [digest]"),
     (r#""digest": "[0-9a-f]{64}""#, r#""digest": "[digest]""#),
     (r"(values?|rows?), [0-9,]+ (bytes|kB)", "$1, [size]"),
+    (r"(on PostgreSQL) \d+[.\w]*( \([^)]*\))?", "$1 [version]"),
     (r#""id": \d+"#, r#""id": [id]"#),
     (r"upfront-cli \d+\.\d+\.\d+", "upfront-cli [version]"),
     (r"scratch_[0-9a-z_]+", "[database]"),
