@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     Direction,
-    embedded::Migration,
+    embedded::{Migration, title},
     event::Holder,
     lock::Wait,
     plan::{Pending, Step, Unknown},
@@ -151,9 +151,14 @@ fn migrations(many: usize) -> &'static str {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(last) = self.rolled_back.last() {
-            let many = self.rolled_back.len();
-            write!(f, "rolled back {many} {} down to {}", migrations(many), last.version)?;
+        match self.rolled_back.as_slice() {
+            [] => {}
+            [it] => write!(f, "rolled back {}", title(&it.version, &it.name))?,
+            [newest, .., oldest] => {
+                let (many, newest, oldest) =
+                    (self.rolled_back.len(), &newest.version, &oldest.version);
+                write!(f, "rolled back {many} migrations, {newest} to {oldest}")?;
+            }
         }
         let and = if self.rolled_back.is_empty() { "" } else { ", " };
         match (self.applied.iter().filter(|it| !it.covered).count(), self.applied.len()) {
