@@ -1,5 +1,6 @@
 //! `down`, and what a protected database asks for.
 
+use upfront_directory::Directory;
 use upfront_scratch::Database;
 
 use crate::place::{Place, database, shows};
@@ -39,7 +40,7 @@ fn rolls_back_what_is_empty_without_asking() {
     assert_eq!(database.psql("select to_regclass('a') is null").unwrap(), "t\n");
     shows!("the log of a rollback", it.run("log -n 2 --oneline"));
     assert!(it.run("up").contains("applied 2 migrations up to 2"));
-    assert!(it.run("down --to 1_a").contains("rolled back 1 migration"));
+    assert!(it.run("down --to 1_a").contains("rolled back 2_b in"));
 }
 
 #[test]
@@ -115,4 +116,40 @@ fn an_environment_is_protected_by_its_settings_too() {
     shows!("an approved up", it.run(&format!("up --approve {approved}")));
     shows!("down of a protected environment", it.run("down"));
     assert!(it.run("status").contains("1 applied"));
+}
+
+/// The way in which a migration that nobody wants any more goes.
+#[test]
+fn a_migration_is_removed_by_down_delete_and_hash() {
+    let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    it.run("down --steps 1");
+    it.remove("migrations/2_b.sql");
+    shows!("a file is gone and the sum is not", it.run("status"));
+    it.remove("migrations/down/2_b.sql");
+    it.run("hash");
+    assert!(it.run("check").starts_with("exit code 0"));
+    assert!(it.run("up").contains("nothing to apply"));
+    assert!(Directory::read(it.path("migrations")).unwrap().warnings().is_empty(), "the build too");
+    let columns = "select count(*) from pg_attribute where attrelid = 'a'::regclass and attnum > 0 \
+                   and not attisdropped";
+    assert_eq!(database.psql(columns).unwrap(), "1\n");
+}
+
+/// Deleted while it is applied: the newest is ahead, an older one is missing.
+#[test]
+fn a_file_that_was_deleted_while_it_is_applied_is_told() {
+    let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    it.remove("migrations/2_b.sql");
+    it.remove("migrations/down/2_b.sql");
+    it.run("hash");
+    shows!("the newest was deleted, status", it.run("status"));
+    shows!("the newest was deleted, up", it.run("up"));
+    assert!(it.run("down").starts_with("exit code 0"), "by what the database has stored");
+    assert!(it.run("check").starts_with("exit code 0"));
+    let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
+    it.remove("migrations/1_a.sql");
+    it.remove("migrations/down/1_a.sql");
+    it.run("hash");
+    shows!("an older one was deleted, status", it.run("status"));
+    shows!("an older one was deleted, up", it.run("up"));
 }
