@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     Direction,
-    embedded::{Migration, title},
+    embedded::Migration,
     event::Holder,
     lock::Wait,
     plan::{Pending, Step, Unknown},
@@ -153,7 +153,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rolled_back.as_slice() {
             [] => {}
-            [it] => write!(f, "rolled back {}", title(&it.version, &it.name))?,
+            [it] => write!(f, "rolled back 1 migration, {}", it.version)?,
             [newest, .., oldest] => {
                 let (many, newest, oldest) =
                     (self.rolled_back.len(), &newest.version, &oldest.version);

@@ -8,6 +8,7 @@ mod files;
 mod import;
 mod moving;
 mod place;
+mod readme;
 mod settings;
 mod tls;
 mod verbs;
