@@ -65,15 +65,12 @@ fn typed(command: &str, place: &Place, url: &str) -> String {
 fn session() -> String {
     let (place, database) = (Place::new(), place::database());
     let url = database.url();
-    let mut session = String::from("```console\n");
-    for command in COMMANDS {
-        session += &format!("$ {command}\n");
-        match typed(command, &place, &url).as_str() {
-            "" => {}
-            seen => session += &format!("{seen}\n"),
-        }
-    }
-    session + "```\n"
+    let step = |command: &&str| match typed(command, &place, &url).as_str() {
+        "" => format!("$ {command}\n"),
+        seen => format!("$ {command}\n{seen}\n"),
+    };
+    let steps: String = COMMANDS.iter().map(step).collect();
+    format!("```console\n{steps}```\n")
 }
 
 /// Without what is another one each time.
