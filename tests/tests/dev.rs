@@ -148,7 +148,7 @@ async fn an_edited_file_is_replaced() {
     let report = migrator.up().await.unwrap();
     assert_eq!(said(&report), "-2_b +2_b");
     let line = report.to_string();
-    assert!(line.starts_with("rolled back 1 migration down to 2, applied 1 migration up to 2"));
+    assert!(line.starts_with("rolled back 1 migration, 2, applied 1 migration up to 2"));
     assert_eq!(it.columns("b").await, "id bigint, name text");
     let told = events.told().into_iter().find_map(|it| match it {
         Event::Outdated { version, why, .. } => Some(format!("{version}: {why}")),
