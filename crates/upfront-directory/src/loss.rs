@@ -41,8 +41,89 @@ pub enum Loss {
     Unknown,
 }
 
+/// What the statements before have made of names: they are looked up before the first of them runs.
+#[derive(Default)]
+pub(crate) struct Moved {
+    /// The search path, or whose it is.
+    path: bool,
+    /// Names that may have become another's, without quotes and in lower case.
+    names: Vec<String>,
+}
+
+impl Moved {
+    /// What the next statement may lose.
+    pub(crate) fn losses(&mut self, statement: Cursor<'_>) -> Vec<Loss> {
+        let known = |it: Loss| if self.hides(&it) { Loss::Unknown } else { it };
+        let mut losses: Vec<_> = losses(statement).into_iter().map(known).collect();
+        losses.dedup();
+        self.path |= moves_path(statement);
+        self.names.extend(moved(statement).map(|it| plain(&it)));
+        losses
+    }
+
+    /// Is it not what its name stands for now? Of a `U&` name the server cannot be asked.
+    fn hides(&self, loss: &Loss) -> bool {
+        let (name, column, by_path) = match loss {
+            Loss::Column { table, column } | Loss::ColumnType { table, column } => {
+                (table, column.as_str(), true)
+            }
+            Loss::Table(name) | Loss::Rows(name) | Loss::Type(name) | Loss::Sequence(name) => {
+                (name, "", true)
+            }
+            Loss::Schema(name) | Loss::Extension(name) => (name, "", false),
+            Loss::Unknown => return false,
+        };
+        let moved = |it: &str| self.names.iter().any(|name| name == it);
+        (self.path && by_path && split(name).is_none())
+            || [name, column].iter().any(|it| it.contains("&\""))
+            || plain(name).split('.').chain([&*plain(column)]).any(moved)
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.replace('"', "").to_lowercase()
+}
+
+/// Does it change where names are looked for?
+fn moves_path(statement: Cursor<'_>) -> bool {
+    let names_it = || {
+        let tokens = statement.tokens().iter();
+        tokens.map(|it| it.text(statement.text())).any(|it| plain(it).contains("search_path"))
+    };
+    let mut it = statement;
+    if it.eat("SET CONSTRAINTS") {
+        return false;
+    }
+    match it.is_at_any(&["SET", "RESET", "DISCARD"]) {
+        true => names_it() || ["ROLE", "SCHEMA", "ALL"].iter().any(|word| it.has(word)),
+        false => it.is_at_any(&["SELECT", "VALUES", "WITH"]) && names_it(),
+    }
+}
+
+/// The name that means something else after the statement, or more.
+fn moved(statement: Cursor<'_>) -> Option<String> {
+    let mut it = statement;
+    if !it.eat("ALTER") {
+        return None;
+    }
+    if it.has("RENAME") {
+        let mut to = it.places().filter(|it| it.is_at("TO")).last()?;
+        to.skip();
+        return to.identifier().map(str::to_owned);
+    }
+    let moves = it.places().any(|mut it| it.eat("SET SCHEMA") || it.eat("ATTACH PARTITION"));
+    if !moves {
+        return None;
+    }
+    it.skip();
+    it.eat("IF EXISTS");
+    it.eat("ONLY");
+    let name = it.name()?;
+    Some(split(&name).map_or(name.clone(), |(_, last)| last))
+}
+
 /// What this statement may lose; a statement that is not recognised may lose anything.
-pub(crate) fn losses(statement: Cursor<'_>) -> Vec<Loss> {
+fn losses(statement: Cursor<'_>) -> Vec<Loss> {
     let mut it = statement;
     let Some(verb) = it.word().map(str::to_ascii_uppercase) else {
         return read_only(it);
@@ -59,6 +140,7 @@ pub(crate) fn losses(statement: Cursor<'_>) -> Vec<Loss> {
         "WITH" => with(it),
         "INSERT" | "DELETE" | "UPDATE" | "MERGE" | "TRUNCATE" => rows(it),
         "SELECT" | "VALUES" | "TABLE" => read_only(it),
+        "CREATE" => create(it),
         "EXPLAIN" if !it.has("ANALYZE") && !it.has("ANALYSE") => Vec::new(),
         "COPY" => {
             it.skip();
@@ -68,10 +150,9 @@ pub(crate) fn losses(statement: Cursor<'_>) -> Vec<Loss> {
     }
 }
 
-/// Statements that create, describe or tune, and take nothing away.
+/// Statements that describe or tune, and take nothing away.
 const HARMLESS: &str = "\
-    ANALYSE ANALYZE CHECKPOINT CLOSE CLUSTER COMMENT CREATE DEALLOCATE DECLARE DISCARD FETCH \
-    GRANT IMPORT LISTEN LOAD LOCK MOVE NOTIFY PREPARE REASSIGN REFRESH REINDEX RELEASE RESET \
+    ANALYSE ANALYZE CHECKPOINT CLOSE CLUSTER COMMENT DEALLOCATE DECLARE DISCARD FETCH GRANT IMPORT LISTEN LOAD LOCK MOVE NOTIFY PREPARE REASSIGN REFRESH REINDEX RELEASE RESET \
     REVOKE ROLLBACK SAVEPOINT SECURITY SET SHOW START UNLISTEN VACUUM";
 
 fn holds(words: &str, word: &str) -> bool {
@@ -80,6 +161,24 @@ fn holds(words: &str, word: &str) -> bool {
 
 fn none_unless(unknown: bool) -> Vec<Loss> {
     if unknown { vec![Loss::Unknown] } else { Vec::new() }
+}
+
+/// What is created takes nothing away, unless a query fills it that does.
+fn create(mut it: Cursor<'_>) -> Vec<Loss> {
+    it.skip();
+    it.eat_any(&["TEMPORARY", "TEMP", "UNLOGGED"]);
+    if !it.eat_any(&["TABLE", "MATERIALIZED VIEW"]) {
+        return Vec::new();
+    }
+    while !it.is_at_end() {
+        if it.eat("AS") {
+            return losses(it);
+        }
+        if it.group().is_none() {
+            it.skip();
+        }
+    }
+    Vec::new()
 }
 
 fn drop(mut it: Cursor<'_>) -> Vec<Loss> {
@@ -197,9 +296,11 @@ fn rows(mut it: Cursor<'_>) -> Vec<Loss> {
         it.eat("TABLE");
         return dropped(it, Loss::Rows, none_unless(cascade));
     }
+    let insert = it;
     if it.eat("INSERT INTO") {
         let overwrites = it.places().any(|mut it| it.eat("DO UPDATE"));
-        return if overwrites { one_table(it) } else { Vec::new() };
+        let rows = if overwrites { one_table(it) } else { Vec::new() };
+        return rows.into_iter().chain(read_only(insert)).collect();
     }
     if it.eat("DELETE FROM") || it.eat("MERGE INTO") || it.eat("UPDATE") {
         return one_table(it);
@@ -214,29 +315,48 @@ fn one_table(mut it: Cursor<'_>) -> Vec<Loss> {
 
 /// A query takes nothing away, unless a function that it calls does.
 fn read_only(statement: Cursor<'_>) -> Vec<Loss> {
-    none_unless(statement.tokens().windows(2).any(|pair| {
-        let [name, open] = pair else { return false };
-        open.kind == Kind::Open && is_function(statement.text(), *name)
-    }))
+    let (text, tokens) = (statement.text(), statement.tokens());
+    let calls = |at: usize| tokens[at].kind == Kind::Open && is_call(text, &tokens[..at]);
+    none_unless((0..tokens.len()).any(calls))
 }
 
-fn is_function(text: &str, name: Token) -> bool {
-    match name.kind {
-        Kind::Quoted => true,
-        Kind::Word => !holds(CALLED_FREELY, name.text(text)),
-        _ => false,
+/// Do these tokens end in the name of a function that is called?
+fn is_call(text: &str, tokens: &[Token]) -> bool {
+    let is_part = |it: &&Token| matches!(it.kind, Kind::Word | Kind::Quoted | Kind::Dot);
+    let Some(name) = tokens.last().filter(|it| is_part(it) && it.kind != Kind::Dot) else {
+        return false;
+    };
+    let mut before = &tokens[..tokens.len() - 1];
+    let mut qualifier = None;
+    while let [rest @ .., schema, dot] = before
+        && dot.kind == Kind::Dot
+    {
+        (before, qualifier) = (rest, Some(schema.text(text)));
     }
+    // A name that is given here, or a table with its columns.
+    if before.last().is_some_and(|it| holds("AS INTO RECURSIVE WITH", it.text(text))) {
+        return false;
+    }
+    let ours = qualifier.is_some_and(|it| !it.eq_ignore_ascii_case("pg_catalog"));
+    ours || name.kind == Kind::Quoted || !holds(CALLED_FREELY, name.text(text))
 }
 
 /// Keywords that stand before a parenthesis, and functions that write nothing but a counter or a
 /// setting.
 const CALLED_FREELY: &str = "\
-    abs all and any array array_agg as between by case cast char coalesce concat count \
-    current_setting decimal distinct else except exists extract filter format from \
-    gen_random_uuid greatest having ilike in intersect interval is join lateral least length \
-    like limit lower materialized max md5 min nextval not now nullif numeric offset on or order \
-    over recursive returning row row_number select set set_config setval some string_agg sum \
-    then timestamp trim union upper using values varchar when where with";
+    abs age all and any array array_agg array_length array_to_string as avg between bool_and \
+    bool_or btrim by cardinality case cast ceil char clock_timestamp coalesce concat concat_ws \
+    conflict count current_setting date_part date_trunc decimal decode dense_rank distinct else \
+    encode except exists extract filter first_value floor format from gen_random_uuid \
+    generate_series greatest having ilike in intersect interval is join json_agg \
+    json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text \
+    jsonb_build_object jsonb_each jsonb_set lag last_value lateral lead least left length like \
+    limit lower ltrim materialized max md5 min nextval not now nullif numeric offset on or order \
+    over partition position random rank recursive regexp_replace replace returning right round \
+    row row_number rtrim select set set_config setval some split_part string_agg \
+    string_to_array strpos substr substring sum then time timestamp to_char to_date to_json \
+    to_jsonb to_regclass to_timestamp trim union unnest upper using values varchar varying when \
+    where with";
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,4 +373,11 @@ impl fmt::Display for Loss {
         };
         write!(f, "{kind} {}", name.replace('\\', "\\\\").replace('\n', "\\n"))
     }
+}
+
+/// What stands before the last dot outside quotes, and behind it.
+fn split(name: &str) -> Option<(String, String)> {
+    let mut dots = name.match_indices('.').map(|(at, _)| at);
+    let at = dots.rfind(|at| name[..*at].matches('"').count().is_multiple_of(2))?;
+    Some((name[..at].to_owned(), name[at + 1..].to_owned()))
 }

@@ -7,7 +7,7 @@ use crate::class::{Class, classify};
 use crate::cursor::Cursor;
 use crate::directive::TxMode;
 use crate::lexer::{self, Kind, Lexer, Token};
-use crate::loss::{Loss, losses};
+use crate::loss::{Loss, Moved};
 use crate::text::Lines;
 
 /// One statement of a migration.
@@ -57,18 +57,19 @@ pub(crate) fn read(
     let (cut, open) = cut(body);
     let mut mistakes: Vec<_> = cut.iter().filter_map(|it| mistake(body, it, mode)).collect();
     mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
-    let statements = cut.iter().map(|tokens| statement(body, lines, tokens)).collect();
+    let mut moved = Moved::default();
+    let statements = cut.iter().map(|it| statement(body, lines, it, &mut moved)).collect();
     (statements, mistakes)
 }
 
-fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token]) -> Statement {
+fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved) -> Statement {
     let it = Cursor::of(body, tokens);
     let range = tokens[0].start..tokens[tokens.len() - 1].end;
     Statement {
         line: crate::text::number(lines.line(range.start)),
         range,
         class: classify(it).0,
-        losses: losses(it),
+        losses: moved.losses(it),
         secret: is_secret(it),
     }
 }

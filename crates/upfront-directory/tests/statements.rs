@@ -200,10 +200,48 @@ fn tells_what_a_statement_may_lose() {
     check("COPY t TO '/tmp/t'", &[]);
     check("COPY (DELETE FROM t RETURNING *) TO '/tmp/t'", &["unknown"]);
     check("GRANT SELECT ON t TO alice", &[]);
+    check("INSERT INTO s.t (a, b) SELECT lower(x), y FROM u AS v (x, y)", &[]);
+    check("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO NOTHING", &[]);
+    check("INSERT INTO t (SELECT purge())", &["unknown"]);
+    check("WITH n (a) AS (SELECT 1) INSERT INTO t (a) SELECT a FROM n", &[]);
+    check("SELECT pg_catalog.count(*), app.count(*)", &["unknown"]);
+    check("CREATE TABLE t (a int, b text GENERATED ALWAYS AS (make(a)) STORED)", &[]);
+    check("CREATE UNLOGGED TABLE t (a) WITH (fillfactor = 10) AS SELECT purge()", &["unknown"]);
+    check("CREATE MATERIALIZED VIEW v AS SELECT a FROM t", &[]);
+    check("DROP TABLE U&\"d\\0061t\"", &["unknown"]);
     check("CALL p()", &["unknown"]);
     check("DO ''", &["unknown"]);
     check("EXECUTE p", &["unknown"]);
     check("DROP TABLE \"a\\b\nc\"", &["table \"a\\\\b\\nc\""]);
+}
+
+#[test]
+fn a_name_that_a_statement_before_moved_may_be_anything() {
+    let check = |source: &str, expected: &[&str]| {
+        let statements = side(source).statements;
+        let losses = statements.last().unwrap().losses.iter().map(Loss::to_string);
+        assert_eq!(losses.collect::<Vec<_>>(), expected, "{source}");
+    };
+    check("ALTER TABLE b RENAME TO \"A\"; DROP TABLE a", &["unknown"]);
+    check("ALTER TABLE old RENAME TO new; DROP TABLE old", &["table old"]);
+    check("ALTER TABLE t RENAME COLUMN x TO y; ALTER TABLE t DROP y", &["unknown"]);
+    check("ALTER TABLE t RENAME COLUMN x TO y; ALTER TABLE t DROP z", &["column t.z"]);
+    check("ALTER SCHEMA a RENAME TO b; DROP TABLE b.t", &["unknown"]);
+    check("ALTER TABLE s.p ATTACH PARTITION q DEFAULT; DELETE FROM s.p", &["unknown"]);
+    check("ALTER TABLE public.t SET SCHEMA s; DROP TABLE t", &["unknown"]);
+    for moves in [
+        "SET search_path TO s",
+        "SET LOCAL \"search_path\" = s",
+        "SELECT pg_catalog.set_config('search_path', 's', true)",
+        "SET ROLE other",
+        "RESET ALL",
+    ] {
+        check(
+            &format!("{moves}; DROP TABLE t, s.t, \"a.b\""),
+            &["unknown", "table s.t", "unknown"],
+        );
+    }
+    check("SET lock_timeout = '1s'; SET CONSTRAINTS ALL DEFERRED; DROP TABLE t", &["table t"]);
 }
 
 #[test]
