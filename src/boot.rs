@@ -56,7 +56,7 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
     };
     let standing = down::read_standing_ahead(work, client, tables).await?;
     let mut plan = Plan::up(work, &steps, &journal, &standing);
-    let measure = Measure::new(client, work.settings, Moment::Ahead);
+    let mut measure = Measure::new(client, work.settings, Moment::Ahead);
     for step in &mut plan.steps {
         let Some(it) = work.set.find(&step.version).filter(|_| !step.covered) else { continue };
         let doing = "counting what would be lost";

@@ -66,7 +66,7 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> R
     let tables = work.tables(client).await?;
     let found = find(work, &asked, target, tables).await?;
     let mut plan = Plan::down(work, &found.undos, &found.journal, &found.standing);
-    let measure = Measure::new(client, work.settings, Moment::Ahead);
+    let mut measure = Measure::new(client, work.settings, Moment::Ahead);
     for (step, undo) in plan.steps.iter_mut().zip(&found.undos) {
         let Some(side) = undo.side else { continue };
         let doing = "counting what would be lost";

@@ -9,6 +9,7 @@ use postgres_protocol::escape::escape_literal;
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
+    apply,
     embedded::{self, Class, LossKind, Side},
     prologue::{Extent, role},
     revisions::{PINNED, named},
@@ -61,12 +62,12 @@ impl Loss {
     }
 
     fn counted(mut self, of: LossKind, count: &Count) -> Self {
-        let number = Some(count.number).filter(|_| !count.unknown);
-        match of {
-            LossKind::Column | LossKind::ColumnType | LossKind::Type => self.values = number,
-            _ => self.rows = number,
-        }
-        self.empty = !count.estimated && count.number == 0;
+        let of_columns = matches!(of, LossKind::Column | LossKind::ColumnType | LossKind::Type);
+        let known =
+            |it: u64, expected: bool| Some(it).filter(|it| !count.unknown && (expected || *it > 0));
+        self.rows = known(count.rows, !of_columns);
+        self.values = known(count.values, of_columns);
+        self.empty = !count.estimated && !count.unknown && count.rows == 0 && count.values == 0;
         self.bytes = Some(count.bytes).filter(|_| !self.empty && !count.unknown);
         self.estimated = count.estimated;
         self
@@ -154,12 +155,15 @@ pub(crate) struct Measure<'a> {
     settings: &'a Settings,
     moment: Moment,
     since: Instant,
+    /// An earlier statement may make, or rename, what is not there yet.
+    made_before: bool,
 }
 
-/// A table's, or a column's, contents.
+/// The contents of tables and columns.
 #[derive(Debug, Default)]
 struct Count {
-    number: u64,
+    rows: u64,
+    values: u64,
     bytes: u64,
     estimated: bool,
     /// Not even the server has an idea.
@@ -167,9 +171,15 @@ struct Count {
 }
 
 impl Count {
+    /// As many values as there are rows.
+    fn of_values(self) -> Self {
+        Self { rows: 0, values: self.rows, ..self }
+    }
+
     fn add(self, other: &Self) -> Self {
         Self {
-            number: self.number + other.number,
+            rows: self.rows + other.rows,
+            values: self.values + other.values,
             bytes: self.bytes + other.bytes,
             estimated: self.estimated || other.estimated,
             unknown: self.unknown || other.unknown,
@@ -181,44 +191,51 @@ type Asked<T> = Result<T, tokio_postgres::Error>;
 
 impl<'a> Measure<'a> {
     pub(crate) fn new(client: &'a Client, settings: &'a Settings, moment: Moment) -> Self {
-        Self { client, settings, moment, since: Instant::now() }
+        Self { client, settings, moment, since: Instant::now(), made_before: false }
     }
 
-    /// What the statements of a side would lose.
+    /// What the statements of a side would lose, after those of the sides before.
     ///
     /// # Errors
     ///
-    /// At work, where a table could not be locked; the transaction is aborted then. All else that
-    /// cannot be asked counts as lost.
-    pub(crate) async fn side(&self, side: &Side) -> Asked<Vec<Loss>> {
+    /// At work, where somebody else holds a table; the transaction is aborted then. All else that
+    /// cannot be locked or asked counts as lost.
+    pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<Loss>> {
         let mut losses = Vec::new();
-        let mut made_before = false;
         for it in side.statements {
             for loss in it.losses {
-                losses.push(self.loss(it.line, loss, made_before).await?);
+                losses.push(self.loss(it.line, loss).await?);
             }
-            made_before |= it.losses.is_empty() && it.class == Class::Transactional;
+            self.made_before |= it.losses.is_empty() && it.class == Class::Transactional;
         }
         Ok(losses)
     }
 
-    /// `made_before`: an earlier statement of the side may make, or rename, what is not there yet.
-    async fn loss(&self, line: u32, loss: &embedded::Loss, made_before: bool) -> Asked<Loss> {
+    async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<Loss> {
         let told = Loss::new(line, loss);
         if loss.kind == LossKind::Unknown {
             return Ok(told.noted("nobody can tell from the text what it does"));
         }
-        self.lock(loss).await?;
+        match self.lock(loss).await {
+            Err(err) if passes(&err) => return Err(err),
+            Err(err) => return Ok(told.noted(format!("could not be locked: {}", reason(&err)))),
+            Ok(()) => {}
+        }
         match self.count(loss).await {
-            Ok(Some(count)) => Ok(match (loss.kind, count.number) {
+            Ok(Some(count)) => Ok(match (loss.kind, count.rows) {
                 (LossKind::Sequence, 0) => told.nothing("never used"),
                 (LossKind::Sequence, it) => told.noted(format!("has counted to {it}")),
+                (_, _) if count.unknown && !count.estimated => {
+                    told.noted("it is no table: nobody can tell what is behind it")
+                }
+                (LossKind::Rows, 1..) => self.with_referring(told, loss, &count).await,
                 (kind, _) => told.counted(kind, &count),
             }),
-            Ok(None) if made_before => {
+            Ok(None) if self.made_before => {
                 Ok(told.noted("not there yet: a statement before may make it"))
             }
             Ok(None) => Ok(told.nothing("not there now")),
+            Err(err) if self.moment == Moment::AtWork && passes(&err) => Err(err),
             Err(err) => Ok(told.noted(format!("could not be counted: {}", reason(&err)))),
         }
     }
@@ -233,11 +250,35 @@ impl<'a> Measure<'a> {
             return Ok(());
         }
         match self.relation(loss.name).await? {
-            Some(it) if it.is_table() => {
-                let sql = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", it.name);
-                session::ask(self.client, &sql).await.map(drop)
-            }
-            _ => Ok(()),
+            Some(it) => self.lock_table(&it).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn lock_table(&self, it: &Relation) -> Asked<()> {
+        if self.moment == Moment::Ahead || !it.is_table() {
+            return Ok(());
+        }
+        let lock = format!("SAVEPOINT upfront;LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", it.name);
+        let locked = session::ask(self.client, &lock).await;
+        if locked.is_err() {
+            session::ask(self.client, "ROLLBACK TO upfront").await?;
+        }
+        locked.map(drop)
+    }
+
+    /// Rows that are deleted may take others with them.
+    async fn with_referring(&self, told: Loss, loss: &embedded::Loss, count: &Count) -> Loss {
+        let told = told.counted(loss.kind, count);
+        let Ok(Some(table)) = self.relation(loss.name).await else { return told };
+        let sql = format!(
+            "{PINNED}SELECT string_agg(DISTINCT conrelid::regclass::text, ', ') AS upfront_tables \
+             FROM pg_constraint WHERE confrelid = {} AND contype = 'f' AND confdeltype = 'c'",
+            table.oid
+        );
+        match self.ask(&sql).await.ok().as_ref().and_then(|it| it.row("upfront_tables")?.get(0)) {
+            Some(it) => told.noted(format!("deleting them deletes rows of {it} too")),
+            None => told,
         }
     }
 
@@ -247,27 +288,29 @@ impl<'a> Measure<'a> {
         match kind {
             LossKind::Table | LossKind::Rows => match self.relation(name).await? {
                 Some(it) if it.holds_rows() => self.rows(&it).await.map(Some),
-                Some(_) => Ok(Some(Count::default())),
+                Some(_) => Ok(Some(Count { unknown: true, ..Count::default() })),
                 None => Ok(None),
             },
             LossKind::Column | LossKind::ColumnType => self.one_column(loss).await,
-            LossKind::Type => self.columns_of_type(name).await,
-            LossKind::Schema => self.tables(&format!(
-                "SELECT oid AS upfront_oid FROM pg_class WHERE relnamespace = \
-                 to_regnamespace({}) AND relkind IN ('r', 'm') ORDER BY 1",
-                escape_literal(name)
-            ))
-            .await
-            .map(Some),
-            LossKind::Extension => self.tables(&format!(
-                "SELECT c.oid AS upfront_oid FROM pg_extension e JOIN pg_depend d ON d.refclassid = \
-                 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid \
-                 = 'pg_class'::regclass JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r' \
-                 WHERE e.extname = (parse_ident({}))[1] ORDER BY 1",
-                escape_literal(name)
-            ))
-            .await
-            .map(Some),
+            LossKind::Type => {
+                let literal = escape_literal(name);
+                // As the migration sees the name.
+                let oid = format!("pg_catalog.to_regtype({literal})::pg_catalog.oid");
+                self.dependents("pg_type", &oid).await
+            }
+            LossKind::Schema => {
+                let literal = escape_literal(name);
+                let oid = format!("pg_catalog.to_regnamespace({literal})::pg_catalog.oid");
+                self.dependents("pg_namespace", &oid).await
+            }
+            LossKind::Extension => {
+                let literal = escape_literal(name);
+                let oid = format!(
+                    "(SELECT oid FROM pg_catalog.pg_extension WHERE extname \
+                     OPERATOR(pg_catalog.=) (pg_catalog.parse_ident({literal}))[1]::name)"
+                );
+                self.dependents("pg_extension", &oid).await
+            }
             LossKind::Sequence => self.sequence(name).await,
             LossKind::Unknown => Ok(None),
         }
@@ -277,8 +320,8 @@ impl<'a> Measure<'a> {
         let sql = format!("{PINNED}SELECT count(*) AS upfront_count FROM {}", it.name);
         match self.ask(&sql).await {
             Ok(answer) => {
-                let number = number(&answer, "upfront_count", 0);
-                Ok(Count { number, bytes: it.bytes, ..Count::default() })
+                let rows = number(&answer, "upfront_count", 0);
+                Ok(Count { rows, bytes: it.bytes, ..Count::default() })
             }
             Err(err) if is_slow(&err) => Ok(it.estimate()),
             Err(err) => Err(err),
@@ -290,7 +333,7 @@ impl<'a> Measure<'a> {
         let column = escape_literal(loss.column.unwrap_or_default());
         let sql = format!(
             "{PINNED}SELECT quote_ident(attname) AS upfront_column FROM pg_attribute WHERE \
-             attrelid = {} AND attname = (parse_ident({column}))[1] AND NOT attisdropped",
+             attrelid = {} AND attname = (parse_ident({column}))[1]::name AND NOT attisdropped",
             table.oid
         );
         let answer = self.ask(&sql).await?;
@@ -309,7 +352,7 @@ impl<'a> Measure<'a> {
         );
         match self.ask(&sql).await {
             Ok(answer) => Ok(Count {
-                number: number(&answer, "upfront_count", 0),
+                values: number(&answer, "upfront_count", 0),
                 bytes: number(&answer, "upfront_count", 1),
                 ..Count::default()
             }),
@@ -330,48 +373,46 @@ impl<'a> Measure<'a> {
         let answer = self.ask(&sql).await?;
         Ok(match answer.row("upfront_estimate") {
             Some(_) => Count {
-                number: number(&answer, "upfront_estimate", 0),
+                values: number(&answer, "upfront_estimate", 0),
                 bytes: number(&answer, "upfront_estimate", 1),
                 estimated: true,
                 unknown: table.estimate.is_none(),
+                ..Count::default()
             },
-            None => table.estimate(),
+            None => table.estimate().of_values(),
         })
     }
 
-    async fn columns_of_type(&self, name: &str) -> Asked<Option<Count>> {
-        let literal = escape_literal(name);
-        // As the migration sees the name.
-        let oid = format!("SELECT pg_catalog.to_regtype({literal})::pg_catalog.oid AS upfront_oid");
-        let answer = self.ask(&oid).await?;
+    /// What goes with an object: tables with their rows, and single columns of others, such as
+    /// those of a domain over a type.
+    async fn dependents(&self, catalog: &str, oid: &str) -> Asked<Option<Count>> {
+        let answer = self.ask(&format!("SELECT {oid} AS upfront_oid")).await?;
         let Some(oid) = answer.row("upfront_oid").and_then(|it| it.get(0)) else { return Ok(None) };
         let sql = format!(
-            "{PINNED}SELECT a.attrelid AS upfront_oid, quote_ident(a.attname) FROM pg_attribute a \
-             JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm') JOIN pg_type t ON \
-             t.oid = {oid} WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped ORDER BY \
-             1, a.attnum"
+            "{PINNED}WITH RECURSIVE gone (classid, objid, objsubid) AS (SELECT \
+             '{catalog}'::regclass::oid, {oid}::oid, 0 UNION SELECT it.* FROM gone g, LATERAL \
+             (SELECT d.classid, d.objid, d.objsubid FROM pg_depend d WHERE d.refclassid = \
+             g.classid AND d.refobjid = g.objid AND g.objsubid IN (0, d.refobjsubid) UNION ALL \
+             SELECT 'pg_type'::regclass::oid, c.reltype, 0 FROM pg_class c WHERE g.classid = \
+             'pg_class'::regclass AND c.oid = g.objid AND c.relkind = 'c') it) SELECT c.oid AS \
+             upfront_oid, quote_ident(a.attname) FROM (SELECT objid, min(objsubid) AS least FROM \
+             gone WHERE classid = 'pg_class'::regclass GROUP BY objid) w JOIN pg_class c ON c.oid = \
+             w.objid AND c.relkind IN ('r', 'm') JOIN gone g ON g.classid = 'pg_class'::regclass AND \
+             g.objid = w.objid AND (w.least > 0 OR g.objsubid = 0) LEFT JOIN pg_attribute a ON \
+             a.attrelid = c.oid AND a.attnum = g.objsubid AND a.attnum > 0 ORDER BY 1, a.attnum"
         );
         let answer = self.ask(&sql).await?;
         let mut sum = Count::default();
         for it in named(&answer, "upfront_oid") {
-            let (Some(table), Some(column)) = (it.get(0), it.get(1)) else { continue };
-            if let Some(table) = self.described(table).await? {
-                sum = sum.add(&self.values(&table, column).await?);
-            }
+            let Some(oid) = it.get(0) else { continue };
+            let Some(table) = self.described(oid).await? else { continue };
+            self.lock_table(&table).await?;
+            sum = sum.add(&match it.get(1) {
+                Some(column) => self.values(&table, column).await?,
+                None => self.rows(&table).await?,
+            });
         }
         Ok(Some(sum))
-    }
-
-    /// All rows of the tables whose oids a query gives.
-    async fn tables(&self, sql: &str) -> Asked<Count> {
-        let answer = self.ask(&format!("{PINNED}{sql}")).await?;
-        let mut sum = Count::default();
-        for oid in named(&answer, "upfront_oid").filter_map(|it| it.get(0)) {
-            if let Some(table) = self.described(oid).await? {
-                sum = sum.add(&self.rows(&table).await?);
-            }
-        }
-        Ok(sum)
     }
 
     /// How far it has counted; nothing where it was never asked.
@@ -383,8 +424,8 @@ impl<'a> Measure<'a> {
             it.name
         );
         let answer = self.ask(&sql).await?;
-        let number = number(&answer, "upfront_count", 0);
-        Ok(Some(Count { number, ..Count::default() }))
+        let rows = number(&answer, "upfront_count", 0);
+        Ok(Some(Count { rows, ..Count::default() }))
     }
 
     /// A relation by its name as the migration writes it, seen as the migration sees it.
@@ -421,19 +462,17 @@ impl<'a> Measure<'a> {
     async fn ask(&self, sql: &str) -> Asked<Answer> {
         let limit = self.limit().as_millis();
         let limit = format!("SELECT pg_catalog.set_config('statement_timeout','{limit}',true);");
-        let (message, undo) = match self.moment {
-            Moment::UnderLock | Moment::AtWork => (
-                format!("SAVEPOINT upfront;{limit}{sql};ROLLBACK TO upfront"),
-                "ROLLBACK TO upfront",
-            ),
-            Moment::Ahead => {
-                let as_migration = self.as_migration();
-                (format!("BEGIN READ ONLY;{as_migration}{limit}{sql};COMMIT"), "ROLLBACK")
-            }
-        };
+        if self.moment == Moment::Ahead {
+            // The message is its own transaction, and ends with it: a future that is dropped here
+            // gives the connection back as it was.
+            let as_migration = self.as_migration();
+            let message = format!("SET TRANSACTION READ ONLY;{as_migration}{limit}{sql}");
+            return session::ask(self.client, &message).await;
+        }
+        let message = format!("SAVEPOINT upfront;{limit}{sql};ROLLBACK TO upfront");
         let answer = session::ask(self.client, &message).await;
         if answer.is_err() {
-            session::ask(self.client, undo).await?;
+            session::ask(self.client, "ROLLBACK TO upfront").await?;
         }
         answer
     }
@@ -489,7 +528,8 @@ impl Relation {
 
     fn estimate(&self) -> Count {
         Count {
-            number: self.estimate.unwrap_or_default(),
+            rows: self.estimate.unwrap_or_default(),
+            values: 0,
             bytes: self.bytes,
             estimated: true,
             unknown: self.estimate.is_none(),
@@ -504,6 +544,11 @@ fn number(answer: &Answer, column: &str, at: usize) -> u64 {
 
 fn is_slow(err: &tokio_postgres::Error) -> bool {
     err.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// Another try may do better.
+fn passes(err: &tokio_postgres::Error) -> bool {
+    session::is_lost(err) || err.code().is_some_and(apply::is_contention)
 }
 
 fn reason(err: &tokio_postgres::Error) -> String {

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use upfront::{Migrator, Target};
-use upfront_tests::{database, migrator};
+use upfront_tests::{builder, connect, database, migrations, migrator, pool};
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
+const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
 
 /// Applies one migration, puts rows in, and rolls it back: that is refused, with this loss.
 async fn check_loss(up: &str, rows: &str, down: &str, expected: &str) {
@@ -64,4 +70,121 @@ async fn a_function_that_fills_a_table_may_lose_data() {
     for down in ["INSERT INTO b SELECT purge();\n", "CREATE TABLE c AS SELECT purge();\n"] {
         check_loss(up, "INSERT INTO a VALUES (1)", down, "may lose data: nobody can tell").await;
     }
+}
+
+#[tokio::test]
+async fn what_goes_with_an_object_is_counted() {
+    let kind = "CREATE TYPE e AS ENUM ('a');\n";
+    for (up, rows, down, expected) in [
+        (
+            "CREATE TABLE t (id int);\nCREATE VIEW v AS SELECT * FROM t;\n",
+            "INSERT INTO t VALUES (1)",
+            "DELETE FROM v;\n",
+            "rows of v: it is no table: nobody can tell what is behind it",
+        ),
+        (
+            "CREATE DOMAIN d AS e;\nCREATE TABLE t (x d);\n",
+            "INSERT INTO t VALUES ('a')",
+            "DROP TYPE e CASCADE;\n",
+            "type e: 1 value",
+        ),
+        (
+            "CREATE TYPE p AS (m e, n int);\nCREATE TABLE t (x p);\n",
+            "INSERT INTO t VALUES ('(a,1)')",
+            "DROP TYPE e CASCADE;\n",
+            "type e: 1 value",
+        ),
+        (
+            "CREATE TYPE p AS (m int, n int);\nCREATE TABLE t OF p;\n",
+            "INSERT INTO t VALUES (1, 2)",
+            "ALTER TYPE p DROP ATTRIBUTE n CASCADE;\n",
+            "type p: 1 row",
+        ),
+        (
+            "CREATE SCHEMA s;\nCREATE TYPE s.f AS ENUM ('a');\nCREATE TABLE t (x s.f);\n",
+            "INSERT INTO t VALUES ('a')",
+            "DROP SCHEMA s CASCADE;\n",
+            "schema s: 0 rows, 1 value",
+        ),
+        (
+            "CREATE SCHEMA s;\nCREATE TABLE s.p (id int) PARTITION BY LIST (id);\nCREATE TABLE q \
+             PARTITION OF s.p DEFAULT;\n",
+            "INSERT INTO q VALUES (1)",
+            "DROP SCHEMA s CASCADE;\n",
+            "schema s: 1 row",
+        ),
+        (
+            "CREATE SCHEMA s;\nCREATE EXTENSION citext SCHEMA s;\nCREATE TABLE t (x s.citext);\n",
+            "INSERT INTO t VALUES ('a')",
+            "DROP SCHEMA s CASCADE;\n",
+            "schema s: 0 rows, 1 value",
+        ),
+        (
+            "CREATE TABLE t (id int PRIMARY KEY);\nCREATE TABLE c (id int REFERENCES t ON DELETE \
+             CASCADE);\n",
+            "INSERT INTO t VALUES (1);INSERT INTO c VALUES (1), (1)",
+            "DELETE FROM t;\n",
+            "deleting them deletes rows of public.c too",
+        ),
+    ] {
+        check_loss(&format!("{kind}{up}"), rows, down, expected).await;
+    }
+    let long = "c".repeat(80);
+    let up = format!("CREATE TABLE t (x int, {long} int);\n");
+    let down = format!("ALTER TABLE t DROP COLUMN {long};\n");
+    check_loss(&up, "INSERT INTO t VALUES (1, 2)", &down, "1 value").await;
+}
+
+/// A connection that goes back to its pool in the middle of a count is of use to the next one.
+#[tokio::test]
+async fn a_dropped_plan_leaves_no_transaction_in_the_pool() {
+    let database = database();
+    let files = [A, A_DOWN];
+    migrator(&database.url(), &files).up().await.unwrap();
+    let other = connect(&database.url()).await;
+    other.simple_query("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let pool = pool(&database.url(), 1);
+    let it = Migrator::builder(migrations(&files), pool.clone());
+    let it = it.lock_timeout(Duration::from_secs(30)).build().unwrap();
+    let plan = timeout(Duration::from_millis(300), it.plan_down(Target::All)).await;
+    assert!(plan.is_err(), "it waits for the table");
+    pool.get().await.unwrap().simple_query("SELECT 1").await.unwrap();
+}
+
+/// The owner of a schema may drop what is another's, and may not lock it.
+#[tokio::test]
+async fn a_table_that_may_be_dropped_and_not_locked_is_rolled_back() {
+    let database = database();
+    let role = format!("r_{}", database.name());
+    let roles = format!(
+        "CREATE ROLE {role}; GRANT CREATE ON DATABASE {} TO {role}; CREATE SCHEMA s AUTHORIZATION \
+         {role}; CREATE TABLE s.t (id int)",
+        database.name()
+    );
+    database.execute(&roles).unwrap();
+    let files = [("1_a.sql", "SELECT 1;\n"), ("down/1_a.sql", "DROP TABLE s.t;\n")];
+    let it = builder(&database.url(), &files).role(&role).build().unwrap();
+    it.up().await.unwrap();
+    let mut plan = it.plan_down(Target::All).await.unwrap();
+    assert!(plan.loses_data());
+    let done = it.apply(plan.accept_loss()).await;
+    database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).unwrap();
+    assert_eq!(done.unwrap().rolled_back.len(), 1);
+}
+
+/// What a step before brings back is not said to be nothing.
+#[tokio::test]
+async fn a_plan_does_not_take_for_gone_what_an_earlier_step_brings_back() {
+    let database = database();
+    let files = [
+        A,
+        A_DOWN,
+        ("2_b.sql", "ALTER TABLE a RENAME TO b;\n"),
+        ("down/2_b.sql", "ALTER TABLE b RENAME TO a;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    database.execute("INSERT INTO b VALUES (1)").unwrap();
+    assert!(it.plan_down(Target::All).await.unwrap().loses_data());
+    assert!(it.down(Target::All).await.unwrap_err().is_data_loss());
 }
