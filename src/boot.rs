@@ -19,7 +19,7 @@ use crate::{
     lock::{self, Begun, Transaction, Wait},
     loss::{Measure, Moment},
     own,
-    plan::{self, Pending, Step, Unknown, titles},
+    plan::{self, Pending, Step, Unknown},
     refused::{Refused, Stale},
     revisions::{History, Journal, Look, Tables, history},
     session::{self, Session, Writes, borrow},
@@ -50,12 +50,18 @@ pub(crate) async fn up(
 
 /// What a boot would do. Writes nothing and takes no lock.
 pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
-    let (steps, journal, tables) = match work.look(client).await? {
-        View::Settled(_) => (Vec::new(), Vec::new(), None),
-        View::Behind { pending, journal, tables } => (pending.steps, journal, tables),
+    let (steps, cut_off, journal, tables) = match work.look(client).await? {
+        View::Settled(_) => (Vec::new(), None, Vec::new(), None),
+        View::Behind { pending: Pending { steps, cut_off, .. }, journal, tables } => {
+            (steps, cut_off, journal, tables)
+        }
     };
     let standing = down::read_standing_ahead(work, client, tables).await?;
     let mut plan = Plan::up(work, &steps, &journal, &standing);
+    plan.warnings.extend(cut_off.map(|it| {
+        let title = it.title();
+        format!("the rollback of `{title}` was cut off, and comes to its end first")
+    }));
     let mut measure = Measure::new(client, work.settings, Moment::Ahead);
     for step in &mut plan.steps {
         let Some(it) = work.set.find(&step.version).filter(|_| !step.covered) else { continue };
@@ -156,7 +162,7 @@ async fn attempt(
     };
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    refuse_read_only(&session, titles(&pending.steps))?;
+    refuse_read_only(&session, pending.titles())?;
     refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
     if tables != Some(Tables::Current) {
         bring_own(work, &session).await?;
@@ -252,12 +258,12 @@ async fn round(
     let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
     #[cfg(feature = "dev")]
     dev::refuse_protected(work, session, &pending).await?;
+    agreement.agree(work, session, &pending, &journal).await?;
     if let Some(row) = &pending.cut_off {
         down::finish(work, session, row, &journal, report, tries).await?;
         return Ok(false);
     }
     refuse_stepwise_on_pooler(work, session, pending.steps.iter().map(Subject::from))?;
-    agreement.agree(work, session, &pending, &journal).await?;
     let Some(first) = pending.steps.first() else {
         session.ask("ending a transaction", "ROLLBACK").await?;
         report.settle(&pending.ahead);

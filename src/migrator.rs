@@ -17,7 +17,6 @@ use crate::{
     down::{self, Fit},
     error::Kind,
     lock::Wait,
-    plan::titles,
     session::{borrow, unless_silent, within},
     settings::Settings,
     work::{View, Work, behind},
@@ -186,7 +185,7 @@ impl Migrator {
             if wait.waited() >= limit {
                 return Err(Kind::NotYet {
                     waited: wait.waited(),
-                    pending: titles(&pending.steps),
+                    pending: pending.titles(),
                     holder: wait.holder().cloned(),
                 }
                 .into());

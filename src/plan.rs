@@ -120,11 +120,6 @@ impl Step {
     }
 }
 
-/// The names of what the steps run or record.
-pub(crate) fn titles(steps: &[Step]) -> Vec<String> {
-    steps.iter().flat_map(Step::all).map(Migration::title).collect()
-}
-
 /// What is to be done, and on top of what.
 #[derive(Debug)]
 pub(crate) struct Pending {
@@ -140,6 +135,13 @@ impl Pending {
     /// Is there nothing to do?
     pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.cut_off.is_none()
+    }
+
+    /// The names of all that is to be done.
+    pub(crate) fn titles(&self) -> Vec<String> {
+        let cut_off = self.cut_off.iter();
+        let cut_off = cut_off.map(|it| format!("{} (its rollback was cut off)", it.title()));
+        cut_off.chain(self.steps.iter().flat_map(Step::all).map(Migration::title)).collect()
     }
 }
 

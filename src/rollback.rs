@@ -83,6 +83,7 @@ fn is_called(asked: &str, version: &str, name: &str) -> bool {
 
 fn not_applied(set: &Set, rows: &[Row], version: &str) -> Mistake {
     const SHOWN: usize = 5;
+    let (rows, _) = standing(rows);
     if set.migrations.iter().any(|it| is_called(version, it.version, it.name)) {
         let head = rows.last().map(|it| title(&it.version, &it.name));
         return Mistake::NotApplied { version: version.to_owned(), head };

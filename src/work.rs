@@ -10,7 +10,7 @@ use crate::{
     embedded::{Migration, Set},
     error::{Error, Kind},
     own,
-    plan::{self, Divergence, Pending, Unknown, titles},
+    plan::{self, Divergence, Pending, Unknown},
     refused::Refused,
     revisions::{History, Journal, Look, Revisions, Tables, history},
     session::{self, Answer, Session, borrow, unless_silent, within},
@@ -233,7 +233,7 @@ impl<'a> Work<'a> {
 
 /// The error for something that is pending.
 pub(crate) fn behind(pending: &Pending) -> Error {
-    Kind::Pending { migrations: titles(&pending.steps) }.into()
+    Kind::Pending { migrations: pending.titles() }.into()
 }
 
 fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<String>) -> Error {

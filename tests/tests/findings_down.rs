@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use upfront::{Migrator, Target};
-use upfront_tests::{builder, connect, database, migrations, migrator, pool};
+use upfront::{Migrator, Protect, Target};
+use upfront_scratch::Database;
+use upfront_tests::{ask, builder, connect, database, migrations, migrator, pool};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
@@ -187,4 +188,51 @@ async fn a_plan_does_not_take_for_gone_what_an_earlier_step_brings_back() {
     database.execute("INSERT INTO b VALUES (1)").unwrap();
     assert!(it.plan_down(Target::All).await.unwrap().loses_data());
     assert!(it.down(Target::All).await.unwrap_err().is_data_loss());
+}
+
+/// Leaves the rollback of 2 cut off, with one of its statements done.
+async fn cut_off(database: &Database<'_>) -> [(&'static str, &'static str); 4] {
+    let files = [
+        A,
+        A_DOWN,
+        ("2_b.sql", "CREATE TABLE b ();\nCREATE TABLE c ();\n"),
+        ("down/2_b.sql", "-- atlas:txmode none\n\nDROP TABLE b;\nDROP TABLE c;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    database.execute("CREATE VIEW v AS SELECT FROM c").unwrap();
+    assert!(it.down(Target::Steps(1)).await.unwrap_err().is_failed());
+    database.execute("DROP VIEW v").unwrap();
+    files
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_named_wherever_it_stands() {
+    let database = database();
+    let files = cut_off(&database).await;
+    let it = migrator(&database.url(), &files);
+    let err = it.down(Target::To("2".into())).await.unwrap_err();
+    insta::assert_snapshot!("cut off, as a target", err);
+    let older = migrator(&database.url(), &files[..2]);
+    insta::assert_snapshot!("cut off, check", older.check().await.unwrap_err());
+    let waited = older.wait(Duration::ZERO).await.unwrap_err();
+    assert!(waited.to_string().contains("2_b (its rollback was cut off)"), "{waited}");
+    let plan = older.plan_up().await.unwrap();
+    assert!(plan.to_string().contains("the rollback of `2_b` was cut off"), "{plan}");
+}
+
+/// The plan is compared before the rollback is ended, and not with what that has left.
+#[tokio::test]
+async fn a_plan_up_ends_what_was_cut_off_and_runs() {
+    let database = database();
+    let files = cut_off(&database).await;
+    let it = migrator(&database.url(), &files);
+    it.protect(Protect::Set).await.unwrap();
+    let mut plan = it.plan_up().await.unwrap();
+    assert!(it.apply(&plan).await.unwrap_err().is_protected());
+    let odd = "SELECT count(*) FROM upfront.revisions WHERE chain ~ '^0+$'";
+    assert_eq!(ask(&database.url(), odd).await, "1", "nothing was ended without approval");
+    let digest = plan.digest.clone();
+    let report = it.apply(plan.approve(digest)).await.unwrap();
+    assert_eq!((report.rolled_back.len(), report.applied.len()), (1, 1));
 }
