@@ -9,7 +9,7 @@ use crate::{
     Direction, Loss, Plan, Report, Result, Target,
     apply::{self, Judged, Subject},
     boot::{self, Lost, Until},
-    embedded::{Migration, Set},
+    embedded::{Migration, Set, title},
     error::{Error, Kind},
     lock::{self, Transaction, Wait},
     loss::{Measure, Moment},
@@ -277,7 +277,6 @@ impl Down<'_> {
         self.together(session, &transaction, &found.undos, &found, tries).await
     }
 
-    /// What was to stay may have been rolled back by somebody else: then nothing is left to do.
     /// Does the plan fit the database, and has everybody agreed who has to?
     async fn agree(&mut self, session: &Session, found: &Found) -> Result<()> {
         let planned = &self.plan.goal.planned;
@@ -313,7 +312,7 @@ impl Down<'_> {
             let losses = losses.into_iter().filter(|it| !it.empty);
             lost.extend(losses.map(|it| (undo.it.title(), it)));
         }
-        if lost.is_empty() { Ok(()) } else { Err(Refused::DataLoss { losses: lost }.into()) }
+        if lost.is_empty() { Ok(()) } else { Err(Refused::DataLoss { losses: lost, done: Vec::new() }.into()) }
     }
 
     /// Several in one transaction.
@@ -361,7 +360,7 @@ impl Down<'_> {
         let (work, subject) = (self.work, Subject::from(undo));
         let (place, of) = self.report.place();
         work.tell(&apply::started(subject, (place + at, of)));
-        let prologue = self.settings_of(session, undo, at);
+        let prologue = self.settings_of(session, undo, at).await?;
         if !prologue.is_empty() {
             session.ask("setting a migration's limits", &prologue).await?;
         }
@@ -378,13 +377,16 @@ impl Down<'_> {
     }
 
     /// The first of a transaction finds its settings; those of the next went with the one before.
-    fn settings_of(&self, session: &Session, undo: &Undo, at: usize) -> String {
+    async fn settings_of(&self, session: &Session, undo: &Undo, at: usize) -> Result<String> {
         let settings = self.work.settings;
         if at == 0 {
-            return apply::own_limits(self.work, undo.side).unwrap_or_default();
+            return Ok(apply::own_limits(self.work, undo.side).unwrap_or_default());
         }
+        let answer = session.ask("asking for deferred constraints", DEFERRED).await?;
+        let deferred = answer.row("upfront_deferred").and_then(|it| it.get(0));
+        let deferred = deferred.map(|it| format!("SET CONSTRAINTS {it} DEFERRED;"));
         let next = prologue(settings, &session.facts, undo.side, Extent::Transaction);
-        format!("RESET search_path;{next}")
+        Ok(format!("{}RESET search_path;{next}", deferred.unwrap_or_default()))
     }
 
     /// What it would lose at this very moment.
@@ -403,7 +405,8 @@ impl Down<'_> {
             return Ok(());
         }
         let losses = lost.into_iter().map(|it| (undo.it.title(), it)).collect();
-        Err(Refused::DataLoss { losses }.into())
+        let done = self.report.rolled_back.iter().map(|it| title(&it.version, &it.name)).collect();
+        Err(Refused::DataLoss { losses, done }.into())
     }
 
     fn undoing<'a>(&'a self, losses: &[Loss], found: &Found) -> Undoing<'a> {
@@ -449,6 +452,12 @@ impl Down<'_> {
     }
 }
 
+/// The step before has checked all constraints, and so made them immediate for the rest of the
+/// transaction; the next one is to find those deferred that it would find so alone.
+const DEFERRED: &str = "SELECT string_agg(format('%I.%I', nspname, conname), ', ') AS \
+     upfront_deferred FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace WHERE \
+     condeferred AND has_schema_privilege(n.oid, 'USAGE') AND NOT pg_is_other_temp_schema(n.oid)";
+
 fn newer(head: &str) -> Error {
     Refused::Stale(Stale::Newer { head: head.to_owned() }).into()
 }
@@ -478,7 +487,7 @@ async fn begin_and_run(
 }
 
 /// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what
-/// is half there is of no use to any program. `false` where contention was in the way.
+/// is half there is of no use to any program.
 pub(crate) async fn finish(
     work: &Work<'_>,
     session: &Session,
@@ -491,6 +500,7 @@ pub(crate) async fn finish(
     let undos =
         undos(work, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current)).await?;
     let undo = undos.first().expect("one row is one rollback");
+    boot::refuse_stepwise_on_pooler(work, session, undos.iter().map(Subject::from))?;
     tracing::warn!(app = work.app, migration = row.title(), "ending a rollback that was cut off");
     let order = Undoing { approval: None, lost: None, holds: false };
     let place = report.place();

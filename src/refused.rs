@@ -29,9 +29,11 @@ pub(crate) enum Refused {
     DownAltered {
         migration: String,
     },
-    /// What a rollback would lose, by migration; and the plan that tells it all.
+    /// What a rollback would lose, by migration.
     DataLoss {
         losses: Vec<(String, Loss)>,
+        /// What was rolled back before rows turned up, where it was not one transaction.
+        done: Vec<String>,
     },
     Protected {
         direction: Direction,
@@ -93,7 +95,7 @@ impl fmt::Display for Refused {
                  table; nothing was rolled back\n  help: bring the row back from a backup, or roll \
                  back with a program that carries the migration"
             ),
-            Self::DataLoss { losses } => data_loss(f, losses),
+            Self::DataLoss { losses, done } => data_loss(f, losses, done),
             Self::Protected { direction, digest, warning } => {
                 protected(f, *direction, digest, warning.as_deref())
             }
@@ -173,9 +175,17 @@ fn irreversible(f: &mut fmt::Formatter<'_>, found: &[(String, Obstacle)]) -> fmt
     }
 }
 
-fn data_loss(f: &mut fmt::Formatter<'_>, losses: &[(String, Loss)]) -> fmt::Result {
+fn data_loss(
+    f: &mut fmt::Formatter<'_>,
+    losses: &[(String, Loss)],
+    done: &[String],
+) -> fmt::Result {
     const SHOWN: usize = 20;
-    f.write_str("rolling back would lose data; nothing was rolled back")?;
+    match done {
+        [] => f.write_str("rolling back would lose data; nothing was rolled back")?,
+        _ => f.write_str("rolling back any further would lose data")?,
+    }
+    list(f, "rolled back", done)?;
     for (title, loss) in losses.iter().take(SHOWN) {
         write!(f, "\n  {title}: {loss}")?;
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use upfront::{Migrator, Protect, Target};
-use upfront_scratch::Database;
-use upfront_tests::{ask, builder, connect, database, migrations, migrator, pool};
+use upfront_scratch::{Database, PoolMode, Pooler};
+use upfront_tests::{ask, builder, connect, database, migrations, migrator, pool, server, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
@@ -190,6 +190,41 @@ async fn a_plan_does_not_take_for_gone_what_an_earlier_step_brings_back() {
     assert!(it.down(Target::All).await.unwrap_err().is_data_loss());
 }
 
+/// The second of two steps finds constraints deferred as it would alone.
+#[tokio::test]
+async fn a_step_after_another_finds_deferred_constraints_deferred() {
+    let database = database();
+    let files = [
+        (
+            "1_a.sql",
+            "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (id int REFERENCES p DEFERRABLE \
+             INITIALLY DEFERRED);\n",
+        ),
+        ("2_b.sql", "SELECT 1;\n"),
+        ("down/2_b.sql", "INSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1);\n"),
+        ("3_c.sql", "SELECT 1;\n"),
+        ("down/3_c.sql", "SELECT 2;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    assert_eq!(it.down(Target::Steps(2)).await.unwrap().rolled_back.len(), 2);
+}
+
+/// What was cut off is not ended through a pooler that would keep the lock.
+#[tokio::test]
+async fn a_rollback_that_was_cut_off_is_not_ended_through_a_pooler() {
+    const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT \
+                 oid FROM pg_database WHERE datname = current_database())";
+    let database = database();
+    let pooler = Pooler::start(server(), PoolMode::Transaction, 2).unwrap();
+    let files = cut_off(&database).await;
+    let it = migrator(&pooler.url(database.name()), &files);
+    let err = it.up().await.unwrap_err();
+    until(&database.url(), LOCKS, "0").await;
+    assert!(err.to_string().contains("cannot go through a connection pooler"), "{err}");
+    migrator(&database.url(), &files).up().await.unwrap();
+}
+
 /// Leaves the rollback of 2 cut off, with one of its statements done.
 async fn cut_off(database: &Database<'_>) -> [(&'static str, &'static str); 4] {
     let files = [
@@ -235,4 +270,22 @@ async fn a_plan_up_ends_what_was_cut_off_and_runs() {
     let digest = plan.digest.clone();
     let report = it.apply(plan.approve(digest)).await.unwrap();
     assert_eq!((report.rolled_back.len(), report.applied.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_loss_that_turns_up_half_way_says_what_was_done() {
+    let database = database();
+    let files = [
+        A,
+        A_DOWN,
+        ("2_b.sql", "CREATE INDEX i ON a (id);\n"),
+        ("down/2_b.sql", "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY i;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    let plan = it.plan_down(Target::All).await.unwrap();
+    database.execute("INSERT INTO a VALUES (1)").unwrap();
+    let err = it.apply(&plan).await.unwrap_err();
+    assert!(err.is_data_loss());
+    insta::assert_snapshot!("a loss half way", err);
 }
