@@ -68,10 +68,10 @@ fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
     let down = match (text(6), text(7)) {
         (Some(source), Some(stored)) if chain::sha256(source) == stored => {
             let side = side(answer, row, &title, source, stored);
-            Some(side.ok_or_else(unexpected)?)
+            Some(side.ok_or_else(|| altered(&title))?)
         }
         (None, None) => None,
-        _ => return Err(Refused::DownAltered { migration: title }.into()),
+        _ => return Err(altered(&title)),
     };
     Ok(Migration {
         version,
@@ -95,6 +95,11 @@ fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
     })
 }
 
+fn altered(title: &str) -> Error {
+    Refused::DownAltered { migration: title.to_owned() }.into()
+}
+
+/// `None` where a part of it does not fit the text, of which the hash is known.
 fn side(
     answer: &Answer,
     row: &SimpleQueryRow,
@@ -104,6 +109,9 @@ fn side(
 ) -> Option<Side> {
     let milliseconds = |at: usize| row.get(at).and_then(|it| it.parse().ok());
     let body = row.get(10).map(leak);
+    if body.is_some_and(|it| !is_body_of(it, source)) {
+        return None;
+    }
     let text = body.unwrap_or(source);
     let mut statements = Vec::new();
     for (it, ordinal) in of_version(answer, "upfront_statement", row).zip(1_usize..) {
@@ -122,6 +130,12 @@ fn side(
         statement_timeout_ms: milliseconds(12),
         statements: statements.leak(),
     })
+}
+
+/// A `;` stands for each delimiter, at the same place; all else is the text, whose hash was checked.
+fn is_body_of(body: &str, source: &str) -> bool {
+    let stays = |(it, was): (u8, u8)| it == was || b" \n;".contains(&it);
+    body.len() == source.len() && body.bytes().zip(source.bytes()).all(stays)
 }
 
 /// `None` where its place is none in the text: somebody changed the one or the other.
