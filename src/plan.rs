@@ -226,7 +226,7 @@ impl Hold {
 pub(crate) fn held(pending: &Pending, holds: &[Hold]) -> Vec<Hold> {
     let is_pending = |hold: &&Hold| {
         let runs =
-            |it: &Step| it.all().any(|it| it.version == hold.version && it.up.hash == hold.hash);
+            |it: &Step| it.all().any(|it| it.version == hold.version && it.accepts(&hold.hash));
         pending.steps.iter().any(runs)
     };
     holds.iter().filter(is_pending).cloned().collect()

@@ -547,10 +547,10 @@ impl Revisions {
         let (approval, lost) = (quoted(order.approval), quoted(order.lost.as_deref()));
         let hold = self.hold(it, order);
         format!(
-            "DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version};INSERT INTO \
+            "{hold}DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version};INSERT INTO \
              {schema}.log (app, version, name, direction, outcome, hash, duration, approval, lost, \
              host, release) VALUES ({app}, {version}, {name}, 'down', 'reverted', '{hash}', \
-             {took}, {approval}, {lost}, {host}, {release});{hold}"
+             {took}, {approval}, {lost}, {host}, {release});"
         )
     }
 
@@ -560,19 +560,20 @@ impl Revisions {
         let (Self { schema, app, .. }, version) = (self, escape_literal(it.version));
         let (start, store, hold) = (chain::START, self.store_down(it), self.hold(it, order));
         format!(
-            "{store}UPDATE {schema}.revisions SET chain = '{start}', breaking = true WHERE app \
-             OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};{hold}"
+            "{store}{hold}UPDATE {schema}.revisions SET chain = '{start}', breaking = true WHERE app \
+             OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};"
         )
     }
 
+    /// Holds the text that was applied, which may be an older one that the program accepts.
     fn hold(&self, it: &Migration, order: &Undoing<'_>) -> String {
         let Self { schema, app, host, .. } = self;
-        let (version, name, hash) =
-            (escape_literal(it.version), escape_literal(it.name), it.up.hash);
+        let version = escape_literal(it.version);
         match order.holds {
             true => format!(
-                "INSERT INTO {schema}.holds (app, version, name, hash, host) VALUES ({app}, \
-                 {version}, {name}, '{hash}', {host}) ON CONFLICT (app, version) DO UPDATE SET hash \
+                "INSERT INTO {schema}.holds (app, version, name, hash, host) SELECT app, version, \
+                 name, hash, {host} FROM {schema}.revisions WHERE app OPERATOR(pg_catalog.=) {app} \
+                 AND version OPERATOR(pg_catalog.=) {version} ON CONFLICT (app, version) DO UPDATE SET hash \
                  = excluded.hash, name = excluded.name, held_at = pg_catalog.clock_timestamp(), \
                  held_by = session_user, host = excluded.host, released_at = NULL, released_by = \
                  NULL;"

@@ -133,7 +133,7 @@ impl Status {
 }
 
 fn is_held(it: &Migration, hold: &Hold) -> bool {
-    hold.version == it.version && hold.hash == it.up.hash
+    hold.version == it.version && it.accepts(&hold.hash)
 }
 
 fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence], journal: &[Journal]) -> Entry {
