@@ -40,6 +40,14 @@ pub(crate) struct Subject {
     /// What runs; nothing where a row is all that changes.
     pub(crate) side: Option<&'static Side>,
     pub(crate) direction: Direction,
+    pub(crate) losing: Losing,
+}
+
+/// Did anybody agree to lose what the side loses?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Losing {
+    Accepted,
+    Refused,
 }
 
 impl Subject {
@@ -56,13 +64,15 @@ impl Subject {
 impl From<&Step> for Subject {
     fn from(step: &Step) -> Self {
         let side = step.runs.map(|it| &it.up);
-        Self { it: step.migration(), side, direction: Direction::Up }
+        let losing = Losing::Accepted;
+        Self { it: step.migration(), side, direction: Direction::Up, losing }
     }
 }
 
 impl From<&Undo> for Subject {
     fn from(undo: &Undo) -> Self {
-        Self { it: undo.it, side: undo.side, direction: Direction::Down }
+        let losing = Losing::Refused;
+        Self { it: undo.it, side: undo.side, direction: Direction::Down, losing }
     }
 }
 

@@ -7,9 +7,9 @@ use tracing::Instrument;
 
 use crate::{
     Direction, Loss, Plan, Report, Result, Target,
-    apply::{self, Judged, Subject},
+    apply::{self, Judged, Losing, Subject},
     boot::{self, Lost, Until},
-    embedded::{Migration, Set, title},
+    embedded::{LossKind, Migration, Set, Statement, title},
     error::{Error, Kind},
     lock::{self, Transaction, Wait},
     loss::{Measure, Moment},
@@ -443,8 +443,17 @@ impl Down<'_> {
             self.refuse_loss(undo, &losses)?;
         }
         let order = self.undoing(&losses, found);
-        let took =
-            begin_and_run(work, session, undo, &order, &found.journal, self.report.place(), tries);
+        let losing = if self.plan.consent.loss { Losing::Accepted } else { Losing::Refused };
+        let subject = Subject { losing, ..Subject::from(undo) };
+        let took = begin_and_run(
+            work,
+            session,
+            subject,
+            &order,
+            &found.journal,
+            self.report.place(),
+            tries,
+        );
         if let Some(took) = took.instrument(boot::span(undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }
@@ -470,7 +479,7 @@ fn gone() -> Error {
 async fn begin_and_run(
     work: &Work<'_>,
     session: &Session,
-    undo: &Undo,
+    subject: Subject,
     order: &Undoing<'_>,
     journal: &[Journal],
     place: (usize, usize),
@@ -478,11 +487,10 @@ async fn begin_and_run(
 ) -> Result<Option<Duration>> {
     // The session's lock outlives the transaction.
     lock::keep(work, session).await?;
-    let begin = work.revisions.begin_roll_back(undo.it, order);
+    let begin = work.revisions.begin_roll_back(subject.it, order);
     session.ask("beginning a rollback", &begin).await?;
     session.ask("ending a transaction", "COMMIT").await?;
-    let record = |took| work.revisions.roll_back_stepwise(undo.it, order, took);
-    let subject = Subject::from(undo);
+    let record = |took| work.revisions.roll_back_stepwise(subject.it, order, took);
     stepwise::run(work, session, subject, journal, record, place, tries).await
 }
 
@@ -504,7 +512,15 @@ pub(crate) async fn finish(
     tracing::warn!(app = work.app, migration = row.title(), "ending a rollback that was cut off");
     let order = Undoing { approval: None, lost: None, holds: false };
     let place = report.place();
-    let took = begin_and_run(work, session, undo, &order, journal, place, tries);
+    // Without consent one of which nobody can tell what it loses would not have been begun.
+    let may_lose_anything =
+        |it: &Statement| it.losses.iter().any(|it| it.kind == LossKind::Unknown);
+    let losing = match undo.side.is_some_and(|it| it.statements.iter().any(may_lose_anything)) {
+        true => Losing::Accepted,
+        false => Losing::Refused,
+    };
+    let subject = Subject { losing, ..Subject::from(undo) };
+    let took = begin_and_run(work, session, subject, &order, journal, place, tries);
     if let Some(took) = took.instrument(boot::span(undo.it)).await? {
         report.rolled_back(undo.it, took);
     }

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     apply,
-    embedded::{self, Class, LossKind, Side},
+    embedded::{self, Class, LossKind, Side, Statement},
     prologue::{Extent, role},
     revisions::{PINNED, named},
     session::{self, Answer},
@@ -198,16 +198,27 @@ impl<'a> Measure<'a> {
     ///
     /// # Errors
     ///
-    /// At work, where somebody else holds a table; the transaction is aborted then. All else that
-    /// cannot be locked or asked counts as lost.
+    /// The connection is gone; or at work somebody else holds a table, and the transaction is
+    /// aborted. All else that cannot be locked or asked counts as lost.
     pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<Loss>> {
         let mut losses = Vec::new();
         for it in side.statements {
-            for loss in it.losses {
-                losses.push(self.loss(it.line, loss).await?);
-            }
-            self.made_before |= it.losses.is_empty() && it.class == Class::Transactional;
+            losses.extend(self.statement(it).await?);
         }
+        Ok(losses)
+    }
+
+    /// What a statement would lose, after those before it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`side`](Self::side).
+    pub(crate) async fn statement(&mut self, it: &Statement) -> Asked<Vec<Loss>> {
+        let mut losses = Vec::new();
+        for loss in it.losses {
+            losses.push(self.loss(it.line, loss).await?);
+        }
+        self.made_before |= it.losses.is_empty() && it.class == Class::Transactional;
         Ok(losses)
     }
 
@@ -235,6 +246,7 @@ impl<'a> Measure<'a> {
                 Ok(told.noted("not there yet: a statement before may make it"))
             }
             Ok(None) => Ok(told.nothing("not there now")),
+            Err(err) if session::is_lost(&err) => Err(err),
             Err(err) if self.moment == Moment::AtWork && passes(&err) => Err(err),
             Err(err) => Ok(told.noted(format!("could not be counted: {}", reason(&err)))),
         }

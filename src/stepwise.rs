@@ -10,12 +10,14 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::{
     Direction, Event, Result,
-    apply::{self, Subject, is_contention, is_secret},
+    apply::{self, Losing, Subject, is_contention, is_secret},
     chain,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Partial, Remains},
     excerpt::Excerpt,
+    loss::{Measure, Moment},
     prologue::{Extent, own_role, prologue},
+    refused::Refused,
     revisions::{ESCAPED, Journal, PINNED, Place, Revisions},
     session::{self, Session, Stopped},
     work::Work,
@@ -202,7 +204,31 @@ impl Run<'_> {
         let pass = self.work.revisions.pass_step(self.place(ordinal), hash, xid);
         let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
+        self.refuse_loss(ordinal, it).await?;
         self.execute(ordinal, it, &format!("{text}\n;{role}{pass};COMMIT")).await
+    }
+
+    /// What was empty when the rollback began may have been filled since.
+    async fn refuse_loss(&self, ordinal: usize, it: &'static Statement) -> Result<()> {
+        if self.subject.losing == Losing::Accepted {
+            return Ok(());
+        }
+        let client = self.session.client();
+        let mut measure = Measure::new(client, self.work.settings, Moment::AtWork);
+        let losses = match measure.statement(it).await {
+            Ok(losses) => losses,
+            Err(err) => {
+                return Err(self.failed(ordinal, it, Stopped { completed: 0, err }).await?);
+            }
+        };
+        let title = self.subject.it.title();
+        let losses = losses.into_iter().filter(|it| !it.empty).map(|it| (title.clone(), it));
+        let losses: Vec<_> = losses.collect();
+        if losses.is_empty() {
+            return Ok(());
+        }
+        let done = vec![format!("{title} (in part)")];
+        Err(Refused::DataLoss { losses, done }.into())
     }
 
     /// A statement that never started.

@@ -5,12 +5,16 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use upfront::{Migrator, Protect, Target};
+use upfront::{Migrator, Protect, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
-use upfront_tests::{ask, builder, connect, database, migrations, migrator, pool, server, until};
+use upfront_tests::{
+    Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,
+};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
+const B: (&str, &str) = ("2_b.sql", "CREATE TABLE b (id bigint);\n");
+const B_DOWN: (&str, &str) = ("down/2_b.sql", "DROP TABLE b;\n");
 
 /// Applies one migration, puts rows in, and rolls it back: that is refused, with this loss.
 async fn check_loss(up: &str, rows: &str, down: &str, expected: &str) {
@@ -288,4 +292,64 @@ async fn a_loss_that_turns_up_half_way_says_what_was_done() {
     let err = it.apply(&plan).await.unwrap_err();
     assert!(err.is_data_loss());
     insta::assert_snapshot!("a loss half way", err);
+}
+
+/// Rows that come while an index is dropped are not lost with the table behind it.
+#[tokio::test]
+async fn a_row_that_comes_while_a_rollback_runs_is_not_lost() {
+    let database = database();
+    let files = [
+        A,
+        ("2_b.sql", "CREATE TABLE b (id bigint);\nCREATE INDEX i ON a (id);\n"),
+        ("down/2_b.sql", "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY i;\nDROP TABLE b;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    let gate = Gate::before("DROP INDEX", &database);
+    let down = tokio::spawn(async move { it.down(Target::Steps(1)).await });
+    gate.reached().await;
+    database.execute("INSERT INTO b VALUES (1)").unwrap();
+    gate.open();
+    let err = down.await.unwrap().unwrap_err();
+    assert!(err.is_data_loss(), "{err}");
+    insta::assert_snapshot!("a loss within a step", err);
+    let it = migrator(&database.url(), &files);
+    assert!(it.up().await.unwrap_err().is_data_loss(), "a boot asks nobody");
+    assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
+    let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
+    assert_eq!(it.apply(plan.accept_loss()).await.unwrap().rolled_back.len(), 1);
+}
+
+/// The program that accepts an older text, and the one that carries it, are both held.
+#[tokio::test]
+async fn a_hold_is_of_the_text_that_was_applied() {
+    let database = database();
+    let older = [A, A_DOWN, B, B_DOWN];
+    migrator(&database.url(), &older).up().await.unwrap();
+    let hash = "SELECT hash FROM upfront.revisions WHERE app = 'main' AND version = '2'";
+    let hash = ask(&database.url(), hash).await;
+    let text = format!("-- upfront:accepts {hash}\n\n{} -- b\n", B.1.trim());
+    let newer = [A, A_DOWN, (B.0, text.as_str()), B_DOWN];
+    let it = migrator(&database.url(), &newer);
+    let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
+    it.apply(plan.hold()).await.unwrap();
+    assert!(it.up().await.unwrap_err().is_held());
+    assert_eq!(it.status().await.unwrap().in_state(State::Held).count(), 1);
+    assert!(migrator(&database.url(), &older).up().await.unwrap_err().is_held());
+}
+
+/// The hash is that of the text, and what is sent is the text with other delimiters.
+#[tokio::test]
+async fn a_stored_body_that_was_changed_is_refused() {
+    let database = database();
+    let down = ("down/2_b.sql", "-- atlas:delimiter -- ende\n\nDROP TABLE b\n-- ende\n");
+    migrator(&database.url(), &[A, A_DOWN, B, down]).up().await.unwrap();
+    let older = migrator(&database.url(), &[A, A_DOWN]);
+    for change in ["replace(down_body, 'b', 'a')", "'DROP TABLE a'"] {
+        let change =
+            format!("UPDATE upfront.revisions SET down_body = {change} WHERE version = '2'");
+        database.execute(&change).unwrap();
+        let err = older.down(Target::Embedded).await.unwrap_err();
+        assert!(err.is_tampered(), "{err}");
+    }
 }
