@@ -234,7 +234,7 @@ pub(crate) async fn judge(
         return Ok(Judged::Again);
     }
     if is_denied(work, subject, &stopped, err) {
-        return Err(work.denied("recording a migration", &stopped.err, session));
+        return Err(work.writing_denied("recording a migration", &stopped.err, session).await);
     }
     if stopped.completed > subject.statements().len() {
         let doing = "recording a migration, which was rolled back";

@@ -611,6 +611,32 @@ impl Revisions {
         )]
     }
 
+    /// Who owns the tables, where a role is not one of theirs: tables grow by their owner alone.
+    pub(crate) fn stranger(&self, role: &str) -> String {
+        let (schema, role) = (&self.schema_name, escape_literal(role));
+        format!(
+            "{PINNED}SELECT r.rolname AS upfront_owner, r.rolsuper FROM pg_class c JOIN pg_roles r \
+             ON r.oid = c.relowner JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = \
+             {schema} AND c.relname = 'revisions' AND NOT pg_has_role({role}, r.oid, 'USAGE')"
+        )
+    }
+
+    /// What lets a role bring tables that are another's to a new version.
+    pub(crate) fn successor_grants(
+        &self,
+        role: &str,
+        owner: &str,
+        is_superuser: bool,
+    ) -> Vec<String> {
+        if !is_superuser {
+            return Self::membership_grants(owner, role);
+        }
+        let (schema, to) = (&self.schema, escape_identifier(role));
+        let tables = ["revisions", "log", "steps"];
+        let alter = tables.iter().map(|it| format!("ALTER TABLE {schema}.{it} OWNER TO {to}"));
+        self.founder_grants(role).into_iter().chain(alter).collect()
+    }
+
     /// What a login needs in order to migrate as a role.
     pub(crate) fn membership_grants(role: &str, login: &str) -> Vec<String> {
         vec![format!("GRANT {} TO {}", escape_identifier(role), escape_identifier(login))]

@@ -203,6 +203,28 @@ impl<'a> Work<'a> {
         denied(doing, source, grants)
     }
 
+    /// The error for a role that may not write upfront's own tables, or not bring them to a new
+    /// version.
+    pub(crate) async fn writing_denied(
+        &self,
+        doing: &'static str,
+        source: &tokio_postgres::Error,
+        session: &Session,
+    ) -> Error {
+        let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
+        let stranger = match self.own {
+            true => session::ask(session.client(), &self.revisions.stranger(role)).await.ok(),
+            false => None,
+        };
+        match stranger.as_ref().and_then(|it| it.row("upfront_owner")) {
+            Some(it) => {
+                let (owner, is_superuser) = (it.get(0).unwrap_or_default(), it.get(1) == Some("t"));
+                denied(doing, source, self.revisions.successor_grants(role, owner, is_superuser))
+            }
+            None => self.denied(doing, source, session),
+        }
+    }
+
     /// The error for a role that may not read another tool's table.
     #[cfg(feature = "cli")]
     pub(crate) fn table_denied(
