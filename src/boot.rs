@@ -162,7 +162,7 @@ async fn attempt(
     };
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    refuse_read_only(&session, pending.titles())?;
+    refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
     refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
     if tables != Some(Tables::Current) {
         bring_own(work, &session).await?;
@@ -178,13 +178,17 @@ pub(crate) async fn bring_own(work: &Work<'_>, session: &Session) -> Result<()> 
     bring(&own, session, &mut report, &mut wait, &mut Agreement(None)).await
 }
 
-pub(crate) fn refuse_read_only(session: &Session, pending: Vec<String>) -> Result<()> {
+pub(crate) fn refuse_read_only(
+    session: &Session,
+    direction: Option<Direction>,
+    migrations: Vec<String>,
+) -> Result<()> {
     let standby = match session.facts.writes {
         Writes::Allowed => return Ok(()),
         Writes::ReadOnly => false,
         Writes::Standby => true,
     };
-    Err(Kind::ReadOnly { pending, standby }.into())
+    Err(Kind::ReadOnly { direction, migrations, standby }.into())
 }
 
 pub(crate) fn refuse_stepwise_on_pooler(

@@ -225,7 +225,7 @@ impl Down<'_> {
     async fn attempt(&mut self, pool: &Pool, wait: &mut Wait) -> Result<()> {
         let session = Session::take(pool, self.work.settings.wait_timeout).await?;
         let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
-        boot::refuse_read_only(&session, titles)?;
+        boot::refuse_read_only(&session, Some(Direction::Down), titles)?;
         if self.plan.goal.tables == Tables::Old {
             boot::bring_own(self.work, &session).await?;
         }

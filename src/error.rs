@@ -77,7 +77,9 @@ pub(crate) enum Kind {
         tables: Vec<(String, String)>,
     },
     ReadOnly {
-        pending: Vec<String>,
+        /// Nothing where upfront's own tables are all that is to change.
+        direction: Option<Direction>,
+        migrations: Vec<String>,
         standby: bool,
     },
     Denied {

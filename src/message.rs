@@ -84,7 +84,9 @@ impl fmt::Display for Kind {
             }
             Kind::Diverged { label, found, own } => diverged(f, label, found, *own),
             Kind::Foreign { tables } => foreign(f, tables),
-            Kind::ReadOnly { pending, standby } => read_only(f, pending, *standby),
+            Kind::ReadOnly { direction, migrations, standby } => {
+                read_only(f, *direction, migrations, *standby)
+            }
             Kind::Denied { doing, message, grants } => denied(f, doing, message, grants),
             Kind::Pooler { migration, path } => write!(
                 f,
@@ -329,15 +331,29 @@ fn foreign(f: &mut fmt::Formatter<'_>, tables: &[(String, String)]) -> fmt::Resu
     )
 }
 
-fn read_only(f: &mut fmt::Formatter<'_>, pending: &[String], standby: bool) -> fmt::Result {
-    f.write_str(match standby {
-        true => "migrations are pending, and this server is a standby; nothing was tried",
-        false => "migrations are pending, and this session is read-only; nothing was tried",
+fn read_only(
+    f: &mut fmt::Formatter<'_>,
+    direction: Option<Direction>,
+    migrations: &[String],
+    standby: bool,
+) -> fmt::Result {
+    f.write_str(match direction {
+        Some(Direction::Up) => "migrations are pending",
+        Some(Direction::Down) => "migrations are to be rolled back",
+        None => "upfront's tables are to be written",
     })?;
-    list(f, "pending", pending)?;
     f.write_str(match standby {
-        true => "\n  help: run `up()` against the primary; here, `wait()` for its replay",
-        false => "\n  help: see `default_transaction_read_only` of the role and the database",
+        true => ", and this server is a standby; nothing was tried",
+        false => ", and this session is read-only; nothing was tried",
+    })?;
+    let label = if direction == Some(Direction::Up) { "pending" } else { "to be rolled back" };
+    list(f, label, migrations)?;
+    f.write_str(match (standby, direction) {
+        (true, Some(Direction::Up)) => {
+            "\n  help: run `up()` against the primary; here, `wait()` for its replay"
+        }
+        (true, _) => "\n  help: do it on the primary",
+        (false, _) => "\n  help: see `default_transaction_read_only` of the role and the database",
     })
 }
 

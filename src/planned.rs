@@ -15,6 +15,9 @@ use crate::{
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.
 ///
+/// The SQL is what would run, byte for byte, with any password that stands in it: a plan is for
+/// the eyes of whoever may read the files, and upfront itself never logs one.
+///
 /// [`apply`](crate::Migrator::apply) runs it, as long as the database has not moved since.
 ///
 /// ```no_run

@@ -136,7 +136,7 @@ impl Migrator {
     /// A session with the lock, in a transaction; upfront's own tables are there.
     async fn lock(&self, work: &Work<'_>) -> Result<Session> {
         let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
-        boot::refuse_read_only(&session, Vec::new())?;
+        boot::refuse_read_only(&session, None, Vec::new())?;
         boot::bring_own(work, &session).await?;
         let mut report = Report::new(work.app, Direction::Up);
         boot::begin(work, &session, &mut Wait::new(), &mut report, Until::Locked).await?;
