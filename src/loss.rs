@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use postgres_protocol::escape::escape_literal;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
@@ -492,15 +492,20 @@ impl<'a> Measure<'a> {
     /// What a migration finds set, as far as names and rights depend on it.
     fn as_migration(&self) -> String {
         let Settings { search_path, lock_timeout, .. } = self.settings;
-        let path = search_path.as_ref().map_or_else(String::new, |schemas| {
-            let schemas = schemas.iter().map(|it| postgres_protocol::escape::escape_identifier(it));
-            let path = escape_literal(&schemas.collect::<Vec<_>>().join(", "));
-            format!("SELECT pg_catalog.set_config('search_path',{path},true);")
-        });
+        let path = search_path.as_ref().map_or(
+            "nullif(pg_catalog.current_setting('search_path'),'')".to_owned(),
+            |schemas| {
+                let schemas = schemas.iter().map(|it| escape_identifier(it));
+                escape_literal(&schemas.collect::<Vec<_>>().join(", "))
+            },
+        );
+        // The connection is lent, and may have a temporary table before a real one of its name.
+        let path = format!("pg_catalog.concat_ws(', ',{path},'pg_temp')");
         let lock = lock_timeout.as_millis();
         format!(
             "SELECT pg_catalog.set_config('lock_timeout','{lock}',true),\
-             pg_catalog.set_config('row_security','off',true);{path}{}",
+             pg_catalog.set_config('row_security','off',true),\
+             pg_catalog.set_config('search_path',{path},true);{}",
             role(self.settings, Extent::Transaction)
         )
     }

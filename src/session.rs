@@ -203,8 +203,10 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
 const CHECK_CONNECTION: &str =
     "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)";
 
-/// Whoever waits for another process sits idle between two looks.
-const NO_IDLE_LIMIT: &str = "SELECT pg_catalog.set_config('idle_session_timeout', '0', false)";
+/// Whoever waits for another process sits idle between two looks. And the program that lent the
+/// connection may have left a temporary table, which stands before a real one of its name.
+const MAKE_OURS: &str =
+    "SELECT pg_catalog.set_config('idle_session_timeout', '0', false);DISCARD TEMP";
 
 impl Session {
     /// Takes a connection out of the pool for good.
@@ -233,7 +235,7 @@ impl Session {
             checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
         };
         if !facts.pooled {
-            ask(&client, NO_IDLE_LIMIT).await.map_err(|source| Kind::Server { doing, source })?;
+            ask(&client, MAKE_OURS).await.map_err(|source| Kind::Server { doing, source })?;
         }
         Ok(Self { client, facts, limit })
     }

@@ -420,3 +420,20 @@ async fn a_rollback_on_a_read_only_database_says_so() {
     assert!(err.is_read_only());
     insta::assert_snapshot!("read only", err);
 }
+
+/// An application's connection may have a temporary table of the name.
+#[tokio::test]
+async fn a_temporary_table_of_the_session_is_not_taken_for_the_real_one() {
+    let database = database();
+    let files = [A, A_DOWN];
+    migrator(&database.url(), &files).up().await.unwrap();
+    database.execute("INSERT INTO a VALUES (1)").unwrap();
+    let pool = pool(&database.url(), 1);
+    let shadow = "CREATE TEMP TABLE a (id int)";
+    pool.get().await.unwrap().simple_query(shadow).await.unwrap();
+    let it = Migrator::new(migrations(&files), pool.clone());
+    let mut plan = it.plan_down(Target::All).await.unwrap();
+    assert!(plan.loses_data());
+    it.apply(plan.accept_loss()).await.unwrap();
+    assert_eq!(ask(&database.url(), "SELECT to_regclass('a') IS NULL").await, "t");
+}
