@@ -6,6 +6,13 @@ ALTER TABLE revisions
   ADD COLUMN down_statement_timeout integer,
   ADD COLUMN checkpoint boolean NOT NULL DEFAULT false;
 
+-- Of a rollback that was begun outside a transaction and is to be ended by whoever comes next: what
+-- was agreed to.
+ALTER TABLE revisions
+  ADD COLUMN rollback_accepted boolean,
+  ADD COLUMN rollback_approval text,
+  ADD COLUMN rollback_lost text;
+
 -- Of a rollback: which plan was approved, and what was lost and accepted.
 ALTER TABLE log
   ADD COLUMN approval text,

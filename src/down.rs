@@ -9,7 +9,7 @@ use crate::{
     Direction, Loss, Plan, Report, Result, Target,
     apply::{self, Judged, Losing, Subject},
     boot::{self, Lost, Until},
-    embedded::{LossKind, Migration, Set, Statement, title},
+    embedded::{Migration, Set, title},
     error::{Error, Kind},
     lock::{self, Transaction, Wait},
     loss::{Measure, Moment},
@@ -18,7 +18,7 @@ use crate::{
     prologue::{Extent, prologue},
     protection::Standing,
     refused::{Refused, Stale},
-    revisions::{History, Journal, Revisions, Tables, Undoing, history, standing},
+    revisions::{History, Journal, Revisions, Tables, Undoing, history, ordered, standing},
     rollback::{self, Undo},
     session::{Answer, Session, Stopped},
     settings::Settings,
@@ -37,6 +37,8 @@ struct Found {
     floor: String,
     journal: Vec<Journal>,
     standing: Standing,
+    /// What was agreed to of the first of them, where it was begun and cut off.
+    ordered: Option<Undoing>,
 }
 
 /// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
@@ -108,7 +110,11 @@ async fn find(
     let floor = history.rows.len().checked_sub(rows.len() + 1).map(|at| &history.rows[at]);
     let floor = floor.map_or(String::new(), |it| it.version.clone());
     let standing = read_standing(work, asked, tables).await?;
-    Ok(Found { undos, rows, floor, journal: history.journal, standing })
+    let ordered = match rows.first().is_some_and(Row::is_being_rolled_back) {
+        true => read_order(work, asked).await?,
+        false => None,
+    };
+    Ok(Found { undos, rows, floor, journal: history.journal, standing, ordered })
 }
 
 pub(crate) async fn read_standing_ahead(
@@ -124,6 +130,10 @@ pub(crate) async fn read_standing_under_lock(
     session: &Session,
 ) -> Result<Standing> {
     read_standing(work, &Asked::UnderLock(session), Some(Tables::Current)).await
+}
+
+async fn read_order(work: &Work<'_>, asked: &Asked<'_>) -> Result<Option<Undoing>> {
+    Ok(ordered(&asked.ask(work, &work.revisions.ordered()).await?))
 }
 
 async fn read_standing(
@@ -291,20 +301,21 @@ impl Down<'_> {
         }
         let now = Plan::down(self.work, &found.undos, &found.journal, &found.standing);
         consent(&self.plan.consent, self.plan, &now, self.fit)?;
-        self.refuse_any_loss(session, &found.undos).await?;
+        self.refuse_any_loss(session, found).await?;
         self.agreed = true;
         Ok(())
     }
 
     /// What all of them would lose is known before the first of them runs. The plan is no witness:
     /// it was made before the lock, while somebody else may have been at the same work.
-    async fn refuse_any_loss(&self, session: &Session, undos: &[Undo]) -> Result<()> {
+    async fn refuse_any_loss(&self, session: &Session, found: &Found) -> Result<()> {
         if self.plan.consent.loss {
             return Ok(());
         }
-        let measure = Measure::new(session.client(), self.work.settings, Moment::UnderLock);
+        let mut measure = Measure::new(session.client(), self.work.settings, Moment::UnderLock);
+        let agreed = usize::from(found.ordered.as_ref().is_some_and(|it| it.accepted));
         let mut lost = Vec::new();
-        for undo in undos {
+        for undo in found.undos.iter().skip(agreed) {
             let Some(side) = undo.side else { continue };
             let doing = "counting what would be lost";
             let losses = measure.side(side).await;
@@ -312,7 +323,11 @@ impl Down<'_> {
             let losses = losses.into_iter().filter(|it| !it.empty);
             lost.extend(losses.map(|it| (undo.it.title(), it)));
         }
-        if lost.is_empty() { Ok(()) } else { Err(Refused::DataLoss { losses: lost, done: Vec::new() }.into()) }
+        if lost.is_empty() {
+            Ok(())
+        } else {
+            Err(Refused::DataLoss { losses: lost, done: Vec::new() }.into())
+        }
     }
 
     /// Several in one transaction.
@@ -409,13 +424,25 @@ impl Down<'_> {
         Err(Refused::DataLoss { losses, done }.into())
     }
 
-    fn undoing<'a>(&'a self, losses: &[Loss], found: &Found) -> Undoing<'a> {
-        let consent = &self.plan.consent;
+    fn undoing(&self, losses: &[Loss], found: &Found) -> Undoing {
+        let Consent { loss, approval, hold } = self.plan.consent.clone();
         let lost: Vec<_> = losses.iter().filter(|it| !it.empty).map(ToString::to_string).collect();
         Undoing {
-            approval: consent.approval.as_deref(),
+            accepted: loss,
+            approval,
             lost: (!lost.is_empty()).then(|| lost.join("\n")),
-            holds: consent.hold || found.standing.is_protected(),
+            holds: hold || found.standing.is_protected(),
+        }
+    }
+
+    /// What was agreed to when it was begun, and what is now.
+    fn undoing_on(&self, begun: &Undoing, found: &Found) -> Undoing {
+        let now = self.undoing(&[], found);
+        Undoing {
+            accepted: begun.accepted || now.accepted,
+            approval: begun.approval.clone().or(now.approval),
+            lost: begun.lost.clone(),
+            holds: now.holds,
         }
     }
 
@@ -428,32 +455,23 @@ impl Down<'_> {
         found: &Found,
         tries: &mut apply::Tries,
     ) -> Result<bool> {
-        let work = self.work;
-        let mut losses = Vec::new();
-        if !found.rows.first().is_some_and(Row::is_being_rolled_back) {
-            losses = match self.losses(session, undo).await {
-                Ok(it) => it,
+        let (work, subject) = (self.work, Subject::from(undo));
+        let order = match &found.ordered {
+            Some(begun) => self.undoing_on(begun, found),
+            None => match self.losses(session, undo).await {
+                Ok(losses) => {
+                    self.refuse_loss(undo, &losses)?;
+                    self.undoing(&losses, found)
+                }
                 Err(err) => {
                     let stopped = Stopped { completed: 0, err };
-                    let subject = Subject::from(undo);
                     apply::judge(work, session, transaction, subject, stopped, None, tries).await?;
                     return Ok(false);
                 }
-            };
-            self.refuse_loss(undo, &losses)?;
-        }
-        let order = self.undoing(&losses, found);
-        let losing = if self.plan.consent.loss { Losing::Accepted } else { Losing::Refused };
-        let subject = Subject { losing, ..Subject::from(undo) };
-        let took = begin_and_run(
-            work,
-            session,
-            subject,
-            &order,
-            &found.journal,
-            self.report.place(),
-            tries,
-        );
+            },
+        };
+        let (journal, place) = (&found.journal, self.report.place());
+        let took = begin_and_run(work, session, undo, &order, journal, place, tries);
         if let Some(took) = took.instrument(boot::span(undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }
@@ -479,12 +497,14 @@ fn gone() -> Error {
 async fn begin_and_run(
     work: &Work<'_>,
     session: &Session,
-    subject: Subject,
-    order: &Undoing<'_>,
+    undo: &Undo,
+    order: &Undoing,
     journal: &[Journal],
     place: (usize, usize),
     tries: &mut apply::Tries,
 ) -> Result<Option<Duration>> {
+    let losing = if order.accepted { Losing::Accepted } else { Losing::Refused };
+    let subject = Subject { losing, ..Subject::from(undo) };
     // The session's lock outlives the transaction.
     lock::keep(work, session).await?;
     let begin = work.revisions.begin_roll_back(subject.it, order);
@@ -510,17 +530,9 @@ pub(crate) async fn finish(
     let undo = undos.first().expect("one row is one rollback");
     boot::refuse_stepwise_on_pooler(work, session, undos.iter().map(Subject::from))?;
     tracing::warn!(app = work.app, migration = row.title(), "ending a rollback that was cut off");
-    let order = Undoing { approval: None, lost: None, holds: false };
+    let order = read_order(work, &asked).await?.unwrap_or_default();
     let place = report.place();
-    // Without consent one of which nobody can tell what it loses would not have been begun.
-    let may_lose_anything =
-        |it: &Statement| it.losses.iter().any(|it| it.kind == LossKind::Unknown);
-    let losing = match undo.side.is_some_and(|it| it.statements.iter().any(may_lose_anything)) {
-        true => Losing::Accepted,
-        false => Losing::Refused,
-    };
-    let subject = Subject { losing, ..Subject::from(undo) };
-    let took = begin_and_run(work, session, subject, &order, journal, place, tries);
+    let took = begin_and_run(work, session, undo, &order, journal, place, tries);
     if let Some(took) = took.instrument(boot::span(undo.it)).await? {
         report.rolled_back(undo.it, took);
     }

@@ -468,7 +468,7 @@ impl Revisions {
         &self,
         undo: &Undo,
         transaction: &Transaction,
-        order: &Undoing<'_>,
+        order: &Undoing,
     ) -> String {
         let Transaction { xid, login, role, .. } = transaction;
         let (login, role) = (escape_literal(login), escape_literal(role));
@@ -527,7 +527,7 @@ impl Revisions {
     pub(crate) fn roll_back_stepwise(
         &self,
         it: &Migration,
-        order: &Undoing<'_>,
+        order: &Undoing,
         took: Duration,
     ) -> String {
         let Self { schema, app, .. } = self;
@@ -539,12 +539,11 @@ impl Revisions {
         )
     }
 
-    fn take_out(&self, it: &Migration, order: &Undoing<'_>, took: &str) -> String {
+    fn take_out(&self, it: &Migration, order: &Undoing, took: &str) -> String {
         let Self { schema, app, host, release, .. } = self;
         let (version, name, hash) =
             (escape_literal(it.version), escape_literal(it.name), it.up.hash);
-        let quoted = |it: Option<&str>| it.map_or("NULL".into(), escape_literal);
-        let (approval, lost) = (quoted(order.approval), quoted(order.lost.as_deref()));
+        let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
         let hold = self.hold(it, order);
         format!(
             "{hold}DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version};INSERT INTO \
@@ -556,17 +555,29 @@ impl Revisions {
 
     /// A rollback outside a transaction begins: from now on the row is no applied migration to any
     /// program, and it holds what the rollback goes on with after a crash.
-    pub(crate) fn begin_roll_back(&self, it: &Migration, order: &Undoing<'_>) -> String {
+    pub(crate) fn begin_roll_back(&self, it: &Migration, order: &Undoing) -> String {
         let (Self { schema, app, .. }, version) = (self, escape_literal(it.version));
         let (start, store, hold) = (chain::START, self.store_down(it), self.hold(it, order));
+        let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
+        let accepted = order.accepted;
         format!(
-            "{store}{hold}UPDATE {schema}.revisions SET chain = '{start}', breaking = true WHERE app \
-             OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};"
+            "{store}{hold}UPDATE {schema}.revisions SET chain = '{start}', breaking = true, \
+             rollback_accepted = {accepted}, rollback_approval = {approval}, rollback_lost = {lost} \
+             WHERE app OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};"
+        )
+    }
+
+    /// What was agreed to of the rollback that was begun, if one was.
+    pub(crate) fn ordered(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!(
+            "{PINNED}SELECT rollback_accepted AS upfront_ordered, rollback_approval, rollback_lost \
+             FROM {schema}.revisions WHERE app = {app} AND rollback_accepted IS NOT NULL"
         )
     }
 
     /// Holds the text that was applied, which may be an older one that the program accepts.
-    fn hold(&self, it: &Migration, order: &Undoing<'_>) -> String {
+    fn hold(&self, it: &Migration, order: &Undoing) -> String {
         let Self { schema, app, host, .. } = self;
         let version = escape_literal(it.version);
         match order.holds {
@@ -658,6 +669,10 @@ impl Revisions {
     }
 }
 
+fn quoted(it: Option<&str>) -> String {
+    it.map_or("NULL".into(), escape_literal)
+}
+
 /// Whether upfront's own tables are as this program makes them, or are from an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tables {
@@ -673,10 +688,12 @@ pub(crate) struct Place<'a> {
     pub(crate) ordinal: usize,
 }
 
-/// What the log says of a rollback, beside what every row says.
-#[derive(Debug)]
-pub(crate) struct Undoing<'a> {
-    pub(crate) approval: Option<&'a str>,
+/// What was agreed to of a rollback, and what the log says of it beside what every row says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Undoing {
+    /// Whether data may be lost.
+    pub(crate) accepted: bool,
+    pub(crate) approval: Option<String>,
     pub(crate) lost: Option<String>,
     /// Whether the migration must not come back by itself.
     pub(crate) holds: bool,
@@ -838,6 +855,14 @@ pub(crate) fn held(answer: &Answer) -> Option<Vec<Hold>> {
         Some(Hold { version: text(0)?, name: text(1)?, hash: text(2)?, at: text(3)?, by: text(4)? })
     };
     named(answer, "upfront_hold").map(hold).collect()
+}
+
+/// Reads what [`Revisions::ordered`] brought.
+pub(crate) fn ordered(answer: &Answer) -> Option<Undoing> {
+    let row = answer.row("upfront_ordered")?;
+    let text = |at: usize| row.get(at).map(str::to_owned);
+    let accepted = row.get(0) == Some("t");
+    Some(Undoing { accepted, approval: text(1), lost: text(2), holds: false })
 }
 
 /// Sorts what [`Revisions::standing`] brought.

@@ -63,6 +63,10 @@ async fn schema(database: &Database<'_>) -> String {
 async fn killed_at(stop: i32, files: &Files) -> Database<'static> {
     let database = server().template("down_crash", |it| it.execute(HEAD)).unwrap();
     migrator(&database.url(), &borrowed(files)).up().await.unwrap();
+    // Whoever ends what was cut off relies on what was agreed to when it was begun.
+    database
+        .execute("INSERT INTO t_2 VALUES (1); INSERT INTO t_3 TABLE t_2; INSERT INTO t_4 TABLE t_2")
+        .unwrap();
     database.execute(&format!("UPDATE public.stops SET at = {stop}")).unwrap();
     let url = format!("{}?application_name=boot", database.url());
     let boot = Boot::new(BOOT, &url, &borrowed(files)).with("DOWN_TO", "1").start();
@@ -121,6 +125,9 @@ async fn check_every_kill(modes: [&str; 3]) {
              outcome = 'reverted'",
         );
         assert_eq!(ask(&database.url(), undone).await, ask(&database.url(), reverted).await);
+        let untold = "SELECT count(*) FROM upfront.log WHERE outcome = 'reverted' AND \
+                      coalesce(lost, '') !~ 'table t_.: 1 row'";
+        assert_eq!(ask(&database.url(), untold).await, "0", "the log says what was lost");
         assert!(it.up().await.unwrap().is_unchanged());
     }
 }

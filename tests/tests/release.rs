@@ -144,8 +144,12 @@ async fn a_dry_run_writes_nothing_and_prints_what_then_runs_byte_for_byte() {
 }
 
 fn check_only_read(statements: &[String]) {
-    let begins =
-        ["SELECT ", "BEGIN READ ONLY;", "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT ", "ROLLBACK"];
+    let begins = [
+        "SELECT ",
+        "SET TRANSACTION READ ONLY;",
+        "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT ",
+        "ROLLBACK",
+    ];
     let writes = ["CREATE ", "INSERT ", "UPDATE ", "DELETE ", "DROP ", "ALTER ", "LOCK "];
     for it in statements {
         assert!(begins.iter().any(|begin| it.starts_with(begin)), "{it}");
