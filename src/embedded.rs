@@ -272,6 +272,10 @@ impl Migrations {
         }
     }
 
+    #[cfg_attr(
+        not(any(feature = "rust-embed", feature = "dev")),
+        allow(clippy::unnecessary_wraps, reason = "what is parsed when it is needed may be wrong")
+    )]
     pub(crate) fn set(&self) -> crate::Result<&'static Set> {
         match &self.0 {
             Source::Compiled(set) => Ok(set),

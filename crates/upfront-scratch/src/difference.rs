@@ -98,7 +98,8 @@ fn exactly(name: &str) -> String {
 /// What `pg_dump` says of a server newer than itself.
 fn newer(err: Error, major: u32) -> Error {
     let Kind::Failed { output, .. } = err.kind() else { return err };
-    let other = ["server version: ", "detail: server version: "];
+    // The second is that of version 14.
+    let other = ["detail: server version: ", "error: server version: ", "server version: "];
     match other.iter().find_map(|it| version(output, &format!("pg_dump: {it}"))) {
         Some(other) => Kind::OtherMajor { major, other }.into(),
         None => err,
@@ -181,7 +182,21 @@ fn diff(one: &BTreeMap<String, Vec<String>>, two: &BTreeMap<String, Vec<String>>
 
 #[cfg(test)]
 mod tests {
-    use super::{entries, title};
+    use super::{entries, newer, title};
+    use crate::error::{Error, Kind};
+
+    #[test]
+    fn a_newer_server_is_told_by_every_pg_dump() {
+        for output in [
+            "pg_dump: error: server version: 18.6; pg_dump version: 14.23\npg_dump: error: aborting \
+             because of server version mismatch",
+            "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server \
+             version: 18.6; pg_dump version: 15.18",
+        ] {
+            let failed = Kind::Failed { tool: "pg_dump".into(), output: output.into() };
+            assert!(newer(Error::from(failed), 14).is_other_major(), "{output}");
+        }
+    }
 
     #[test]
     fn names_an_entry() {
