@@ -1,0 +1,207 @@
+//! `#[col(…)]`: a field, and the column it is.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Error, Field, Ident, LitStr, Result, Type};
+
+use crate::case::Case;
+use crate::constraint::{Check, Constraint, Unique};
+use crate::documentation;
+use crate::foreign_key::ForeignKey;
+use crate::identity::Identity;
+use crate::index::Index;
+use crate::naming::{Naming, optional};
+use crate::sql;
+use crate::word::{self, Flag, Setting};
+
+/// A field and what is said about its column.
+pub(crate) struct Column<'a> {
+    pub(crate) field: &'a Ident,
+    source: &'a Field,
+    pub(crate) primary_key: Setting<Unique>,
+    pub(crate) constraints: Vec<Constraint>,
+    pub(crate) indexes: Vec<Index>,
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+    pub(crate) skip: Flag,
+    naming: Naming,
+    sql_type: Setting<LitStr>,
+    collate: Setting<LitStr>,
+    identity: Setting<Identity>,
+    generated: Setting<LitStr>,
+    default: Setting<LitStr>,
+    fill: Setting<LitStr>,
+    comment: Setting<LitStr>,
+    unique: Flag,
+}
+
+const WORDS: [&str; 15] = [
+    "primary_key",
+    "identity",
+    "generated",
+    "default",
+    "unique",
+    "index",
+    "references",
+    "check",
+    "collate",
+    "type",
+    "name",
+    "renamed_from",
+    "fill",
+    "comment",
+    "skip",
+];
+
+impl<'a> Column<'a> {
+    pub(crate) fn parse(source: &'a Field, field: &'a Ident) -> Result<Self> {
+        let mut it = Self {
+            field,
+            source,
+            primary_key: Setting::default(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            skip: Flag::default(),
+            naming: Naming::default(),
+            sql_type: Setting::default(),
+            collate: Setting::default(),
+            identity: Setting::default(),
+            generated: Setting::default(),
+            default: Setting::default(),
+            fill: Setting::default(),
+            comment: Setting::default(),
+            unique: Flag::default(),
+        };
+        word::each_attribute(&source.attrs, "col", |input| it.item(input))?;
+        it.has_one_value()?;
+        Ok(it)
+    }
+
+    fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let word = word::word(input)?;
+        match word.to_string().as_str() {
+            "primary_key" | "unique" | "index" | "references" | "check" => {
+                self.object(&word, input)
+            }
+            "identity" => self.identity.set(&word, Identity::parse(&word, input)?),
+            "generated" => self.generated.set(&word, word::text(&word, input)?),
+            "default" => self.default.set(&word, word::text(&word, input)?),
+            "collate" => self.collate.set(&word, word::name(&word, input)?),
+            "type" => self.sql_type.set(&word, word::text(&word, input)?),
+            "fill" => self.fill.set(&word, word::line(&word, input)?),
+            "comment" => self.comment.set(&word, word::text(&word, input)?),
+            "skip" => self.skip.set(&word, ()),
+            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
+            _ => Err(word::unknown("attribute of a column", &word, &WORDS)),
+        }
+    }
+
+    /// What is an object of its own in PostgreSQL.
+    fn object(&mut self, word: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let field = self.field;
+        match word.to_string().as_str() {
+            "primary_key" => {
+                return self.primary_key.set(word, Unique::of_field(word, field, input)?);
+            }
+            "unique" => {
+                self.unique.set(word, ())?;
+                self.constraints.push(Constraint::Unique(Unique::of_field(word, field, input)?));
+            }
+            "index" => self.indexes.push(Index::of_field(field, input)?),
+            "check" => self.constraints.push(Constraint::Check(Check::parse(word, input)?)),
+            _ => self.foreign_keys.push(ForeignKey::of_field(word, field, input)?),
+        }
+        Ok(())
+    }
+
+    fn has_one_value(&self) -> Result<()> {
+        let words = [self.identity.word(), self.generated.word(), self.default.word()];
+        let mut words = words.into_iter().flatten();
+        match (words.next(), words.next()) {
+            (Some(one), Some(other)) => {
+                let message = format!("a column has `{one}` or `{other}`, not both");
+                Err(Error::new(other.span(), message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the column is called: as its field, unless told otherwise.
+    pub(crate) fn name(&self, rule: Option<Case>) -> Result<String> {
+        if let Some(name) = self.naming.name() {
+            return Ok(name.value());
+        }
+        let field = self.field.unraw().to_string();
+        let name = rule.map_or(field.clone(), |it| it.apply(&field));
+        word::fits(&name, self.field.span())?;
+        Ok(name)
+    }
+
+    /// The column as other tables see it. Its type stands here and nowhere else, so that one which
+    /// SQL does not know is one error.
+    pub(crate) fn target(&self, name: &str, key: bool) -> TokenStream {
+        let (sql_type, span) = (self.sql_type(), self.source.ty.span());
+        let target = quote! {
+            __upfront::Target { table: <Self as __upfront::TableTrait>::NAME, name: #name, r#type: #sql_type }
+        };
+        let target = match key {
+            true => quote_spanned! { span => __upfront::check::key(#target) },
+            false => target,
+        };
+        match self.identity.get() {
+            Some(it) => quote_spanned! { it.span => __upfront::check::identity(#target) },
+            None => target,
+        }
+    }
+
+    fn sql_type(&self) -> TokenStream {
+        let rust = &self.source.ty;
+        let Some(text) = self.sql_type.get() else {
+            return quote_spanned! { rust.span() => <#rust as __upfront::SqlType>::TYPE };
+        };
+        let nullable = is_option(rust).then(|| quote! { .nullable() });
+        quote! { __upfront::Type::sql(#text) #nullable }
+    }
+
+    /// Where the values come from that nobody gives.
+    fn value(&self) -> Option<String> {
+        let default = self.default.value().map(|it| sql::default(&it));
+        let generated = self.generated.value();
+        let generated = generated.map(|it| format!("GENERATED ALWAYS AS ({it}) STORED"));
+        default.or(generated).or_else(|| self.identity.get().map(Identity::sql))
+    }
+
+    pub(crate) fn definition(&self, name: &str, comments: &Flag) -> TokenStream {
+        let field = self.field;
+        let text = |it: &Setting<LitStr>| optional(it.value().as_deref());
+        let (collation, fill) = (text(&self.collate), text(&self.fill));
+        let value = optional(self.value().as_deref());
+        let renamed_from = optional(self.naming.renamed_from().map(LitStr::value).as_deref());
+        let comment = documentation::comment(&self.comment, comments, &self.source.attrs);
+        let comment = optional(comment.as_deref());
+        quote! {
+            __upfront::Column {
+                name: #name,
+                r#type: Self::COLUMNS.#field.r#type,
+                collation: #collation,
+                value: #value,
+                renamed_from: #renamed_from,
+                fill: #fill,
+                comment: #comment,
+            }
+        }
+    }
+}
+
+/// Whether the type is spelt as an `Option`: with `type = "…"` it need not be known to SQL.
+fn is_option(rust: &Type) -> bool {
+    match rust {
+        Type::Path(it) => it.path.segments.last().is_some_and(|it| it.ident == "Option"),
+        Type::Group(it) => is_option(&it.elem),
+        Type::Paren(it) => is_option(&it.elem),
+        _ => false,
+    }
+}

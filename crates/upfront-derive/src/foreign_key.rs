@@ -1,0 +1,220 @@
+//! `references(…)` and `foreign_key(…)`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Error, Ident, Path, Result, Token, token};
+
+use crate::columns::Columns;
+use crate::naming::{Deferral, Naming};
+use crate::sql::quoted;
+use crate::word::{self, Flag, Setting};
+
+/// Columns that have their values from another table's.
+#[derive(Default)]
+pub(crate) struct ForeignKey {
+    columns: Vec<Ident>,
+    targets: Vec<Target>,
+    full: Flag,
+    on_delete: Setting<Action>,
+    on_update: Setting<Action>,
+    naming: Naming,
+    deferral: Deferral,
+}
+
+/// `Org.id`: a column of another struct, by its field.
+struct Target {
+    table: Path,
+    column: Ident,
+}
+
+/// What happens to the rows that reference one which goes or changes.
+struct Action {
+    sql: &'static str,
+    columns: Vec<Ident>,
+}
+
+const WORDS: [&str; 7] = [
+    "on_delete",
+    "on_update",
+    "match_full",
+    "deferrable",
+    "initially_deferred",
+    "name",
+    "renamed_from",
+];
+
+const ACTIONS: [(&str, &str); 5] = [
+    ("cascade", "CASCADE"),
+    ("restrict", "RESTRICT"),
+    ("set_null", "SET NULL"),
+    ("set_default", "SET DEFAULT"),
+    ("no_action", "NO ACTION"),
+];
+
+impl ForeignKey {
+    /// `references(Org.id, on_delete = cascade)` of a field.
+    pub(crate) fn of_field(word: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
+        let mut it = Self { columns: vec![field.clone()], ..Self::default() };
+        word::maybe_nested(input, |input| match it.option(input)? {
+            true => Ok(()),
+            false => it.target(input),
+        })?;
+        match it.targets.as_slice() {
+            [_] => Ok(it),
+            [] => Err(Error::new(word.span(), "which column? `references(Org.id)`")),
+            [_, second, ..] => {
+                Err(Error::new(second.column.span(), "a field references one column"))
+            }
+        }
+    }
+
+    /// `foreign_key(a, b, references(Org.a, Org.b), on_delete = cascade)` of a table.
+    pub(crate) fn of_table(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+        let mut it = Self::default();
+        word::nested(input, |input| match it.option(input)? {
+            true => Ok(()),
+            false => it.columns(input),
+        })?;
+        it.fits(word)?;
+        Ok(it)
+    }
+
+    fn columns(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let word = word::word(input)?;
+        if word == "references" && input.peek(token::Paren) {
+            return word::nested(input, |input| self.target(input));
+        }
+        self.columns.push(word);
+        Ok(())
+    }
+
+    fn fits(&self, word: &Ident) -> Result<()> {
+        let (columns, targets) = (self.columns.len(), self.targets.len());
+        if columns == 0 || targets == 0 {
+            let message = "write it as `foreign_key(a, b, references(Org.a, Org.b))`";
+            return Err(Error::new(word.span(), message));
+        }
+        if columns != targets {
+            let message = format!("columns: {columns}, and columns that they reference: {targets}");
+            return Err(Error::new(word.span(), message));
+        }
+        let text = |it: &Target| it.table.to_token_stream().to_string();
+        let first = text(&self.targets[0]);
+        match self.targets.iter().find(|it| text(it) != first) {
+            Some(it) => Err(Error::new(it.table.span(), "a foreign key references one table")),
+            None => Ok(()),
+        }
+    }
+
+    fn target(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let table = input.call(Path::parse_mod_style)?;
+        if !input.peek(Token![.]) {
+            let message = "name the column behind a dot: `Org.id`";
+            return Err(Error::new(table.span(), message));
+        }
+        input.parse::<Token![.]>()?;
+        self.targets.push(Target { table, column: identifier(&word::word(input)?) });
+        Ok(())
+    }
+
+    /// Whether the next word is an option; then it is read.
+    fn option(&mut self, input: ParseStream<'_>) -> Result<bool> {
+        let ahead = input.fork();
+        let next = word::word(&ahead)?;
+        let name = next.to_string();
+        if !ahead.peek(Token![=]) && !WORDS[2..5].contains(&name.as_str()) {
+            return Ok(false);
+        }
+        let word = word::word(input)?;
+        match name.as_str() {
+            "on_delete" => self.on_delete.set(&word, Action::parse(input)?)?,
+            "on_update" => self.on_update.set(&word, Action::parse(input)?)?,
+            "match_full" => self.full.set(&word, ())?,
+            it if Deferral::WORDS.contains(&it) => self.deferral.parse(&word)?,
+            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input)?,
+            _ => return Err(word::unknown("option of a foreign key", &word, &WORDS)),
+        }
+        Ok(true)
+    }
+
+    /// Each column that is referenced stands in it once, so that a mistake there is one error.
+    pub(crate) fn definition(&self, columns: &Columns, owner: &Ident) -> Result<TokenStream> {
+        let naming = self.naming.fields()?;
+        let names =
+            self.columns.iter().map(|it| columns.name(it, &[])).collect::<Result<Vec<_>>>()?;
+        let pairs = self.columns.iter().zip(&self.targets);
+        let references = pairs.map(|(it, target)| Ok(target.checked(columns.field(it)?, owner)));
+        let references = references.collect::<Result<Vec<_>>>()?;
+        let suffix = self.suffix(columns)?;
+        Ok(quote! {
+            __upfront::ForeignKey {
+                #naming,
+                columns: &[#(#names),*],
+                targets: &[#(#references),*],
+                suffix: #suffix,
+            }
+        })
+    }
+
+    fn suffix(&self, columns: &Columns) -> Result<String> {
+        let full = if self.full.is_set() { " MATCH FULL" } else { "" };
+        let delete = action(&self.on_delete, "\n  ON DELETE", columns)?;
+        let update = action(&self.on_update, "\n  ON UPDATE", columns)?;
+        Ok(format!("{full}{delete}{update}{}", self.deferral.sql()))
+    }
+}
+
+/// A field's name, which may be a word of Rust that only a raw identifier spells.
+fn identifier(word: &Ident) -> Ident {
+    match syn::parse2::<Ident>(quote! { #word }) {
+        Ok(it) => it,
+        Err(_) => Ident::new_raw(&word.unraw().to_string(), word.span()),
+    }
+}
+
+impl Target {
+    /// `Self` has no meaning where the check stands.
+    fn table(&self, owner: &Ident) -> TokenStream {
+        let table = &self.table;
+        if table.is_ident("Self") {
+            return quote_spanned! { table.span() => #owner };
+        }
+        quote! { #table }
+    }
+
+    /// The column, once its type is that of the field.
+    fn checked(&self, field: &Ident, owner: &Ident) -> TokenStream {
+        let (table, column) = (self.table(owner), &self.column);
+        let from = quote! { <#owner as __upfront::TableTrait>::COLUMNS.#field };
+        let to = quote_spanned! { column.span() =>
+            <#table as __upfront::TableTrait>::COLUMNS.#column
+        };
+        quote_spanned! { column.span() => __upfront::check::reference(#from, #to) }
+    }
+}
+
+impl Action {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        input.parse::<Token![=]>()?;
+        let word = word::word(input)?;
+        let Some((_, sql)) = ACTIONS.iter().find(|(it, _)| word == it) else {
+            return Err(word::unknown("action", &word, &ACTIONS.map(|(it, _)| it)));
+        };
+        let columns = match sql.starts_with("SET") && input.peek(token::Paren) {
+            true => word::words(input)?,
+            false => Vec::new(),
+        };
+        Ok(Self { sql, columns })
+    }
+}
+
+fn action(setting: &Setting<Action>, when: &str, columns: &Columns) -> Result<String> {
+    let Some(Action { sql, columns: fields }) = setting.get() else { return Ok(String::new()) };
+    let names = fields.iter().map(|it| columns.name(it, &[]).map(quoted));
+    let names = names.collect::<Result<Vec<_>>>()?.join(", ");
+    let list = if names.is_empty() { String::new() } else { format!(" ({names})") };
+    Ok(format!("{when} {sql}{list}"))
+}

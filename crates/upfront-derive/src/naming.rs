@@ -1,0 +1,77 @@
+//! What many kinds of objects share: a name, and when they are checked.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::ParseStream;
+use syn::{Error, Ident, LitStr, Result};
+
+use crate::word::{self, Flag, Setting};
+
+/// `name = "…"` and `renamed_from = "…"`.
+#[derive(Default)]
+pub(crate) struct Naming {
+    name: Setting<LitStr>,
+    renamed_from: Setting<LitStr>,
+}
+
+impl Naming {
+    pub(crate) const WORDS: [&str; 2] = ["name", "renamed_from"];
+
+    /// What stands behind one of its [words](Self::WORDS).
+    pub(crate) fn parse(&mut self, word: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let setting = if word == "name" { &mut self.name } else { &mut self.renamed_from };
+        setting.set(word, word::name(word, input)?)
+    }
+
+    /// The two fields of a definition.
+    pub(crate) fn fields(&self) -> Result<TokenStream> {
+        if let (Some(word), false) = (self.renamed_from.word(), self.name.is_set()) {
+            let message = "`renamed_from` says what it was called, and `name` is missing";
+            return Err(Error::new(word.span(), message));
+        }
+        let name = optional(self.name.value().as_deref());
+        let renamed_from = optional(self.renamed_from.value().as_deref());
+        Ok(quote! { name: #name, renamed_from: #renamed_from })
+    }
+
+    pub(crate) fn name(&self) -> Option<&LitStr> {
+        self.name.get()
+    }
+
+    pub(crate) fn renamed_from(&self) -> Option<&LitStr> {
+        self.renamed_from.get()
+    }
+}
+
+/// An `Option` as Rust code.
+pub(crate) fn optional(text: Option<&str>) -> TokenStream {
+    let Some(text) = text else { return quote! { ::core::option::Option::None } };
+    quote! { ::core::option::Option::Some(#text) }
+}
+
+/// `deferrable` and `initially_deferred`.
+#[derive(Default)]
+pub(crate) struct Deferral {
+    deferrable: Flag,
+    initially_deferred: Flag,
+}
+
+impl Deferral {
+    pub(crate) const WORDS: [&str; 2] = ["deferrable", "initially_deferred"];
+
+    /// One of its [words](Self::WORDS).
+    pub(crate) fn parse(&mut self, word: &Ident) -> Result<()> {
+        match word == "deferrable" {
+            true => self.deferrable.set(word, ()),
+            false => self.initially_deferred.set(word, ()),
+        }
+    }
+
+    pub(crate) fn sql(&self) -> &'static str {
+        match (self.initially_deferred.is_set(), self.deferrable.is_set()) {
+            (true, _) => " DEFERRABLE INITIALLY DEFERRED",
+            (false, true) => " DEFERRABLE",
+            (false, false) => "",
+        }
+    }
+}

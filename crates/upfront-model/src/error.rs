@@ -1,0 +1,40 @@
+//! What can be wrong with a set of models.
+
+use std::fmt;
+
+use crate::name::Name;
+
+/// The models cannot be printed.
+#[derive(Debug)]
+pub struct Error(Kind);
+
+/// A result whose error is an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Empty,
+    Clash { name: Name, paths: [&'static str; 2] },
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self(kind)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str(
+                "no model is linked into this program: name the crate that has them, as in \
+                 `use my_service as _;`",
+            ),
+            Kind::Clash { name, paths: [one, other] } => {
+                write!(f, "`{one}` and `{other}` are both called {name}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,84 @@
+//! Which models there are, and in which order they are printed.
+
+use std::collections::BTreeMap;
+
+use crate::ddl::Ddl;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Model, PgEnum, Table};
+use crate::name::Name;
+
+/// Derived types, to be printed together.
+///
+/// ```
+/// use upfront_model::{Models, Table};
+///
+/// #[derive(Table)]
+/// struct Note {
+///     #[col(primary_key, identity)]
+///     id: i64,
+///     text: Option<String>,
+/// }
+///
+/// let ddl = Models::new().table::<Note>().ddl()?;
+/// assert!(ddl.to_string().contains(r#"CREATE TABLE "note" ("#));
+/// # Ok::<(), upfront_model::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Models(Vec<Model>);
+
+impl Models {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All that were derived in the crates which the program is linked from.
+    #[must_use]
+    pub fn registered() -> Self {
+        Self(inventory::iter::<Model>.into_iter().copied().collect())
+    }
+
+    /// Adds a table.
+    #[must_use]
+    pub fn table<T: Table>(mut self) -> Self {
+        self.0.push(Model::table::<T>());
+        self
+    }
+
+    /// Adds an enum.
+    #[must_use]
+    pub fn pg_enum<T: PgEnum>(mut self) -> Self {
+        self.0.push(Model::pg_enum::<T>());
+        self
+    }
+
+    /// The SQL that makes them in an empty database, in the same order each time.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if two have one name.
+    pub fn ddl(&self) -> Result<Ddl> {
+        if self.0.is_empty() {
+            return Err(Kind::Empty.into());
+        }
+        Ok(Ddl::of(&self.by_name()?))
+    }
+
+    /// Tables and enums share their names, as each table is a type too.
+    fn by_name(&self) -> Result<BTreeMap<Name, Model>> {
+        let mut it = BTreeMap::new();
+        for model in &self.0 {
+            if let Some(other) = it.insert(model.name(), *model) {
+                return Err(clash(model, &other));
+            }
+        }
+        Ok(it)
+    }
+}
+
+fn clash(one: &Model, other: &Model) -> Error {
+    let mut paths = [one.path(), other.path()];
+    paths.sort_unstable();
+    Kind::Clash { name: one.name(), paths }.into()
+}
