@@ -142,19 +142,26 @@ impl<'a> Column<'a> {
 
     /// The column as other tables see it. Its type stands here and nowhere else, so that one which
     /// SQL does not know is one error.
-    pub(crate) fn target(&self, name: &str, key: bool) -> TokenStream {
-        let (sql_type, span) = (self.sql_type(), self.source.ty.span());
-        let target = quote! {
-            __upfront::Target { table: <Self as __upfront::TableTrait>::NAME, name: #name, r#type: #sql_type }
-        };
-        let target = match key {
-            true => quote_spanned! { span => __upfront::check::key(#target) },
-            false => target,
-        };
-        match self.identity.get() {
-            Some(it) => quote_spanned! { it.span => __upfront::check::identity(#target) },
-            None => target,
+    pub(crate) fn target(&self, name: &str) -> TokenStream {
+        let sql_type = self.sql_type();
+        quote! { __upfront::Target { table: Self::NAME, name: #name, r#type: #sql_type } }
+    }
+
+    /// What the compiler is to check about a column of the primary key.
+    pub(crate) fn key_check(&self, owner: &Ident) -> TokenStream {
+        let (field, span) = (self.field, self.source.ty.span());
+        quote_spanned! { span =>
+            const _: () = __upfront::check::key(<#owner as __upfront::TableTrait>::COLUMNS.#field);
         }
+    }
+
+    /// What the compiler is to check about an identity.
+    pub(crate) fn identity_check(&self, owner: &Ident) -> Option<TokenStream> {
+        let (field, span) = (self.field, self.identity.get()?.span);
+        Some(quote_spanned! { span =>
+            const _: () =
+                __upfront::check::identity(<#owner as __upfront::TableTrait>::COLUMNS.#field);
+        })
     }
 
     fn sql_type(&self) -> TokenStream {

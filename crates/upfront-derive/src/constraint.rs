@@ -42,6 +42,7 @@ pub(crate) struct Unique {
 }
 
 impl Unique {
+    /// Those of a unique constraint; a primary key has all but the first.
     const WORDS: [&str; 6] = [
         "nulls_not_distinct",
         "include",
@@ -64,7 +65,7 @@ impl Unique {
     pub(crate) fn of_field(word: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::parse(word, input)?;
         if let Some(other) = it.columns.first() {
-            return Err(word::unknown(&format!("option of `{word}`"), other, &Self::WORDS));
+            return Err(word::unknown(&format!("option of `{word}`"), other, it.words()));
         }
         it.columns.push(field.clone());
         Ok(it)
@@ -94,8 +95,12 @@ impl Unique {
                 self.columns.push(word);
                 Ok(())
             }
-            _ => Err(word::unknown("option of a key", &word, &Self::WORDS)),
+            _ => Err(word::unknown("option of a key", &word, self.words())),
         }
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        const { &Self::WORDS }.split_at(usize::from(self.kind != "UNIQUE")).1
     }
 
     pub(crate) fn definition(&self, columns: &Columns) -> Result<TokenStream> {

@@ -145,18 +145,33 @@ impl ForeignKey {
         let naming = self.naming.fields()?;
         let names =
             self.columns.iter().map(|it| columns.name(it, &[])).collect::<Result<Vec<_>>>()?;
-        let pairs = self.columns.iter().zip(&self.targets);
-        let references = pairs.map(|(it, target)| Ok(target.checked(columns.field(it)?, owner)));
-        let references = references.collect::<Result<Vec<_>>>()?;
-        let suffix = self.suffix(columns)?;
+        let targets = self.targets.iter().map(|it| it.tokens(owner));
+        let (checks, suffix) = (self.checks(columns, owner)?, self.suffix(columns)?);
         Ok(quote! {
             __upfront::ForeignKey {
                 #naming,
                 columns: &[#(#names),*],
-                targets: &[#(#references),*],
+                targets: {
+                    const TARGETS: &[__upfront::Target] = &[#(#targets),*];
+                    #(#checks)*
+                    TARGETS
+                },
                 suffix: #suffix,
             }
         })
+    }
+
+    /// What the compiler is to check: that both columns have one type.
+    fn checks(&self, columns: &Columns, owner: &Ident) -> Result<Vec<TokenStream>> {
+        let pairs = self.columns.iter().zip(&self.targets).enumerate();
+        let checks = pairs.map(|(position, (field, target))| {
+            let (field, span) = (columns.field(field)?, target.column.span());
+            let from = quote! { <#owner as __upfront::TableTrait>::COLUMNS.#field };
+            Ok(quote_spanned! { span =>
+                const _: () = __upfront::check::reference(#from, TARGETS[#position]);
+            })
+        });
+        checks.collect()
     }
 
     fn suffix(&self, columns: &Columns) -> Result<String> {
@@ -185,14 +200,9 @@ impl Target {
         quote! { #table }
     }
 
-    /// The column, once its type is that of the field.
-    fn checked(&self, field: &Ident, owner: &Ident) -> TokenStream {
+    fn tokens(&self, owner: &Ident) -> TokenStream {
         let (table, column) = (self.table(owner), &self.column);
-        let from = quote! { <#owner as __upfront::TableTrait>::COLUMNS.#field };
-        let to = quote_spanned! { column.span() =>
-            <#table as __upfront::TableTrait>::COLUMNS.#column
-        };
-        quote_spanned! { column.span() => __upfront::check::reference(#from, #to) }
+        quote_spanned! { column.span() => <#table as __upfront::TableTrait>::COLUMNS.#column }
     }
 }
 

@@ -68,11 +68,7 @@ impl<'a> Table<'a> {
             columns.push(Column::parse(source, field)?);
             Ok(())
         });
-        let options = match (Options::parse(&input.attrs), parsed) {
-            (Ok(it), Ok(())) => it,
-            (Err(one), Err(other)) => return Err(word::joined(one, other)),
-            (Err(err), _) | (_, Err(err)) => return Err(err),
-        };
+        let (options, ()) = both(Options::parse(&input.attrs), parsed)?;
         columns.retain(|it| !it.skip.is_set());
         let names = names(&columns, options.rename_all.get().copied())?;
         let comment = documentation::comment(&options.comment, &options.comments, &input.attrs);
@@ -84,10 +80,8 @@ impl<'a> Table<'a> {
         let (owner, struct_name) = (self.owner, format_ident!("{}Columns", self.owner.unraw()));
         let key = self.key()?;
         let (fields, names): (Vec<_>, Vec<_>) = self.names.0.iter().cloned().unzip();
-        let targets = self.columns.iter().zip(&names).map(|(it, name)| {
-            let in_key = key.is_some_and(|key| key.columns.iter().any(|of| same(of, it.field)));
-            it.target(name, in_key)
-        });
+        let targets = self.columns.iter().zip(&names).map(|(it, name)| it.target(name));
+        let checks = self.checks(key);
         let (name, definition) = (self.name()?, self.definition(&names, key)?);
         Ok(quote! {
             const _: () = {
@@ -109,9 +103,19 @@ impl<'a> Table<'a> {
                     const DEFINITION: __upfront::Table = #definition;
                 }
 
+                #(#checks)*
                 __upfront::inventory::submit! { __upfront::Model::table::<#owner>() }
             };
         })
+    }
+
+    /// What only the compiler knows enough to check.
+    fn checks(&self, key: Option<&Unique>) -> Vec<TokenStream> {
+        let in_key =
+            |field: &Ident| key.is_some_and(|it| it.columns.iter().any(|of| same(of, field)));
+        let keys = self.columns.iter().filter(|it| in_key(it.field));
+        let keys = keys.map(|it| it.key_check(self.owner));
+        keys.chain(self.columns.iter().filter_map(|it| it.identity_check(self.owner))).collect()
     }
 
     /// The primary key, which is that of a field or of the struct.
@@ -182,12 +186,14 @@ impl<'a> Table<'a> {
         let constraints = self.columns.iter().flat_map(|it| &it.constraints);
         let constraints = constraints.chain(&options.constraints).map(|it| it.definition(names));
         let key = key.map(|it| it.definition(names));
-        let constraints = collect(key.into_iter().chain(constraints))?;
+        let constraints = collect(key.into_iter().chain(constraints));
         let foreign_keys = self.columns.iter().flat_map(|it| &it.foreign_keys);
         let foreign_keys = foreign_keys.chain(&options.foreign_keys);
-        let foreign_keys = collect(foreign_keys.map(|it| it.definition(names, self.owner)))?;
+        let foreign_keys = collect(foreign_keys.map(|it| it.definition(names, self.owner)));
         let indexes = self.columns.iter().flat_map(|it| &it.indexes).chain(&options.indexes);
-        let indexes = collect(indexes.map(|it| it.definition(names)))?;
+        let indexes = collect(indexes.map(|it| it.definition(names)));
+        let (constraints, (foreign_keys, indexes)) =
+            both(constraints, both(foreign_keys, indexes))?;
         Ok(quote! {
             constraints: &[#(#constraints),*],
             foreign_keys: &[#(#foreign_keys),*],
@@ -213,6 +219,15 @@ fn collect(items: impl Iterator<Item = Result<TokenStream>>) -> Result<Vec<Token
     let mut tokens = Vec::new();
     word::all(items, |it| it.map(|it| tokens.push(it)))?;
     Ok(tokens)
+}
+
+/// Both of them, or the errors of both.
+fn both<T, U>(one: Result<T>, other: Result<U>) -> Result<(T, U)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(word::joined(one, other)),
+        (Err(err), _) | (_, Err(err)) => Err(err),
+    }
 }
 
 fn names(columns: &[Column<'_>], rule: Option<Case>) -> Result<Columns> {

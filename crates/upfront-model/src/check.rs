@@ -3,8 +3,7 @@
 use crate::definition::Target;
 use crate::sql_type::{Kind, Type};
 
-// Each gives back what it was given, so that the check stands where the column is made: a column
-// that is wrong is one error, however many use it.
+// Each is a constant of its own that nothing uses, so that what it refuses is one error.
 
 /// How else PostgreSQL calls a type, and its own word for it.
 const ALIASES: &[(&str, &str)] = &[
@@ -29,37 +28,35 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// A column of a primary key is never `NULL`.
-#[must_use]
 #[track_caller]
-pub const fn key(column: Target) -> Target {
+pub const fn key(column: Target) {
     if column.r#type.is_nullable() {
         panic_with(&["`", column.name, "` is part of the primary key and cannot be an `Option`"]);
     }
-    column
 }
 
 /// An identity column is a whole number.
-#[must_use]
 #[track_caller]
-pub const fn identity(column: Target) -> Target {
+pub const fn identity(column: Target) {
     let it = column.r#type;
     let fits = match it.kind {
         Kind::Unknown => true,
         Kind::Named(_) => false,
         Kind::Sql(text) => same(text, "smallint") || same(text, "integer") || same(text, "bigint"),
     };
-    if !fits || it.array || it.is_nullable() {
-        let name = describe(it);
-        let named = column.name;
-        panic_with(&["an identity is an `i16`, `i32` or `i64`, and `", named, "` is ", name]);
+    if it.is_nullable() {
+        panic_with(&["`", column.name, "` is an identity and cannot be an `Option`"]);
     }
-    column
+    if !fits || it.array {
+        let name = describe(it);
+        let column = column.name;
+        panic_with(&["an identity is an `i16`, `i32` or `i64`, and `", column, "` is ", name]);
+    }
 }
 
 /// A foreign key has the type of what it references.
-#[must_use]
 #[track_caller]
-pub const fn reference(from: Target, to: Target) -> Target {
+pub const fn reference(from: Target, to: Target) {
     if !agree(from.r#type, to.r#type) {
         let (one, other) = (describe(from.r#type), describe(to.r#type));
         panic_with(&[
@@ -73,7 +70,6 @@ pub const fn reference(from: Target, to: Target) -> Target {
             other,
         ]);
     }
-    to
 }
 
 /// Whether both are one type, as far as can be told: of `app.mood` and an enum of that name nobody

@@ -1,0 +1,8 @@
+#![allow(dead_code)]
+
+use upfront_model::PgEnum;
+
+#[derive(PgEnum)]
+enum Mood {}
+
+fn main() {}
