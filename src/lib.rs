@@ -83,6 +83,10 @@ pub use report::{Applied, Report, RolledBack};
 pub use settings::Builder;
 pub use status::{Entry, State, Status};
 pub use target::{Direction, Target};
+#[cfg(feature = "derive")]
+pub use upfront_derive::{PgEnum, Table};
+#[cfg(feature = "derive")]
+pub use upfront_model as model;
 
 /// The migrations that the crate's build script embedded.
 ///
