@@ -17,6 +17,26 @@ enum Mood {
     Glad,
 }
 
+mod framework {
+    pub(crate) use upfront_model as schema;
+}
+
+mod renamed {
+    #[derive(upfront_model::PgEnum)]
+    #[pg_enum(crate = crate::framework::schema)]
+    enum Weather {
+        Fair,
+    }
+
+    #[derive(upfront_model::Table)]
+    #[table(crate = crate::framework::schema)]
+    struct Day {
+        #[col(primary_key)]
+        id: i64,
+        weather: Weather,
+    }
+}
+
 #[test]
 fn prints_what_nobody_named() {
     #[derive(upfront_model::Table)]
@@ -28,9 +48,13 @@ fn prints_what_nobody_named() {
 
     let ddl = upfront_model::ddl().unwrap().to_string();
     let heads: Vec<_> = ddl.lines().filter(|it| it.starts_with("-- ")).collect();
-    assert_eq!(
-        heads,
-        ["-- registered::Mood", "-- registered::Local", "-- registered::inner::Private"]
-    );
+    let expected = [
+        "-- registered::Mood",
+        "-- registered::renamed::Weather",
+        "-- registered::renamed::Day",
+        "-- registered::Local",
+        "-- registered::inner::Private",
+    ];
+    assert_eq!(heads, expected);
     assert_eq!(ddl, Models::registered().ddl().unwrap().to_string());
 }
