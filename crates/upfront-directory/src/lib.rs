@@ -31,5 +31,5 @@ pub use crate::error::{Error, Errors, Warning};
 pub use crate::hash::{Hash, NotAHash, Row, chain, fingerprint};
 pub use crate::loss::Loss;
 pub use crate::migration::{Migration, Side};
-pub use crate::statement::Statement;
+pub use crate::statement::{Statement, cut_statements};
 pub use crate::sum::{Change, Difference, NotASum, Running, Sum};

@@ -62,6 +62,20 @@ pub(crate) fn read(
     (statements, mistakes)
 }
 
+/// Where the statements of any SQL text stand, in bytes: without blanks and comments around them and
+/// without their `;`. No rule of a migration is checked; what is opened and not closed is left out.
+///
+/// ```
+/// let sql = "select 1; -- one\nselect ';'";
+/// let cut: Vec<_> = upfront_directory::cut_statements(sql).into_iter().map(|it| &sql[it]).collect();
+/// assert_eq!(cut, ["select 1", "select ';'"]);
+/// ```
+#[must_use]
+pub fn cut_statements(sql: &str) -> Vec<Range<usize>> {
+    let (cut, _) = cut(sql);
+    cut.iter().map(|it| it[0].start..it[it.len() - 1].end).collect()
+}
+
 fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved) -> Statement {
     let it = Cursor::of(body, tokens);
     let range = tokens[0].start..tokens[tokens.len() - 1].end;
