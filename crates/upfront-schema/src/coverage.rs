@@ -1,0 +1,104 @@
+//! The guard against silence: whatever is in scope and has no rule is an error.
+
+use std::collections::{HashMap, HashSet};
+
+use postgres::Transaction;
+
+use crate::depend::Depend;
+use crate::error::{Error, Kind, Result};
+use crate::extract::{PRELUDE, Scope};
+use crate::facts::Address;
+
+/// Every object that a user can make, by the catalog that it is in.
+const OBJECTS: &str = "
+SELECT 'pg_class'::regclass::oid, c.oid FROM pg_class c JOIN space s ON s.oid = c.relnamespace
+UNION ALL SELECT 'pg_type'::regclass, t.oid FROM pg_type t JOIN space s ON s.oid = t.typnamespace
+UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
+UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k
+  JOIN space s ON s.oid = k.connamespace WHERE k.contype NOT IN ('t', 'n')
+UNION ALL SELECT 'pg_operator'::regclass, o.oid FROM pg_operator o
+  JOIN space s ON s.oid = o.oprnamespace
+UNION ALL SELECT 'pg_opclass'::regclass, o.oid FROM pg_opclass o
+  JOIN space s ON s.oid = o.opcnamespace
+UNION ALL SELECT 'pg_opfamily'::regclass, o.oid FROM pg_opfamily o
+  JOIN space s ON s.oid = o.opfnamespace
+UNION ALL SELECT 'pg_collation'::regclass, o.oid FROM pg_collation o
+  JOIN space s ON s.oid = o.collnamespace
+UNION ALL SELECT 'pg_conversion'::regclass, o.oid FROM pg_conversion o
+  JOIN space s ON s.oid = o.connamespace
+UNION ALL SELECT 'pg_ts_config'::regclass, o.oid FROM pg_ts_config o
+  JOIN space s ON s.oid = o.cfgnamespace
+UNION ALL SELECT 'pg_ts_dict'::regclass, o.oid FROM pg_ts_dict o
+  JOIN space s ON s.oid = o.dictnamespace
+UNION ALL SELECT 'pg_ts_parser'::regclass, o.oid FROM pg_ts_parser o
+  JOIN space s ON s.oid = o.prsnamespace
+UNION ALL SELECT 'pg_ts_template'::regclass, o.oid FROM pg_ts_template o
+  JOIN space s ON s.oid = o.tmplnamespace
+UNION ALL SELECT 'pg_statistic_ext'::regclass, o.oid FROM pg_statistic_ext o
+  JOIN space s ON s.oid = o.stxnamespace
+UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d
+  JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = ''
+  WHERE a.attinhcount = 0
+UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger
+  WHERE NOT tgisinternal AND tgparentid = 0
+UNION ALL SELECT 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename <> '_RETURN'
+UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy
+UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger
+UNION ALL SELECT 'pg_extension'::regclass, oid FROM pg_extension
+UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast
+UNION ALL SELECT 'pg_transform'::regclass, oid FROM pg_transform
+UNION ALL SELECT 'pg_language'::regclass, oid FROM pg_language
+UNION ALL SELECT 'pg_am'::regclass, oid FROM pg_am
+UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
+UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
+UNION ALL SELECT 'pg_user_mapping'::regclass, oid FROM pg_user_mapping
+UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication
+UNION ALL SELECT 'pg_publication_rel'::regclass, oid FROM pg_publication_rel
+UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
+UNION ALL SELECT classoid, objoid FROM pg_seclabel";
+
+const NAMES: &str = "
+SELECT DISTINCT i.type || ' ' || coalesce(i.identity, i.name)
+FROM unnest($1::oid[], $2::oid[]) u (class, object)
+CROSS JOIN LATERAL pg_identify_object(u.class, u.object, 0) i ORDER BY 1";
+
+/// What has a lower number came with the server.
+const FIRST_USER_OBJECT: u32 = 16384;
+
+pub(crate) fn check(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    addresses: &HashMap<Address, usize>,
+    depend: &Depend,
+) -> Result<()> {
+    let known: HashSet<(u32, u32)> =
+        addresses.keys().filter(|it| it.2 >= 0).map(|it| (it.0, it.1)).collect();
+    let rows = transaction
+        .query(&format!("{PRELUDE} {OBJECTS}"), &[&scope.without_schemas])
+        .map_err(Error::postgres("list what there is"))?;
+    let unknown: Vec<(u32, u32)> = rows
+        .iter()
+        .map(|it| (it.get(0), it.get(1)))
+        .filter(|it: &(u32, u32)| it.1 >= FIRST_USER_OBJECT && !known.contains(it))
+        .filter(|it| !belongs((it.0, it.1, 0), addresses, depend))
+        .collect();
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(Kind::NotModelled(names(transaction, &unknown)?).into()),
+    }
+}
+
+/// Whether it is part of a fact, or of something that is left out.
+fn belongs(it: Address, addresses: &HashMap<Address, usize>, depend: &Depend) -> bool {
+    depend.resolve_part(it, addresses).is_some()
+        || depend.is_foreign(it, addresses)
+        || depend.is_member(it)
+}
+
+fn names(transaction: &mut Transaction<'_>, of: &[(u32, u32)]) -> Result<Vec<String>> {
+    let (classes, objects): (Vec<u32>, Vec<u32>) = of.iter().copied().unzip();
+    let rows = transaction
+        .query(NAMES, &[&classes, &objects])
+        .map_err(Error::postgres("name what is not modelled"))?;
+    Ok(rows.iter().map(|it| it.get(0)).collect())
+}

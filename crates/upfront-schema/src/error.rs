@@ -1,0 +1,126 @@
+use std::path::{Path, PathBuf};
+use std::{error, fmt, io};
+
+use crate::identity::Identity;
+
+/// Why two schemas could not be compared, or one not be made of the other.
+///
+/// [`Display`](fmt::Display) says all of it, over several lines where there are several reasons.
+pub struct Error(Box<Kind>);
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Scratch(upfront_scratch::Error),
+    Postgres { doing: String, source: postgres::Error },
+    Path { doing: &'static str, path: PathBuf, source: io::Error },
+    Directory(upfront_directory::Errors),
+    NoSource(String),
+    Statement { place: String, excerpt: String, message: String },
+    NotModelled(Vec<String>),
+    Refused(Vec<String>),
+    Cycle(Vec<String>),
+    NotProven { side: &'static str, remains: Vec<String> },
+    Failed { side: &'static str, statement: String, message: String },
+}
+
+impl Error {
+    /// Whether something in a database has no rule here, so that a difference of it could not be
+    /// seen.
+    #[must_use]
+    pub fn is_not_modelled(&self) -> bool {
+        matches!(*self.0, Kind::NotModelled(_))
+    }
+
+    /// Whether the difference is known and cannot be made by SQL that is safe to write.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(*self.0, Kind::Refused(_) | Kind::Cycle(_))
+    }
+
+    /// Whether SQL was written and does not do what it should.
+    #[must_use]
+    pub fn is_not_proven(&self) -> bool {
+        matches!(*self.0, Kind::NotProven { .. } | Kind::Failed { .. })
+    }
+
+    /// Whether SQL of the desired schema does not load.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        matches!(*self.0, Kind::Statement { .. } | Kind::Directory(_) | Kind::NoSource(_))
+    }
+
+    pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(postgres::Error) -> Self {
+        let doing = doing.into();
+        move |source| Kind::Postgres { doing, source }.into()
+    }
+
+    pub(crate) fn path(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Kind::Path { doing, path, source }.into()
+    }
+
+    pub(crate) fn unknown_attribute(of: &Identity, attribute: &str) -> String {
+        format!("attribute `{attribute}` of {of}")
+    }
+}
+
+/// What the server says, rather than the driver's `db error`.
+pub(crate) fn reason(err: &postgres::Error) -> String {
+    let Some(it) = err.as_db_error() else { return err.to_string() };
+    let detail = it.detail().map(|it| format!(" ({it})")).unwrap_or_default();
+    let hint = it.hint().map(|it| format!(" (hint: {it})")).unwrap_or_default();
+    format!("{}{detail}{hint}", it.message())
+}
+
+impl From<Kind> for Error {
+    fn from(it: Kind) -> Self {
+        Self(Box::new(it))
+    }
+}
+
+impl From<upfront_scratch::Error> for Error {
+    fn from(it: upfront_scratch::Error) -> Self {
+        Kind::Scratch(it).into()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Scratch(it) => write!(f, "{it:?}"),
+            Kind::Postgres { doing, source } => write!(f, "cannot {doing}: {}", reason(source)),
+            Kind::Path { doing, path, source } => {
+                write!(f, "cannot {doing} `{}`: {source}", path.display())
+            }
+            Kind::Directory(it) => it.fmt(f),
+            Kind::NoSource(it) => write!(f, "`{it}` is no file, no folder and no PostgreSQL URL"),
+            Kind::Statement { place, excerpt, message } => {
+                write!(f, "{place}: {message}\n{excerpt}")
+            }
+            Kind::NotModelled(all) => list(f, "not modelled yet, so nothing is compared", all),
+            Kind::Refused(all) => list(f, "this difference cannot be written as SQL", all),
+            Kind::Cycle(all) => list(f, "these changes wait for each other", all),
+            Kind::NotProven { side, remains } => {
+                list(f, &format!("the {side} side leaves a difference"), remains)
+            }
+            Kind::Failed { side, statement, message } => {
+                write!(f, "the {side} side fails: {message}\n{statement}")
+            }
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, what: &str, all: &[String]) -> fmt::Result {
+    write!(f, "{what}:")?;
+    all.iter().try_for_each(|it| write!(f, "\n  {it}"))
+}
+
+impl error::Error for Error {}

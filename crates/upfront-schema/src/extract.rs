@@ -1,0 +1,220 @@
+//! Reading a database's catalog into facts.
+
+use std::collections::HashMap;
+
+use postgres::{Client, IsolationLevel, Row, Transaction};
+use serde_json::Value;
+
+use crate::coverage;
+use crate::depend::Depend;
+use crate::error::{Error, Kind, Result};
+use crate::facts::{Address, Fact, Facts, Use};
+use crate::identity::Identity;
+use crate::rule;
+
+/// With an empty search path every text of the server names schemas; the other settings are those
+/// on which such texts depend.
+const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL extra_float_digits = 1;
+SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
+SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL bytea_output = 'hex'";
+
+/// What all queries of the rules share: the schemas that count, what extensions brought, and the
+/// relations that are left.
+pub(crate) const PRELUDE: &str = "
+WITH space AS MATERIALIZED (
+  SELECT oid, nspname FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname <> ALL ($1::text[])
+), member AS MATERIALIZED (
+  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+), relation AS MATERIALIZED (
+  SELECT c.*, n.nspname FROM pg_class c JOIN space n ON n.oid = c.relnamespace
+  WHERE (SELECT count(*) FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid) = 0
+)";
+
+const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL),
+  castcontext <> 'e' FROM pg_cast";
+
+/// What is left out of every comparison.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Schemas that are left alone with all that is in them.
+    pub without_schemas: Vec<String>,
+}
+
+impl Default for Scope {
+    /// Everything but upfront's own schema.
+    fn default() -> Self {
+        Self { without_schemas: vec!["upfront".to_owned()] }
+    }
+}
+
+/// Reads the schema of a database, in one snapshot and with a few queries a kind.
+///
+/// # Errors
+///
+/// If the server does not answer, or if there is something that no rule knows: it is named, as
+/// nothing is left out in silence.
+pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .map_err(Error::postgres("read the catalog"))?;
+    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))?;
+    read(&mut transaction, scope)
+}
+
+/// The same within a transaction of the caller's.
+pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Facts> {
+    let depend = Depend::read(transaction)?;
+    let mut raw = Vec::new();
+    for rule in rule::all() {
+        raw.extend(rows(transaction, rule.kind, rule.query, scope)?);
+    }
+    let addresses: HashMap<Address, usize> =
+        raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect();
+    coverage::check(transaction, scope, &addresses, &depend)?;
+    let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
+    let mut facts = Facts::new(facts, casts(transaction)?);
+    connect(&mut facts, &raw, &addresses, &depend);
+    Ok(facts)
+}
+
+/// The settings under which the server's texts can be compared.
+pub(crate) fn pin(transaction: &mut Transaction<'_>) -> Result<()> {
+    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))
+}
+
+fn casts(transaction: &mut Transaction<'_>) -> Result<HashMap<(String, String), bool>> {
+    let rows = transaction.query(CASTS, &[]).map_err(Error::postgres("read the casts"))?;
+    Ok(rows.iter().map(|it| ((it.get(0), it.get(1)), it.get(2))).collect())
+}
+
+/// A row as the queries of the rules return it.
+pub(crate) struct Raw {
+    address: Address,
+    kind: String,
+    names: Vec<String>,
+    arguments: Vec<String>,
+    parent: Option<Address>,
+    attributes: Value,
+    notes: Value,
+}
+
+fn rows(
+    transaction: &mut Transaction<'_>,
+    kind: &str,
+    query: &str,
+    scope: &Scope,
+) -> Result<Vec<Raw>> {
+    if query.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("{PRELUDE} {query}");
+    let rows = transaction.query(&sql, &[&scope.without_schemas]);
+    let rows = rows.map_err(Error::postgres(format!("read what there is of the kind `{kind}`")))?;
+    Ok(rows.iter().map(raw).collect())
+}
+
+fn raw(row: &Row) -> Raw {
+    let json = |at| {
+        let text: Option<String> = row.get(at);
+        text.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or(Value::Null)
+    };
+    let parent: Option<u32> = row.get(6);
+    Raw {
+        address: (row.get(0), row.get(1), row.get(2)),
+        kind: row.get(3),
+        names: row.get(4),
+        arguments: row.get(5),
+        parent: parent.map(|class| (class, row.get(7), row.get(8))),
+        attributes: json(9),
+        notes: json(10),
+    }
+}
+
+impl Raw {
+    fn fact(
+        &self,
+        raw: &[Raw],
+        addresses: &HashMap<Address, usize>,
+        depend: &Depend,
+    ) -> Result<Fact> {
+        let (parent, id) = match self.parent {
+            None => (None, self.identity()?),
+            Some(it) => match addresses.get(&it) {
+                Some(&at) => (Some(at), self.identity_on(&raw[at])?),
+                None => (depend.resolve(it, addresses), self.identity()?),
+            },
+        };
+        let object = |it: &Value| it.as_object().cloned().unwrap_or_default();
+        Ok(Fact {
+            id,
+            parent,
+            origin: self.address("from").and_then(|it| depend.resolve(it, addresses)),
+            attributes: object(&self.attributes),
+            notes: object(&self.notes),
+        })
+    }
+
+    fn address(&self, note: &str) -> Option<Address> {
+        self.notes.get(note).map(address)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let kind = rule::find(&self.kind).map(|it| it.kind);
+        let kind = kind.ok_or_else(|| Kind::NotModelled(vec![self.kind.clone()]))?;
+        Ok(Identity { kind, names: self.names.clone(), arguments: self.arguments.clone() })
+    }
+
+    /// Comments and privileges are called by what they are on.
+    fn identity_on(&self, parent: &Raw) -> Result<Identity> {
+        let mut id = self.identity()?;
+        if matches!(id.kind, "comment" | "privileges") {
+            id.names = [parent.kind.clone()].into_iter().chain(parent.names.clone()).collect();
+            id.arguments.clone_from(&parent.arguments);
+        }
+        Ok(id)
+    }
+}
+
+/// The uses that the server knows of, and those that a query adds as its note `after`.
+fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, depend: &Depend) {
+    for it in &depend.all {
+        let user = depend.resolve(it.user, addresses);
+        let base = depend.resolve(it.base, addresses);
+        if let (Some(user), Some(base)) = (user, base) {
+            let how = how(facts, user, base, it.ends_with);
+            facts.connect(user, base, how);
+        }
+    }
+    for (user, it) in raw.iter().enumerate() {
+        for base in after(it) {
+            if let Some(base) = depend.resolve(base, addresses) {
+                facts.connect(user, base, Use::Needs);
+            }
+        }
+    }
+}
+
+fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Use {
+    match (facts.all[user].id.kind, facts.all[base].id.kind) {
+        ("sequence", "column") if ends_with => Use::OnlyEndsWith,
+        // A partition may be detached and stay.
+        ("table" | "foreign table", "table") => Use::Needs,
+        _ if ends_with => Use::EndsWith,
+        _ => Use::Needs,
+    }
+}
+
+fn after(of: &Raw) -> Vec<Address> {
+    let all = of.notes.get("after").and_then(Value::as_array);
+    all.map(|it| it.iter().map(address).collect()).unwrap_or_default()
+}
+
+fn address(it: &Value) -> Address {
+    let number = |at| it.get(at).and_then(Value::as_i64).unwrap_or_default();
+    let narrow = |at| u32::try_from(number(at)).unwrap_or_default();
+    (narrow(0), narrow(1), i32::try_from(number(2)).unwrap_or_default())
+}

@@ -1,0 +1,161 @@
+//! One order for all steps: by what uses what, before and after.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::DiGraph;
+
+use crate::error::{Kind, Result};
+
+/// What decides between steps that could come next, smallest first.
+pub(crate) type Rank = (u32, String);
+
+/// Steps and which of them wait for which.
+#[derive(Default)]
+pub(crate) struct Graph {
+    after: Vec<HashSet<usize>>,
+    before: Vec<HashSet<usize>>,
+    /// The step that does the work of this one too.
+    host: Vec<Option<usize>>,
+}
+
+impl Graph {
+    pub(crate) fn new(steps: usize) -> Self {
+        Self {
+            after: vec![HashSet::new(); steps],
+            before: vec![HashSet::new(); steps],
+            host: vec![None; steps],
+        }
+    }
+
+    /// The second waits for the first.
+    pub(crate) fn wait(&mut self, first: usize, second: usize) {
+        if first != second {
+            self.after[first].insert(second);
+            self.before[second].insert(first);
+        }
+    }
+
+    /// Lets one step do the work of another, unless something has to happen between them.
+    pub(crate) fn fold(&mut self, guest: usize, host: usize) -> bool {
+        let host = self.host(host);
+        if guest == host || self.host[guest].is_some() || self.is_between(guest, host) {
+            return false;
+        }
+        for it in std::mem::take(&mut self.after[guest]) {
+            self.before[it].remove(&guest);
+            self.wait(host, it);
+        }
+        for it in std::mem::take(&mut self.before[guest]) {
+            self.after[it].remove(&guest);
+            self.wait(it, host);
+        }
+        self.host[guest] = Some(host);
+        true
+    }
+
+    /// The step in which the work is done.
+    pub(crate) fn host(&self, mut step: usize) -> usize {
+        while let Some(host) = self.host[step] {
+            step = host;
+        }
+        step
+    }
+
+    /// Whether one leads to the other over a third.
+    fn is_between(&self, one: usize, two: usize) -> bool {
+        self.leads_round(one, two) || self.leads_round(two, one)
+    }
+
+    fn leads_round(&self, from: usize, to: usize) -> bool {
+        let mut open: Vec<_> = self.after[from].iter().copied().filter(|it| *it != to).collect();
+        let mut seen: HashSet<_> = open.iter().copied().collect();
+        while let Some(it) = open.pop() {
+            if it == to {
+                return true;
+            }
+            open.extend(self.after[it].iter().copied().filter(|next| seen.insert(*next)));
+        }
+        false
+    }
+
+    /// The steps in order. Where several could come next, one that continues the statement before
+    /// it does, and otherwise the one of the lowest rank.
+    pub(crate) fn order(
+        &self,
+        ranks: &[Rank],
+        heads: &[Option<String>],
+    ) -> std::result::Result<Vec<usize>, Vec<usize>> {
+        let mut open: Vec<_> = self.before.iter().map(HashSet::len).collect();
+        let mut ready = Ready { ranks, heads, all: BTreeSet::new(), by_head: HashMap::new() };
+        let hosts = (0..self.host.len()).filter(|it| self.host[*it].is_none());
+        let hosts: Vec<_> = hosts.collect();
+        hosts.iter().filter(|it| open[**it] == 0).for_each(|it| ready.add(*it));
+        let mut order = Vec::new();
+        while let Some(step) = ready.next(order.last().copied()) {
+            order.push(step);
+            for &it in &self.after[step] {
+                open[it] -= 1;
+                if open[it] == 0 {
+                    ready.add(it);
+                }
+            }
+        }
+        match order.len() == hosts.len() {
+            true => Ok(order),
+            false => Err(self.cycle(&order)),
+        }
+    }
+
+    /// The members of the smallest cycle among what could not be ordered.
+    fn cycle(&self, done: &[usize]) -> Vec<usize> {
+        let done: HashSet<_> = done.iter().copied().collect();
+        let mut graph = DiGraph::<usize, ()>::new();
+        let nodes: BTreeMap<_, _> = (0..self.after.len())
+            .filter(|it| !done.contains(it) && self.host[*it].is_none())
+            .map(|it| (it, graph.add_node(it)))
+            .collect();
+        for (it, node) in &nodes {
+            for next in self.after[*it].iter().filter_map(|it| nodes.get(it)) {
+                graph.add_edge(*node, *next, ());
+            }
+        }
+        let cycles = tarjan_scc(&graph).into_iter().filter(|it| it.len() > 1);
+        let cycle = cycles.min_by_key(Vec::len).unwrap_or_default();
+        cycle.into_iter().map(|it| graph[it]).collect()
+    }
+}
+
+/// The steps that wait for nothing.
+struct Ready<'a> {
+    ranks: &'a [Rank],
+    heads: &'a [Option<String>],
+    all: BTreeSet<(&'a Rank, usize)>,
+    by_head: HashMap<&'a str, BTreeSet<(&'a Rank, usize)>>,
+}
+
+impl Ready<'_> {
+    fn add(&mut self, step: usize) {
+        let key = (&self.ranks[step], step);
+        self.all.insert(key);
+        if let Some(head) = &self.heads[step] {
+            self.by_head.entry(head).or_default().insert(key);
+        }
+    }
+
+    fn next(&mut self, last: Option<usize>) -> Option<usize> {
+        let head = last.and_then(|it| self.heads[it].as_deref());
+        let same = head.and_then(|it| self.by_head.get(it)).and_then(|it| it.first().copied());
+        let key = same.or_else(|| self.all.first().copied())?;
+        self.all.remove(&key);
+        if let Some(it) = self.heads[key.1].as_deref().and_then(|it| self.by_head.get_mut(it)) {
+            it.remove(&key);
+        }
+        Some(key.1)
+    }
+}
+
+/// The error for steps that wait for each other.
+pub(crate) fn cycle<T>(names: Vec<String>) -> Result<T> {
+    Err(Kind::Cycle(names).into())
+}

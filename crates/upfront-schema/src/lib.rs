@@ -1,0 +1,52 @@
+//! The difference of two PostgreSQL schemas as ordered, proven SQL.
+//!
+//! Both schemas are built on a real server and read from its catalog as [`Facts`]; nothing parses
+//! SQL. The facts are compared kind by kind alike ([`difference`]), what each change needs stands
+//! in one table of rules, the order comes from the server's own record of dependencies, and
+//! [`prove`] runs the result on a copy, forth and back, before anybody sees it.
+//!
+//! ```no_run
+//! use upfront_schema::{Scope, Source, diff};
+//! use upfront_scratch::Server;
+//!
+//! let server = Server::start()?;
+//! let (from, to): (Source, Source) = ("old.sql".parse()?, "new.sql".parse()?);
+//! let proof = diff(&server, &from, &to, &Scope::default())?;
+//! println!("{}", proof.up);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Something that has no rule, be it a kind of object or an attribute, is an error that names it.
+//!
+//! Calls block, and connect on the way: in an async program they belong on a thread of their own.
+
+mod apply;
+mod coverage;
+mod depend;
+mod difference;
+mod draft;
+mod error;
+mod extract;
+mod facts;
+mod graph;
+mod identity;
+mod load;
+mod plan;
+mod prove;
+mod quote;
+mod rule;
+mod session;
+mod settle;
+mod source;
+mod sql;
+mod steps;
+
+pub use difference::{Difference, difference};
+pub use error::Error;
+pub use extract::{Scope, extract};
+pub use facts::{Fact, Facts};
+pub use identity::Identity;
+pub use plan::{Plan, Statement, plan};
+pub use prove::{Proof, compare, diff, prove};
+pub use source::Source;
+pub use sql::Hazard;

@@ -1,0 +1,182 @@
+//! A plan: statements with comments, as they stand in a file.
+
+use std::fmt;
+
+use crate::draft::Draft;
+use crate::error::Result;
+use crate::facts::Facts;
+use crate::rule;
+use crate::sql::{Hazard, Sql};
+use crate::steps::{self, Verb, Work};
+
+/// The SQL that turns one schema into another, statement by statement.
+///
+/// [`Display`](fmt::Display) writes it as a file: a comment line, lines for what may be lost or
+/// fail, then the statement.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In the order in which they run.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement of a plan.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What it does, as a heading.
+    pub comment: String,
+    /// Without the `;`.
+    pub sql: String,
+    /// What it may do beyond that.
+    pub hazards: Vec<Hazard>,
+    /// It has to be committed before the next one, which uses a new value of an enum.
+    pub commits: bool,
+}
+
+/// Plans the way from one schema to another.
+///
+/// # Errors
+///
+/// If a difference has no SQL that does it, or needs to be told how: nothing is left out.
+pub fn plan(a: &Facts, b: &Facts) -> Result<Plan> {
+    let draft = Draft::of(a, b)?;
+    let works = steps::order(&draft)?;
+    let mut plan = Plan::default();
+    if checks_bodies(&works) {
+        plan.statements.push(Statement {
+            comment: "Let routines name what comes after them".to_owned(),
+            sql: "SET LOCAL check_function_bodies = off".to_owned(),
+            hazards: Vec::new(),
+            commits: false,
+        });
+    }
+    for it in works {
+        plan.add(it);
+    }
+    plan.divide();
+    Ok(plan)
+}
+
+/// Whether a routine is made beside something that its body may name.
+fn checks_bodies(works: &[Work<'_>]) -> bool {
+    let is_routine = |it: &Work<'_>| matches!(it.fact.id.kind, "function" | "procedure");
+    let is_other = |it: &Work<'_>| {
+        !is_routine(it) && !matches!(it.fact.id.kind, "comment" | "privileges" | "trigger")
+    };
+    let makes = works.iter().any(|it| is_routine(it) && it.verb != Verb::Drop);
+    makes && (works.iter().any(is_other) || works.iter().filter(|it| is_routine(it)).count() > 1)
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// The same for `psql -f`, each part in a transaction of its own.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let parts = self.statements.split_inclusive(|it| it.commits);
+        let part = |part: &[Statement]| {
+            let body: String = part.iter().map(ToString::to_string).collect();
+            format!("BEGIN;\n{body}COMMIT;\n")
+        };
+        parts.map(part).collect()
+    }
+
+    fn add(&mut self, work: Work<'_>) {
+        let comment = comment(&work);
+        let mut last_head = self.statements.last().and_then(|it| head_of(&it.sql));
+        for sql in work.sql {
+            match (&sql.head, &last_head) {
+                (Some(head), Some(last)) if head == last => self.extend(head.clone(), sql),
+                _ => self.push(&comment, sql),
+            }
+            last_head = self.statements.last().and_then(|it| head_of(&it.sql));
+        }
+    }
+
+    fn push(&mut self, comment: &str, sql: Sql) {
+        let comment = match &sql.head {
+            Some(head) => format!("Modify {} table", head.rsplit(' ').next().unwrap_or_default()),
+            None => comment.to_owned(),
+        };
+        let text = match &sql.head {
+            Some(head) => format!("{head}\n  {}", sql.text),
+            None => sql.text,
+        };
+        self.statements.push(Statement {
+            comment,
+            sql: text,
+            hazards: sql.hazards,
+            commits: false,
+        });
+    }
+
+    fn extend(&mut self, _: String, sql: Sql) {
+        let last = self.statements.last_mut().expect("its head was just read");
+        last.sql.push_str(",\n  ");
+        last.sql.push_str(&sql.text);
+        last.hazards.extend(
+            sql.hazards.into_iter().filter(|it| !last.hazards.contains(it)).collect::<Vec<_>>(),
+        );
+    }
+
+    /// Ends the transaction where a new value of an enum is used further down.
+    fn divide(&mut self) {
+        let mut open: Vec<(usize, String)> = Vec::new();
+        for at in 0..self.statements.len() {
+            let sql = self.statements[at].sql.clone();
+            if let Some(label) = added_label(&sql) {
+                open.push((at, label));
+            } else if open.iter().any(|(_, label)| sql.contains(label.as_str())) {
+                self.statements[at - 1].commits = true;
+                open.clear();
+            }
+        }
+    }
+}
+
+/// The literal of a label that an enum gets.
+fn added_label(sql: &str) -> Option<String> {
+    let rest = sql.strip_prefix("ALTER TYPE ")?.split_once(" ADD VALUE ")?.1;
+    let end = rest.rfind(" BEFORE ").or_else(|| rest.rfind(" AFTER ")).unwrap_or(rest.len());
+    Some(rest[..end].to_owned())
+}
+
+/// The head that further clauses can be added to.
+fn head_of(sql: &str) -> Option<String> {
+    let (head, _) = sql.split_once("\n  ")?;
+    (head.starts_with("ALTER TABLE ") && !head.contains(" ATTACH ")).then(|| head.to_owned())
+}
+
+fn comment(work: &Work<'_>) -> String {
+    let verb = match work.verb {
+        Verb::Drop => "Drop",
+        Verb::Alter => "Modify",
+        Verb::Create => "Create",
+    };
+    let id = &work.fact.id;
+    match id.kind {
+        "comment" | "privileges" => format!("Set {} of {}", id.kind, id.names[1..].join(".")),
+        "cast" => format!("{verb} cast"),
+        _ => format!("{verb} {:?} {}", id.name(), rule::of(work.fact).kind),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.statements.iter().try_for_each(|it| it.fmt(f))
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name may hold a line feed, which would end the comment.
+        writeln!(f, "-- {}", self.comment.replace(['\n', '\r'], " "))?;
+        for it in self.hazards.iter().filter(|it| !matches!(it, Hazard::Rewrites(_))) {
+            writeln!(f, "-- {}", it.to_string().replace(['\n', '\r'], " "))?;
+        }
+        writeln!(f, "{};", self.sql)
+    }
+}

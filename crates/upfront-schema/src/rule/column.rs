@@ -1,0 +1,323 @@
+//! Columns of tables. Defaults are facts of their own; generation and identity are not.
+
+use serde_json::Value;
+
+use crate::facts::{Fact, Facts};
+use crate::quote;
+use crate::rule::{Change, Created, Nature, Outcome, Rule, default, options, sequence, table};
+use crate::sql::Sql;
+
+pub(super) static COLUMN: Rule = Rule {
+    kind: "column",
+    noun: "COLUMN",
+    weight: 110,
+    query: concat!(
+        "
+SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
+  ARRAY[c.nspname, c.relname, a.attname]::text[], '{}'::text[],
+  'pg_class'::regclass::oid, c.oid, 0,
+  jsonb_strip_nulls(jsonb_build_object(
+    'type', format_type(a.atttypid, a.atttypmod),
+    'not_null', NULLIF(a.attnotnull, false),
+    'identity', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
+    'identity_options', CASE WHEN a.attidentity <> '' THEN (
+      SELECT NULLIF(",
+        sequence_options!(),
+        " - 'type' || jsonb_strip_nulls(jsonb_build_object(
+          'name', NULLIF(format('%I.%I', n.nspname, q.relname),
+            format('%I.%I', c.nspname, c.relname || '_' || a.attname || '_seq')))), '{}')
+      FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid
+      JOIN pg_class q ON q.oid = s.seqrelid JOIN pg_namespace n ON n.oid = q.relnamespace
+      WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i') END,
+    'generated', CASE WHEN a.attgenerated <> '' THEN (
+      SELECT '(' || pg_get_expr(d.adbin, d.adrelid) || ') '
+        || CASE a.attgenerated WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END FROM pg_attrdef d
+      WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
+    'collation', CASE WHEN a.attcollation <> t.typcollation THEN (
+      SELECT format('%I.%I', n.nspname, o.collname) FROM pg_collation o
+      JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END,
+    'storage', NULLIF(a.attstorage, t.typstorage),
+    'compression', NULLIF(a.attcompression, ''),
+    'statistics', NULLIF(a.attstattarget, -1),
+    'options', (SELECT jsonb_object_agg(option_name, option_value)
+      FROM pg_options_to_table(a.attoptions)),
+    'foreign_options', (SELECT jsonb_object_agg(option_name, coalesce(option_value, ''))
+      FROM pg_options_to_table(a.attfdwoptions))))::text,
+  jsonb_strip_nulls(jsonb_build_object(
+    'position', a.attnum,
+    'base', format_type(a.atttypid, NULL),
+    'root', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END, NULL),
+    'category', t.typcategory,
+    'usual_storage', t.typstorage,
+    'local', NULLIF(a.attislocal, false),
+    'from', CASE WHEN a.attinhcount > 0 THEN (
+      SELECT jsonb_build_array('pg_class'::regclass::oid::int8, p.attrelid::int8, p.attnum)
+      FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
+      WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) END))::text
+FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
+    ),
+    create,
+    drop,
+    attributes: &[
+        ("type", alter_type),
+        ("collation", alter_collation),
+        ("generated", alter_generated),
+        ("not_null", alter_not_null),
+        ("identity", alter_identity),
+        ("identity_options", alter_identity_options),
+        ("storage", alter_storage),
+        ("compression", |it| set(it, "COMPRESSION", compression(it.to))),
+        ("statistics", |it| set(it, "STATISTICS", &statistics(it.to))),
+        ("options", alter_options),
+        ("foreign_options", alter_foreign),
+    ],
+    nature: Nature::Structure,
+    folds: true,
+    // Only one that is generated uses another.
+    blocks_retype: true,
+};
+
+/// The column as the list of a table has it.
+pub(super) fn definition(it: &Created<'_>) -> String {
+    let fact = it.fact;
+    let serial = sequence::serial_type(it);
+    let mut parts = vec![quote::name(fact.id.name())];
+    parts.push(serial.map_or_else(|| typed(fact), str::to_owned));
+    parts.extend(fact.text("collation").map(|it| format!("COLLATE {it}")));
+    if fact.attributes.contains_key("foreign_options") {
+        parts.push(options::foreign(fact.attributes.get("foreign_options")).trim().to_owned());
+    }
+    if fact.is("not_null") && serial.is_none() {
+        parts.push("NOT NULL".to_owned());
+    }
+    parts.extend(fact.text("generated").map(|it| format!("GENERATED ALWAYS AS {it}")));
+    parts.extend(
+        fact.text("identity").map(|it| format!("GENERATED {it} AS IDENTITY{}", list(fact))),
+    );
+    let default = it.folded.iter().find(|it| it.fact.id.kind == "default value");
+    if let Some(it) = default.filter(|_| serial.is_none()) {
+        parts.push(format!("DEFAULT {}", default::expression(it.fact)));
+    }
+    parts.join(" ")
+}
+
+fn typed(fact: &Fact) -> String {
+    fact.text("type").unwrap_or_default().to_owned()
+}
+
+fn list(fact: &Fact) -> String {
+    let all = sequence::options(fact.attributes.get("identity_options"));
+    if all.is_empty() { all } else { format!(" ({})", all.trim()) }
+}
+
+/// What `CREATE TABLE` and `ADD COLUMN` have no words for in every version.
+pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
+    let fact = it.fact;
+    let has = |attribute| fact.id.kind == "column" && fact.attributes.contains_key(attribute);
+    let mut clauses = Vec::new();
+    if has("storage") {
+        clauses.push(format!("SET STORAGE {}", storage(fact, "storage")));
+    }
+    if has("compression") {
+        clauses.push(format!("SET COMPRESSION {}", compression(fact)));
+    }
+    if has("statistics") {
+        clauses.push(format!("SET STATISTICS {}", statistics(fact)));
+    }
+    if has("options") {
+        clauses.extend(options::change(None, fact.attributes.get("options")));
+    }
+    clauses.into_iter().map(|it| clause(fact, &it)).collect()
+}
+
+fn create(it: &Created<'_>) -> Vec<Sql> {
+    let head = table::head(&it.fact.id.names);
+    let mut sql = Sql::clause(head, format!("ADD COLUMN {}", definition(it)));
+    let filled = ["generated", "identity"].iter().any(|a| it.fact.attributes.contains_key(*a));
+    if it.fact.is("not_null") && it.folded.is_empty() && !filled {
+        sql = sql.may_fail(format!("{} is NOT NULL and rows have no value", it.fact.id.path()));
+    }
+    let mut all = vec![sql];
+    all.extend(after_create(it));
+    all
+}
+
+fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
+    let head = table::head(&fact.id.names);
+    let sql = Sql::clause(head, format!("DROP COLUMN {}", quote::name(fact.id.name())));
+    vec![match fact.attributes.contains_key("generated") {
+        true => sql,
+        false => sql.loses(format!("all values of {}", fact.id.path())),
+    }]
+}
+
+fn clause(fact: &Fact, text: &str) -> Sql {
+    let column = quote::name(fact.id.name());
+    Sql::clause(table::head(&fact.id.names), format!("ALTER COLUMN {column} {text}"))
+}
+
+fn in_place(it: &Change<'_>, text: &str) -> Outcome {
+    match comes_from_parent(it) {
+        true => Outcome::InPlace(Vec::new()),
+        false => Outcome::InPlace(vec![clause(it.to, text)]),
+    }
+}
+
+fn set(it: &Change<'_>, what: &str, value: &str) -> Outcome {
+    in_place(it, &format!("SET {what} {value}"))
+}
+
+/// Whether the same change of the column that it is inherited from brings it along.
+fn comes_from_parent(it: &Change<'_>) -> bool {
+    let new = it.to.origin.map(|at| &it.b.all[at]);
+    let old = new.and_then(|new| it.a.find(&new.id)).map(|at| &it.a.all[at]);
+    let is = |fact: Option<&Fact>, value| {
+        fact.is_some_and(|fact| fact.attributes.get(it.attribute) == value)
+    };
+    it.from.origin.is_some() && is(old, it.old_value()) && is(new, it.wanted_value())
+}
+
+fn alter_type(it: &Change<'_>) -> Outcome {
+    if it.also("generated") && it.to.attributes.contains_key("generated") {
+        return Outcome::Replace;
+    }
+    if comes_from_parent(it) {
+        return Outcome::Retype(Vec::new());
+    }
+    let Some(using) = using(it.a, it.from, it.to) else {
+        let (path, from, to) = (it.to.id.path(), typed(it.from), typed(it.to));
+        return Outcome::Refuse(format!(
+            "the values of {path} cannot be turned from {from} into {to} without being told how"
+        ));
+    };
+    Outcome::Retype(vec![retype(it.to, &using)])
+}
+
+fn retype(to: &Fact, using: &str) -> Sql {
+    let collation = to.text("collation").map(|it| format!(" COLLATE {it}")).unwrap_or_default();
+    let sql = clause(to, &format!("TYPE {}{collation}{using}", typed(to)));
+    let path = to.id.path();
+    sql.may_fail(format!("each value of {path} has to fit {}", typed(to))).rewrites(path)
+}
+
+/// The statement for a column whose type stays the same by name and becomes another by content.
+pub(crate) fn force(to: &Fact) -> Sql {
+    let using = match typed(to).ends_with(']') {
+        true => format!(" USING {}::text[]::{}", quote::name(to.id.name()), typed(to)),
+        false => format!(" USING {}::text::{}", quote::name(to.id.name()), typed(to)),
+    };
+    retype(to, &using)
+}
+
+/// How the old values become new ones: nothing to say, ` USING …`, or not known.
+pub(crate) fn using(facts: &Facts, from: &Fact, to: &Fact) -> Option<String> {
+    let element =
+        |fact: &Fact| fact.note("root").unwrap_or_default().trim_end_matches("[]").to_owned();
+    let (old, new) = (element(from), element(to));
+    let is = |fact: &Fact, category| fact.note("category") == Some(category);
+    let is_array = |fact: &Fact| typed(fact).ends_with(']');
+    if is_array(from) != is_array(to) && !is(to, "S") && !is(from, "S") {
+        return None;
+    }
+    let name = quote::name(to.id.name());
+    match facts.casts.get(&(old.clone(), new.clone())) {
+        _ if old == new => Some(String::new()),
+        Some(true) => Some(String::new()),
+        Some(false) => Some(format!(" USING {name}::{}", typed(to))),
+        None if is(to, "S") => Some(String::new()),
+        None if is(from, "S") || is_array(from) => Some(format!(" USING {name}::{}", typed(to))),
+        None if is(to, "E") => Some(format!(" USING {name}::text::{}", typed(to))),
+        None => None,
+    }
+}
+
+fn alter_collation(it: &Change<'_>) -> Outcome {
+    match it.also("type") {
+        true => Outcome::InPlace(Vec::new()),
+        false => Outcome::Retype(vec![retype(it.to, "")]),
+    }
+}
+
+fn alter_generated(it: &Change<'_>) -> Outcome {
+    match it.wanted_value() {
+        Some(_) => Outcome::Replace,
+        None => in_place(it, "DROP EXPRESSION"),
+    }
+}
+
+fn alter_not_null(it: &Change<'_>) -> Outcome {
+    if comes_from_parent(it) {
+        return Outcome::InPlace(Vec::new());
+    }
+    match it.wanted_value() {
+        // An identity column is NOT NULL before it is one.
+        Some(_) => {
+            let sql = clause(it.to, "SET NOT NULL");
+            Outcome::InPlace(vec![
+                sql.may_fail(format!("no row may have NULL in {}", it.to.id.path())),
+            ])
+        }
+        None => Outcome::InPlace(vec![clause(it.to, "DROP NOT NULL")]),
+    }
+}
+
+fn alter_identity(it: &Change<'_>) -> Outcome {
+    match (it.old_value(), it.wanted_text()) {
+        (None, Some(how)) => {
+            in_place(it, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)))
+        }
+        (Some(_), Some(how)) => in_place(it, &format!("SET GENERATED {how}")),
+        (_, None) => in_place(it, "DROP IDENTITY"),
+    }
+}
+
+fn alter_identity_options(it: &Change<'_>) -> Outcome {
+    if it.also("identity")
+        && (it.from.text("identity").is_none() || it.to.text("identity").is_none())
+    {
+        return Outcome::InPlace(Vec::new());
+    }
+    let name = |it: Option<&Value>| it.and_then(|it| it.get("name")).cloned();
+    if name(it.old_value()) != name(it.wanted_value()) {
+        return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
+    }
+    let changes = sequence::changes(it.old_value(), it.wanted_value());
+    let clauses = changes.iter().map(|it| format!("SET {it}")).collect::<Vec<_>>();
+    in_place(it, &clauses.join(" "))
+}
+
+fn storage(fact: &Fact, which: &str) -> &'static str {
+    match fact.text(which).or_else(|| fact.note("usual_storage")) {
+        Some("p") => "PLAIN",
+        Some("e") => "EXTERNAL",
+        Some("m") => "MAIN",
+        _ => "EXTENDED",
+    }
+}
+
+fn alter_storage(it: &Change<'_>) -> Outcome {
+    set(it, "STORAGE", storage(it.to, "storage"))
+}
+
+fn compression(fact: &Fact) -> &'static str {
+    match fact.text("compression") {
+        Some("l") => "lz4",
+        Some(_) => "pglz",
+        None => "default",
+    }
+}
+
+fn statistics(fact: &Fact) -> String {
+    fact.attributes.get("statistics").map_or_else(|| "-1".to_owned(), Value::to_string)
+}
+
+fn alter_options(it: &Change<'_>) -> Outcome {
+    let clauses = options::change(it.old_value(), it.wanted_value());
+    Outcome::InPlace(clauses.iter().map(|text| clause(it.to, text)).collect())
+}
+
+fn alter_foreign(it: &Change<'_>) -> Outcome {
+    in_place(it, &options::change_foreign(it.old_value(), it.wanted_value()))
+}

@@ -1,0 +1,149 @@
+//! Constraints of tables and of domains.
+
+use crate::facts::{Fact, Facts};
+use crate::quote;
+use crate::rule::{Change, Created, Nature, Outcome, Rule, replace, table};
+use crate::sql::Sql;
+
+pub(super) static TABLE_CONSTRAINT: Rule = Rule {
+    kind: "table constraint",
+    noun: "CONSTRAINT",
+    weight: 200,
+    query: "
+SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
+  ARRAY[c.nspname, c.relname, k.conname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
+  jsonb_strip_nulls(jsonb_build_object(
+    'definition', regexp_replace(pg_get_constraintdef(k.oid),
+      '( DEFERRABLE)?( INITIALLY DEFERRED)?( NOT VALID)?$', ''),
+    'deferrable', CASE WHEN k.condeferred THEN 'DEFERRABLE INITIALLY DEFERRED'
+      WHEN k.condeferrable THEN 'DEFERRABLE' END,
+    'not_valid', NULLIF(NOT k.convalidated, false),
+    'clustered', NULLIF(x.indisclustered, false),
+    'tablespace', s.spcname))::text,
+  jsonb_strip_nulls(jsonb_build_object(
+    'type', k.contype,
+    'local', NULLIF(k.conislocal, false),
+    'from', CASE WHEN k.conparentid <> 0 THEN jsonb_build_array(
+        'pg_constraint'::regclass::oid::int8, k.conparentid::int8, 0)
+      WHEN k.coninhcount > 0 THEN (
+        SELECT jsonb_build_array('pg_constraint'::regclass::oid::int8, p.oid::int8, 0)
+        FROM pg_inherits i JOIN pg_constraint p ON p.conrelid = i.inhparent
+          AND p.conname = k.conname AND p.contype = k.contype
+        WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) END))::text
+FROM pg_constraint k JOIN relation c ON c.oid = k.conrelid
+LEFT JOIN pg_index x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_class i ON i.oid = x.indexrelid LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
+WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
+  SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)",
+    create,
+    drop,
+    attributes: &[
+        ("definition", replace),
+        ("deferrable", alter_deferrable),
+        ("not_valid", alter_valid),
+        ("clustered", alter_clustered),
+        ("tablespace", replace),
+    ],
+    nature: Nature::Definition,
+    folds: true,
+    blocks_retype: false,
+};
+
+pub(super) static DOMAIN_CONSTRAINT: Rule = Rule {
+    kind: "domain constraint",
+    noun: "CONSTRAINT",
+    weight: 50,
+    query: "
+SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'domain constraint',
+  ARRAY[s.nspname, t.typname, k.conname]::text[], '{}'::text[], 'pg_type'::regclass::oid, t.oid, 0,
+  jsonb_strip_nulls(jsonb_build_object(
+    'definition', regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
+    'not_valid', NULLIF(NOT k.convalidated, false)))::text, '{}'
+FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid JOIN space s ON s.oid = t.typnamespace
+WHERE k.contype = 'c' AND NOT EXISTS (
+  SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)",
+    create: |it| {
+        let sql = Sql::whole(format!(
+            "ALTER DOMAIN {} ADD {}",
+            it.fact.id.owner_path(),
+            definition(it.fact)
+        ));
+        vec![sql.may_fail(format!("each value of {} has to fit", it.fact.id.owner_path()))]
+    },
+    drop: |_, fact| {
+        let name = quote::name(fact.id.name());
+        vec![Sql::whole(format!("ALTER DOMAIN {} DROP CONSTRAINT {name}", fact.id.owner_path()))]
+    },
+    attributes: &[("definition", replace), ("not_valid", alter_domain_valid)],
+    nature: Nature::Definition,
+    folds: true,
+    blocks_retype: false,
+};
+
+/// The constraint as a list of a table or domain has it.
+pub(super) fn definition(fact: &Fact) -> String {
+    let mut parts = vec![format!("CONSTRAINT {}", quote::name(fact.id.name()))];
+    parts.extend(fact.text("definition").map(str::to_owned));
+    parts.extend(
+        fact.text("tablespace").map(|it| format!("USING INDEX TABLESPACE {}", quote::name(it))),
+    );
+    parts.extend(fact.text("deferrable").map(str::to_owned));
+    if fact.is("not_valid") {
+        parts.push("NOT VALID".to_owned());
+    }
+    parts.join(" ")
+}
+
+fn create(it: &Created<'_>) -> Vec<Sql> {
+    let head = table::head(&it.fact.id.names);
+    let only = if it.fact.is_noted("only") { " ONLY" } else { "" };
+    let sql = Sql::clause(format!("{head}{only}"), format!("ADD {}", definition(it.fact)));
+    let mut all = vec![match it.fact.is("not_valid") {
+        true => sql,
+        false => sql.may_fail(format!("each row of {} has to fit", it.fact.id.owner_path())),
+    }];
+    all.extend(it.fact.is("clustered").then(|| cluster(it.fact)));
+    all
+}
+
+fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
+    let clause = format!("DROP CONSTRAINT {}", quote::name(fact.id.name()));
+    vec![Sql::clause(table::head(&fact.id.names), clause)]
+}
+
+fn cluster(fact: &Fact) -> Sql {
+    let clause = format!("CLUSTER ON {}", quote::name(fact.id.name()));
+    Sql::clause(table::head(&fact.id.names), clause)
+}
+
+fn alter_deferrable(it: &Change<'_>) -> Outcome {
+    if it.to.note("type") != Some("f") {
+        return Outcome::Replace;
+    }
+    let how = it.wanted_text().unwrap_or("NOT DEFERRABLE");
+    let clause = format!("ALTER CONSTRAINT {} {how}", quote::name(it.to.id.name()));
+    Outcome::InPlace(vec![Sql::clause(table::head(&it.to.id.names), clause)])
+}
+
+fn alter_valid(it: &Change<'_>) -> Outcome {
+    if it.wanted_value().is_some() {
+        return Outcome::Replace;
+    }
+    let clause = format!("VALIDATE CONSTRAINT {}", quote::name(it.to.id.name()));
+    let sql = Sql::whole(format!("{} {clause}", table::head(&it.to.id.names)));
+    Outcome::InPlace(vec![sql.may_fail("each row has to fit")])
+}
+
+fn alter_domain_valid(it: &Change<'_>) -> Outcome {
+    if it.wanted_value().is_some() {
+        return Outcome::Replace;
+    }
+    let name = quote::name(it.to.id.name());
+    let sql = format!("ALTER DOMAIN {} VALIDATE CONSTRAINT {name}", it.to.id.owner_path());
+    Outcome::InPlace(vec![Sql::whole(sql).may_fail("each value has to fit")])
+}
+
+fn alter_clustered(it: &Change<'_>) -> Outcome {
+    let without = || Sql::clause(table::head(&it.to.id.names), "SET WITHOUT CLUSTER");
+    Outcome::InPlace(vec![it.wanted_value().map_or_else(without, |_| cluster(it.to))])
+}

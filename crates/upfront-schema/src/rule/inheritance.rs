@@ -1,0 +1,56 @@
+//! Which table a table is a partition of, or inherits from.
+
+use crate::facts::{Fact, Facts};
+use crate::quote;
+use crate::rule::{Nature, Rule, replace, table};
+use crate::sql::Sql;
+
+pub(super) static INHERITANCE: Rule = Rule {
+    kind: "inheritance",
+    noun: "PARTITION",
+    weight: 140,
+    query: "
+SELECT 'pg_inherits'::regclass::oid, c.oid, i.inhseqno, 'inheritance',
+  ARRAY[c.nspname, c.relname, p.nspname, p.relname]::text[], '{}'::text[],
+  'pg_class'::regclass::oid, c.oid, 0,
+  jsonb_strip_nulls(jsonb_build_object('bound', pg_get_expr(c.relpartbound, c.oid)))::text,
+  jsonb_build_object('after', (
+    SELECT jsonb_agg(jsonb_build_array('pg_class'::regclass::oid::int8, a.attrelid::int8, a.attnum))
+    FROM (SELECT attrelid, attnum FROM pg_attribute
+      WHERE attrelid IN (c.oid, p.oid) AND attnum > 0 AND NOT attisdropped
+      UNION ALL SELECT p.oid, 0) a))::text
+FROM pg_inherits i JOIN relation c ON c.oid = i.inhrelid JOIN relation p ON p.oid = i.inhparent
+WHERE c.relkind IN ('r', 'p', 'f')",
+    create: |it| vec![attach(it.fact)],
+    drop: detach,
+    attributes: &[("bound", replace)],
+    nature: Nature::Definition,
+    folds: true,
+    blocks_retype: false,
+};
+
+/// The table above it.
+pub(super) fn parent(fact: &Fact) -> String {
+    quote::qualified(&fact.id.names[2..])
+}
+
+fn child(fact: &Fact) -> String {
+    quote::qualified(&fact.id.names[..2])
+}
+
+fn attach(fact: &Fact) -> Sql {
+    let (parent, child) = (parent(fact), child(fact));
+    match fact.text("bound") {
+        Some(it) => Sql::whole(format!("ALTER TABLE {parent} ATTACH PARTITION {child} {it}"))
+            .may_fail(format!("each row of {child} has to fit {it}")),
+        None => Sql::clause(table::head(&fact.id.names), format!("INHERIT {parent}")),
+    }
+}
+
+fn detach(_: &Facts, fact: &Fact) -> Vec<Sql> {
+    let (parent, child) = (parent(fact), child(fact));
+    vec![match fact.text("bound") {
+        Some(_) => Sql::whole(format!("ALTER TABLE {parent} DETACH PARTITION {child}")),
+        None => Sql::clause(table::head(&fact.id.names), format!("NO INHERIT {parent}")),
+    }]
+}

@@ -1,0 +1,175 @@
+//! Sequences, and whose column owns one. Those of identity columns are options of the column.
+
+use serde_json::Value;
+
+use crate::facts::{Fact, Facts};
+use crate::quote;
+use crate::rule::{
+    Change, Created, Nature, Outcome, Rule, alter_owner, no_drop, replace, with_owner,
+};
+use crate::sql::Sql;
+
+pub(super) static SEQUENCE: Rule = Rule {
+    kind: "sequence",
+    noun: "SEQUENCE",
+    weight: 60,
+    query: concat!(
+        "
+SELECT 'pg_class'::regclass::oid, c.oid, 0, 'sequence', ARRAY[c.nspname, c.relname]::text[],
+  '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
+  jsonb_strip_nulls(jsonb_build_object(
+    'owner', NULLIF(pg_get_userbyid(c.relowner), current_user),
+    'persistence', NULLIF(c.relpersistence, 'p'),
+    'options', NULLIF(",
+        sequence_options!(),
+        ", '{}')))::text, '{}'
+FROM pg_sequence s JOIN relation c ON c.oid = s.seqrelid
+WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+  AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i')"
+    ),
+    create,
+    drop: |_, fact| vec![Sql::whole(format!("DROP SEQUENCE {}", fact.id.path()))],
+    attributes: &[("owner", alter_own), ("persistence", replace), ("options", alter_options)],
+    nature: Nature::Structure,
+    folds: false,
+    blocks_retype: false,
+};
+
+pub(super) static OWNER: Rule = Rule {
+    kind: "sequence owner",
+    noun: "SEQUENCE",
+    weight: 130,
+    query: "
+SELECT 'pg_sequence'::regclass::oid, c.oid, 0, 'sequence owner',
+  ARRAY[c.nspname, c.relname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
+  jsonb_build_object('column', format('%I.%I.%I', t.nspname, t.relname, a.attname))::text,
+  jsonb_build_object('after', jsonb_build_array(jsonb_build_array(
+    'pg_class'::regclass::oid::int8, t.oid::int8, a.attnum)))::text
+FROM relation c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+  AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+JOIN relation t ON t.oid = d.refobjid
+JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+WHERE c.relkind = 'S'",
+    create: |it| vec![owned_by(it.fact, it.fact.text("column"))],
+    drop: |facts, fact| match facts.parent(fact) {
+        Some(_) => vec![owned_by(fact, None)],
+        None => no_drop(facts, fact),
+    },
+    attributes: &[("column", |it| Outcome::InPlace(vec![owned_by(it.to, it.wanted_text())]))],
+    nature: Nature::Definition,
+    folds: false,
+    blocks_retype: false,
+};
+
+fn owned_by(fact: &Fact, column: Option<&str>) -> Sql {
+    let sequence = fact.id.path();
+    Sql::whole(format!("ALTER SEQUENCE {sequence} OWNED BY {}", column.unwrap_or("NONE")))
+}
+
+fn create(it: &Created<'_>) -> Vec<Sql> {
+    if is_made_by_serial(it.facts, it.fact, it.before) {
+        return Vec::new();
+    }
+    let options = options(it.fact.attributes.get("options"));
+    let unlogged = if it.fact.text("persistence").is_some() { "UNLOGGED " } else { "" };
+    let path = it.fact.id.path();
+    with_owner(it, vec![Sql::whole(format!("CREATE {unlogged}SEQUENCE {path}{options}"))])
+}
+
+/// The owner of a sequence follows that of the table whose column owns it.
+fn alter_own(it: &Change<'_>) -> Outcome {
+    match it.a.get("sequence owner", &it.from.id.names) {
+        Some(_) => Outcome::InPlace(Vec::new()),
+        None => alter_owner(it),
+    }
+}
+
+fn alter_options(it: &Change<'_>) -> Outcome {
+    let changes = changes(it.old_value(), it.wanted_value()).join(" ");
+    let sql = format!("ALTER SEQUENCE {} {changes}", it.to.id.path());
+    Outcome::InPlace(vec![Sql::whole(sql)])
+}
+
+/// The options that are not the usual ones, each with a blank before it.
+pub(super) fn options(of: Option<&Value>) -> String {
+    let all = changes(None, of);
+    all.iter().flat_map(|it| [" ", it]).collect()
+}
+
+/// What turns the options of a sequence into others.
+pub(super) fn changes(from: Option<&Value>, to: Option<&Value>) -> Vec<String> {
+    const WORDS: [(&str, &str, &str); 8] = [
+        ("name", "SEQUENCE NAME", ""),
+        ("type", "AS", "AS bigint"),
+        ("increment", "INCREMENT BY", "INCREMENT BY 1"),
+        ("min", "MINVALUE", "NO MINVALUE"),
+        ("max", "MAXVALUE", "NO MAXVALUE"),
+        ("start", "START WITH", "START WITH 1"),
+        ("cache", "CACHE", "CACHE 1"),
+        ("cycle", "CYCLE", "NO CYCLE"),
+    ];
+    let value = |of: Option<&Value>, key| of.and_then(|it| it.get(key)).cloned();
+    let differ = WORDS.iter().filter(|(key, ..)| value(from, key) != value(to, key));
+    differ
+        .map(|(key, word, usual)| match value(to, key) {
+            None => (*usual).to_owned(),
+            Some(Value::Bool(_)) => (*word).to_owned(),
+            Some(Value::String(it)) => format!("{word} {it}"),
+            Some(it) => format!("{word} {it}"),
+        })
+        .collect()
+}
+
+/// Whether `serial` as the type of a new column makes this sequence, its default and its owner.
+pub(crate) fn is_serial(facts: &Facts, column: &Fact) -> bool {
+    let mut names = column.id.names.clone();
+    let [_, table, name] = &names[..] else { return false };
+    let sequence = format!("{table}_{name}_seq");
+    names.truncate(1);
+    names.push(sequence);
+    let Some(sequence) = facts.get("sequence", &names) else { return false };
+    names[1].len() < 64 && is_whole(facts, column, sequence)
+}
+
+fn is_whole(facts: &Facts, column: &Fact, sequence: &Fact) -> bool {
+    let path = sequence.id.path();
+    let owned = facts.get("sequence owner", &sequence.id.names).and_then(|it| it.text("column"));
+    let default = facts.get("default value", &column.id.names).and_then(|it| it.text("expression"));
+    let kind = sequence.attributes.get("options").and_then(|it| it.get("type")).cloned();
+    let only_type = sequence.attributes.get("options").and_then(Value::as_object);
+    owned == Some(column.id.path().as_str())
+        && default == Some(format!("nextval({}::regclass)", quote::literal(&path)).as_str())
+        && kind.as_ref().and_then(Value::as_str).unwrap_or("bigint")
+            == column.text("type").unwrap_or_default()
+        && only_type.is_none_or(|it| it.keys().all(|it| it == "type"))
+        && sequence.text("persistence").is_none()
+        && column.is("not_null")
+        && column.origin.is_none()
+        && sequence.text("owner") == table_owner(facts, column)
+}
+
+fn table_owner<'a>(facts: &'a Facts, column: &Fact) -> Option<&'a str> {
+    facts.parent(column).and_then(|it| it.text("owner"))
+}
+
+/// `serial`, for a new column that it describes whole.
+pub(super) fn serial_type(it: &Created<'_>) -> Option<&'static str> {
+    let is_new = it.before.find(&it.fact.id).is_none();
+    if !is_new || !is_serial(it.facts, it.fact) {
+        return None;
+    }
+    match it.fact.text("type")? {
+        "smallint" => Some("smallserial"),
+        "integer" => Some("serial"),
+        "bigint" => Some("bigserial"),
+        _ => None,
+    }
+}
+
+pub(super) fn is_made_by_serial(facts: &Facts, sequence: &Fact, before: &Facts) -> bool {
+    let users = facts.find(&sequence.id).map(|at| &facts.uses[at]);
+    users.into_iter().flatten().any(|(column, _)| {
+        let column = &facts.all[*column];
+        column.id.kind == "column" && before.find(&column.id).is_none() && is_serial(facts, column)
+    })
+}

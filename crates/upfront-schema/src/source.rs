@@ -1,0 +1,99 @@
+//! Where a schema comes from.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use upfront_directory::{Directory, Side};
+use upfront_scratch::{Database, Server};
+
+use crate::apply;
+use crate::error::{Error, Kind, Result, reason};
+use crate::extract::{Scope, extract};
+use crate::load;
+use crate::plan::plan;
+use crate::session;
+
+/// Something that describes a schema.
+///
+/// ```
+/// use upfront_schema::Source;
+///
+/// let source: Source = "postgresql://user@host/database".parse()?;
+/// assert!(matches!(source, Source::Url(_)));
+/// # Ok::<(), upfront_schema::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A SQL file, or a folder with SQL files in any order.
+    Sql(PathBuf),
+    /// A directory of migrations, which has an `atlas.sum`.
+    Migrations(PathBuf),
+    /// A database, which is only read.
+    Url(String),
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let path = Path::new(text);
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Source::Url(text.to_owned()));
+        }
+        if !path.exists() {
+            return Err(Kind::NoSource(text.to_owned()).into());
+        }
+        match path.join("atlas.sum").exists() {
+            true => Ok(Source::Migrations(path.to_owned())),
+            false => Ok(Source::Sql(path.to_owned())),
+        }
+    }
+}
+
+impl Source {
+    /// Builds the schema on an empty database of the scratch server.
+    ///
+    /// # Errors
+    ///
+    /// If SQL does not load: with file, line and column. If a database holds something that is not
+    /// modelled.
+    pub fn load<'s>(&self, server: &'s Server, scope: &Scope) -> Result<Database<'s>> {
+        let database = server.database()?;
+        match self {
+            Source::Sql(path) => load::load(&mut session::open(&database)?, path)?,
+            Source::Migrations(path) => replay(&database, path)?,
+            Source::Url(url) => copy(&database, url, scope)?,
+        }
+        Ok(database)
+    }
+}
+
+fn replay(database: &Database<'_>, path: &Path) -> Result<()> {
+    let directory = Directory::read(path).map_err(Kind::Directory)?;
+    let mut client = session::open(database)?;
+    for it in directory.migrations() {
+        run(&mut client, &it.up)?;
+    }
+    Ok(())
+}
+
+fn run(client: &mut postgres::Client, side: &Side) -> Result<()> {
+    let failed = |err: &postgres::Error, line| Kind::Statement {
+        place: format!("{}:{line}", side.path),
+        excerpt: side.source.lines().nth(line as usize - 1).unwrap_or_default().to_owned(),
+        message: reason(err),
+    };
+    for it in &side.statements {
+        let sql = &side.body[it.range.clone()];
+        session::run(client, sql).map_err(|err| failed(&err, it.line))?;
+    }
+    Ok(())
+}
+
+/// A live database is read once and made again on scratch, where it can be tried on.
+fn copy(database: &Database<'_>, url: &str, scope: &Scope) -> Result<()> {
+    let there = extract(&mut session::connect(url)?, scope)?;
+    let mut client = session::open(database)?;
+    let empty = extract(&mut client, scope)?;
+    apply::apply(&mut client, &plan(&empty, &there)?, "copying")
+}
