@@ -38,7 +38,6 @@ UNION ALL SELECT 'pg_statistic_ext'::regclass, o.oid FROM pg_statistic_ext o
   JOIN space s ON s.oid = o.stxnamespace
 UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d
   JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = ''
-  WHERE a.attinhcount = 0
 UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger
   WHERE NOT tgisinternal AND tgparentid = 0
 UNION ALL SELECT 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename <> '_RETURN'

@@ -1,6 +1,6 @@
 //! The server's own record of what depends on what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use postgres::Transaction;
 
@@ -21,19 +21,22 @@ pub(crate) struct Edge {
 }
 
 /// All edges, and for what is no fact itself, such as an array type, the object that it is part of.
+#[derive(Default)]
 pub(crate) struct Depend {
     pub(crate) all: Vec<Edge>,
     /// Made together with the other: row types, rules of views, members of extensions.
     part: HashMap<(u32, u32), Address>,
     /// Goes with the other: the expression of a generated column.
     rider: HashMap<(u32, u32), Vec<Address>>,
+    /// What the server made for a partition after something of the table above.
+    clones: HashSet<(u32, u32)>,
 }
 
 impl Depend {
     pub(crate) fn read(transaction: &mut Transaction<'_>) -> Result<Self> {
         let rows = transaction.query(DEPEND, &[]);
         let rows = rows.map_err(Error::postgres("read the dependencies"))?;
-        let mut it = Self { all: Vec::new(), part: HashMap::new(), rider: HashMap::new() };
+        let mut it = Self::default();
         for row in &rows {
             let user: Address = (row.get(0), row.get(1), row.get(2));
             let base: Address = (row.get(3), row.get(4), row.get(5));
@@ -46,6 +49,7 @@ impl Depend {
         let object = (user.0, user.1);
         match kind {
             "i" | "e" | "P" => _ = self.part.entry(object).or_insert(base),
+            "S" => _ = self.clones.insert(object),
             "a" => self.rider.entry(object).or_default().push(base),
             _ => {}
         }
@@ -53,6 +57,12 @@ impl Depend {
             let ends_with = kind != "n";
             self.all.push(Edge { user, base, ends_with });
         }
+    }
+
+    /// Whether it is a copy for a partition that is no fact, so that its uses are nobody's.
+    pub(crate) fn is_clone(&self, address: Address, addresses: &HashMap<Address, usize>) -> bool {
+        let object = (address.0, address.1);
+        self.clones.contains(&object) && !addresses.contains_key(&(object.0, object.1, 0))
     }
 
     /// The fact at an address, or the one that what is there belongs to.

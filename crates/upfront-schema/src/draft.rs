@@ -56,6 +56,7 @@ impl<'a> Draft<'a> {
             }
             it.fates.push(fate);
         }
+        it.grant_on_columns_anew();
         while let Some(at) = it.pending.pop() {
             it.spread(at);
         }
@@ -65,6 +66,25 @@ impl<'a> Draft<'a> {
         it.refused.sort();
         it.refused.dedup();
         Err(Kind::Refused(it.refused).into())
+    }
+
+    /// What is taken from a role on a table is taken on its columns too.
+    fn grant_on_columns_anew(&mut self) {
+        let privileges = |it: &&usize| self.a.all[**it].id.kind == "privileges";
+        let all: Vec<_> = (0..self.a.all.len()).collect();
+        let all: Vec<_> = all.iter().filter(privileges).copied().collect();
+        for &at in all.iter().filter(|it| self.a.all[**it].id.names[0] == "column") {
+            let fact = &self.a.all[at];
+            let is_touched = |it: &usize| {
+                rule::is_on_table_of(&self.a.all[*it], fact)
+                    && !matches!(self.fates[*it], Fate::Keep)
+            };
+            if let (Fate::Keep, true, Some(twin)) =
+                (&self.fates[at], all.iter().any(is_touched), self.twin(at))
+            {
+                self.fates[at] = Fate::Alter(rule::grant_anew(self.b, &self.b.all[twin]));
+            }
+        }
     }
 
     /// The object in the second schema.
@@ -111,6 +131,7 @@ impl<'a> Draft<'a> {
             match self.fates[base] {
                 Fate::Drop | Fate::Replace => self.clear(user, base, how),
                 Fate::Swap => self.move_over(user, base),
+                Fate::Retype(_) if how == Use::ComesAfter => {}
                 Fate::Retype(_) => self.step_aside(user, base),
                 Fate::Keep | Fate::Alter(_) => {}
             }
@@ -132,7 +153,7 @@ impl<'a> Draft<'a> {
         if how == Use::EndsWith && (comes_back || fact.parent == Some(base)) {
             return self.set(user, Fate::Replace);
         }
-        if self.is_released(user, base) || how == Use::OnlyEndsWith {
+        if self.is_released(user, base) || matches!(how, Use::OnlyEndsWith | Use::ComesAfter) {
             return;
         }
         if is_definition(fact) {

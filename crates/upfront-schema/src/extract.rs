@@ -68,9 +68,10 @@ pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
 /// The same within a transaction of the caller's.
 pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Facts> {
     let depend = Depend::read(transaction)?;
+    let version = version(transaction)?;
     let mut raw = Vec::new();
     for rule in rule::all() {
-        raw.extend(rows(transaction, rule.kind, rule.query, scope)?);
+        raw.extend(rows(transaction, rule.kind, rule.query, scope, version)?);
     }
     let addresses: HashMap<Address, usize> =
         raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect();
@@ -84,6 +85,28 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
 /// The settings under which the server's texts can be compared.
 pub(crate) fn pin(transaction: &mut Transaction<'_>) -> Result<()> {
     transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))
+}
+
+const VERSION: &str = "SELECT current_setting('server_version_num')::int4 / 10000";
+
+/// What catalogs before a version do not have, and what stands for it there.
+const YOUNGER: [(u32, &str, &str); 4] = [
+    (15, "r.prattrs", "NULL::int2[]"),
+    (15, "r.prqual", "NULL::pg_node_tree"),
+    (15, "'pg_publication_namespace'::regclass::oid", "0::oid"),
+    (15, "pg_publication_namespace r", "(SELECT 0::oid oid, 0::oid pnpubid, 0::oid pnnspid) r"),
+];
+
+fn version(transaction: &mut Transaction<'_>) -> Result<u32> {
+    let row =
+        transaction.query_one(VERSION, &[]).map_err(Error::postgres("ask for the version"))?;
+    Ok(u32::try_from(row.get::<_, i32>(0)).unwrap_or_default())
+}
+
+/// The query as the server's catalog allows it.
+pub(crate) fn for_version(query: &str, version: u32) -> String {
+    let missing = YOUNGER.iter().filter(|(since, ..)| version < *since);
+    missing.fold(query.to_owned(), |query, (_, what, instead)| query.replace(what, instead))
 }
 
 fn casts(transaction: &mut Transaction<'_>) -> Result<HashMap<(String, String), bool>> {
@@ -107,11 +130,12 @@ fn rows(
     kind: &str,
     query: &str,
     scope: &Scope,
+    version: u32,
 ) -> Result<Vec<Raw>> {
     if query.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("{PRELUDE} {query}");
+    let sql = format!("{PRELUDE} {}", for_version(query, version));
     let rows = transaction.query(&sql, &[&scope.without_schemas]);
     let rows = rows.map_err(Error::postgres(format!("read what there is of the kind `{kind}`")))?;
     Ok(rows.iter().map(raw).collect())
@@ -179,9 +203,10 @@ impl Raw {
     }
 }
 
-/// The uses that the server knows of, and those that a query adds as its note `after`.
+/// The uses that the server knows of, and those that a query adds as its notes `needs` and
+/// `after`.
 fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, depend: &Depend) {
-    for it in &depend.all {
+    for it in depend.all.iter().filter(|it| !depend.is_clone(it.user, addresses)) {
         let user = depend.resolve(it.user, addresses);
         let base = depend.resolve(it.base, addresses);
         if let (Some(user), Some(base)) = (user, base) {
@@ -190,9 +215,11 @@ fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, 
         }
     }
     for (user, it) in raw.iter().enumerate() {
-        for base in after(it) {
-            if let Some(base) = depend.resolve(base, addresses) {
-                facts.connect(user, base, Use::Needs);
+        for (note, how) in [("needs", Use::Needs), ("after", Use::ComesAfter)] {
+            for base in noted(it, note) {
+                if let Some(base) = depend.resolve(base, addresses) {
+                    facts.connect(user, base, how);
+                }
             }
         }
     }
@@ -208,8 +235,8 @@ fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Use {
     }
 }
 
-fn after(of: &Raw) -> Vec<Address> {
-    let all = of.notes.get("after").and_then(Value::as_array);
+fn noted(of: &Raw, note: &str) -> Vec<Address> {
+    let all = of.notes.get(note).and_then(Value::as_array);
     all.map(|it| it.iter().map(address).collect()).unwrap_or_default()
 }
 

@@ -53,6 +53,8 @@ pub(crate) enum Use {
     Needs,
     /// It goes with the other.
     EndsWith,
+    /// It is made after the other, and does not mind what becomes of it later.
+    ComesAfter,
     /// It goes with the other, and may be made before it.
     OnlyEndsWith,
 }

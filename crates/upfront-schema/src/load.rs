@@ -108,7 +108,13 @@ fn pieces(file: usize, it: &File) -> Vec<Piece> {
     let is_control = |range: &Range<usize>| {
         CONTROL.iter().any(|word| it.text[range.clone()].eq_ignore_ascii_case(word))
     };
-    let ranges = cut_statements(&it.text).into_iter().filter(|it| !is_control(it));
+    // The driver speaks UTF-8, whatever a file says.
+    let is_encoding = |range: &Range<usize>| {
+        let start = it.text[range.clone()].get(..19).unwrap_or_default();
+        start.eq_ignore_ascii_case("SET client_encoding")
+    };
+    let ranges = cut_statements(&it.text).into_iter();
+    let ranges = ranges.filter(|it| !is_control(it) && !is_encoding(it));
     ranges.map(|range| Piece { file, range, error: None }).collect()
 }
 

@@ -41,6 +41,13 @@ impl Sql {
         Self { head: Some(head.into()), text: text.into(), hazards: Vec::new() }
     }
 
+    /// Leaves the tables alone that inherit.
+    pub(crate) fn only(&mut self) {
+        if let Some(head) = &mut self.head {
+            *head = head.replacen("ALTER TABLE ", "ALTER TABLE ONLY ", 1);
+        }
+    }
+
     pub(crate) fn loses(mut self, what: impl Into<String>) -> Self {
         self.hazards.push(Hazard::LosesData(what.into()));
         self

@@ -105,8 +105,10 @@ impl<'a> Steps<'a> {
 
     fn wait(&mut self) {
         for user in 0..self.a().all.len() {
-            for &(base, _) in &self.a().uses[user] {
-                self.wait_before(user, base);
+            for &(base, how) in &self.a().uses[user] {
+                if how != Use::ComesAfter {
+                    self.wait_before(user, base);
+                }
             }
         }
         for user in 0..self.b().all.len() {
@@ -119,8 +121,71 @@ impl<'a> Steps<'a> {
                 self.wait_after(user, origin);
             }
         }
+        self.wait_for_changes_before_reattachment();
+        self.wait_for_other_keys();
+        self.wait_for_revocations();
         self.wait_for_names();
         self.wait_for_attachment();
+    }
+
+    /// A partition whose bound changes takes part in the changes of its parent before it is detached
+    /// and attached anew.
+    fn wait_for_changes_before_reattachment(&mut self) {
+        for (at, fate) in self.draft.fates.iter().enumerate() {
+            let fact = &self.draft.a.all[at];
+            if fact.id.kind != "inheritance" || !matches!(fate, Fate::Replace) {
+                continue;
+            }
+            let is_parents =
+                |it: &Fact| it.id.kind == "column" && it.id.names[..2] == fact.id.names[2..];
+            let a = |of: &HashMap<usize, usize>| steps_of(of, self.draft.a, is_parents);
+            let b = |of: &HashMap<usize, usize>| steps_of(of, self.draft.b, is_parents);
+            let all = [a(&self.drops), b(&self.alters[1]), b(&self.creates)].concat();
+            for step in all {
+                self.graph.wait(step, self.drops[&at]);
+            }
+        }
+    }
+
+    /// A foreign key that is made again must not find the key that is about to go.
+    fn wait_for_other_keys(&mut self) {
+        for (&at, &step) in &self.drops {
+            let Some(create) = self.draft.twin(at).and_then(|it| self.creates.get(&it)) else {
+                continue;
+            };
+            let _ = step;
+            for (base, _) in &self.draft.a.uses[at] {
+                let is_key = self.draft.a.all[*base].id.kind == "table constraint";
+                if let Some(drop) = self.drops.get(base).filter(|_| is_key) {
+                    self.graph.wait(*drop, *create);
+                }
+            }
+        }
+    }
+
+    /// What is taken from a role on a table is taken on its columns too, so these come later.
+    fn wait_for_revocations(&mut self) {
+        for facts in [self.draft.a, self.draft.b] {
+            let on = facts
+                .all
+                .iter()
+                .filter(|it| it.id.kind == "privileges" && it.id.names[0] == "column");
+            for fact in on {
+                let firsts = self.steps_on(|it| rule::is_on_table_of(it, fact));
+                let seconds = self.steps_on(|it| it.id == fact.id);
+                for (first, second) in
+                    firsts.iter().flat_map(|it| seconds.iter().map(move |to| (*it, *to)))
+                {
+                    self.graph.wait(first, second);
+                }
+            }
+        }
+    }
+
+    fn steps_on(&self, is: impl Fn(&Fact) -> bool + Copy) -> Vec<usize> {
+        let a = steps_of(&self.drops, self.draft.a, is);
+        let alters = steps_of(&self.alters[1], self.draft.b, is);
+        [a, alters, steps_of(&self.creates, self.draft.b, is)].concat()
     }
 
     /// In the first schema: users leave before what they use does.
@@ -155,17 +220,30 @@ impl<'a> Steps<'a> {
     /// What takes a name waits until the name is free.
     fn wait_for_names(&mut self) {
         let mut held: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
-        for (at, step) in self.drops.iter().map(|(at, step)| (*at, *step)) {
+        for (&at, &step) in &self.drops {
             if !matches!(self.draft.fates[at], Fate::Swap) {
-                held.entry(slot(self.a(), at)).or_default().push(step);
+                for it in slots(&self.a().all[at]) {
+                    held.entry(it).or_default().push(step);
+                }
             }
         }
-        let creates: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
-        for (at, step) in creates {
-            for &drop in held.get(&slot(self.b(), at)).into_iter().flatten() {
+        for (&at, &step) in &self.alters[0] {
+            held.extend(sequence_slot(&self.a().all[at]).map(|it| (it, vec![step])));
+        }
+        let b = self.b();
+        let creates = self.creates.iter().map(|(at, step)| (slots(&b.all[*at]), *step));
+        let alters = self.alters[1].iter();
+        let alters = alters.map(|(at, step)| (sequence_slot(&b.all[*at]), *step));
+        let alters = alters.map(|(slot, step)| (slot.into_iter().collect(), step));
+        for (slots, step) in creates.chain(alters) {
+            for &drop in slots.iter().filter_map(|it| held.get(it)).flatten() {
                 self.graph.wait(drop, step);
             }
         }
+        self.wait_for_users_of_the_swapped();
+    }
+
+    fn wait_for_users_of_the_swapped(&mut self) {
         for (at, fate) in self.draft.fates.iter().enumerate() {
             if let (Fate::Swap, Some(twin)) = (fate, self.draft.twin(at)) {
                 self.graph.wait(self.creates[&twin], self.drops[&at]);
@@ -173,15 +251,23 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// What comes along with the attachment of its table is there after it.
+    /// What comes along with the attachment of its table is there after it, and what came along may
+    /// only go on its own after the table is detached.
     fn wait_for_attachment(&mut self) {
         let creates: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
         for (at, step) in creates {
             let fact = &self.b().all[at];
-            if fact.id.kind == "column" || fact.origin.is_none() {
+            if matches!(fact.id.kind, "column" | "default value") || fact.origin.is_none() {
                 continue;
             }
             if let Some(it) = attachment(self.b(), fact).and_then(|it| self.creates.get(&it)) {
+                self.graph.wait(*it, step);
+            }
+        }
+        for (&at, &step) in &self.drops {
+            let detached = attachment(self.draft.a, &self.draft.a.all[at])
+                .filter(|it| matches!(self.draft.fates[*it], Fate::Drop));
+            if let Some(it) = detached.and_then(|it| self.drops.get(&it)) {
                 self.graph.wait(*it, step);
             }
         }
@@ -206,7 +292,13 @@ impl<'a> Steps<'a> {
         let mut drops: Vec<_> = self.drops.iter().collect();
         drops.sort();
         for (&at, &guest) in drops {
-            let uses = self.a().uses[at].iter().filter(|(_, how)| *how != Use::Needs);
+            let fact = &self.a().all[at];
+            let uses = self.a().uses[at]
+                .iter()
+                .filter(|(_, how)| matches!(how, Use::EndsWith | Use::OnlyEndsWith));
+            let is_detached = attachment(self.a(), fact)
+                .is_some_and(|it| matches!(self.draft.fates[it], Fate::Drop));
+            let uses = uses.filter(|(used, _)| !is_detached || fact.origin != Some(*used));
             let hosts = uses.filter(|(base, _)| !matches!(self.draft.fates[*base], Fate::Swap));
             let hosts: Vec<_> = hosts.filter_map(|(base, _)| self.drops.get(base)).collect();
             all.extend(hosts.into_iter().map(|&host| (guest, host)));
@@ -222,6 +314,7 @@ impl<'a> Steps<'a> {
             let parent = fact.parent.filter(|_| rule::of(fact).folds)?;
             let fits = match fact.id.kind {
                 "inheritance" => self.may_be_born_attached(fact),
+                "default value" => fact.origin.is_none() && !self.is_inherited(parent),
                 "table constraint" => {
                     self.b().all[parent].id.kind != "column"
                         && !fact.is("not_valid")
@@ -232,6 +325,13 @@ impl<'a> Steps<'a> {
             self.creates.get(&parent).filter(|_| fits).map(|host| (*guest, *host))
         };
         creates.into_iter().filter_map(one).collect()
+    }
+
+    /// Whether a column comes with the table that its own is made under.
+    fn is_inherited(&self, column: usize) -> bool {
+        let fact = &self.b().all[column];
+        let is_new = fact.parent.is_some_and(|it| self.creates.contains_key(&it));
+        is_new && fact.origin.is_some()
     }
 
     /// A partition whose columns are all its parent's.
@@ -312,10 +412,23 @@ impl<'a> Steps<'a> {
             let noun = rule::of(fact).noun;
             return vec![Sql::whole(format!("DROP {noun} {}", quote::qualified(&names)))];
         }
-        match self.goes_along(fact) {
-            true => Vec::new(),
-            false => (rule::of(fact).drop)(self.a(), fact),
+        if self.goes_along(fact) {
+            return Vec::new();
         }
+        let mut sql = (rule::of(fact).drop)(self.a(), fact);
+        if self.leaves_heirs(at) {
+            sql.iter_mut().for_each(Sql::only);
+        }
+        sql
+    }
+
+    /// Whether a column goes and those that inherit it stay, as columns of their own.
+    fn leaves_heirs(&self, at: usize) -> bool {
+        let heirs = self.a().all.iter().enumerate();
+        self.a().all[at].id.kind == "column"
+            && heirs
+                .into_iter()
+                .any(|(heir, it)| it.origin == Some(at) && !self.drops.contains_key(&heir))
     }
 
     fn create_sql(&self, at: usize, fact: &Fact) -> Vec<Sql> {
@@ -353,10 +466,16 @@ impl<'a> Steps<'a> {
         let Some(origin) = fact.origin else { return false };
         let is_attached = attachment(self.b(), fact)
             .is_some_and(|it| self.a().find(&self.b().all[it].id).is_some());
-        let is_checked_alone = fact.id.kind == "column" || fact.note("type") == Some("c");
-        match is_attached {
-            true => self.creates.contains_key(&origin),
-            false => !is_checked_alone,
+        let is_same = fact.attributes == self.b().all[origin].attributes;
+        let is_born = attachment(self.b(), fact)
+            .and_then(|it| self.creates.get(&it))
+            .is_some_and(|it| self.graph.host(*it) != *it);
+        match (fact.id.kind, is_attached) {
+            ("default value", true) => is_same && self.creates.contains_key(&origin),
+            ("default value", false) => is_same && is_born,
+            (_, true) => self.creates.contains_key(&origin),
+            ("column", false) => false,
+            (_, false) => fact.note("type") != Some("c") || is_born,
         }
     }
 
@@ -379,8 +498,16 @@ impl<'a> Steps<'a> {
         let Some(origin) = fact.origin else { return false };
         let stays = attachment(self.a(), fact)
             .is_some_and(|it| self.b().find(&self.a().all[it].id).is_some());
-        stays && self.drops.contains_key(&origin)
+        stays && self.drops.contains_key(&origin) && !self.leaves_heirs(origin)
     }
+}
+
+fn steps_of(
+    steps: &HashMap<usize, usize>,
+    facts: &Facts,
+    is: impl Fn(&Fact) -> bool,
+) -> Vec<usize> {
+    steps.iter().filter(|(at, _)| is(&facts.all[**at])).map(|(_, step)| *step).collect()
 }
 
 /// The head of the statements, if they are clauses of one.
@@ -390,25 +517,29 @@ fn common_head(sql: &[Sql]) -> Option<String> {
 }
 
 /// What no two objects of one database can share. The kind is the first part.
-fn slot(facts: &Facts, at: usize) -> Vec<String> {
-    let fact = &facts.all[at];
+fn slots(fact: &Fact) -> Vec<Vec<String>> {
     let id = &fact.id;
-    let named = |space: &str, names: &[&String]| {
-        [space.to_owned()].into_iter().chain(names.iter().map(|it| (*it).clone())).collect()
-    };
-    match id.kind {
+    let named =
+        |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
+    let own = match id.kind {
         "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
-        | "enum" | "domain" | "composite type" | "range type" => {
-            named("relation", &id.names.iter().collect::<Vec<_>>())
-        }
+        | "enum" | "domain" | "composite type" | "range type" => named("relation", &[&id.names]),
         "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
-            named("relation", &[&id.names[0], &id.names[2]])
+            named("relation", &[&id.names[..1], &id.names[2..]])
         }
-        "function" | "procedure" | "aggregate" => {
-            named("routine", &id.names.iter().chain(&id.arguments).collect::<Vec<_>>())
-        }
-        kind => named(kind, &id.names.iter().chain(&id.arguments).collect::<Vec<_>>()),
-    }
+        "function" | "procedure" | "aggregate" => named("routine", &[&id.names, &id.arguments]),
+        kind => named(kind, &[&id.names, &id.arguments]),
+    };
+    // Two partitions of a table cannot hold the same rows.
+    let bounds = (id.kind == "inheritance").then(|| named("bounds", &[&id.names[2..]]));
+    [own].into_iter().chain(sequence_slot(fact)).chain(bounds).collect()
+}
+
+/// The name that the sequence of an identity column takes.
+fn sequence_slot(fact: &Fact) -> Option<Vec<String>> {
+    fact.text("identity").filter(|_| fact.id.kind == "column")?;
+    let [schema, table, column] = &fact.id.names[..] else { return None };
+    Some(vec!["relation".to_owned(), schema.clone(), format!("{table}_{column}_seq")])
 }
 
 /// The fact that ties the table of an inherited object to that of its origin.

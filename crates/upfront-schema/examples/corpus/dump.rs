@@ -26,7 +26,7 @@ fn entries(dump: &str) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in dump.split("\n--\n-- Name: ").skip(1) {
         let (title, body) = entry.split_once("\n--\n").unwrap_or((entry, ""));
-        let body = sorted(body);
+        let body = if title.contains("; Type: ACL;") { grants(body) } else { sorted(body) };
         if !body.is_empty() {
             entries.entry(title.to_owned()).or_default().push(body);
         }
@@ -35,6 +35,13 @@ fn entries(dump: &str) -> BTreeMap<String, Vec<String>> {
         it.sort();
     }
     entries
+}
+
+/// Grants in any order.
+fn grants(body: &str) -> String {
+    let mut lines: Vec<_> = body.lines().filter(|it| !it.is_empty()).collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// The statements; the lines of a table's columns in the order of their names.
@@ -50,5 +57,14 @@ fn sorted(body: &str) -> String {
         let end = lines.iter().position(|it| it.starts_with(')')).unwrap_or(lines.len());
         lines[1..end.max(1)].sort_unstable();
     }
-    lines.join("\n")
+    lines.into_iter().map(with_sorted_options).collect::<Vec<_>>().join("\n")
+}
+
+/// Storage parameters stand in the order in which they were set.
+fn with_sorted_options(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("WITH (") else { return line.to_owned() };
+    let Some((options, after)) = rest.split_once(')') else { return line.to_owned() };
+    let mut options: Vec<_> = options.split(", ").collect();
+    options.sort_unstable();
+    format!("{before}WITH ({}){after}", options.join(", "))
 }

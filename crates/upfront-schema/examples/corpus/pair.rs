@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use upfront_schema::{Proof, Scope, Source, prove};
+use postgres::{Client, NoTls};
+use upfront_schema::{Proof, Scope, Source, extract, plan, prove};
 use upfront_scratch::{Database, Server};
 
 use crate::dump;
@@ -46,8 +47,8 @@ impl<'a> Pair<'a> {
         };
         let (old, new) = (load("old.sql")?, load("new.sql")?);
         let proof = prove(&old, &new, &scope);
-        if let (true, Ok(proof)) = (show, &proof) {
-            println!("-- up\n{}\n-- down\n{}", proof.up.script(), proof.down.script());
+        if show {
+            println!("-- up\n{}\n-- down\n{}", unproven(&old, &new)?, unproven(&new, &old)?);
         }
         let proof = proof.map_err(|err| err.to_string())?;
         match checks {
@@ -67,6 +68,16 @@ impl<'a> Pair<'a> {
         let changes = case.get("changes").and_then(|it| it.as_object().cloned());
         changes.unwrap_or_default().keys().cloned().collect()
     }
+}
+
+/// The plan as it is, to be looked at.
+fn unproven(a: &Database<'_>, b: &Database<'_>) -> Result<String, String> {
+    let facts = |it: &Database<'_>| {
+        let mut client = Client::connect(&it.url(), NoTls).map_err(|err| err.to_string())?;
+        extract(&mut client, &Scope::default()).map_err(|err| err.to_string())
+    };
+    let plan = plan(&facts(a)?, &facts(b)?).map_err(|err| err.to_string())?;
+    Ok(plan.script())
 }
 
 /// psql and `pg_dump` judge what was printed.

@@ -132,6 +132,13 @@ pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     clauses.into_iter().map(|it| clause(fact, &it)).collect()
 }
 
+/// A column that comes from the table above and forbids NULL on its own.
+pub(super) fn stricter(facts: &Facts, fact: &Fact) -> Option<Sql> {
+    let origin = fact.origin.filter(|_| fact.id.kind == "column")?;
+    let is_own = fact.is("not_null") && !facts.all[origin].is("not_null");
+    (is_own && !fact.is_noted("local")).then(|| clause(fact, "SET NOT NULL"))
+}
+
 fn create(it: &Created<'_>) -> Vec<Sql> {
     let head = table::head(&it.fact.id.names);
     let mut sql = Sql::clause(head, format!("ADD COLUMN {}", definition(it)));
@@ -170,7 +177,7 @@ fn set(it: &Change<'_>, what: &str, value: &str) -> Outcome {
 }
 
 /// Whether the same change of the column that it is inherited from brings it along.
-fn comes_from_parent(it: &Change<'_>) -> bool {
+pub(super) fn comes_from_parent(it: &Change<'_>) -> bool {
     let new = it.to.origin.map(|at| &it.b.all[at]);
     let old = new.and_then(|new| it.a.find(&new.id)).map(|at| &it.a.all[at]);
     let is = |fact: Option<&Fact>, value| {
@@ -186,7 +193,9 @@ fn alter_type(it: &Change<'_>) -> Outcome {
     if comes_from_parent(it) {
         return Outcome::Retype(Vec::new());
     }
-    let Some(using) = using(it.a, it.from, it.to) else {
+    let is_foreign = it.b.parent(it.to).is_some_and(|it| it.id.kind == "foreign table");
+    let using = if is_foreign { Some(String::new()) } else { using(it.a, it.from, it.to) };
+    let Some(using) = using else {
         let (path, from, to) = (it.to.id.path(), typed(it.from), typed(it.to));
         return Outcome::Refuse(format!(
             "the values of {path} cannot be turned from {from} into {to} without being told how"
@@ -259,6 +268,7 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
                 sql.may_fail(format!("no row may have NULL in {}", it.to.id.path())),
             ])
         }
+        None if loses_identity(it) => Outcome::InPlace(Vec::new()),
         None => Outcome::InPlace(vec![clause(it.to, "DROP NOT NULL")]),
     }
 }
@@ -266,11 +276,22 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
 fn alter_identity(it: &Change<'_>) -> Outcome {
     match (it.old_value(), it.wanted_text()) {
         (None, Some(how)) => {
-            in_place(it, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)))
+            let add = clause(it.to, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)));
+            let options = it.to.attributes.get("identity_options");
+            let sequence = sequence::of_identity(it.to);
+            Outcome::InPlace(vec![add, sequence::catch_up(&sequence, it.to, options)])
         }
         (Some(_), Some(how)) => in_place(it, &format!("SET GENERATED {how}")),
+        (_, None) if it.also("not_null") => {
+            Outcome::InPlace(vec![clause(it.to, "DROP IDENTITY"), clause(it.to, "DROP NOT NULL")])
+        }
         (_, None) => in_place(it, "DROP IDENTITY"),
     }
+}
+
+/// An identity column cannot be NULL, so it loses the identity first.
+fn loses_identity(it: &Change<'_>) -> bool {
+    it.from.text("identity").is_some() && it.to.text("identity").is_none()
 }
 
 fn alter_identity_options(it: &Change<'_>) -> Outcome {
@@ -283,9 +304,12 @@ fn alter_identity_options(it: &Change<'_>) -> Outcome {
     if name(it.old_value()) != name(it.wanted_value()) {
         return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
     }
+    let sequence = sequence::of_identity(it.to);
+    let mut sql = sequence::moves(&sequence, it.old_value(), it.wanted_value());
     let changes = sequence::changes(it.old_value(), it.wanted_value());
     let clauses = changes.iter().map(|it| format!("SET {it}")).collect::<Vec<_>>();
-    in_place(it, &clauses.join(" "))
+    sql.push(clause(it.to, &clauses.join(" ")));
+    Outcome::InPlace(sql)
 }
 
 fn storage(fact: &Fact, which: &str) -> &'static str {

@@ -12,7 +12,7 @@ pub(super) static COMPOSITE: Rule = Rule {
     noun: "TYPE",
     weight: 45,
     query: "
-SELECT 'pg_class'::regclass::oid, c.oid, 0, 'composite type', ARRAY[c.nspname, c.relname]::text[],
+SELECT 'pg_type'::regclass::oid, c.reltype, 0, 'composite type', ARRAY[c.nspname, c.relname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
   jsonb_strip_nulls(jsonb_build_object(
     'owner', NULLIF(pg_get_userbyid(c.relowner), current_user),

@@ -57,7 +57,7 @@ SELECT 'pg_index'::regclass::oid, c.oid, 0, 'replica identity',
   ARRAY[c.nspname, c.relname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
   jsonb_build_object('by', CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
     ELSE coalesce('USING INDEX ' || quote_ident(i.relname), 'NOTHING') END)::text,
-  jsonb_strip_nulls(jsonb_build_object('after', CASE WHEN i.oid IS NOT NULL THEN
+  jsonb_strip_nulls(jsonb_build_object('needs', CASE WHEN i.oid IS NOT NULL THEN
     jsonb_build_array(jsonb_build_array('pg_class'::regclass::oid::int8, i.oid::int8, 0)) END))::text
 FROM relation c LEFT JOIN pg_index x ON x.indrelid = c.oid AND x.indisreplident
 LEFT JOIN pg_class i ON i.oid = x.indexrelid

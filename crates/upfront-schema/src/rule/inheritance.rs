@@ -2,7 +2,7 @@
 
 use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Nature, Rule, replace, table};
+use crate::rule::{Nature, Rule, replace};
 use crate::sql::Sql;
 
 pub(super) static INHERITANCE: Rule = Rule {
@@ -14,11 +14,11 @@ SELECT 'pg_inherits'::regclass::oid, c.oid, i.inhseqno, 'inheritance',
   ARRAY[c.nspname, c.relname, p.nspname, p.relname]::text[], '{}'::text[],
   'pg_class'::regclass::oid, c.oid, 0,
   jsonb_strip_nulls(jsonb_build_object('bound', pg_get_expr(c.relpartbound, c.oid)))::text,
-  jsonb_build_object('after', (
+  jsonb_build_object('needs', jsonb_build_array(jsonb_build_array(
+      'pg_class'::regclass::oid::int8, p.oid::int8, 0)), 'after', (
     SELECT jsonb_agg(jsonb_build_array('pg_class'::regclass::oid::int8, a.attrelid::int8, a.attnum))
     FROM (SELECT attrelid, attnum FROM pg_attribute
-      WHERE attrelid IN (c.oid, p.oid) AND attnum > 0 AND NOT attisdropped
-      UNION ALL SELECT p.oid, 0) a))::text
+      WHERE attrelid IN (c.oid, p.oid) AND attnum > 0 AND NOT attisdropped) a))::text
 FROM pg_inherits i JOIN relation c ON c.oid = i.inhrelid JOIN relation p ON p.oid = i.inhparent
 WHERE c.relkind IN ('r', 'p', 'f')",
     create: |it| vec![attach(it.fact)],
@@ -43,7 +43,7 @@ fn attach(fact: &Fact) -> Sql {
     match fact.text("bound") {
         Some(it) => Sql::whole(format!("ALTER TABLE {parent} ATTACH PARTITION {child} {it}"))
             .may_fail(format!("each row of {child} has to fit {it}")),
-        None => Sql::clause(table::head(&fact.id.names), format!("INHERIT {parent}")),
+        None => Sql::whole(format!("ALTER TABLE {child} INHERIT {parent}")),
     }
 }
 
@@ -51,6 +51,6 @@ fn detach(_: &Facts, fact: &Fact) -> Vec<Sql> {
     let (parent, child) = (parent(fact), child(fact));
     vec![match fact.text("bound") {
         Some(_) => Sql::whole(format!("ALTER TABLE {parent} DETACH PARTITION {child}")),
-        None => Sql::clause(table::head(&fact.id.names), format!("NO INHERIT {parent}")),
+        None => Sql::whole(format!("ALTER TABLE {child} NO INHERIT {parent}")),
     }]
 }

@@ -121,6 +121,19 @@ fn change(facts: &Facts, fact: &Fact, from: &Grants, to: &Grants) -> Vec<Sql> {
     grant::change(from, to, owner, &words).into_iter().map(Sql::whole).collect()
 }
 
+/// Whether these are the privileges on the table of a column whose privileges the others are.
+pub(crate) fn is_on_table_of(table: &Fact, column: &Fact) -> bool {
+    let names = |it: &Fact, from, to| it.id.names.get(from..to).map(<[String]>::to_vec);
+    table.id.kind == PRIVILEGES.kind
+        && table.id.names[0] != "column"
+        && names(table, 1, 3) == names(column, 1, 3)
+}
+
+/// All of the grants, as if there were none.
+pub(crate) fn grant_anew(facts: &Facts, fact: &Fact) -> Vec<Sql> {
+    change(facts, fact, &Grants::new(), &grant::read(fact.attributes.get("grants")))
+}
+
 /// `GRANT` has words of its own.
 fn noun(kind: &str) -> &'static str {
     match kind {

@@ -45,9 +45,8 @@ SELECT 'pg_publication_rel'::regclass::oid, r.oid, 0, 'publication relation',
   'pg_publication'::regclass::oid, p.oid, 0,
   jsonb_strip_nulls(jsonb_build_object(
     'columns', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (
-        string_to_array(to_jsonb(r) ->> 'prattrs', ' ')::int2[])),
-    'where', pg_get_expr((to_jsonb(r) ->> 'prqual')::pg_node_tree, c.oid)))::text, '{}'
+      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (r.prattrs)),
+    'where', pg_get_expr(r.prqual, c.oid)))::text, '{}'
 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
 JOIN relation c ON c.oid = r.prrelid",
     create: |it| vec![Sql::whole(format!("{} ADD TABLE {}", head(it.fact), table(it.fact)))],

@@ -21,7 +21,8 @@ SELECT 'pg_proc'::regclass::oid, p.oid, 0,
     'defaults', NULLIF(p.pronargdefaults, 0)))::text, '{}'
 FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
 WHERE p.prokind IN ('f', 'p', 'w') AND NOT EXISTS (
-  SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)";
+  SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+  AND d.deptype IN ('e', 'i'))";
 
 pub(super) static FUNCTION: Rule = Rule {
     kind: "function",

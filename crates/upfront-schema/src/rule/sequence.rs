@@ -43,14 +43,14 @@ pub(super) static OWNER: Rule = Rule {
 SELECT 'pg_sequence'::regclass::oid, c.oid, 0, 'sequence owner',
   ARRAY[c.nspname, c.relname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
   jsonb_build_object('column', format('%I.%I.%I', t.nspname, t.relname, a.attname))::text,
-  jsonb_build_object('after', jsonb_build_array(jsonb_build_array(
+  jsonb_build_object('needs', jsonb_build_array(jsonb_build_array(
     'pg_class'::regclass::oid::int8, t.oid::int8, a.attnum)))::text
 FROM relation c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
   AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
 JOIN relation t ON t.oid = d.refobjid
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
 WHERE c.relkind = 'S'",
-    create: |it| vec![owned_by(it.fact, it.fact.text("column"))],
+    create: create_owner,
     drop: |facts, fact| match facts.parent(fact) {
         Some(_) => vec![owned_by(fact, None)],
         None => no_drop(facts, fact),
@@ -60,6 +60,20 @@ WHERE c.relkind = 'S'",
     folds: false,
     blocks_retype: false,
 };
+
+/// A new sequence for a column that is not new goes on behind its values.
+fn create_owner(it: &Created<'_>) -> Vec<Sql> {
+    let mut sql = vec![owned_by(it.fact, it.fact.text("column"))];
+    let uses = it.facts.find(&it.fact.id).map(|at| &it.facts.uses[at]);
+    let mut used = uses.into_iter().flatten().map(|(at, _)| &it.facts.all[*at]);
+    let column =
+        used.find(|it| it.id.kind == "column").filter(|it2| it.before.find(&it2.id).is_some());
+    let sequence = it.facts.parent(it.fact).filter(|it2| it.before.find(&it2.id).is_none());
+    if let (Some(column), Some(sequence)) = (column, sequence) {
+        sql.push(catch_up(&sequence.id.path(), column, sequence.attributes.get("options")));
+    }
+    sql
+}
 
 fn owned_by(fact: &Fact, column: Option<&str>) -> Sql {
     let sequence = fact.id.path();
@@ -85,9 +99,66 @@ fn alter_own(it: &Change<'_>) -> Outcome {
 }
 
 fn alter_options(it: &Change<'_>) -> Outcome {
+    let path = it.to.id.path();
+    let mut sql = moves(&path, it.old_value(), it.wanted_value());
     let changes = changes(it.old_value(), it.wanted_value()).join(" ");
-    let sql = format!("ALTER SEQUENCE {} {changes}", it.to.id.path());
-    Outcome::InPlace(vec![Sql::whole(sql)])
+    sql.push(Sql::whole(format!("ALTER SEQUENCE {path} {changes}")));
+    Outcome::InPlace(sql)
+}
+
+/// The sequence behind an identity column.
+pub(super) fn of_identity(column: &Fact) -> String {
+    let options = column.attributes.get("identity_options");
+    if let Some(name) = options.and_then(|it| it.get("name")).and_then(Value::as_str) {
+        return name.to_owned();
+    }
+    let [schema, table, name] = &column.id.names[..] else { return String::new() };
+    quote::qualified(&[schema.clone(), format!("{table}_{name}_seq")])
+}
+
+/// Lets a sequence that is new to a column go on behind the values that are there.
+pub(super) fn catch_up(sequence: &str, column: &Fact, options: Option<&Value>) -> Sql {
+    let (table, name) = (column.id.owner_path(), quote::name(column.id.name()));
+    let start = bounds(options).start;
+    Sql::whole(format!(
+        "SELECT setval({}, greatest(max({name}) + 1, {start}), false) FROM {table}",
+        quote::literal(sequence)
+    ))
+}
+
+/// Moves the value of a sequence between its new bounds, where it is outside.
+pub(super) fn moves(sequence: &str, from: Option<&Value>, to: Option<&Value>) -> Vec<Sql> {
+    let (old, new) = (bounds(from), bounds(to));
+    let text = quote::literal(sequence);
+    let to = |which: &str, is: &str, bound: i64| {
+        Sql::whole(format!(
+            "SELECT setval({text}, {which}(last_value, {bound}), is_called AND last_value {is} {bound}) \
+             FROM {sequence}"
+        ))
+    };
+    let raised = (new.min > old.min).then(|| to("greatest", ">=", new.min));
+    let lowered = (new.max < old.max).then(|| to("least", "<=", new.max));
+    raised.into_iter().chain(lowered).collect()
+}
+
+struct Bounds {
+    min: i64,
+    max: i64,
+    start: i64,
+}
+
+/// The bounds, those that are not told included.
+fn bounds(options: Option<&Value>) -> Bounds {
+    let number = |key| options.and_then(|it| it.get(key)).and_then(Value::as_i64);
+    let (low, high) = match options.and_then(|it| it.get("type")).and_then(Value::as_str) {
+        Some("smallint") => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Some("integer") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let rises = number("increment").is_none_or(|it| it > 0);
+    let min = number("min").unwrap_or(if rises { 1 } else { low });
+    let max = number("max").unwrap_or(if rises { high } else { -1 });
+    Bounds { min, max, start: number("start").unwrap_or(if rises { min } else { max }) }
 }
 
 /// The options that are not the usual ones, each with a blank before it.
@@ -98,26 +169,27 @@ pub(super) fn options(of: Option<&Value>) -> String {
 
 /// What turns the options of a sequence into others.
 pub(super) fn changes(from: Option<&Value>, to: Option<&Value>) -> Vec<String> {
-    const WORDS: [(&str, &str, &str); 8] = [
+    const WORDS: [(&str, &str, &str); 7] = [
         ("name", "SEQUENCE NAME", ""),
         ("type", "AS", "AS bigint"),
         ("increment", "INCREMENT BY", "INCREMENT BY 1"),
         ("min", "MINVALUE", "NO MINVALUE"),
         ("max", "MAXVALUE", "NO MAXVALUE"),
-        ("start", "START WITH", "START WITH 1"),
         ("cache", "CACHE", "CACHE 1"),
         ("cycle", "CYCLE", "NO CYCLE"),
     ];
-    let value = |of: Option<&Value>, key| of.and_then(|it| it.get(key)).cloned();
+    let value = |of: Option<&Value>, key: &str| of.and_then(|it| it.get(key)).cloned();
     let differ = WORDS.iter().filter(|(key, ..)| value(from, key) != value(to, key));
-    differ
-        .map(|(key, word, usual)| match value(to, key) {
-            None => (*usual).to_owned(),
-            Some(Value::Bool(_)) => (*word).to_owned(),
-            Some(Value::String(it)) => format!("{word} {it}"),
-            Some(it) => format!("{word} {it}"),
-        })
-        .collect()
+    let clause = |(key, word, usual): &(&'static str, &str, &str)| match value(to, key) {
+        None => (*usual).to_owned(),
+        Some(Value::Bool(_)) => (*word).to_owned(),
+        Some(Value::String(it)) => format!("{word} {it}"),
+        Some(it) => format!("{word} {it}"),
+    };
+    let start = bounds(to).start;
+    let is_told = to.and_then(|it| it.get("start")).is_some();
+    let starts = if from.is_none() { is_told } else { bounds(from).start != start };
+    differ.map(clause).chain(starts.then(|| format!("START WITH {start}"))).collect()
 }
 
 /// Whether `serial` as the type of a new column makes this sequence, its default and its owner.

@@ -50,7 +50,8 @@ SELECT 'pg_cast'::regclass::oid, c.oid, 0, 'cast', '{}'::text[],
     'context', CASE c.castcontext WHEN 'i' THEN ' AS IMPLICIT' WHEN 'a' THEN ' AS ASSIGNMENT'
       ELSE '' END)::text, '{}'
 FROM pg_cast c WHERE c.oid >= 16384 AND NOT EXISTS (
-  SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)",
+  SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid
+  AND d.deptype IN ('e', 'i'))",
     create: |it| {
         let part = |attribute| it.fact.text(attribute).unwrap_or_default();
         let name = reference(&it.fact.id);

@@ -50,9 +50,7 @@ pub(super) static TABLE: Rule = Rule {
         ("row_security", alter_row_security),
         ("force_row_security", alter_force),
         ("partition_key", replace),
-        ("of_type", |_| {
-            Outcome::Refuse("a table cannot change between typed and plain yet".into())
-        }),
+        ("of_type", alter_type),
         ("access_method", |it| alter_place(it, "ACCESS METHOD", "heap")),
         ("tablespace", |it| alter_place(it, "TABLESPACE", "pg_default")),
     ],
@@ -91,6 +89,7 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     );
     let mut sql = with_owner(it, vec![Sql::whole(text)]);
     sql.extend(it.folded.iter().flat_map(column::after_create));
+    sql.extend(it.folded.iter().filter_map(|column| column::stricter(it.facts, column.fact)));
     let flags = [("row_security", "ENABLE"), ("force_row_security", "FORCE")];
     for (_, verb) in flags.into_iter().filter(|(flag, _)| fact.is(flag)) {
         sql.push(Sql::clause(head(&fact.id.names), format!("{verb} ROW LEVEL SECURITY")));
@@ -155,6 +154,11 @@ fn alter_persistence(it: &Change<'_>) -> Outcome {
     let to = if it.wanted_text() == Some("u") { "SET UNLOGGED" } else { "SET LOGGED" };
     let sql = Sql::clause(head(&it.to.id.names), to).rewrites(it.to.id.path());
     Outcome::InPlace(vec![sql])
+}
+
+fn alter_type(it: &Change<'_>) -> Outcome {
+    let clause = it.wanted_text().map_or_else(|| "NOT OF".to_owned(), |it| format!("OF {it}"));
+    Outcome::InPlace(vec![Sql::whole(format!("{} {clause}", head(&it.to.id.names)))])
 }
 
 fn alter_options(it: &Change<'_>) -> Outcome {

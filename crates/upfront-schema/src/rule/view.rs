@@ -27,6 +27,15 @@ SELECT 'pg_class'::regclass::oid, c.oid, 0,
       FROM pg_options_to_table(c.reloptions)),
     'access_method', NULLIF(am.amname, 'heap'),
     'tablespace', t.spcname,
+    'settings', CASE c.relkind WHEN 'm' THEN (
+      SELECT jsonb_object_agg(a.attname, s) FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+      CROSS JOIN LATERAL jsonb_strip_nulls(jsonb_build_object(
+        'STATISTICS', NULLIF(a.attstattarget, -1)::text,
+        'STORAGE', CASE WHEN a.attstorage <> y.typstorage THEN CASE a.attstorage
+          WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+        'COMPRESSION', CASE a.attcompression WHEN 'l' THEN 'lz4' WHEN 'p' THEN 'pglz' END,
+        '', '(' || array_to_string(a.attoptions, ', ') || ')')) s
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND s <> '{}') END,
     'unpopulated', CASE WHEN c.relkind = 'm' THEN NULLIF(NOT c.relispopulated, false) END))::text,
   '{}'
 FROM relation c LEFT JOIN pg_am am ON am.oid = c.relam
@@ -59,6 +68,7 @@ pub(super) static MATERIALIZED: Rule = Rule {
         ("options", alter_options),
         ("access_method", replace),
         ("tablespace", replace),
+        ("settings", alter_settings),
         ("unpopulated", |_| Outcome::InPlace(Vec::new())),
     ],
     nature: Nature::Definition,
@@ -90,7 +100,47 @@ fn create_materialized(it: &Created<'_>) -> Vec<Sql> {
         definition(fact),
         if fact.is("unpopulated") { "\nWITH NO DATA" } else { "" }
     );
-    with_owner(it, vec![Sql::whole(text)])
+    let mut sql = vec![Sql::whole(text)];
+    sql.extend(settings(fact, None));
+    with_owner(it, sql)
+}
+
+/// What sets the columns' storage and statistics where they are not as before.
+fn settings(fact: &Fact, before: Option<&Value>) -> Vec<Sql> {
+    let all = fact.attributes.get("settings").and_then(Value::as_object);
+    let each = all.into_iter().flatten().flat_map(|(column, settings)| {
+        let settings = settings.as_object().into_iter().flatten();
+        settings.map(move |(what, value)| (column, what, value.as_str().unwrap_or_default()))
+    });
+    let is_other = |(column, what, value): &(&String, &String, &str)| {
+        let old = before.and_then(|it| it.get(column)).and_then(|it| it.get(what));
+        old.and_then(Value::as_str) != Some(value)
+    };
+    let path = fact.id.path();
+    let sql = |(column, what, value): (&String, &String, &str)| {
+        let words = format!("SET {what} {value}").replace("  ", " ");
+        Sql::whole(format!(
+            "ALTER MATERIALIZED VIEW {path} ALTER COLUMN {} {words}",
+            quote::name(column)
+        ))
+    };
+    each.filter(is_other).map(sql).collect()
+}
+
+/// There is no word for the usual storage of a type, so what is taken back needs a new view.
+fn alter_settings(it: &Change<'_>) -> Outcome {
+    let columns = |of: Option<&Value>| of.and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old, new) = (columns(it.old_value()), columns(it.wanted_value()));
+    let keeps = |(column, settings): (&String, &Value)| {
+        let settings = settings.as_object().into_iter().flatten();
+        settings
+            .into_iter()
+            .all(|(what, _)| new.get(column).is_some_and(|it| it.get(what).is_some()))
+    };
+    match old.iter().all(keeps) {
+        true => Outcome::InPlace(settings(it.to, it.old_value())),
+        false => Outcome::Replace,
+    }
 }
 
 /// A view keeps its name if its columns stay and new ones come last.

@@ -1,0 +1,2 @@
+create table t (id serial);
+create view v as select 1 as one;
