@@ -124,3 +124,21 @@ fn list(f: &mut fmt::Formatter<'_>, what: &str, all: &[String]) -> fmt::Result {
 }
 
 impl error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::{Error, Kind};
+
+    #[test]
+    fn says_what_remains() {
+        let text = |it: Kind| Error::from(it).to_string();
+        let list = || vec!["one".to_owned(), "two".to_owned()];
+        assert_snapshot!(text(Kind::NotProven { side: "up", remains: list() }));
+        assert_snapshot!(text(Kind::Cycle(list())));
+        let statement = "DROP TABLE t".to_owned();
+        let message = "it is used".to_owned();
+        assert_snapshot!(text(Kind::Failed { side: "down", statement, message }));
+    }
+}

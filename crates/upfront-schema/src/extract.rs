@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::coverage;
 use crate::depend::Depend;
 use crate::error::{Error, Kind, Result};
-use crate::facts::{Address, Fact, Facts, Use};
+use crate::facts::{Address, Cast, Casts, Fact, Facts, Use};
 use crate::identity::Identity;
 use crate::rule;
 
@@ -32,7 +32,7 @@ WITH space AS MATERIALIZED (
 )";
 
 const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL),
-  castcontext <> 'e' FROM pg_cast";
+  castcontext::text FROM pg_cast";
 
 /// What is left out of every comparison.
 #[derive(Clone, Debug)]
@@ -109,9 +109,14 @@ pub(crate) fn for_version(query: &str, version: u32) -> String {
     missing.fold(query.to_owned(), |query, (_, what, instead)| query.replace(what, instead))
 }
 
-fn casts(transaction: &mut Transaction<'_>) -> Result<HashMap<(String, String), bool>> {
+fn casts(transaction: &mut Transaction<'_>) -> Result<Casts> {
     let rows = transaction.query(CASTS, &[]).map_err(Error::postgres("read the casts"))?;
-    Ok(rows.iter().map(|it| ((it.get(0), it.get(1)), it.get(2))).collect())
+    let cast = |row: &Row| match row.get(2) {
+        "i" => Cast::Implicit,
+        "a" => Cast::Assigned,
+        _ => Cast::Explicit,
+    };
+    Ok(rows.iter().map(|it| ((it.get(0), it.get(1)), cast(it))).collect())
 }
 
 /// A row as the queries of the rules return it.

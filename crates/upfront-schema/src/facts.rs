@@ -59,20 +59,32 @@ pub(crate) enum Use {
     OnlyEndsWith,
 }
 
+/// When the server casts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Wherever it fits, as no value can be lost.
+    Implicit,
+    /// Where a value is assigned.
+    Assigned,
+    /// Where it is asked for.
+    Explicit,
+}
+
+pub(crate) type Casts = HashMap<(String, String), Cast>;
+
 /// All facts of a database.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub(crate) all: Vec<Fact>,
     pub(crate) uses: Vec<Vec<(usize, Use)>>,
     pub(crate) users: Vec<Vec<(usize, Use)>>,
-    /// Casts that an assignment makes by itself, by the names of the types, and those that must be
-    /// asked for.
-    pub(crate) casts: HashMap<(String, String), bool>,
+    /// The casts by the names of their types.
+    pub(crate) casts: Casts,
     index: HashMap<Identity, usize>,
 }
 
 impl Facts {
-    pub(crate) fn new(all: Vec<Fact>, casts: HashMap<(String, String), bool>) -> Self {
+    pub(crate) fn new(all: Vec<Fact>, casts: Casts) -> Self {
         let index = all.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
         let none = vec![Vec::new(); all.len()];
         let mut it = Self { all, uses: none.clone(), users: none, casts, index };

@@ -159,3 +159,53 @@ impl Ready<'_> {
 pub(crate) fn cycle<T>(names: Vec<String>) -> Result<T> {
     Err(Kind::Cycle(names).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Graph;
+
+    /// Steps are numbers, edges pairs; a step with a letter continues others of that letter.
+    fn order(
+        steps: usize,
+        edges: &[(usize, usize)],
+        heads: &str,
+    ) -> Result<Vec<usize>, Vec<usize>> {
+        let mut graph = Graph::new(steps);
+        for &(first, second) in edges {
+            graph.wait(first, second);
+        }
+        let ranks: Vec<_> = (0..steps).map(|it| (0, it.to_string())).collect();
+        let head = |it: char| (it != '-').then(|| it.to_string());
+        graph.order(&ranks, &heads.chars().map(head).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn orders_by_edges_and_then_by_rank() {
+        assert_eq!(order(3, &[], "---"), Ok(vec![0, 1, 2]));
+        assert_eq!(order(3, &[(2, 0)], "---"), Ok(vec![1, 2, 0]));
+    }
+
+    #[test]
+    fn continues_a_statement() {
+        assert_eq!(order(3, &[], "a-a"), Ok(vec![0, 2, 1]));
+        assert_eq!(order(3, &[(1, 2)], "a-a"), Ok(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn names_a_cycle() {
+        let mut cycle = order(4, &[(0, 1), (1, 0), (1, 2), (3, 0)], "----").unwrap_err();
+        cycle.sort_unstable();
+        assert_eq!(cycle, [0, 1]);
+    }
+
+    #[test]
+    fn folds_unless_something_is_between() {
+        let mut graph = Graph::new(3);
+        graph.wait(0, 1);
+        graph.wait(1, 2);
+        assert!(!graph.fold(2, 0));
+        assert!(graph.fold(1, 0));
+        assert!(graph.fold(2, 0));
+        assert_eq!(graph.host(2), 0);
+    }
+}

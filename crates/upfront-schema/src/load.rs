@@ -103,19 +103,20 @@ fn without_psql(text: &str) -> String {
 
 /// A file is run statement by statement, so that its own transactions mean nothing.
 fn pieces(file: usize, it: &File) -> Vec<Piece> {
+    let ranges = cut_statements(&it.text).into_iter();
+    let ranges = ranges.filter(|range| !is_passed_over(&it.text[range.clone()]));
+    ranges.map(|range| Piece { file, range, error: None }).collect()
+}
+
+/// Control of transactions, the encoding, which is UTF-8 whatever a file says, and rows for psql,
+/// which are no part of a schema.
+fn is_passed_over(sql: &str) -> bool {
     const CONTROL: [&str; 6] =
         ["BEGIN", "COMMIT", "END", "START TRANSACTION", "BEGIN TRANSACTION", "COMMIT TRANSACTION"];
-    let is_control = |range: &Range<usize>| {
-        CONTROL.iter().any(|word| it.text[range.clone()].eq_ignore_ascii_case(word))
-    };
-    // The driver speaks UTF-8, whatever a file says.
-    let is_encoding = |range: &Range<usize>| {
-        let start = it.text[range.clone()].get(..19).unwrap_or_default();
-        start.eq_ignore_ascii_case("SET client_encoding")
-    };
-    let ranges = cut_statements(&it.text).into_iter();
-    let ranges = ranges.filter(|it| !is_control(it) && !is_encoding(it));
-    ranges.map(|range| Piece { file, range, error: None }).collect()
+    let sql = sql.to_ascii_uppercase();
+    CONTROL.contains(&sql.as_str())
+        || sql.starts_with("SET CLIENT_ENCODING")
+        || sql.starts_with("COPY ") && sql.contains("FROM STDIN")
 }
 
 /// The error of the first statement that is left.

@@ -5,7 +5,6 @@ use std::fmt;
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::facts::Facts;
-use crate::rule;
 use crate::sql::{Hazard, Sql};
 use crate::steps::{self, Verb, Work};
 
@@ -86,21 +85,24 @@ impl Plan {
 
     fn add(&mut self, work: Work<'_>) {
         let comment = comment(&work);
+        let table = match work.fact.id.kind {
+            "index" => comment.clone(),
+            _ => {
+                format!("Modify \"{}\" table", work.fact.id.names.get(1).map_or("", String::as_str))
+            }
+        };
         let mut last_head = self.statements.last().and_then(|it| head_of(&it.sql));
         for sql in work.sql {
             match (&sql.head, &last_head) {
-                (Some(head), Some(last)) if head == last => self.extend(head.clone(), sql),
-                _ => self.push(&comment, sql),
+                (Some(head), Some(last)) if head == last => self.extend(sql),
+                _ => self.push(if sql.head.is_some() { &table } else { &comment }, sql),
             }
             last_head = self.statements.last().and_then(|it| head_of(&it.sql));
         }
     }
 
     fn push(&mut self, comment: &str, sql: Sql) {
-        let comment = match &sql.head {
-            Some(head) => format!("Modify {} table", head.rsplit(' ').next().unwrap_or_default()),
-            None => comment.to_owned(),
-        };
+        let comment = comment.to_owned();
         let text = match &sql.head {
             Some(head) => format!("{head}\n  {}", sql.text),
             None => sql.text,
@@ -113,7 +115,7 @@ impl Plan {
         });
     }
 
-    fn extend(&mut self, _: String, sql: Sql) {
+    fn extend(&mut self, sql: Sql) {
         let last = self.statements.last_mut().expect("its head was just read");
         last.sql.push_str(",\n  ");
         last.sql.push_str(&sql.text);
@@ -157,10 +159,15 @@ fn comment(work: &Work<'_>) -> String {
         Verb::Create => "Create",
     };
     let id = &work.fact.id;
-    match id.kind {
-        "comment" | "privileges" => format!("Set {} of {}", id.kind, id.names[1..].join(".")),
-        "cast" => format!("{verb} cast"),
-        _ => format!("{verb} {:?} {}", id.name(), rule::of(work.fact).kind),
+    let names: Vec<_> = id.names.iter().map(|it| format!("\"{it}\"")).collect();
+    match (id.kind, work.verb) {
+        ("comment" | "privileges", _) => format!("Set {} of {}", id.kind, names[1..].join(".")),
+        ("inheritance", Verb::Drop) => format!("Detach {} from {}", names[1], names[3]),
+        ("inheritance", _) => format!("Attach {} to {}", names[1], names[3]),
+        ("sequence owner", _) => format!("Set owner of {} sequence", names[1]),
+        ("default privileges", _) => format!("Set default privileges in {}", names[1]),
+        ("cast", _) => format!("{verb} cast"),
+        (kind, _) => format!("{verb} \"{}\" {kind}", id.name()),
     }
 }
 

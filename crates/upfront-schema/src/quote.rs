@@ -56,6 +56,15 @@ mod tests {
     }
 
     #[test]
+    fn quotes_every_word_that_the_server_does() {
+        let server = upfront_scratch::Server::shared().unwrap();
+        let sql = "select word from pg_get_keywords() where catcode <> 'U'";
+        for word in server.psql("postgres", sql).unwrap().lines() {
+            assert!(super::name(word).starts_with('"'), "{word}");
+        }
+    }
+
+    #[test]
     fn escapes_a_text() {
         let check = |it, expected: &str| assert_eq!(super::literal(it), expected);
         check("it's", "'it''s'");

@@ -385,7 +385,10 @@ impl<'a> Steps<'a> {
             (Verb::Create | Verb::Alter, _) => 2000 + weight,
             (Verb::Drop, _) => 4000 - weight,
         };
-        (place, format!("{}", fact.id))
+        // New columns stand among each other as they are wanted.
+        let position = fact.notes.get("position").and_then(serde_json::Value::as_i64);
+        let column = position.map(|it| format!("{} {it:05}", fact.id.owner_path()));
+        (place, column.unwrap_or_else(|| fact.id.to_string()))
     }
 
     fn sql(&self, at: usize) -> Vec<Sql> {
@@ -484,11 +487,7 @@ impl<'a> Steps<'a> {
         let facts = self.b();
         let column = match fact.id.kind {
             "default value" => facts.parent(fact),
-            "sequence owner" => {
-                let at = facts.find(&fact.id).map(|at| &facts.uses[at]);
-                let base = at.into_iter().flatten().map(|(it, _)| &facts.all[*it]);
-                base.into_iter().find(|it| it.id.kind == "column")
-            }
+            "sequence owner" => rule::column_of(facts, fact),
             _ => None,
         };
         column.is_some_and(|it| self.a().find(&it.id).is_none() && rule::is_serial(facts, it))

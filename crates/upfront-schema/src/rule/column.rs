@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::facts::{Fact, Facts};
+use crate::facts::{Cast, Fact, Facts};
 use crate::quote;
 use crate::rule::{Change, Created, Nature, Outcome, Rule, default, options, sequence, table};
 use crate::sql::Sql;
@@ -201,14 +201,35 @@ fn alter_type(it: &Change<'_>) -> Outcome {
             "the values of {path} cannot be turned from {from} into {to} without being told how"
         ));
     };
-    Outcome::Retype(vec![retype(it.to, &using)])
+    let sql = retype(it.to, &using);
+    Outcome::Retype(vec![match is_wider(it.a, it.from, it.to) {
+        true => sql,
+        false => {
+            sql.may_fail(format!("each value of {} has to fit {}", it.to.id.path(), typed(it.to)))
+        }
+    }])
+}
+
+/// Whether each value of the old type is one of the new.
+fn is_wider(facts: &Facts, from: &Fact, to: &Fact) -> bool {
+    let (old, new) = (typed(from), typed(to));
+    let base = |fact: &Fact| fact.note("base").unwrap_or_default().to_owned();
+    let length = |it: &str| -> Option<u32> {
+        it.strip_prefix("character varying(")?.strip_suffix(')')?.parse().ok()
+    };
+    match (length(&old), length(&new)) {
+        (Some(old), Some(new)) => old <= new,
+        (_, None) if base(to) == new => {
+            base(from) == new || facts.casts.get(&(base(from), new)) == Some(&Cast::Implicit)
+        }
+        _ => false,
+    }
 }
 
 fn retype(to: &Fact, using: &str) -> Sql {
     let collation = to.text("collation").map(|it| format!(" COLLATE {it}")).unwrap_or_default();
     let sql = clause(to, &format!("TYPE {}{collation}{using}", typed(to)));
-    let path = to.id.path();
-    sql.may_fail(format!("each value of {path} has to fit {}", typed(to))).rewrites(path)
+    sql.rewrites(to.id.path())
 }
 
 /// The statement for a column whose type stays the same by name and becomes another by content.
@@ -217,7 +238,7 @@ pub(crate) fn force(to: &Fact) -> Sql {
         true => format!(" USING {}::text[]::{}", quote::name(to.id.name()), typed(to)),
         false => format!(" USING {}::text::{}", quote::name(to.id.name()), typed(to)),
     };
-    retype(to, &using)
+    retype(to, &using).may_fail(format!("each value of {} has to be one of the new", to.id.path()))
 }
 
 /// How the old values become new ones: nothing to say, ` USING …`, or not known.
@@ -233,8 +254,8 @@ pub(crate) fn using(facts: &Facts, from: &Fact, to: &Fact) -> Option<String> {
     let name = quote::name(to.id.name());
     match facts.casts.get(&(old.clone(), new.clone())) {
         _ if old == new => Some(String::new()),
-        Some(true) => Some(String::new()),
-        Some(false) => Some(format!(" USING {name}::{}", typed(to))),
+        Some(Cast::Implicit | Cast::Assigned) => Some(String::new()),
+        Some(Cast::Explicit) => Some(format!(" USING {name}::{}", typed(to))),
         None if is(to, "S") => Some(String::new()),
         None if is(from, "S") || is_array(from) => Some(format!(" USING {name}::{}", typed(to))),
         None if is(to, "E") => Some(format!(" USING {name}::text::{}", typed(to))),

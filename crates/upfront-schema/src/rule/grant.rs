@@ -18,7 +18,7 @@ pub(super) fn read(value: Option<&Value>) -> Grants {
     map.map(|(whom, what)| (whom.clone(), set(what))).collect()
 }
 
-/// The statements, with what stands between privilege and grantee.
+/// The statements; `words` says which privileges on what.
 pub(super) fn change(
     from: &Grants,
     to: &Grants,
@@ -31,31 +31,34 @@ pub(super) fn change(
     for whom in all {
         let (old, new) = (from.get(whom).unwrap_or(&none), to.get(whom).unwrap_or(&none));
         let name = grantee(whom, owner);
-        let gone: Vec<_> = old.iter().filter(|it| !new.contains(*it)).map(|it| plain(it)).collect();
-        if !gone.is_empty() {
-            sql.push(format!("REVOKE {} FROM {name}", words(&gone)));
+        for (verb, all, end) in phrases(old, new, &name) {
+            if !all.is_empty() {
+                sql.push(format!("{verb} {}{end}", words(&all)));
+            }
         }
-        sql.extend(grants(old, new, &gone, &name, words));
     }
     sql
 }
 
-/// What was revoked only to lose its option is granted anew.
-fn grants(
-    old: &BTreeSet<String>,
-    new: &BTreeSet<String>,
-    gone: &[&str],
+/// Verb, privileges and what comes last, in the order in which they work.
+fn phrases<'a>(
+    old: &'a BTreeSet<String>,
+    new: &'a BTreeSet<String>,
     name: &str,
-    words: &impl Fn(&[&str]) -> String,
-) -> Vec<String> {
-    let come: Vec<_> =
-        new.iter().filter(|it| !old.contains(*it) || gone.contains(&plain(it))).collect();
-    let (passing, staying): (Vec<_>, Vec<_>) = come.iter().partition(|it| it.ends_with('*'));
-    let text = |all: Vec<&&String>, option: &str| {
-        let all: Vec<_> = all.into_iter().map(|it| plain(it)).collect();
-        (!all.is_empty()).then(|| format!("GRANT {} TO {name}{option}", words(&all)))
-    };
-    text(staying, "").into_iter().chain(text(passing, " WITH GRANT OPTION")).collect()
+) -> [(&'static str, Vec<&'a str>, String); 4] {
+    let has = |set: &BTreeSet<String>, it: &str| set.iter().any(|other| plain(other) == plain(it));
+    let passes = |it: &&String| it.ends_with('*');
+    let texts = |all: Vec<&'a String>| all.into_iter().map(|it| plain(it)).collect::<Vec<_>>();
+    let gone = old.iter().filter(|it| !has(new, it)).collect();
+    let stays = old.iter().filter(passes).filter(|it| has(new, it) && !new.contains(*it)).collect();
+    let comes = new.iter().filter(|it| !has(old, it) && !passes(it)).collect();
+    let may_pass = new.iter().filter(passes).filter(|it| !old.contains(*it)).collect();
+    [
+        ("REVOKE", texts(gone), format!(" FROM {name}")),
+        ("REVOKE GRANT OPTION FOR", texts(stays), format!(" FROM {name}")),
+        ("GRANT", texts(comes), format!(" TO {name}")),
+        ("GRANT", texts(may_pass), format!(" TO {name} WITH GRANT OPTION")),
+    ]
 }
 
 fn plain(privilege: &str) -> &str {

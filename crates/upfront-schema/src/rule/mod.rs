@@ -55,7 +55,7 @@ use crate::sql::Sql;
 pub(crate) use column::force as force_column;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
-pub(crate) use sequence::is_serial;
+pub(crate) use sequence::{column_of, is_serial};
 
 /// All that is known of a kind.
 pub(crate) struct Rule {

@@ -64,15 +64,20 @@ WHERE c.relkind = 'S'",
 /// A new sequence for a column that is not new goes on behind its values.
 fn create_owner(it: &Created<'_>) -> Vec<Sql> {
     let mut sql = vec![owned_by(it.fact, it.fact.text("column"))];
-    let uses = it.facts.find(&it.fact.id).map(|at| &it.facts.uses[at]);
-    let mut used = uses.into_iter().flatten().map(|(at, _)| &it.facts.all[*at]);
-    let column =
-        used.find(|it| it.id.kind == "column").filter(|it2| it.before.find(&it2.id).is_some());
-    let sequence = it.facts.parent(it.fact).filter(|it2| it.before.find(&it2.id).is_none());
+    let is_new = |fact: &Fact| it.before.find(&fact.id).is_none();
+    let column = column_of(it.facts, it.fact).filter(|it| !is_new(it));
+    let sequence = it.facts.parent(it.fact).filter(|it| is_new(it));
     if let (Some(column), Some(sequence)) = (column, sequence) {
         sql.push(catch_up(&sequence.id.path(), column, sequence.attributes.get("options")));
     }
     sql
+}
+
+/// The column that owns a sequence.
+pub(crate) fn column_of<'a>(facts: &'a Facts, owner: &Fact) -> Option<&'a Fact> {
+    let at = facts.find(&owner.id)?;
+    let mut all = facts.uses[at].iter().map(|(it, _)| &facts.all[*it]);
+    all.find(|it| it.id.kind == "column")
 }
 
 fn owned_by(fact: &Fact, column: Option<&str>) -> Sql {

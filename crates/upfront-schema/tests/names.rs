@@ -1,0 +1,69 @@
+//! Whatever a thing is called.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::fs;
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use upfront_schema::{Scope, Source, diff};
+use upfront_scratch::Server;
+
+proptest! {
+    #![proptest_config(Config { cases: 12, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn keeps_every_name(names in prop::collection::hash_set(name(), 7)) {
+        let names: Vec<_> = names.iter().map(|it| quote(it)).collect();
+        let [schema, table, column, other, index, label, key] = &names[..] else { return Ok(()) };
+        let old = format!("create schema {schema}; create table {schema}.{table} ({other} int);");
+        let new = format!(
+            "create schema {schema}; create type {schema}.{label} as enum ('a', {});
+             create table {schema}.{table} ({column} bigint, {other} int, x {schema}.{label},
+               constraint {key} check ({column} > 0));
+             create index {index} on {schema}.{table} ({column}) where {other} > 0;
+             comment on column {schema}.{table}.{column} is {};",
+            literal(label),
+            literal(column)
+        );
+        check(&old, &new);
+    }
+}
+
+fn check(old: &str, new: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        Source::Sql(path)
+    };
+    let (old, new) = (source("old.sql", old), source("new.sql", new));
+    diff(Server::shared().unwrap(), &old, &new, &Scope::default()).unwrap();
+}
+
+/// Words of the grammar, mixed case, quotes, blanks, line feeds, and more bytes than a name has.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec!["select", "user", "order", "Table", "between", "column", "all"])
+            .prop_map(str::to_owned),
+        "[a-zA-Z0-9_ .\"'$\\\\-]{1,20}",
+        "[äöü€\n\ta-c]{1,70}",
+    ]
+    .prop_map(|it| {
+        it.chars()
+            .scan(0, |bytes, it| {
+                *bytes += it.len_utf8();
+                // A name that the server cuts in two characters' midst is no name of ours.
+                (*bytes <= 60).then_some(it)
+            })
+            .collect()
+    })
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,64 @@
+//! A small pair for each kind: both sides as SQL, and proven.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use upfront_schema::{Scope, Source, diff};
+use upfront_scratch::Server;
+
+/// A server is busy with one pair at a time, and there are two cores at least.
+const AT_ONCE: usize = 2;
+
+#[test]
+fn turns_each_pair_into_the_other_and_back() {
+    let server = Server::shared().unwrap();
+    let folders = folders();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(it) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+            check(server, it);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+}
+
+fn check(server: &Server, folder: &Path) {
+    if server.version().major() < since(folder) {
+        return;
+    }
+    let source = |file| Source::Sql(folder.join(file));
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let proof = diff(server, &source("old.sql"), &source("new.sql"), &Scope::default());
+    let proof = proof.unwrap_or_else(|err| panic!("{name}: {err}"));
+    // The texts of expressions differ from version to version.
+    if server.version().major() != 15 {
+        return;
+    }
+    let text = format!("{}\n-- and back\n\n{}", proof.up, proof.down);
+    insta::with_settings!({ snapshot_path => "pairs/snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+/// The first version that knows the words of a pair.
+fn since(folder: &Path) -> u32 {
+    let text = fs::read_to_string(folder.join("new.sql")).unwrap();
+    let first = text.lines().next().and_then(|it| it.strip_prefix("-- since "));
+    first.map_or(0, |it| it.parse().unwrap())
+}
+
+fn folders() -> Vec<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs");
+    let entries = fs::read_dir(all).unwrap().map(|it| it.unwrap().path());
+    let mut folders: Vec<_> = entries.filter(|it| it.join("old.sql").exists()).collect();
+    folders.sort();
+    folders
+}
