@@ -3,41 +3,56 @@
 use postgres::Client;
 
 use crate::error::{Error, Kind, Result, reason};
+use crate::observe::{Lock, Observer};
 use crate::plan::{Plan, Statement};
 use crate::quote;
 use crate::session;
 
-/// Runs the plan, each of its parts in a transaction.
-pub(crate) fn apply(client: &mut Client, plan: &Plan, side: &'static str) -> Result<()> {
+/// Runs the plan, each of its parts in a transaction, and tells what each statement locked.
+pub(crate) fn apply(
+    client: &mut Client,
+    plan: &Plan,
+    side: &'static str,
+) -> Result<Vec<Vec<Lock>>> {
+    let mut locks = Vec::new();
     for part in plan.statements.split_inclusive(|it| it.commits) {
-        while let Some(role) = run(client, part, side)? {
-            let sql = format!("CREATE ROLE {} NOLOGIN", quote::name(&role));
-            session::run(client, &sql).map_err(Error::postgres("make a role"))?;
+        loop {
+            match run(client, part, side)? {
+                Ran::Done(seen) => break locks.extend(seen),
+                Ran::Misses(role) => {
+                    let sql = format!("CREATE ROLE {} NOLOGIN", quote::name(&role));
+                    session::run(client, &sql).map_err(Error::postgres("make a role"))?;
+                }
+            }
         }
     }
-    Ok(())
+    Ok(locks)
 }
 
-/// A role that is missing, for another try; roles are no part of a schema.
-fn run(client: &mut Client, part: &[Statement], side: &'static str) -> Result<Option<String>> {
-    let begin = |it| Error::postgres("begin a transaction")(it);
-    let mut transaction = client.transaction().map_err(begin)?;
+enum Ran {
+    Done(Vec<Vec<Lock>>),
+    /// A role, for another try; roles are no part of a schema.
+    Misses(String),
+}
+
+fn run(client: &mut Client, part: &[Statement], side: &'static str) -> Result<Ran> {
+    let failed = |statement: &str, err: &postgres::Error| Kind::Failed {
+        side,
+        statement: statement.to_owned(),
+        message: reason(err),
+    };
+    let mut transaction = client.transaction().map_err(Error::postgres("begin a transaction"))?;
+    let mut observer = Observer::start(&mut transaction)?;
+    let mut locks = Vec::new();
     for it in part {
         if let Err(err) = transaction.batch_execute(&it.sql) {
             return match session::missing_role(&err) {
-                Some(role) => Ok(Some(role)),
-                None => {
-                    Err(Kind::Failed { side, statement: it.sql.clone(), message: reason(&err) }
-                        .into())
-                }
+                Some(role) => Ok(Ran::Misses(role)),
+                None => Err(failed(&it.sql, &err).into()),
             };
         }
+        locks.push(observer.look(&mut transaction)?);
     }
-    match transaction.commit() {
-        Ok(()) => Ok(None),
-        Err(err) => {
-            let statement = "COMMIT".to_owned();
-            Err(Kind::Failed { side, statement, message: reason(&err) }.into())
-        }
-    }
+    transaction.commit().map_err(|err| failed("COMMIT", &err))?;
+    Ok(Ran::Done(locks))
 }

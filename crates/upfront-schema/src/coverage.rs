@@ -53,8 +53,17 @@ UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
 UNION ALL SELECT 'pg_user_mapping'::regclass, oid FROM pg_user_mapping
 UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication
 UNION ALL SELECT 'pg_publication_rel'::regclass, oid FROM pg_publication_rel
-UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
-UNION ALL SELECT classoid, objoid FROM pg_seclabel";
+UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl";
+
+/// What hangs on objects that have a rule, or cannot be seen by everybody.
+const LABELS: &str = "
+SELECT 'security label on ' || i.type || ' ' || i.identity FROM pg_seclabel l
+CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) i
+UNION ALL SELECT 'subscription ' || subname FROM pg_subscription s
+  JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+UNION ALL SELECT 'not valid or not inherited: NOT NULL of ' || conrelid::regclass
+  FROM pg_constraint WHERE contype = 'n' AND conrelid >= 16384 AND (NOT convalidated OR connoinherit)
+ORDER BY 1";
 
 const NAMES: &str = "
 SELECT DISTINCT i.type || ' ' || coalesce(i.identity, i.name)
@@ -81,9 +90,15 @@ pub(crate) fn check(
         .filter(|it: &(u32, u32)| it.1 >= FIRST_USER_OBJECT && !known.contains(it))
         .filter(|it| !belongs((it.0, it.1, 0), addresses, depend))
         .collect();
+    let mut unknown = match unknown.is_empty() {
+        true => Vec::new(),
+        false => names(transaction, &unknown)?,
+    };
+    let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
+    unknown.extend(labels.iter().map(|it| it.get::<_, String>(0)));
     match unknown.is_empty() {
         true => Ok(()),
-        false => Err(Kind::NotModelled(names(transaction, &unknown)?).into()),
+        false => Err(Kind::NotModelled(unknown).into()),
     }
 }
 

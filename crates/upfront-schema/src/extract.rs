@@ -19,16 +19,18 @@ SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL tim
 SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL bytea_output = 'hex'";
 
 /// What all queries of the rules share: the schemas that count, what extensions brought, and the
-/// relations that are left.
+/// relations that are left. None is materialized: the planner knows nothing of what is in a
+/// materialized one, and joins two of them by comparing each with each.
 pub(crate) const PRELUDE: &str = "
-WITH space AS MATERIALIZED (
+WITH space AS NOT MATERIALIZED (
   SELECT oid, nspname FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname <> ALL ($1::text[])
-), member AS MATERIALIZED (
+), member AS NOT MATERIALIZED (
   SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
-), relation AS MATERIALIZED (
+), relation AS NOT MATERIALIZED (
   SELECT c.*, n.nspname FROM pg_class c JOIN space n ON n.oid = c.relnamespace
-  WHERE (SELECT count(*) FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid) = 0
+  WHERE NOT EXISTS (
+    SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 )";
 
 const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL),

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::facts::Facts;
+use crate::observe::Lock;
 use crate::sql::{Hazard, Sql};
 use crate::steps::{self, Verb, Work};
 
@@ -27,6 +28,8 @@ pub struct Statement {
     pub sql: String,
     /// What it may do beyond that.
     pub hazards: Vec<Hazard>,
+    /// What it was seen to lock, once the plan is proven: on a copy, so without rows and waiting.
+    pub locks: Vec<Lock>,
     /// It has to be committed before the next one, which uses a new value of an enum.
     pub commits: bool,
 }
@@ -45,6 +48,7 @@ pub fn plan(a: &Facts, b: &Facts) -> Result<Plan> {
             comment: "Let routines name what comes after them".to_owned(),
             sql: "SET LOCAL check_function_bodies = off".to_owned(),
             hazards: Vec::new(),
+            locks: Vec::new(),
             commits: false,
         });
     }
@@ -111,6 +115,7 @@ impl Plan {
             comment,
             sql: text,
             hazards: sql.hazards,
+            locks: Vec::new(),
             commits: false,
         });
     }
@@ -122,6 +127,16 @@ impl Plan {
         last.hazards.extend(
             sql.hazards.into_iter().filter(|it| !last.hazards.contains(it)).collect::<Vec<_>>(),
         );
+    }
+
+    /// Puts what was seen in the place of what was expected.
+    pub(crate) fn observed(&mut self, locks: Vec<Vec<Lock>>) {
+        for (it, locks) in self.statements.iter_mut().zip(locks) {
+            it.hazards.retain(|it| !matches!(it, Hazard::Rewrites(_)));
+            let rewritten = locks.iter().filter(|it| it.rewrites);
+            it.hazards.extend(rewritten.map(|it| Hazard::Rewrites(it.table.clone())));
+            it.locks = locks;
+        }
     }
 
     /// Ends the transaction where a new value of an enum is used further down.
@@ -181,7 +196,7 @@ impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name may hold a line feed, which would end the comment.
         writeln!(f, "-- {}", self.comment.replace(['\n', '\r'], " "))?;
-        for it in self.hazards.iter().filter(|it| !matches!(it, Hazard::Rewrites(_))) {
+        for it in &self.hazards {
             writeln!(f, "-- {}", it.to_string().replace(['\n', '\r'], " "))?;
         }
         writeln!(f, "{};", self.sql)

@@ -6,6 +6,7 @@ use crate::apply;
 use crate::difference::{Difference, difference};
 use crate::error::{Kind, Result};
 use crate::extract::{Scope, extract};
+use crate::observe::Lock;
 use crate::plan::{Plan, plan};
 use crate::session;
 use crate::settle::{self, Seen};
@@ -31,11 +32,13 @@ pub struct Proof {
 /// fails or leaves a difference: no SQL that was not proven is returned.
 pub fn prove(a: &Database<'_>, b: &Database<'_>, scope: &Scope) -> Result<Proof> {
     let (old, new) = compared(a, b, scope)?;
-    let proof = Proof { up: plan(&old.1, &new.1)?, down: plan(&new.1, &old.1)? };
+    let mut proof = Proof { up: plan(&old.1, &new.1)?, down: plan(&new.1, &old.1)? };
     let copy = a.copy()?;
-    step(&copy, &proof.up, "up", &new, scope)?;
-    step(&copy, &proof.down, "down", &old, scope)?;
+    let up = step(&copy, &proof.up, "up", &new, scope)?;
+    let down = step(&copy, &proof.down, "down", &old, scope)?;
     step(&copy, &proof.up, "second up", &new, scope)?;
+    proof.up.observed(up);
+    proof.down.observed(down);
     Ok(proof)
 }
 
@@ -78,8 +81,8 @@ fn step(
     side: &'static str,
     goal: &Seen<'_>,
     scope: &Scope,
-) -> Result<()> {
-    apply::apply(&mut session::open(copy)?, plan, side)?;
+) -> Result<Vec<Vec<Lock>>> {
+    let locks = apply::apply(&mut session::open(copy)?, plan, side)?;
     let mut there = seen(copy, scope)?;
     let mut left = difference(&there.1, &goal.1);
     if !left.is_empty() {
@@ -88,7 +91,7 @@ fn step(
         left = difference(&there.1, &wanted.1);
     }
     if left.is_empty() {
-        return Ok(());
+        return Ok(locks);
     }
     let remains = left.iter().map(ToString::to_string).collect();
     Err(Kind::NotProven { side, remains }.into())

@@ -95,5 +95,5 @@ fn copy(database: &Database<'_>, url: &str, scope: &Scope) -> Result<()> {
     let there = extract(&mut session::connect(url)?, scope)?;
     let mut client = session::open(database)?;
     let empty = extract(&mut client, scope)?;
-    apply::apply(&mut client, &plan(&empty, &there)?, "copying")
+    apply::apply(&mut client, &plan(&empty, &there)?, "copying").map(drop)
 }

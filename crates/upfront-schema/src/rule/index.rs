@@ -12,7 +12,7 @@ pub(super) static INDEX: Rule = Rule {
     noun: "INDEX",
     weight: 270,
     query: "
-SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[i.nspname, i.relname]::text[],
+SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]::text[],
   '{}'::text[], 'pg_class'::regclass::oid, t.oid, 0,
   jsonb_strip_nulls(jsonb_build_object(
     'definition', replace(pg_get_indexdef(i.oid), ' WITH (' || coalesce((
@@ -29,10 +29,10 @@ SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[i.nspname, i.relname]
   jsonb_strip_nulls(jsonb_build_object('from', (
     SELECT jsonb_build_array('pg_class'::regclass::oid::int8, h.inhparent::int8, 0)
     FROM pg_inherits h WHERE h.inhrelid = i.oid)))::text
-FROM pg_index x JOIN relation i ON i.oid = x.indexrelid JOIN relation t ON t.oid = x.indrelid
+FROM pg_index x JOIN relation t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
-WHERE NOT EXISTS (SELECT FROM pg_constraint k
-  WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))",
+WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+  AND d.objid = i.oid AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i')",
     create,
     drop: plain_drop,
     attributes: &[
