@@ -4,10 +4,10 @@
 //! a folder, a migrations directory or a URL. Nothing is printed that was not proven on a scratch
 //! server.
 
-use std::error::Error;
+use std::process::ExitCode;
 
 use clap::Parser;
-use upfront_schema::{Scope, Source, diff};
+use upfront_schema::{Error, Options, Plan, Source, diff};
 use upfront_scratch::Server;
 
 #[derive(Parser)]
@@ -18,15 +18,35 @@ struct Arguments {
     /// The schema that is wanted.
     #[arg(long)]
     to: Source,
-    /// Prints the way back.
-    #[arg(long)]
-    down: bool,
+    /// How the values of a column become those of its new type: `table.column=expression`.
+    #[arg(long, value_name = "COLUMN=EXPRESSION", value_parser = using)]
+    using: Vec<(String, String)>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(plan) => {
+            for it in &plan.remarks {
+                eprintln!("note: {it}");
+            }
+            print!("{}", if plan.is_empty() { String::new() } else { plan.script() });
+            ExitCode::SUCCESS
+        }
+        Err(err) => {
+            eprintln!("error: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Plan, Error> {
     let server = Server::start()?;
-    let proof = diff(&server, &arguments.from, &arguments.to, &Scope::default())?;
-    print!("{}", if arguments.down { proof.down } else { proof.up });
-    Ok(())
+    let using = arguments.using.into_iter().collect();
+    let options = Options { using, ..Options::default() };
+    diff(&server, &arguments.from, &arguments.to, &options)
+}
+
+fn using(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("there is no `=` in it")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }

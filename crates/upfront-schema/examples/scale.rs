@@ -1,13 +1,12 @@
 //! How long a wide schema takes: `cargo run --release -p upfront-schema --example scale -- 1000`.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::fs;
 use std::time::Instant;
 
 use clap::Parser;
 use postgres::{Client, NoTls};
-use upfront_schema::{Scope, difference, extract, plan};
+use upfront_schema::{Options, difference, extract, plan};
 use upfront_scratch::{Database, Server};
 
 #[derive(Parser)]
@@ -28,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     new.execute(
         "ALTER TABLE t1 ADD COLUMN fresh text; DROP INDEX t2_a; ALTER TABLE t3 ALTER a TYPE bigint",
     )?;
-    measure(&old, &new)
+    measure(&server.database()?, &old, &new)
 }
 
 fn statements(tables: usize) -> Vec<String> {
@@ -44,21 +43,38 @@ fn statements(tables: usize) -> Vec<String> {
     (0..tables).map(table).collect()
 }
 
-fn measure(old: &Database<'_>, new: &Database<'_>) -> Result<(), Box<dyn Error>> {
+fn measure(
+    empty: &Database<'_>,
+    old: &Database<'_>,
+    new: &Database<'_>,
+) -> Result<(), Box<dyn Error>> {
     let facts = |it: &Database<'_>| {
         let mut client = Client::connect(&it.url(), NoTls)?;
-        Ok::<_, Box<dyn Error>>(extract(&mut client, &Scope::default())?)
+        Ok::<_, Box<dyn Error>>(extract(&mut client, &Options::default().scope)?)
     };
+    let options = Options::default();
     let since = Instant::now();
     let (a, b) = (facts(old)?, facts(new)?);
     println!("{} and {} facts in {:?}", a.len(), b.len(), since.elapsed());
     let since = Instant::now();
     println!("{} differences in {:?}", difference(&a, &b).len(), since.elapsed());
     let since = Instant::now();
-    let plan = plan(&a, &b)?;
-    println!("{} statements in {:?}", plan.statements.len(), since.elapsed());
-    let mut text = String::new();
-    write!(text, "{}", fs::read_to_string("/proc/self/status").unwrap_or_default())?;
-    println!("{}", text.lines().find(|it| it.starts_with("VmHWM")).unwrap_or_default());
+    println!("{} statements in {:?}", plan(&a, &b, &options)?.statements.len(), since.elapsed());
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = text.lines().find(|it| it.starts_with("VmHWM")).unwrap_or_default().to_owned();
+    let none = facts(empty)?;
+    let since = Instant::now();
+    println!(
+        "{} statements for all of it in {:?}",
+        plan(&none, &a, &options)?.statements.len(),
+        since.elapsed()
+    );
+    let since = Instant::now();
+    println!(
+        "{} statements to drop it in {:?}",
+        plan(&a, &none, &options)?.statements.len(),
+        since.elapsed()
+    );
+    println!("{peak}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::difference::differing;
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts, Use};
+use crate::options::Options;
 use crate::rule::{self, Change, Nature, Outcome};
 use crate::sql::Sql;
 
@@ -41,14 +42,16 @@ impl Fate {
 pub(crate) struct Draft<'a> {
     pub(crate) a: &'a Facts,
     pub(crate) b: &'a Facts,
+    options: &'a Options,
     pub(crate) fates: Vec<Fate>,
     pending: Vec<usize>,
     refused: Vec<String>,
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn of(a: &'a Facts, b: &'a Facts) -> Result<Self> {
-        let mut it = Self { a, b, fates: Vec::new(), pending: Vec::new(), refused: Vec::new() };
+    pub(crate) fn of(a: &'a Facts, b: &'a Facts, options: &'a Options) -> Result<Self> {
+        let mut it =
+            Self { a, b, options, fates: Vec::new(), pending: Vec::new(), refused: Vec::new() };
         for at in 0..a.all.len() {
             let fate = it.fate(&a.all[at])?;
             if !matches!(fate, Fate::Keep | Fate::Alter(_)) {
@@ -106,7 +109,8 @@ impl<'a> Draft<'a> {
         }
         let (mut sql, mut retype, mut replace) = (Vec::new(), false, false);
         for (attribute, alter) in rule.attributes.iter().filter(|(name, _)| all.contains(name)) {
-            let change = Change { a: self.a, b: self.b, from, to, attribute };
+            let change =
+                Change { a: self.a, b: self.b, from, to, attribute, options: self.options };
             match alter(&change) {
                 Outcome::InPlace(it) => sql.extend(it),
                 Outcome::Retype(it) => {

@@ -6,13 +6,13 @@
 //! [`prove`] runs the result on a copy, forth and back, before anybody sees it.
 //!
 //! ```no_run
-//! use upfront_schema::{Scope, Source, diff};
+//! use upfront_schema::{Options, Source, diff};
 //! use upfront_scratch::Server;
 //!
 //! let server = Server::start()?;
 //! let (from, to): (Source, Source) = ("old.sql".parse()?, "new.sql".parse()?);
-//! let proof = diff(&server, &from, &to, &Scope::default())?;
-//! println!("{}", proof.up);
+//! let plan = diff(&server, &from, &to, &Options::default())?;
+//! println!("{plan}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -32,9 +32,11 @@ mod graph;
 mod identity;
 mod load;
 mod observe;
+mod options;
 mod plan;
 mod prove;
 mod quote;
+mod remark;
 mod rule;
 mod session;
 mod settle;
@@ -48,7 +50,8 @@ pub use extract::{Scope, extract};
 pub use facts::{Fact, Facts};
 pub use identity::Identity;
 pub use observe::Lock;
+pub use options::Options;
 pub use plan::{Plan, Statement, plan};
-pub use prove::{Proof, compare, diff, prove};
+pub use prove::{Proof, compare, diff, prove, prove_up};
 pub use source::Source;
 pub use sql::Hazard;

@@ -6,6 +6,7 @@ use crate::draft::Draft;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::observe::Lock;
+use crate::options::Options;
 use crate::sql::{Hazard, Sql};
 use crate::steps::{self, Verb, Work};
 
@@ -17,6 +18,9 @@ use crate::steps::{self, Verb, Work};
 pub struct Plan {
     /// In the order in which they run.
     pub statements: Vec<Statement>,
+    /// In what the result differs from what was wanted all the same, once the plan is proven: the
+    /// order of columns, which no SQL changes.
+    pub remarks: Vec<String>,
 }
 
 /// One statement of a plan.
@@ -39,8 +43,8 @@ pub struct Statement {
 /// # Errors
 ///
 /// If a difference has no SQL that does it, or needs to be told how: nothing is left out.
-pub fn plan(a: &Facts, b: &Facts) -> Result<Plan> {
-    let draft = Draft::of(a, b)?;
+pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
+    let draft = Draft::of(a, b, options)?;
     let works = steps::order(&draft)?;
     let mut plan = Plan::default();
     if checks_bodies(&works) {

@@ -6,8 +6,9 @@ use crate::apply;
 use crate::difference::{Difference, difference};
 use crate::error::{Kind, Result};
 use crate::extract::{Scope, extract};
-use crate::observe::Lock;
+use crate::options::Options;
 use crate::plan::{Plan, plan};
+use crate::remark;
 use crate::session;
 use crate::settle::{self, Seen};
 use crate::source::Source;
@@ -30,16 +31,27 @@ pub struct Proof {
 ///
 /// If there is something that is not modelled, a difference that cannot be written, or if a side
 /// fails or leaves a difference: no SQL that was not proven is returned.
-pub fn prove(a: &Database<'_>, b: &Database<'_>, scope: &Scope) -> Result<Proof> {
-    let (old, new) = compared(a, b, scope)?;
-    let mut proof = Proof { up: plan(&old.1, &new.1)?, down: plan(&new.1, &old.1)? };
+pub fn prove(a: &Database<'_>, b: &Database<'_>, options: &Options) -> Result<Proof> {
+    let (old, new) = compared(a, b, &options.scope)?;
+    let mut up = plan(&old.1, &new.1, options)?;
+    let mut down = plan(&new.1, &old.1, &options.reversed())?;
     let copy = a.copy()?;
-    let up = step(&copy, &proof.up, "up", &new, scope)?;
-    let down = step(&copy, &proof.down, "down", &old, scope)?;
-    step(&copy, &proof.up, "second up", &new, scope)?;
-    proof.up.observed(up);
-    proof.down.observed(down);
-    Ok(proof)
+    step(&copy, &mut up, "up", &new, &options.scope)?;
+    step(&copy, &mut down, "down", &old, &options.scope)?;
+    step(&copy, &mut up.clone(), "second up", &new, &options.scope)?;
+    Ok(Proof { up, down })
+}
+
+/// The same without the way back.
+///
+/// # Errors
+///
+/// As [`prove`].
+pub fn prove_up(a: &Database<'_>, b: &Database<'_>, options: &Options) -> Result<Plan> {
+    let (old, new) = compared(a, b, &options.scope)?;
+    let mut up = plan(&old.1, &new.1, options)?;
+    step(&a.copy()?, &mut up, "up", &new, &options.scope)?;
+    Ok(up)
 }
 
 /// How two databases differ, expressions in the form that stays.
@@ -52,13 +64,14 @@ pub fn compare(a: &Database<'_>, b: &Database<'_>, scope: &Scope) -> Result<Vec<
     Ok(difference(&old.1, &new.1))
 }
 
-/// The SQL that turns one schema into the other, proven with its way back.
+/// The SQL that turns one schema into the other, proven.
 ///
 /// # Errors
 ///
-/// Those of [`Source::load`] and of [`prove`].
-pub fn diff(server: &Server, from: &Source, to: &Source, scope: &Scope) -> Result<Proof> {
-    prove(&from.load(server, scope)?, &to.load(server, scope)?, scope)
+/// Those of [`Source::load`] and of [`prove_up`].
+pub fn diff(server: &Server, from: &Source, to: &Source, options: &Options) -> Result<Plan> {
+    let (a, b) = (from.load(server, &options.scope)?, to.load(server, &options.scope)?);
+    prove_up(&a, &b, options)
 }
 
 fn seen<'a>(of: &'a Database<'_>, scope: &Scope) -> Result<Seen<'a>> {
@@ -75,13 +88,14 @@ fn compared<'a>(
     Ok((old, new))
 }
 
+/// Runs a side on the copy, which then has to be like the goal.
 fn step(
     copy: &Database<'_>,
-    plan: &Plan,
+    plan: &mut Plan,
     side: &'static str,
     goal: &Seen<'_>,
     scope: &Scope,
-) -> Result<Vec<Vec<Lock>>> {
+) -> Result<()> {
     let locks = apply::apply(&mut session::open(copy)?, plan, side)?;
     let mut there = seen(copy, scope)?;
     let mut left = difference(&there.1, &goal.1);
@@ -90,9 +104,11 @@ fn step(
         settle::settle(&mut there, &mut wanted, scope)?;
         left = difference(&there.1, &wanted.1);
     }
-    if left.is_empty() {
-        return Ok(locks);
+    if !left.is_empty() {
+        let remains = left.iter().map(ToString::to_string).collect();
+        return Err(Kind::NotProven { side, remains }.into());
     }
-    let remains = left.iter().map(ToString::to_string).collect();
-    Err(Kind::NotProven { side, remains }.into())
+    plan.observed(locks);
+    plan.remarks = remark::remarks(&there.1, &goal.1);
+    Ok(())
 }

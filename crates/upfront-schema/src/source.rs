@@ -10,6 +10,7 @@ use crate::apply;
 use crate::error::{Error, Kind, Result, reason};
 use crate::extract::{Scope, extract};
 use crate::load;
+use crate::options::Options;
 use crate::plan::plan;
 use crate::session;
 
@@ -95,5 +96,5 @@ fn copy(database: &Database<'_>, url: &str, scope: &Scope) -> Result<()> {
     let there = extract(&mut session::connect(url)?, scope)?;
     let mut client = session::open(database)?;
     let empty = extract(&mut client, scope)?;
-    apply::apply(&mut client, &plan(&empty, &there)?, "copying").map(drop)
+    apply::apply(&mut client, &plan(&empty, &there, &Options::default())?, "copying").map(drop)
 }

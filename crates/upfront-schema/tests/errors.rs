@@ -5,7 +5,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
-use upfront_schema::{Error, Scope, Source, diff};
+use upfront_schema::{Error, Options, Source, diff};
 use upfront_scratch::Server;
 
 #[test]
@@ -74,7 +74,7 @@ fn error(old: &str, new: &str) -> Shown {
         Source::Sql(path)
     };
     let (old, new) = (source("old.sql", old), source("new.sql", new));
-    let err = diff(Server::shared().unwrap(), &old, &new, &Scope::default()).unwrap_err();
+    let err = diff(Server::shared().unwrap(), &old, &new, &Options::default()).unwrap_err();
     let text = err.to_string().replace(&format!("{}/", folder.path().display()), "");
     Shown { err, text }
 }

@@ -6,7 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use upfront_schema::{Scope, Source, diff};
+use upfront_schema::{Options, Source, prove};
 use upfront_scratch::Server;
 
 proptest! {
@@ -38,7 +38,9 @@ fn check(old: &str, new: &str) {
         Source::Sql(path)
     };
     let (old, new) = (source("old.sql", old), source("new.sql", new));
-    diff(Server::shared().unwrap(), &old, &new, &Scope::default()).unwrap();
+    let options = Options::default();
+    let load = |it: &Source| it.load(Server::shared().unwrap(), &options.scope).unwrap();
+    prove(&load(&old), &load(&new), &options).unwrap();
 }
 
 /// Words of the grammar, mixed case, quotes, blanks, line feeds, and more bytes than a name has.

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use upfront_schema::{Scope, Source, compare, diff};
+use upfront_schema::{Options, Scope, Source, compare, diff};
 use upfront_scratch::Server;
 
 const TABLES: &str = "create table a (i int primary key); create view v as select i from a;";
@@ -20,8 +20,8 @@ fn reads_a_database_and_leaves_it_alone() {
     write(folder.path(), "schema.sql", TABLES);
     let from: Source = live.url().parse().unwrap();
     let to = Source::Sql(folder.path().to_owned());
-    let proof = diff(server, &from, &to, &Scope::default()).unwrap();
-    assert!(proof.up.is_empty() && proof.down.is_empty(), "{}", proof.up);
+    let plan = diff(server, &from, &to, &Options::default()).unwrap();
+    assert!(plan.is_empty(), "{plan}");
     assert_eq!(live.psql("select count(*) from upfront.revisions").unwrap(), "0\n");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use postgres::{Client, NoTls};
-use upfront_schema::{Proof, Scope, Source, extract, plan, prove};
+use upfront_schema::{Options, Proof, Scope, Source, extract, plan, prove};
 use upfront_scratch::{Database, Server};
 
 use crate::dump;
@@ -40,13 +40,13 @@ impl<'a> Pair<'a> {
     }
 
     fn try_check(&self, server: &Server, checks: Checks, show: bool) -> Result<(), String> {
-        let scope = Scope::default();
+        let options = Options::default();
         let load = |file| {
             let source = Source::Sql(self.file(file));
-            source.load(server, &scope).map_err(|err| format!("load: {err}"))
+            source.load(server, &options.scope).map_err(|err| format!("load: {err}"))
         };
         let (old, new) = (load("old.sql")?, load("new.sql")?);
-        let proof = prove(&old, &new, &scope);
+        let proof = prove(&old, &new, &options);
         if show {
             println!("-- up\n{}\n-- down\n{}", unproven(&old, &new)?, unproven(&new, &old)?);
         }
@@ -76,7 +76,7 @@ fn unproven(a: &Database<'_>, b: &Database<'_>) -> Result<String, String> {
         let mut client = Client::connect(&it.url(), NoTls).map_err(|err| err.to_string())?;
         extract(&mut client, &Scope::default()).map_err(|err| err.to_string())
     };
-    let plan = plan(&facts(a)?, &facts(b)?).map_err(|err| err.to_string())?;
+    let plan = plan(&facts(a)?, &facts(b)?, &Options::default()).map_err(|err| err.to_string())?;
     Ok(plan.script())
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use crate::facts::{Cast, Fact, Facts};
+use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Change, Created, Nature, Outcome, Rule, default, options, sequence, table};
+use crate::rule::{
+    Change, Created, Nature, Outcome, Rule, default, identity, options, retype, sequence, table,
+};
 use crate::sql::Sql;
 
 pub(super) static COLUMN: Rule = Rule {
@@ -61,12 +63,12 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
     create,
     drop,
     attributes: &[
-        ("type", alter_type),
-        ("collation", alter_collation),
+        ("type", retype::alter_type),
+        ("collation", retype::alter_collation),
         ("generated", alter_generated),
         ("not_null", alter_not_null),
-        ("identity", alter_identity),
-        ("identity_options", alter_identity_options),
+        ("identity", identity::alter_identity),
+        ("identity_options", identity::alter_identity_options),
         ("storage", alter_storage),
         ("compression", |it| set(it, "COMPRESSION", compression(it.to))),
         ("statistics", |it| set(it, "STATISTICS", &statistics(it.to))),
@@ -103,11 +105,11 @@ pub(super) fn definition(it: &Created<'_>) -> String {
     parts.join(" ")
 }
 
-fn typed(fact: &Fact) -> String {
+pub(super) fn typed(fact: &Fact) -> String {
     fact.text("type").unwrap_or_default().to_owned()
 }
 
-fn list(fact: &Fact) -> String {
+pub(super) fn list(fact: &Fact) -> String {
     let all = sequence::options(fact.attributes.get("identity_options"));
     if all.is_empty() { all } else { format!(" ({})", all.trim()) }
 }
@@ -160,12 +162,12 @@ fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     }]
 }
 
-fn clause(fact: &Fact, text: &str) -> Sql {
+pub(super) fn clause(fact: &Fact, text: &str) -> Sql {
     let column = quote::name(fact.id.name());
     Sql::clause(table::head(&fact.id.names), format!("ALTER COLUMN {column} {text}"))
 }
 
-fn in_place(it: &Change<'_>, text: &str) -> Outcome {
+pub(super) fn in_place(it: &Change<'_>, text: &str) -> Outcome {
     match comes_from_parent(it) {
         true => Outcome::InPlace(Vec::new()),
         false => Outcome::InPlace(vec![clause(it.to, text)]),
@@ -184,90 +186,6 @@ pub(super) fn comes_from_parent(it: &Change<'_>) -> bool {
         fact.is_some_and(|fact| fact.attributes.get(it.attribute) == value)
     };
     it.from.origin.is_some() && is(old, it.old_value()) && is(new, it.wanted_value())
-}
-
-fn alter_type(it: &Change<'_>) -> Outcome {
-    if it.also("generated") && it.to.attributes.contains_key("generated") {
-        return Outcome::Replace;
-    }
-    if comes_from_parent(it) {
-        return Outcome::Retype(Vec::new());
-    }
-    let is_foreign = it.b.parent(it.to).is_some_and(|it| it.id.kind == "foreign table");
-    let using = if is_foreign { Some(String::new()) } else { using(it.a, it.from, it.to) };
-    let Some(using) = using else {
-        let (path, from, to) = (it.to.id.path(), typed(it.from), typed(it.to));
-        return Outcome::Refuse(format!(
-            "the values of {path} cannot be turned from {from} into {to} without being told how"
-        ));
-    };
-    let sql = retype(it.to, &using);
-    Outcome::Retype(vec![match is_wider(it.a, it.from, it.to) {
-        true => sql,
-        false => {
-            sql.may_fail(format!("each value of {} has to fit {}", it.to.id.path(), typed(it.to)))
-        }
-    }])
-}
-
-/// Whether each value of the old type is one of the new.
-fn is_wider(facts: &Facts, from: &Fact, to: &Fact) -> bool {
-    let (old, new) = (typed(from), typed(to));
-    let base = |fact: &Fact| fact.note("base").unwrap_or_default().to_owned();
-    let length = |it: &str| -> Option<u32> {
-        it.strip_prefix("character varying(")?.strip_suffix(')')?.parse().ok()
-    };
-    match (length(&old), length(&new)) {
-        (Some(old), Some(new)) => old <= new,
-        (_, None) if base(to) == new => {
-            base(from) == new || facts.casts.get(&(base(from), new)) == Some(&Cast::Implicit)
-        }
-        _ => false,
-    }
-}
-
-fn retype(to: &Fact, using: &str) -> Sql {
-    let collation = to.text("collation").map(|it| format!(" COLLATE {it}")).unwrap_or_default();
-    let sql = clause(to, &format!("TYPE {}{collation}{using}", typed(to)));
-    sql.rewrites(to.id.path())
-}
-
-/// The statement for a column whose type stays the same by name and becomes another by content.
-pub(crate) fn force(to: &Fact) -> Sql {
-    let using = match typed(to).ends_with(']') {
-        true => format!(" USING {}::text[]::{}", quote::name(to.id.name()), typed(to)),
-        false => format!(" USING {}::text::{}", quote::name(to.id.name()), typed(to)),
-    };
-    retype(to, &using).may_fail(format!("each value of {} has to be one of the new", to.id.path()))
-}
-
-/// How the old values become new ones: nothing to say, ` USING …`, or not known.
-pub(crate) fn using(facts: &Facts, from: &Fact, to: &Fact) -> Option<String> {
-    let element =
-        |fact: &Fact| fact.note("root").unwrap_or_default().trim_end_matches("[]").to_owned();
-    let (old, new) = (element(from), element(to));
-    let is = |fact: &Fact, category| fact.note("category") == Some(category);
-    let is_array = |fact: &Fact| typed(fact).ends_with(']');
-    if is_array(from) != is_array(to) && !is(to, "S") && !is(from, "S") {
-        return None;
-    }
-    let name = quote::name(to.id.name());
-    match facts.casts.get(&(old.clone(), new.clone())) {
-        _ if old == new => Some(String::new()),
-        Some(Cast::Implicit | Cast::Assigned) => Some(String::new()),
-        Some(Cast::Explicit) => Some(format!(" USING {name}::{}", typed(to))),
-        None if is(to, "S") => Some(String::new()),
-        None if is(from, "S") || is_array(from) => Some(format!(" USING {name}::{}", typed(to))),
-        None if is(to, "E") => Some(format!(" USING {name}::text::{}", typed(to))),
-        None => None,
-    }
-}
-
-fn alter_collation(it: &Change<'_>) -> Outcome {
-    match it.also("type") {
-        true => Outcome::InPlace(Vec::new()),
-        false => Outcome::Retype(vec![retype(it.to, "")]),
-    }
 }
 
 fn alter_generated(it: &Change<'_>) -> Outcome {
@@ -289,48 +207,9 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
                 sql.may_fail(format!("no row may have NULL in {}", it.to.id.path())),
             ])
         }
-        None if loses_identity(it) => Outcome::InPlace(Vec::new()),
+        None if identity::loses_identity(it) => Outcome::InPlace(Vec::new()),
         None => Outcome::InPlace(vec![clause(it.to, "DROP NOT NULL")]),
     }
-}
-
-fn alter_identity(it: &Change<'_>) -> Outcome {
-    match (it.old_value(), it.wanted_text()) {
-        (None, Some(how)) => {
-            let add = clause(it.to, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)));
-            let options = it.to.attributes.get("identity_options");
-            let sequence = sequence::of_identity(it.to);
-            Outcome::InPlace(vec![add, sequence::catch_up(&sequence, it.to, options)])
-        }
-        (Some(_), Some(how)) => in_place(it, &format!("SET GENERATED {how}")),
-        (_, None) if it.also("not_null") => {
-            Outcome::InPlace(vec![clause(it.to, "DROP IDENTITY"), clause(it.to, "DROP NOT NULL")])
-        }
-        (_, None) => in_place(it, "DROP IDENTITY"),
-    }
-}
-
-/// An identity column cannot be NULL, so it loses the identity first.
-fn loses_identity(it: &Change<'_>) -> bool {
-    it.from.text("identity").is_some() && it.to.text("identity").is_none()
-}
-
-fn alter_identity_options(it: &Change<'_>) -> Outcome {
-    if it.also("identity")
-        && (it.from.text("identity").is_none() || it.to.text("identity").is_none())
-    {
-        return Outcome::InPlace(Vec::new());
-    }
-    let name = |it: Option<&Value>| it.and_then(|it| it.get("name")).cloned();
-    if name(it.old_value()) != name(it.wanted_value()) {
-        return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
-    }
-    let sequence = sequence::of_identity(it.to);
-    let mut sql = sequence::moves(&sequence, it.old_value(), it.wanted_value());
-    let changes = sequence::changes(it.old_value(), it.wanted_value());
-    let clauses = changes.iter().map(|it| format!("SET {it}")).collect::<Vec<_>>();
-    sql.push(clause(it.to, &clauses.join(" ")));
-    Outcome::InPlace(sql)
 }
 
 fn storage(fact: &Fact, which: &str) -> &'static str {

@@ -29,6 +29,7 @@ mod enumeration;
 mod event;
 mod foreign;
 mod grant;
+mod identity;
 mod index;
 mod inheritance;
 mod options;
@@ -36,6 +37,7 @@ mod policy;
 mod privileges;
 mod publication;
 mod range;
+mod retype;
 mod routine;
 mod schema;
 mod sequence;
@@ -49,12 +51,13 @@ use serde_json::Value;
 
 use crate::facts::{Fact, Facts};
 use crate::identity::Identity;
+use crate::options::Options;
 use crate::quote;
 use crate::sql::Sql;
 
-pub(crate) use column::force as force_column;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
+pub(crate) use retype::force as force_column;
 pub(crate) use sequence::{column_of, is_serial};
 
 /// All that is known of a kind.
@@ -109,6 +112,7 @@ pub(crate) struct Change<'a> {
     pub(crate) from: &'a Fact,
     pub(crate) to: &'a Fact,
     pub(crate) attribute: &'a str,
+    pub(crate) options: &'a Options,
 }
 
 impl Change<'_> {

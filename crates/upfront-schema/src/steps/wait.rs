@@ -1,0 +1,214 @@
+//! Which step waits for which.
+
+use std::collections::HashMap;
+
+use crate::draft::Fate;
+use crate::facts::{Fact, Facts, Use};
+use crate::rule;
+use crate::steps::{Steps, attachment};
+
+impl Steps<'_> {
+    pub(super) fn wait(&mut self) {
+        for user in 0..self.a().all.len() {
+            for &(base, how) in &self.a().uses[user] {
+                if how != Use::ComesAfter {
+                    self.wait_before(user, base);
+                }
+            }
+        }
+        for user in 0..self.b().all.len() {
+            for &(base, how) in &self.b().uses[user] {
+                if how != Use::OnlyEndsWith {
+                    self.wait_after(user, base);
+                }
+            }
+            if let Some(origin) = self.b().all[user].origin {
+                self.wait_after(user, origin);
+            }
+        }
+        self.wait_for_changes_before_reattachment();
+        self.wait_for_other_keys();
+        self.wait_for_revocations();
+        self.wait_for_names();
+        self.wait_for_attachment();
+    }
+
+    /// A partition whose bound changes takes part in the changes of its parent before it is detached
+    /// and attached anew.
+    fn wait_for_changes_before_reattachment(&mut self) {
+        for (at, fate) in self.draft.fates.iter().enumerate() {
+            let fact = &self.draft.a.all[at];
+            if fact.id.kind != "inheritance" || !matches!(fate, Fate::Replace) {
+                continue;
+            }
+            let is_parents =
+                |it: &Fact| it.id.kind == "column" && it.id.names[..2] == fact.id.names[2..];
+            let a = |of: &HashMap<usize, usize>| steps_of(of, self.draft.a, is_parents);
+            let b = |of: &HashMap<usize, usize>| steps_of(of, self.draft.b, is_parents);
+            let all = [a(&self.drops), b(&self.alters[1]), b(&self.creates)].concat();
+            for step in all {
+                self.graph.wait(step, self.drops[&at]);
+            }
+        }
+    }
+
+    /// A foreign key that is made again must not find the key that is about to go.
+    fn wait_for_other_keys(&mut self) {
+        for (&at, &step) in &self.drops {
+            let Some(create) = self.draft.twin(at).and_then(|it| self.creates.get(&it)) else {
+                continue;
+            };
+            let _ = step;
+            for (base, _) in &self.draft.a.uses[at] {
+                let is_key = self.draft.a.all[*base].id.kind == "table constraint";
+                if let Some(drop) = self.drops.get(base).filter(|_| is_key) {
+                    self.graph.wait(*drop, *create);
+                }
+            }
+        }
+    }
+
+    /// What is taken from a role on a table is taken on its columns too, so these come later.
+    fn wait_for_revocations(&mut self) {
+        for facts in [self.draft.a, self.draft.b] {
+            let on = facts
+                .all
+                .iter()
+                .filter(|it| it.id.kind == "privileges" && it.id.names[0] == "column");
+            for fact in on {
+                let firsts = self.steps_on(|it| rule::is_on_table_of(it, fact));
+                let seconds = self.steps_on(|it| it.id == fact.id);
+                for (first, second) in
+                    firsts.iter().flat_map(|it| seconds.iter().map(move |to| (*it, *to)))
+                {
+                    self.graph.wait(first, second);
+                }
+            }
+        }
+    }
+
+    fn steps_on(&self, is: impl Fn(&Fact) -> bool + Copy) -> Vec<usize> {
+        let a = steps_of(&self.drops, self.draft.a, is);
+        let alters = steps_of(&self.alters[1], self.draft.b, is);
+        [a, alters, steps_of(&self.creates, self.draft.b, is)].concat()
+    }
+
+    /// In the first schema: users leave before what they use does.
+    fn wait_before(&mut self, user: usize, base: usize) {
+        let drop = self.drops.get(&user).copied();
+        let alter = self.alters[0].get(&user).copied();
+        let gone = self.drops.get(&base).copied();
+        let changed = self.alters[0].get(&base).copied();
+        let swapped = matches!(self.draft.fates[base], Fate::Swap)
+            .then(|| self.draft.twin(base).and_then(|it| self.creates.get(&it).copied()))
+            .flatten();
+        let user_is_swapped = matches!(self.draft.fates[user], Fate::Swap);
+        let ends = [gone, changed, swapped.filter(|_| !user_is_swapped)];
+        for (first, second) in ends.into_iter().map(|end| (drop, end)).chain([(alter, gone)]) {
+            if let (Some(first), Some(second)) = (first, second) {
+                self.graph.wait(first, second);
+            }
+        }
+    }
+
+    /// In the second: what is used is there before its users come.
+    fn wait_after(&mut self, user: usize, base: usize) {
+        let firsts = [self.creates.get(&base).copied(), self.alters[1].get(&base).copied()];
+        let seconds = [self.creates.get(&user).copied(), self.alters[1].get(&user).copied()];
+        for first in firsts.into_iter().flatten() {
+            for second in seconds.into_iter().flatten() {
+                self.graph.wait(first, second);
+            }
+        }
+    }
+
+    /// What takes a name waits until the name is free.
+    fn wait_for_names(&mut self) {
+        let mut held: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        for (&at, &step) in &self.drops {
+            if !matches!(self.draft.fates[at], Fate::Swap) {
+                for it in slots(&self.a().all[at]) {
+                    held.entry(it).or_default().push(step);
+                }
+            }
+        }
+        for (&at, &step) in &self.alters[0] {
+            held.extend(sequence_slot(&self.a().all[at]).map(|it| (it, vec![step])));
+        }
+        let b = self.b();
+        let creates = self.creates.iter().map(|(at, step)| (slots(&b.all[*at]), *step));
+        let alters = self.alters[1].iter();
+        let alters = alters.map(|(at, step)| (sequence_slot(&b.all[*at]), *step));
+        let alters = alters.map(|(slot, step)| (slot.into_iter().collect(), step));
+        for (slots, step) in creates.chain(alters) {
+            for &drop in slots.iter().filter_map(|it| held.get(it)).flatten() {
+                self.graph.wait(drop, step);
+            }
+        }
+        self.wait_for_users_of_the_swapped();
+    }
+
+    fn wait_for_users_of_the_swapped(&mut self) {
+        for (at, fate) in self.draft.fates.iter().enumerate() {
+            if let (Fate::Swap, Some(twin)) = (fate, self.draft.twin(at)) {
+                self.graph.wait(self.creates[&twin], self.drops[&at]);
+            }
+        }
+    }
+
+    /// What comes along with the attachment of its table is there after it, and what came along may
+    /// only go on its own after the table is detached.
+    fn wait_for_attachment(&mut self) {
+        let creates: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
+        for (at, step) in creates {
+            let fact = &self.b().all[at];
+            if matches!(fact.id.kind, "column" | "default value") || fact.origin.is_none() {
+                continue;
+            }
+            if let Some(it) = attachment(self.b(), fact).and_then(|it| self.creates.get(&it)) {
+                self.graph.wait(*it, step);
+            }
+        }
+        for (&at, &step) in &self.drops {
+            let detached = attachment(self.draft.a, &self.draft.a.all[at])
+                .filter(|it| matches!(self.draft.fates[*it], Fate::Drop));
+            if let Some(it) = detached.and_then(|it| self.drops.get(&it)) {
+                self.graph.wait(*it, step);
+            }
+        }
+    }
+}
+
+fn steps_of(
+    steps: &HashMap<usize, usize>,
+    facts: &Facts,
+    is: impl Fn(&Fact) -> bool,
+) -> Vec<usize> {
+    steps.iter().filter(|(at, _)| is(&facts.all[**at])).map(|(_, step)| *step).collect()
+}
+
+/// What no two objects of one database can share. The kind is the first part.
+fn slots(fact: &Fact) -> Vec<Vec<String>> {
+    let id = &fact.id;
+    let named =
+        |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
+    let own = match id.kind {
+        "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
+        | "enum" | "domain" | "composite type" | "range type" => named("relation", &[&id.names]),
+        "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
+            named("relation", &[&id.names[..1], &id.names[2..]])
+        }
+        "function" | "procedure" | "aggregate" => named("routine", &[&id.names, &id.arguments]),
+        kind => named(kind, &[&id.names, &id.arguments]),
+    };
+    // Two partitions of a table cannot hold the same rows.
+    let bounds = (id.kind == "inheritance").then(|| named("bounds", &[&id.names[2..]]));
+    [own].into_iter().chain(sequence_slot(fact)).chain(bounds).collect()
+}
+
+/// The name that the sequence of an identity column takes.
+fn sequence_slot(fact: &Fact) -> Option<Vec<String>> {
+    fact.text("identity").filter(|_| fact.id.kind == "column")?;
+    let [schema, table, column] = &fact.id.names[..] else { return None };
+    Some(vec!["relation".to_owned(), schema.clone(), format!("{table}_{column}_seq")])
+}
