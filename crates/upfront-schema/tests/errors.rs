@@ -25,9 +25,9 @@ fn names_a_statement_that_is_no_sql() {
 fn names_an_extension_that_is_missing() {
     let err = error("", "create extension no_such_thing;");
     assert!(err.is_input());
-    // What follows names the folder of the server.
-    let expected = "new.sql:1:1: extension \"no_such_thing\" is not available";
-    assert!(err.to_string().starts_with(expected));
+    // Each version has words of its own, and names the folder of the server.
+    let text = err.to_string();
+    assert!(text.starts_with("new.sql:1:1: ") && text.contains("no_such_thing"), "{text}");
 }
 
 #[test]
