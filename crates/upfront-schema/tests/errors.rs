@@ -34,8 +34,8 @@ fn names_an_extension_that_is_missing() {
 fn names_what_has_no_rule() {
     let err = error(
         "",
-        "create text search configuration mine (copy = simple);
-         create operator === (leftarg = int, rightarg = int, function = int4eq);
+        "create operator family mine using btree;
+         create operator family \"his own\" using hash;
          create table t (a int);",
     );
     assert!(err.is_not_modelled());

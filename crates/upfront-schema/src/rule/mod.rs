@@ -37,9 +37,11 @@ mod policy;
 mod privileges;
 mod publication;
 mod range;
+mod rare;
 mod retype;
 mod routine;
 mod schema;
+mod search;
 mod sequence;
 mod small;
 mod statistics;
@@ -151,6 +153,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
 static ALL: &[&Rule] = &[
     &schema::SCHEMA,
     &schema::EXTENSION,
+    &rare::LANGUAGE,
+    &rare::ACCESS_METHOD,
     &small::COLLATION,
     &enumeration::ENUM,
     &domain::DOMAIN,
@@ -171,7 +175,14 @@ static ALL: &[&Rule] = &[
     &routine::FUNCTION,
     &routine::PROCEDURE,
     &routine::AGGREGATE,
+    &rare::OPERATOR,
+    &rare::CONVERSION,
     &small::CAST,
+    &rare::TRANSFORM,
+    &search::PARSER,
+    &search::TEMPLATE,
+    &search::DICTIONARY,
+    &search::CONFIGURATION,
     &view::VIEW,
     &view::MATERIALIZED,
     &index::INDEX,
@@ -210,6 +221,11 @@ pub(crate) fn reference(id: &Identity) -> String {
         "function" | "procedure" => format!("{}({})", id.path(), id.arguments.join(", ")),
         "aggregate" => format!("{}({})", id.path(), routine::aggregate_arguments(id)),
         "cast" => format!("({})", id.arguments.join(" AS ")),
+        "operator" => {
+            let schema = quote::name(&id.names[0]);
+            format!("{schema}.{} ({})", id.name(), id.arguments.join(", "))
+        }
+        "transform" => format!("FOR {} LANGUAGE {own}", id.arguments.join(", ")),
         "user mapping" => foreign::mapping(id),
         _ => id.path(),
     }
@@ -217,6 +233,12 @@ pub(crate) fn reference(id: &Identity) -> String {
 
 fn plain_drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     vec![Sql::whole(format!("DROP {} {}", of(fact).noun, reference(&fact.id)))]
+}
+
+/// For kinds that are known by the statements that make them.
+fn opaque(it: &Created<'_>) -> Vec<Sql> {
+    let statements = strings(it.fact.attributes.get("statements"));
+    with_owner(it, statements.into_iter().map(Sql::whole).collect())
 }
 
 /// For what goes with its parent and cannot go alone.

@@ -192,8 +192,7 @@ pub(super) fn changes(from: Option<&Value>, to: Option<&Value>) -> Vec<String> {
         Some(it) => format!("{word} {it}"),
     };
     let start = bounds(to).start;
-    let is_told = to.and_then(|it| it.get("start")).is_some();
-    let starts = if from.is_none() { is_told } else { bounds(from).start != start };
+    let starts = bounds(from).start != start;
     differ.map(clause).chain(starts.then(|| format!("START WITH {start}"))).collect()
 }
 

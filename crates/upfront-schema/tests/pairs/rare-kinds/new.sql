@@ -7,3 +7,12 @@ create function to_text(point2) returns text language sql immutable as 'select 1
 create cast (point2 as text) with function to_text(point2) as assignment;
 create function watch() returns event_trigger language plpgsql as 'begin end';
 create event trigger e on ddl_command_end when tag in ('DROP TABLE') execute function watch();
+create text search dictionary d (template = simple, stopwords = english);
+create text search configuration "My search" (copy = simple);
+alter text search configuration "My search" alter mapping for word with d, simple;
+comment on text search configuration "My search" is 'mine';
+create operator === (leftarg = int, rightarg = int, function = int4eq, commutator = ===, hashes, merges);
+create operator !!! (rightarg = int, function = int4up);
+comment on operator === (int, int) is 'same';
+create conversion c for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+create language l handler plpgsql_call_handler;
