@@ -164,7 +164,7 @@ fn common_head(sql: &[Sql]) -> Option<String> {
 
 /// The fact that ties the table of an inherited object to that of its origin.
 fn attachment(facts: &Facts, fact: &Fact) -> Option<usize> {
-    let table = |fact: &Fact| facts.parent(fact).map(|it| it.id.names.clone());
+    let table = |fact: &Fact| Some(facts.parent(fact)?.id.names.get(..2)?.to_vec());
     let mut names = table(fact)?;
     names.extend(table(&facts.all[fact.origin?])?);
     facts.find(&crate::identity::Identity::new("inheritance", &names))

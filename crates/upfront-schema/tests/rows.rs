@@ -49,6 +49,18 @@ fn keeps_values_through_another_type() {
 }
 
 #[test]
+fn keeps_values_of_a_type_with_the_longest_name() {
+    let name = "n".repeat(63);
+    check(
+        &format!("create type {name} as enum ('a', 'b'); create table t (e {name})"),
+        &format!("create type {name} as enum ('b'); create table t (e {name})"),
+        "insert into t values ('b')",
+        "select e from t",
+        "b\n",
+    );
+}
+
+#[test]
 fn keeps_the_rows_of_a_partition() {
     check(
         "create table t (a int) partition by range (a);

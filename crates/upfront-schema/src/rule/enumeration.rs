@@ -32,7 +32,10 @@ WHERE t.typtype = 'e' AND NOT EXISTS (
 
 /// What the old one is called while its users move over.
 pub(crate) fn parting(id: &Identity) -> String {
-    format!("{}__old", id.name())
+    // The server cuts names at 63 bytes, and would make the same of both.
+    let name = id.name();
+    let fits = (0..=58.min(name.len())).rev().find(|it| name.is_char_boundary(*it));
+    format!("{}__old", &name[..fits.unwrap_or(0)])
 }
 
 fn create(it: &Created<'_>) -> Vec<Sql> {

@@ -189,6 +189,7 @@ static ALL: &[&Rule] = &[
     &index::REPLICA_IDENTITY,
     &statistics::STATISTICS,
     &trigger::TRIGGER,
+    &trigger::STATE,
     &trigger::RULE,
     &policy::POLICY,
     &event::EVENT_TRIGGER,

@@ -28,6 +28,30 @@ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND NOT EXISTS (
     blocks_retype: true,
 };
 
+pub(super) static STATE: Rule = Rule {
+    kind: "trigger state",
+    noun: "TRIGGER",
+    weight: 301,
+    query: "
+SELECT 'pg_trigger'::regclass::oid, t.oid, 0, 'trigger state',
+  ARRAY[c.nspname, c.relname, t.tgname]::text[], '{}'::text[],
+  'pg_class'::regclass::oid, c.oid, 0,
+  jsonb_build_object('enabled', t.tgenabled)::text,
+  jsonb_build_object('usual', p.tgenabled, 'needs', (
+    SELECT jsonb_agg(jsonb_build_array(class::oid::int8, object::int8, sub)) FROM (
+      VALUES ('pg_trigger'::regclass, p.oid, 0) UNION ALL
+      SELECT 'pg_inherits'::regclass, i.inhrelid, i.inhseqno FROM pg_inherits i
+      WHERE i.inhrelid = c.oid) n (class, object, sub)))::text
+FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid JOIN pg_trigger p ON p.oid = t.tgparentid
+WHERE NOT p.tgisinternal AND t.tgenabled <> p.tgenabled",
+    create: |it| vec![enable(it.fact, it.fact.text("enabled").unwrap_or("O"))],
+    drop: |_, fact| vec![enable(fact, fact.note("usual").unwrap_or("O"))],
+    attributes: &[("enabled", alter_enabled)],
+    nature: Nature::Definition,
+    folds: false,
+    blocks_retype: false,
+};
+
 pub(super) static RULE: Rule = Rule {
     kind: "rule",
     noun: "RULE",

@@ -47,7 +47,10 @@ impl Steps<'_> {
             let parent = fact.parent.filter(|_| rule::of(fact).folds)?;
             let fits = match fact.id.kind {
                 "inheritance" => self.may_be_born_attached(fact),
-                "default value" => fact.origin.is_none() && !self.is_inherited(parent),
+                "default value" => {
+                    let is_of_table = self.b().all[parent].id.kind == "column";
+                    is_of_table && fact.origin.is_none() && !self.is_inherited(parent)
+                }
                 "table constraint" => {
                     self.b().all[parent].id.kind != "column"
                         && !fact.is("not_valid")

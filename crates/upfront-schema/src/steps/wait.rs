@@ -1,6 +1,6 @@
 //! Which step waits for which.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::draft::Fate;
 use crate::facts::{Fact, Facts, Use};
@@ -26,7 +26,7 @@ impl Steps<'_> {
                 self.wait_after(user, origin);
             }
         }
-        self.wait_for_changes_before_reattachment();
+        self.wait_around_detachment();
         self.wait_for_other_keys();
         self.wait_for_revocations();
         self.wait_for_names();
@@ -34,20 +34,30 @@ impl Steps<'_> {
     }
 
     /// A partition whose bound changes takes part in the changes of its parent before it is detached
-    /// and attached anew.
-    fn wait_for_changes_before_reattachment(&mut self) {
+    /// and attached anew; one that is detached for good, in none.
+    fn wait_around_detachment(&mut self) {
         for (at, fate) in self.draft.fates.iter().enumerate() {
             let fact = &self.draft.a.all[at];
-            if fact.id.kind != "inheritance" || !matches!(fate, Fate::Replace) {
+            if fact.id.kind != "inheritance" {
                 continue;
             }
-            let is_parents =
-                |it: &Fact| it.id.kind == "column" && it.id.names[..2] == fact.id.names[2..];
-            let a = |of: &HashMap<usize, usize>| steps_of(of, self.draft.a, is_parents);
-            let b = |of: &HashMap<usize, usize>| steps_of(of, self.draft.b, is_parents);
-            let all = [a(&self.drops), b(&self.alters[1]), b(&self.creates)].concat();
-            for step in all {
-                self.graph.wait(step, self.drops[&at]);
+            let above = ancestors(self.draft.a, &fact.id.names[2..]);
+            let on_parent =
+                self.steps_on(|it| it.id.names.len() == 3 && above.contains(&it.id.names[..2]));
+            let child_stays = fact.parent.is_some_and(|it| !self.drops.contains_key(&it));
+            if let (Fate::Drop, true) = (fate, child_stays) {
+                let child = &fact.id.names[..2];
+                let is_childs = |it: &Fact| it.id.names.len() == 3 && it.id.names[..2] == *child;
+                for step in self.steps_on(is_childs) {
+                    self.graph.wait(self.drops[&at], step);
+                }
+            }
+            for step in on_parent {
+                match fate {
+                    Fate::Replace => self.graph.wait(step, self.drops[&at]),
+                    Fate::Drop if child_stays => self.graph.wait(self.drops[&at], step),
+                    _ => {}
+                }
             }
         }
     }
@@ -165,8 +175,14 @@ impl Steps<'_> {
             if matches!(fact.id.kind, "column" | "default value") || fact.origin.is_none() {
                 continue;
             }
-            if let Some(it) = attachment(self.b(), fact).and_then(|it| self.creates.get(&it)) {
-                self.graph.wait(*it, step);
+            let attached = attachment(self.b(), fact).and_then(|it| self.creates.get(&it).copied());
+            // A table that is there needs the checks of the one above before it comes under it.
+            let is_needed = fact.note("type") == Some("c")
+                && fact.parent.is_some_and(|it| !self.creates.contains_key(&it));
+            match (attached, is_needed) {
+                (Some(attached), true) => self.graph.wait(step, attached),
+                (Some(attached), false) => self.graph.wait(attached, step),
+                (None, _) => {}
             }
         }
         for (&at, &step) in &self.drops {
@@ -175,6 +191,21 @@ impl Steps<'_> {
             if let Some(it) = detached.and_then(|it| self.drops.get(&it)) {
                 self.graph.wait(*it, step);
             }
+        }
+    }
+}
+
+/// A table and those that it inherits from, at whatever height.
+fn ancestors<'a>(facts: &'a Facts, table: &'a [String]) -> HashSet<&'a [String]> {
+    let mut found = HashSet::from([table]);
+    loop {
+        let before = found.len();
+        let edges = facts.iter().filter(|it| it.id.kind == "inheritance").map(|it| &it.id.names);
+        let above: Vec<_> =
+            edges.filter(|it| found.contains(&it[..2])).map(|it| &it[2..]).collect();
+        found.extend(above);
+        if found.len() == before {
+            return found;
         }
     }
 }

@@ -1,0 +1,11 @@
+create schema s;
+alter default privileges in schema s grant usage on sequences to upfront_reader;
+create table a (i int);
+create table b (i serial);
+revoke all on b from upfront_owner;
+create table s.c (i serial);
+create function f() returns int language sql as 'select 1';
+create function g() returns int language sql as 'select 1';
+create view v as select 1 x;
+create type tt as enum ('a');
+revoke usage on type tt from public;

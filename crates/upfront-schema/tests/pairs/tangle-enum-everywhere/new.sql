@@ -1,0 +1,13 @@
+create type e as enum ('c','b');
+create domain de as e check (value <> 'c');
+create type ce as (x e, y int);
+create table t (id int, e e not null default 'b', d de, c ce, l e[] default '{b}') partition by list (id);
+create table t1 partition of t for values in (1);
+create index on t (e);
+create index on t (id) where e = 'b';
+create function f(x e default 'b') returns e language sql as 'select x';
+create function g(x ce) returns int language plpgsql as 'begin return 1; end';
+create materialized view mv as select e, count(*) from t group by e;
+create view v as select * from mv where e = 'b';
+alter table t enable row level security;
+create policy p on t using (e = 'b');

@@ -1,0 +1,10 @@
+create table p (id int primary key, u int unique);
+create table c (pid int references p, x int references p (u)) ;
+create table part (pid int references p) partition by range (pid);
+create table part0 partition of part for values from (0) to (1);
+create view v as select pid from c;
+create view w as select * from v join p on p.id = v.pid;
+grant select on w to upfront_reader;
+comment on column w.pid is 'x';
+alter view w alter pid set default 5;
+create trigger tw instead of insert on w for each row execute function suppress_redundant_updates_trigger();

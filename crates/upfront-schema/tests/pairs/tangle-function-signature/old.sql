@@ -1,0 +1,11 @@
+create function f(a int) returns int immutable language sql as 'select a';
+create table t (a int default f(1), b int check (f(b) > 0), c int generated always as (f(a)) stored);
+create index on t (f(a));
+create view v as select f(a) x from t;
+create function tf() returns trigger language plpgsql as 'begin return new; end';
+create trigger tg before insert on t for each row when (f(new.a) > 1) execute function tf();
+alter table t enable row level security;
+create policy p on t using (f(a) > 0);
+comment on policy p on t is 'pp';
+create domain d as int check (f(value) > 1);
+create rule r as on update to v do instead select f(1);

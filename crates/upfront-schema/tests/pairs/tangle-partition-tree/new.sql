@@ -1,0 +1,11 @@
+create table t (a int not null, b int not null, d text not null default 'x', primary key (a, b)) partition by range (a);
+create table t1 partition of t for values from (0) to (10) partition by list (b);
+create table t11 partition of t1 for values in (1, 2);
+create table t12 partition of t1 for values in (3);
+create table t2 partition of t for values from (10) to (20);
+create unique index ti on t (d, a, b);
+create table r (a int, b int, foreign key (a, b) references t on delete cascade);
+create function tf() returns trigger language plpgsql as 'begin return null; end';
+create trigger tg after insert or update of d on t for each row execute function tf();
+create trigger t1g after delete on t11 for each row execute function tf();
+alter table t11 disable trigger tg;
