@@ -53,5 +53,5 @@ pub use observe::Lock;
 pub use options::Options;
 pub use plan::{Plan, Statement, plan};
 pub use prove::{Proof, compare, diff, prove, prove_up};
-pub use source::Source;
+pub use source::{Source, copy};
 pub use sql::Hazard;

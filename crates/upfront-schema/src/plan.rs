@@ -47,24 +47,19 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
     let draft = Draft::of(a, b, options)?;
     let works = steps::order(&draft)?;
     let mut plan = Plan::default();
-    if checks_bodies(&works) {
-        plan.statements.push(Statement {
-            comment: "Let routines name what comes after them".to_owned(),
-            sql: "SET LOCAL check_function_bodies = off".to_owned(),
-            hazards: Vec::new(),
-            locks: Vec::new(),
-            commits: false,
-        });
-    }
+    let lets_bodies_be = may_name_each_other(&works);
     for it in works {
         plan.add(it);
     }
     plan.divide();
+    if lets_bodies_be {
+        plan.let_bodies_be();
+    }
     Ok(plan)
 }
 
 /// Whether a routine is made beside something that its body may name.
-fn checks_bodies(works: &[Work<'_>]) -> bool {
+fn may_name_each_other(works: &[Work<'_>]) -> bool {
     let is_routine = |it: &Work<'_>| matches!(it.fact.id.kind, "function" | "procedure");
     let is_other = |it: &Work<'_>| {
         !is_routine(it) && !matches!(it.fact.id.kind, "comment" | "privileges" | "trigger")
@@ -145,16 +140,38 @@ impl Plan {
 
     /// Ends the transaction where a new value of an enum is used further down.
     fn divide(&mut self) {
-        let mut open: Vec<(usize, String)> = Vec::new();
+        let mut open: Vec<String> = Vec::new();
         for at in 0..self.statements.len() {
-            let sql = self.statements[at].sql.clone();
-            if let Some(label) = added_label(&sql) {
-                open.push((at, label));
-            } else if open.iter().any(|(_, label)| sql.contains(label.as_str())) {
+            let sql = &self.statements[at].sql;
+            if let Some(label) = added_label(sql) {
+                open.push(label);
+            } else if open.iter().any(|label| sql.contains(label.as_str())) {
                 self.statements[at - 1].commits = true;
                 open.clear();
             }
         }
+    }
+
+    /// Lets routines name what comes after them, in each transaction that makes one.
+    fn let_bodies_be(&mut self) {
+        let is_routine = |it: &Statement| {
+            let sql = it.sql.strip_prefix("CREATE ").unwrap_or_default();
+            let sql = sql.strip_prefix("OR REPLACE ").unwrap_or(sql);
+            sql.starts_with("FUNCTION ") || sql.starts_with("PROCEDURE ")
+        };
+        let off = Statement {
+            comment: "Let routines name what comes after them".to_owned(),
+            sql: "SET LOCAL check_function_bodies = off".to_owned(),
+            hazards: Vec::new(),
+            locks: Vec::new(),
+            commits: false,
+        };
+        let parts = self.statements.split_inclusive(|it| it.commits);
+        let part = |part: &[Statement]| {
+            let first = part.iter().any(is_routine).then(|| off.clone());
+            first.into_iter().chain(part.iter().cloned()).collect::<Vec<_>>()
+        };
+        self.statements = parts.flat_map(part).collect();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use postgres::Client;
 use upfront_directory::{Directory, Side};
 use upfront_scratch::{Database, Server};
 
@@ -59,14 +60,34 @@ impl Source {
     /// If SQL does not load: with file, line and column. If a database holds something that is not
     /// modelled.
     pub fn load<'s>(&self, server: &'s Server, scope: &Scope) -> Result<Database<'s>> {
+        if let Source::Url(url) = self {
+            return copy(server, &mut session::connect(url)?, scope);
+        }
         let database = server.database()?;
         match self {
             Source::Sql(path) => load::load(&mut session::open(&database)?, path)?,
             Source::Migrations(path) => replay(&database, path)?,
-            Source::Url(url) => copy(&database, url, scope)?,
+            Source::Url(_) => {}
         }
         Ok(database)
     }
+}
+
+/// The schema of a live database on a scratch server, where it can be tried on.
+///
+/// The database is read in one snapshot and nothing else; the caller decides how to connect, where
+/// [`Source::Url`] does so without TLS.
+///
+/// # Errors
+///
+/// If the database holds something that is not modelled, or that the scratch server does not have.
+pub fn copy<'s>(server: &'s Server, live: &mut Client, scope: &Scope) -> Result<Database<'s>> {
+    let there = extract(live, scope)?;
+    let database = server.database()?;
+    let mut client = session::open(&database)?;
+    let empty = extract(&mut client, scope)?;
+    apply::apply(&mut client, &plan(&empty, &there, &Options::default())?, "copying")?;
+    Ok(database)
 }
 
 fn replay(database: &Database<'_>, path: &Path) -> Result<()> {
@@ -78,7 +99,7 @@ fn replay(database: &Database<'_>, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn run(client: &mut postgres::Client, side: &Side) -> Result<()> {
+fn run(client: &mut Client, side: &Side) -> Result<()> {
     let failed = |err: &postgres::Error, line| Kind::Statement {
         place: format!("{}:{line}", side.path),
         excerpt: side.source.lines().nth(line as usize - 1).unwrap_or_default().to_owned(),
@@ -89,12 +110,4 @@ fn run(client: &mut postgres::Client, side: &Side) -> Result<()> {
         session::run(client, sql).map_err(|err| failed(&err, it.line))?;
     }
     Ok(())
-}
-
-/// A live database is read once and made again on scratch, where it can be tried on.
-fn copy(database: &Database<'_>, url: &str, scope: &Scope) -> Result<()> {
-    let there = extract(&mut session::connect(url)?, scope)?;
-    let mut client = session::open(database)?;
-    let empty = extract(&mut client, scope)?;
-    apply::apply(&mut client, &plan(&empty, &there, &Options::default())?, "copying").map(drop)
 }

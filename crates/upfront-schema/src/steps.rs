@@ -145,6 +145,8 @@ impl<'a> Steps<'a> {
         let rule = rule::of(fact);
         let weight = u32::from(rule.weight);
         let place = match (step.verb, rule.nature) {
+            // What has to be committed before it is used comes before everything else.
+            (Verb::Alter, Nature::Type) if rule.kind == "enum" => 0,
             (Verb::Drop, Nature::Definition) => 1000 - weight,
             (Verb::Create | Verb::Alter, _) => 2000 + weight,
             (Verb::Drop, _) => 4000 - weight,

@@ -108,7 +108,9 @@ impl Steps<'_> {
         let drop = self.drops.get(&user).copied();
         let alter = self.alters[0].get(&user).copied();
         let gone = self.drops.get(&base).copied();
-        let changed = self.alters[0].get(&base).copied();
+        // A new label disturbs nobody.
+        let is_enum = self.draft.a.all[base].id.kind == "enum";
+        let changed = self.alters[0].get(&base).copied().filter(|_| !is_enum);
         let swapped = matches!(self.draft.fates[base], Fate::Swap)
             .then(|| self.draft.twin(base).and_then(|it| self.creates.get(&it).copied()))
             .flatten();
