@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     Path { doing: &'static str, path: PathBuf, source: io::Error },
     Directory(upfront_directory::Errors),
     NoSource(String),
+    Answer { given: String, why: String },
     Statement { place: String, excerpt: String, message: String },
     NotModelled(Vec<String>),
     Refused(Vec<String>),
@@ -48,7 +49,10 @@ impl Error {
     /// Whether SQL of the desired schema does not load.
     #[must_use]
     pub fn is_input(&self) -> bool {
-        matches!(*self.0, Kind::Statement { .. } | Kind::Directory(_) | Kind::NoSource(_))
+        matches!(
+            *self.0,
+            Kind::Statement { .. } | Kind::Directory(_) | Kind::NoSource(_) | Kind::Answer { .. }
+        )
     }
 
     pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(postgres::Error) -> Self {
@@ -102,6 +106,7 @@ impl fmt::Display for Error {
             }
             Kind::Directory(it) => it.fmt(f),
             Kind::NoSource(it) => write!(f, "`{it}` is no file, no folder and no PostgreSQL URL"),
+            Kind::Answer { given, why } => write!(f, "`{given}`: {why}"),
             Kind::Statement { place, excerpt, message } => {
                 write!(f, "{place}: {message}\n{excerpt}")
             }

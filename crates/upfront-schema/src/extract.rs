@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::coverage;
 use crate::depend::Depend;
 use crate::error::{Error, Kind, Result};
+use crate::exclude::Pattern;
 use crate::facts::{Address, Cast, Casts, Fact, Facts, Use};
 use crate::identity::Identity;
 use crate::rule;
@@ -41,12 +42,14 @@ const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarge
 pub struct Scope {
     /// Schemas that are left alone with all that is in them.
     pub without_schemas: Vec<String>,
+    /// Objects that are left alone with all that is in them.
+    pub exclude: Vec<Pattern>,
 }
 
 impl Default for Scope {
     /// Everything but upfront's own schema.
     fn default() -> Self {
-        Self { without_schemas: vec!["upfront".to_owned()] }
+        Self { without_schemas: vec!["upfront".to_owned()], exclude: Vec::new() }
     }
 }
 
@@ -81,7 +84,7 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
     connect(&mut facts, &raw, &addresses, &depend);
-    Ok(facts)
+    Ok(facts.without(&scope.exclude))
 }
 
 /// The settings under which the server's texts can be compared.

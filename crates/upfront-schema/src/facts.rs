@@ -73,7 +73,7 @@ pub(crate) enum Cast {
 pub(crate) type Casts = HashMap<(String, String), Cast>;
 
 /// All facts of a database.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub(crate) all: Vec<Fact>,
     pub(crate) uses: Vec<Vec<(usize, Use)>>,

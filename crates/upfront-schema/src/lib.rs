@@ -26,8 +26,10 @@ mod depend;
 mod difference;
 mod draft;
 mod error;
+mod exclude;
 mod extract;
 mod facts;
+mod generate;
 mod graph;
 mod identity;
 mod load;
@@ -46,8 +48,13 @@ mod steps;
 
 pub use difference::{Difference, difference};
 pub use error::Error;
+pub use exclude::Pattern;
 pub use extract::{Scope, extract};
 pub use facts::{Fact, Facts};
+pub use generate::{
+    Answers, Change, Given, Names, Question, Rename, Renaming, Rows, Seeded, Sides, Unfit,
+    Unseeded, WayBack, load, remarks,
+};
 pub use identity::Identity;
 pub use observe::Lock;
 pub use options::Options;

@@ -25,18 +25,27 @@ struct File {
 
 /// Runs the statements of the file, or of all `.sql` files in the folder, until none is left.
 pub(crate) fn load(client: &mut Client, path: &Path) -> Result<()> {
-    let files = read(path)?;
+    run(client, &read(path)?)
+}
+
+/// The same with texts that have been read, each with what messages call it.
+pub(crate) fn texts(client: &mut Client, texts: Vec<(String, String)>) -> Result<()> {
+    let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
+    run(client, &texts.into_iter().map(file).collect::<Vec<_>>())
+}
+
+fn run(client: &mut Client, files: &[File]) -> Result<()> {
     let mut open: Vec<Piece> =
         files.iter().enumerate().flat_map(|(at, it)| pieces(at, it)).collect();
     let mut checks_bodies = true;
     while !open.is_empty() {
         let before = open.len();
-        open = round(client, &files, open)?;
+        open = round(client, files, open)?;
         if open.len() < before {
             continue;
         }
         if !checks_bodies {
-            return Err(first(&files, open));
+            return Err(first(files, open));
         }
         checks_bodies = false;
         session::run(client, "SET check_function_bodies = off").map_err(Error::postgres("load"))?;

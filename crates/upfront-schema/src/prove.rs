@@ -74,11 +74,11 @@ pub fn diff(server: &Server, from: &Source, to: &Source, options: &Options) -> R
     prove_up(&a, &b, options)
 }
 
-fn seen<'a>(of: &'a Database<'_>, scope: &Scope) -> Result<Seen<'a>> {
+pub(crate) fn seen<'a>(of: &'a Database<'_>, scope: &Scope) -> Result<Seen<'a>> {
     Ok((of, extract(&mut session::open(of)?, scope)?))
 }
 
-fn compared<'a>(
+pub(crate) fn compared<'a>(
     a: &'a Database<'_>,
     b: &'a Database<'_>,
     scope: &Scope,
@@ -89,7 +89,7 @@ fn compared<'a>(
 }
 
 /// Runs a side on the copy, which then has to be like the goal.
-fn step(
+pub(crate) fn step(
     copy: &Database<'_>,
     plan: &mut Plan,
     side: &'static str,

@@ -1,0 +1,305 @@
+//! One change of a schema, there and back.
+
+use std::collections::BTreeMap;
+
+use upfront_scratch::Database;
+
+use crate::apply;
+use crate::difference::{Difference, difference};
+use crate::error::Result;
+use crate::extract::{Scope, extract};
+use crate::facts::Facts;
+use crate::generate::answer::{self, Answers, Given};
+use crate::generate::rename::{self, Renaming};
+use crate::generate::{breaking, fill, narrow};
+use crate::identity::Identity;
+use crate::options::Options;
+use crate::plan::{Plan, plan};
+use crate::prove::{compared, seen, step};
+use crate::remark;
+use crate::session;
+use crate::sql::Hazard;
+
+/// What separates two databases of one server, with the answers that were given.
+#[derive(Debug)]
+pub struct Change<'a> {
+    from: &'a Database<'a>,
+    to: &'a Database<'a>,
+    scope: &'a Scope,
+    answers: &'a Answers,
+    renamings: Vec<Renaming>,
+    have: Facts,
+    wanted: Facts,
+}
+
+/// Something that only the author can know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Is the second the first under another name?
+    Rename(Identity, Identity),
+    /// What do rows get in this column, which is new and NOT NULL?
+    Fill(Identity),
+}
+
+/// The two sides of one file.
+#[derive(Debug)]
+pub struct Sides {
+    /// There.
+    pub up: Plan,
+    /// And back.
+    pub down: WayBack,
+}
+
+/// The way back.
+#[derive(Debug)]
+pub enum WayBack {
+    /// By these statements.
+    Plan(Plan),
+    /// There is none, and why.
+    None(String),
+}
+
+impl<'a> Change<'a> {
+    /// Compares two databases, with what was renamed under its new name.
+    ///
+    /// # Errors
+    ///
+    /// If there is something that is not modelled, or if an answer fits nothing.
+    pub fn between(
+        from: &'a Database<'a>,
+        to: &'a Database<'a>,
+        scope: &'a Scope,
+        answers: &'a Answers,
+    ) -> Result<Self> {
+        let copy = from.copy()?;
+        let renamings = match answers.renames.as_slice() {
+            [] => Vec::new(),
+            all => rename::answered(&copy, &extract(&mut session::open(to)?, scope)?, scope, all)?,
+        };
+        Self::renamed(from, to, scope, answers, &copy, renamings)
+    }
+
+    /// The same where it is known what was renamed.
+    ///
+    /// # Errors
+    ///
+    /// If there is something that is not modelled.
+    pub fn with_renamings(
+        from: &'a Database<'a>,
+        to: &'a Database<'a>,
+        scope: &'a Scope,
+        answers: &'a Answers,
+        renamings: Vec<Renaming>,
+    ) -> Result<Self> {
+        let copy = from.copy()?;
+        rename::perform(&copy, &renamings)?;
+        Self::renamed(from, to, scope, answers, &copy, renamings)
+    }
+
+    fn renamed(
+        from: &'a Database<'a>,
+        to: &'a Database<'a>,
+        scope: &'a Scope,
+        answers: &'a Answers,
+        copy: &Database<'_>,
+        renamings: Vec<Renaming>,
+    ) -> Result<Self> {
+        let ((_, have), (_, wanted)) = compared(copy, to, scope)?;
+        Ok(Self { from, to, scope, answers, renamings, have, wanted })
+    }
+
+    /// Whether the two are alike.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.renamings.is_empty() && difference(&self.have, &self.wanted).is_empty()
+    }
+
+    /// How they differ, after what was renamed.
+    #[must_use]
+    pub fn differences(&self) -> Vec<Difference> {
+        difference(&self.have, &self.wanted)
+    }
+
+    /// Whether a program that knows the first schema alone may fail on the second.
+    #[must_use]
+    pub fn is_breaking(&self) -> bool {
+        !self.renamings.is_empty() || breaking::is_breaking(&self.have, &self.wanted)
+    }
+
+    /// What has to be said before a file can be written.
+    ///
+    /// # Errors
+    ///
+    /// If an answer fits nothing.
+    pub fn questions(&self) -> Result<Vec<Question>> {
+        let mut all = Vec::new();
+        for (old, new) in rename::candidates(&self.have, &self.wanted) {
+            if !self.is_denied(&old)? {
+                all.push(Question::Rename(old, new));
+            }
+        }
+        let is_filled = |id: &Identity| {
+            self.answers.fills.iter().any(|it| answer::is_named(&id.names, &it.column))
+        };
+        let missed = self.wanted.iter().filter(|it| {
+            self.have.find(&it.id).is_none()
+                && breaking::is_missed(&self.have, &self.wanted, it)
+                && !is_filled(&it.id)
+        });
+        all.extend(missed.map(|it| Question::Fill(it.id.clone())));
+        Ok(all)
+    }
+
+    fn is_denied(&self, old: &Identity) -> Result<bool> {
+        for it in &self.answers.not_renamed {
+            let name = answer::parts(it).ok_or_else(|| answer::not(it, "this is no name"))?;
+            if answer::is_named(&old.names, &name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The statements that lead from the first to the second.
+    ///
+    /// # Errors
+    ///
+    /// If a difference has no SQL that does it, or an answer fits nothing.
+    pub fn plan(&self) -> Result<Plan> {
+        let options = self.options(&self.answers.usings)?;
+        let mut plan = fill::plan_filled(&self.have, &self.wanted, &self.answers.fills, &options)?;
+        narrow::mark(&mut plan, &self.differences());
+        let renames = self.renamings.iter().map(Renaming::statement);
+        plan.statements.splice(0..0, renames);
+        Ok(plan)
+    }
+
+    /// How values become others.
+    fn options(&self, usings: &[Given]) -> Result<Options> {
+        let mut using = BTreeMap::new();
+        for it in usings {
+            let wrong = |why: &str| answer::not(it.to_string(), why);
+            let column = answer::find(&self.wanted, &["column"], &it.column);
+            let column = column.map_err(|why| wrong(&why))?;
+            let old = self.have.get("column", &column.id.names).and_then(|it| it.text("type"));
+            if old.is_none() || old == column.text("type") {
+                return Err(wrong("its type does not change here"));
+            }
+            using.insert(column.id.path(), it.expression.clone());
+        }
+        Ok(Options { scope: self.scope.clone(), using, using_down: BTreeMap::new() })
+    }
+
+    /// The plan, seen to work on a copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plan`](Self::plan); or if it fails or leaves a difference.
+    pub fn proven(&self) -> Result<Plan> {
+        let mut plan = self.plan()?;
+        let goal = seen(self.to, self.scope)?;
+        step(&self.from.copy()?, &mut plan, "up", &goal, self.scope)?;
+        Ok(plan)
+    }
+
+    /// The plan in as many parts as there have to be transactions, each with its way back.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plan`](Self::plan); or if a part fails.
+    pub fn sides(&self) -> Result<Vec<Sides>> {
+        let plan = self.plan()?;
+        let parts: Vec<_> = plan.statements.split_inclusive(|it| it.commits).collect();
+        let mut before = self.from.copy()?;
+        let mut all = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let mut up = Plan { statements: part.to_vec(), remarks: Vec::new() };
+            up.statements.iter_mut().for_each(|it| it.commits = false);
+            let after = before.copy()?;
+            apply::apply(&mut session::open(&after)?, &up, "up")?;
+            let back = match at {
+                0 => self.renamings.iter().rev().map(Renaming::inverse).collect(),
+                _ => Vec::new(),
+            };
+            let down = way_back(&after, &before, self.scope, back, &self.answers.usings_down)?;
+            all.push(Sides { up, down });
+            before = after;
+        }
+        Ok(all)
+    }
+}
+
+fn way_back(
+    from: &Database<'_>,
+    to: &Database<'_>,
+    scope: &Scope,
+    renamings: Vec<Renaming>,
+    usings: &[Given],
+) -> Result<WayBack> {
+    let none = Answers::default();
+    let change = Change::with_renamings(from, to, scope, &none, renamings)?;
+    let usings = usings.iter().filter(|it| change.options(std::slice::from_ref(it)).is_ok());
+    let answers = Answers { usings: usings.cloned().collect(), ..Answers::default() };
+    match (Change { answers: &answers, ..change }).plan() {
+        Ok(plan) => Ok(WayBack::Plan(plan)),
+        Err(err) if err.is_refused() => Ok(WayBack::None(err.to_string())),
+        Err(err) => Err(err),
+    }
+}
+
+/// In what two databases differ that count as equal: the order of columns.
+///
+/// # Errors
+///
+/// If there is something that is not modelled.
+pub fn remarks(there: &Database<'_>, wanted: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+    Ok(remark::remarks(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
+}
+
+impl WayBack {
+    /// The way back from one database to another, where objects that have another name by now are
+    /// known by what they were before.
+    ///
+    /// # Errors
+    ///
+    /// If there is something that is not modelled.
+    pub fn between(
+        from: &Database<'_>,
+        to: &Database<'_>,
+        scope: &Scope,
+        renamings: Vec<Renaming>,
+    ) -> Result<Self> {
+        way_back(from, to, scope, renamings, &[])
+    }
+}
+
+impl Plan {
+    /// What its statements lose, in their words.
+    #[must_use]
+    pub fn losses(&self) -> Vec<String> {
+        let hazards = self.statements.iter().flat_map(|it| &it.hazards);
+        let lost = hazards.filter_map(|it| match it {
+            Hazard::LosesData(what) => Some(what.clone()),
+            _ => None,
+        });
+        lost.collect()
+    }
+
+    /// Whether a statement has to be committed before another one runs.
+    #[must_use]
+    pub fn is_divided(&self) -> bool {
+        self.statements.iter().any(|it| it.commits)
+    }
+
+    /// The statements that lead from an empty database to this one, in the order in which they
+    /// work.
+    ///
+    /// # Errors
+    ///
+    /// If there is something that is not modelled.
+    pub fn whole(of: &Database<'_>, scope: &Scope) -> Result<Self> {
+        let empty = of.server().database()?;
+        let ((_, have), (_, wanted)) = compared(&empty, of, scope)?;
+        plan(&have, &wanted, &Options::default())
+    }
+}

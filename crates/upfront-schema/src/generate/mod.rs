@@ -1,0 +1,19 @@
+//! What goes into the files of a migration: the way from one schema to the next and back, with
+//! what only its author can know.
+
+mod answer;
+mod breaking;
+mod change;
+mod desired;
+mod fill;
+mod moved;
+mod narrow;
+mod rename;
+mod rows;
+
+pub use answer::{Answers, Given, Rename};
+pub use change::{Change, Question, Sides, WayBack, remarks};
+pub use desired::load;
+pub use moved::Names;
+pub use rename::Renaming;
+pub use rows::{Rows, Seeded, Unfit, Unseeded};
