@@ -61,7 +61,9 @@ impl Exit {
     }
 
     /// The sort of an error.
-    pub(super) fn of(err: &Error) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of(err: &Error) -> Self {
         match err {
             it if it.is_pending() => Self::Pending,
             it if it.is_diverged() || it.is_tampered() => Self::Diverged,

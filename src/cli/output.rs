@@ -86,6 +86,13 @@ impl Output {
         exit
     }
 
+    /// What [`failed`](Self::failed) prints, for a command that has more to say.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn words(err: &crate::Error) -> String {
+        on_a_command_line(err)
+    }
+
     /// Prints a warning on the standard error.
     pub fn warning(&self, message: &str) {
         self.labelled("warning", AnsiColor::Yellow, message);

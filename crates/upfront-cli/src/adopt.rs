@@ -10,6 +10,7 @@ use crate::{
     database::{Database, Needs, with},
     failure::Failure,
     project::Project,
+    scratch,
 };
 
 /// Options of `adopt`.
@@ -87,8 +88,8 @@ impl Baseline {
     /// Replays the migrations, and compares. An exit code where that failed and was told.
     async fn compare(&self, it: &Database, output: &Output) -> Result<Option<Exit>, Failure> {
         let major = major(it).await?;
-        let server = Server::builder().major(major).start().map_err(|err| scratch(&err))?;
-        let database = server.database().map_err(|err| scratch(&err))?;
+        let server = Server::builder().major(major).start().map_err(|err| scratch::failed(&err))?;
+        let database = server.database().map_err(|err| scratch::failed(&err))?;
         let migrations = match it.migrations.up_to(&self.version) {
             Ok(it) => it,
             Err(err) => return Ok(Some(output.failed(&err))),
@@ -105,7 +106,7 @@ impl Baseline {
         let tables: Vec<_> = histories.iter().map(String::as_str).collect();
         let without = Without { schemas: &[it.target.own_schema()], tables: &tables };
         let difference = database.difference(&it.address.libpq, &without);
-        match difference.map_err(|err| scratch(&err))? {
+        match difference.map_err(|err| scratch::failed(&err))? {
             None => Ok(None),
             Some(difference) => Err(Failure::new(
                 Exit::Refused,
@@ -138,9 +139,4 @@ async fn major(it: &Database) -> Result<u32, Failure> {
     };
     let unknown = || Failure::new(Exit::Failed, "the server did not tell its version");
     ask.await.ok_or_else(unknown)
-}
-
-/// A scratch server that cannot be had.
-pub(crate) fn scratch(err: &upfront_scratch::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("the scratch server failed: {err}"))
 }

@@ -6,8 +6,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use upfront::cli::{Exit, Output, Verb};
 
 use crate::{
-    adopt, completions, database, failure::Failure, hash, import, init, new, project::Project,
-    protect, verify,
+    adopt, completions, database, failure::Failure, generate, hash, import, init, new,
+    project::Project, protect, verify,
 };
 
 /// PostgreSQL migrations that a Rust service compiles in
@@ -49,7 +49,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  done, or there was nothing to do
   1  any other failure, such as a migration that failed
   2  a mistake in the command line
-  3  something is pending (`check`, `status --exit-code`)
+  3  something is pending (`check`, `status --exit-code`, `gen --check`)
   4  database and directory have diverged
   5  refused, and nothing was changed
   6  refused, as data would be lost
@@ -62,6 +62,8 @@ enum Command {
     Init(init::Arguments),
     /// Writes the files of a new migration
     New(new::Arguments),
+    /// Writes the migration that leads to the schema which is wanted
+    Gen(generate::Arguments),
     /// Writes `atlas.sum` anew
     Hash(hash::Arguments),
     /// Converts a folder of sqlx migrations
@@ -98,6 +100,7 @@ impl Command {
         match self {
             Self::Init(it) => it.run(output)?,
             Self::New(it) => it.run(&project()?, output)?,
+            Self::Gen(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
             Self::Database(it) => return database::run(it, &project()?, output),

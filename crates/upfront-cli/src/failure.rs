@@ -39,6 +39,20 @@ impl Failure {
         Self { exit, notes: vec![Note::new(title)] }
     }
 
+    /// An error of the library, with its words for a command line.
+    pub(crate) fn of_library(err: &upfront::Error) -> Self {
+        let text = upfront::cli::Output::words(err);
+        let mut lines = text.lines();
+        let first = Self::new(Exit::of(err), lines.next().unwrap_or_default());
+        lines.fold(first, |it, line| it.more(line.strip_prefix("  ").unwrap_or(line)))
+    }
+
+    /// All of them, with the exit code of the first.
+    pub(crate) fn all(failures: Vec<Self>) -> Option<Self> {
+        let exit = failures.first()?.exit;
+        Some(Self { exit, notes: failures.into_iter().flat_map(|it| it.notes).collect() })
+    }
+
     /// Several at once.
     pub(crate) fn of(exit: Exit, notes: Vec<Note>) -> Self {
         Self { exit, notes }
@@ -66,6 +80,12 @@ impl Failure {
     pub(crate) fn file(mut self, path: impl Into<String>) -> Self {
         self.last().place = Some(Place::Bare { path: path.into(), line: None, column: None });
         self
+    }
+
+    /// The first thing that is wrong, on one line.
+    pub(crate) fn line(&self) -> String {
+        let line = |it: &Note| format!("{} {}", it.title, it.more.join(" ")).trim().to_owned();
+        self.notes.first().map(line).unwrap_or_default()
     }
 
     fn last(&mut self) -> &mut Note {

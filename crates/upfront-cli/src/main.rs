@@ -5,15 +5,21 @@ mod arguments;
 mod completions;
 mod connection;
 mod database;
+mod desired;
+mod differences;
 mod directory;
 mod failure;
+mod generate;
 mod hash;
 mod import;
 mod init;
 mod mask;
 mod new;
 mod project;
+mod proof;
 mod protect;
+mod scratch;
+mod staging;
 mod verify;
 
 fn main() -> std::process::ExitCode {

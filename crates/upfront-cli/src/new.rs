@@ -35,6 +35,11 @@ const DOWN: &str = "-- What `upfront down` runs, in one transaction: the way bac
 const STAMP: &str = "%Y%m%d%H%M%S";
 
 impl Arguments {
+    /// Both sides, as where nothing else is asked for.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), no_down: false, irreversible: None }
+    }
+
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<(), Failure> {
         let name = name(&self.name)?;
         let header = self.header()?;
@@ -88,7 +93,7 @@ fn cannot_write(what: &str, err: &std::io::Error) -> Failure {
 }
 
 /// The name in a file's name: letters, digits and `_`; blanks and `-` become `_`.
-fn name(given: &str) -> Result<String, Failure> {
+pub(crate) fn name(given: &str) -> Result<String, Failure> {
     const LONGEST: usize = 100;
     let name: String =
         given.trim().chars().map(|it| if matches!(it, ' ' | '-') { '_' } else { it }).collect();
@@ -106,7 +111,7 @@ fn name(given: &str) -> Result<String, Failure> {
 
 /// A version after the last one: the time, or one more where the clock is behind or where the
 /// folder counts.
-fn version(directory: &Directory) -> Result<String, Failure> {
+pub(crate) fn version(directory: &Directory) -> Result<String, Failure> {
     let now = Timestamp::now().to_zoned_datetime(TimeZone::UTC).strftime(STAMP).to_string();
     let Some(last) = directory.migrations().last() else { return Ok(now) };
     let last = last.version.as_str();
@@ -120,6 +125,11 @@ fn version(directory: &Directory) -> Result<String, Failure> {
             .file(format!("{}/{}", directory.label(), file(directory)))
             .help("write the file by hand, with a version after it, and run `upfront hash`")
     })
+}
+
+/// The version after one: a second later, or one more.
+pub(crate) fn after(version: &str) -> Option<String> {
+    second_after(version).filter(|_| version.len() == 14).or_else(|| one_more(version))
 }
 
 fn file(directory: &Directory) -> &str {

@@ -1,25 +1,22 @@
 //! `verify`
 
 use serde::Serialize;
-use upfront::{
-    Error, Migrations, Migrator, Target as Rollback,
-    cli::{Exit, Output},
-};
+use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_scratch::{Database, Server, Without};
+use upfront_scratch::Server;
 
 use crate::{
-    adopt::scratch,
-    connection,
-    database::block_on,
     failure::Failure,
-    project::{Project, Target},
+    project::Project,
+    proof::{Bench, title},
+    scratch,
 };
 
 /// Options of `verify`.
 ///
 /// Each migration is applied to a scratch server, rolled back and applied again. Its down side must
-/// lead back to the schema before it, and the second way up to the schema of the first.
+/// lead back to the schema before it, and the second way up to the schema of the first. Where each
+/// has a down side, all are rolled back to an empty database at the end, and applied again.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// The major version of PostgreSQL; that of this machine where nothing is said
@@ -36,28 +33,13 @@ struct Verified {
     without_down: Vec<String>,
 }
 
-/// Why a migration is not what it should be.
-enum Wrong {
-    Error(Error),
-    Failure(Failure),
-}
-
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let directory = project.folder()?.read_warned(output)?;
-        let settings = project.settings()?;
-        let mut builder = Server::builder();
-        if let Some(it) = self.major {
-            builder = builder.major(it);
-        }
-        let server = builder.start().map_err(|err| scratch(&err))?;
-        let database = server.database().map_err(|err| scratch(&err))?;
-        let bench =
-            Bench { settings, migrations: Migrations::from_directory(&directory), database };
-        match bench.all(&directory, output) {
-            Ok(()) => {}
-            Err(Wrong::Error(err)) => return Ok(output.failed(&err)),
-            Err(Wrong::Failure(failure)) => return Err(failure),
+        let server = scratch::start(project, self.major)?;
+        let wrong = all(&mut Bench::new(project, &server, &directory)?, &directory, output);
+        if let Some(failure) = Failure::all(wrong) {
+            return Err(failure);
         }
         let verified = verified(&directory, &server);
         output.result(&verified, || told(&verified));
@@ -65,85 +47,26 @@ impl Arguments {
     }
 }
 
-/// A scratch database, and what is tried on it.
-struct Bench<'a> {
-    settings: Target,
-    migrations: Migrations,
-    database: Database<'a>,
-}
-
-impl Bench<'_> {
-    fn all(&self, directory: &Directory, output: &Output) -> Result<(), Wrong> {
-        let mut before = self.copy()?;
-        let many = directory.migrations().len();
-        for (it, place) in directory.migrations().iter().zip(1..) {
-            output.note(&format!("replaying {} ({place} of {many})", title(it)));
-            self.migrate(it, Way::Up)?;
-            let after = self.copy()?;
-            if let Some(down) = &it.down {
-                self.migrate(it, Way::Down)?;
-                let what = "the down side does not lead back to the schema before the migration";
-                self.compare(&before, what, &down.path)?;
-                self.migrate(it, Way::Up)?;
-                let what =
-                    "applied again, the migration does not make the schema of the first time";
-                self.compare(&after, what, &it.up.path)?;
+/// What is wrong, from the first migration to the last one that can be reached.
+fn all(bench: &mut Bench<'_>, directory: &Directory, output: &Output) -> Vec<Failure> {
+    let mut wrong = Vec::new();
+    let many = directory.migrations().len();
+    for (it, place) in directory.migrations().iter().zip(1..) {
+        output.note(&format!("replaying {} ({place} of {many})", title(it)));
+        match bench.one(it) {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => wrong.push(failure),
+            Err(failure) => {
+                wrong.push(failure);
+                return wrong;
             }
-            before = after;
-        }
-        Ok(())
-    }
-
-    fn copy(&self) -> Result<Database<'_>, Wrong> {
-        self.database.copy().map_err(|err| Wrong::Failure(scratch(&err)))
-    }
-
-    /// Goes one migration up or down, on connections that are closed afterwards.
-    fn migrate(&self, it: &Migration, way: Way) -> Result<(), Wrong> {
-        let done = block_on(async {
-            let pool = connection::local(&self.database.url())?;
-            let migrate = async {
-                let migrations = self.migrations.up_to(&it.version)?;
-                let builder = Migrator::builder(migrations, pool);
-                let migrator = self.settings.apply_alone(builder).build()?;
-                match way {
-                    Way::Up => migrator.up().await,
-                    Way::Down => {
-                        let mut plan = migrator.plan_down(Rollback::Steps(1)).await?;
-                        plan.accept_loss();
-                        migrator.apply(&plan).await
-                    }
-                }
-            };
-            Ok(migrate.await)
-        });
-        done.map_err(Wrong::Failure)?.map(drop).map_err(Wrong::Error)
-    }
-
-    fn compare(&self, expected: &Database<'_>, what: &str, path: &str) -> Result<(), Wrong> {
-        let without = Without { schemas: &[self.settings.own_schema()], tables: &[] };
-        let difference = expected.difference(&self.database.url(), &without);
-        match difference.map_err(|err| Wrong::Failure(scratch(&err)))? {
-            None => Ok(()),
-            Some(it) => Err(Wrong::Failure(
-                Failure::new(Exit::Failed, what)
-                    .file(path)
-                    .more("`-` is what should be there, `+` is what is there:")
-                    .more(it.trim_end().replace('\n', "\n  "))
-                    .help("mend the down side; it may be changed at any time"),
-            )),
         }
     }
-}
-
-#[derive(Clone, Copy)]
-enum Way {
-    Up,
-    Down,
-}
-
-fn title(it: &Migration) -> String {
-    it.file.strip_suffix(".sql").unwrap_or(&it.file).to_owned()
+    let is_reversible = many > 0 && directory.migrations().iter().all(|it| it.down.is_some());
+    if wrong.is_empty() && is_reversible {
+        wrong.extend(bench.round_trip().err());
+    }
+    wrong
 }
 
 fn verified(directory: &Directory, server: &Server) -> Verified {

@@ -52,7 +52,7 @@ pub use exclude::Pattern;
 pub use extract::{Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
-    Answers, Change, Given, Names, Question, Rename, Renaming, Rows, Seeded, Sides, Unfit,
+    Answers, Change, Given, Names, Nulls, Question, Rename, Renaming, Rows, Seeded, Sides, Unfit,
     Unseeded, WayBack, load, remarks,
 };
 pub use identity::Identity;

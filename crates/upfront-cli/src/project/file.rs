@@ -13,7 +13,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{FILE, Variables};
+use super::{FILE, Variables, generation::Generation};
 use crate::{failure::Failure, mask};
 
 /// The file, read.
@@ -25,6 +25,7 @@ pub(crate) struct File {
     pub(crate) label: String,
     text: String,
     pub(crate) settings: Settings,
+    pub(crate) generation: Generation,
     environments: Vec<Environment>,
 }
 
@@ -41,8 +42,8 @@ pub(crate) struct Environment {
 /// A text that may hold variables, and its place in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
-    raw: String,
-    at: Range<usize>,
+    pub(super) raw: String,
+    pub(super) at: Range<usize>,
 }
 
 /// What the whole file may say, and each environment for itself.
@@ -74,7 +75,7 @@ const SETTINGS: [&str; 10] = [
 ];
 
 /// What is wrong, and where.
-type Mistake = (String, Range<usize>, Option<String>);
+pub(super) type Mistake = (String, Range<usize>, Option<String>);
 
 impl File {
     /// Reads the file of a folder.
@@ -86,6 +87,7 @@ impl File {
             label: label.to_owned(),
             text,
             settings: Settings::default(),
+            generation: Generation::default(),
             environments: Vec::new(),
         };
         let text = it.text.clone();
@@ -109,8 +111,10 @@ impl File {
         for (key, value) in table.get_ref() {
             if key.get_ref() == "env" {
                 self.environments = environments(value)?;
-            } else if !self.settings.set(key.get_ref(), value)? {
-                return Err(unknown(key, &["env"]));
+            } else if !self.generation.set(key.get_ref(), value)?
+                && !self.settings.set(key.get_ref(), value)?
+            {
+                return Err(unknown(key, &["env", "desired", "scratch"]));
             }
         }
         self.environments.sort_by_key(|it| it.at.start);
@@ -200,7 +204,7 @@ impl File {
         }
     }
 
-    fn failure(&self, title: String, at: Range<usize>) -> Failure {
+    pub(super) fn failure(&self, title: String, at: Range<usize>) -> Failure {
         Failure::mistake(title).at(&self.label, &mask::file(&self.text), at)
     }
 }
@@ -249,25 +253,30 @@ impl Settings {
 }
 
 fn unknown(key: &Spanned<std::borrow::Cow<'_, str>>, more: &[&str]) -> Mistake {
-    let known: Vec<_> = more.iter().chain(&SETTINGS).map(|it| format!("`{it}`")).collect();
+    let known: Vec<_> = more.iter().chain(&SETTINGS).copied().collect();
+    no_key(key, &known)
+}
+
+pub(super) fn no_key(key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) -> Mistake {
+    let known: Vec<_> = known.iter().map(|it| format!("`{it}`")).collect();
     let help = format!("the keys here are {}", known.join(", "));
     (format!("there is no key `{}` here", key.get_ref()), key.span(), Some(help))
 }
 
-fn wanted(value: &Spanned<DeValue<'_>>, what: &str) -> Mistake {
+pub(super) fn wanted(value: &Spanned<DeValue<'_>>, what: &str) -> Mistake {
     (format!("{what} is wanted here"), value.span(), None)
 }
 
-fn table<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeTable<'i>, Mistake> {
+pub(super) fn table<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeTable<'i>, Mistake> {
     value.get_ref().as_table().ok_or_else(|| wanted(value, "a table, such as `[env.dev]`,"))
 }
 
-fn text(value: &Spanned<DeValue<'_>>) -> Result<Text, Mistake> {
+pub(super) fn text(value: &Spanned<DeValue<'_>>) -> Result<Text, Mistake> {
     let raw = value.get_ref().as_str().ok_or_else(|| wanted(value, "a text in quotes"))?;
     Ok(Text { raw: raw.to_owned(), at: value.span() })
 }
 
-fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+pub(super) fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
     let list = value.get_ref().as_array().ok_or_else(|| wanted(value, "a list of texts"))?;
     list.iter().map(|it| Ok(text(it)?.raw)).collect()
 }

@@ -2,6 +2,7 @@
 //! environment.
 
 mod file;
+mod generation;
 mod variables;
 
 use std::{
@@ -11,7 +12,9 @@ use std::{
 };
 
 use file::{Environment, File, Settings, Text};
+pub(crate) use generation::Desired;
 use upfront::cli::Exit;
+use upfront_schema::Pattern;
 pub(crate) use variables::Variables;
 
 use crate::{arguments::Place, directory::Folder, failure::Failure};
@@ -72,6 +75,27 @@ impl Project {
         let dir = self.text(|it| it.dir.as_ref())?.unwrap_or_else(|| "migrations".into());
         let root = self.file.as_ref().map_or(Path::new(""), |it| it.root.as_path());
         Ok(Folder { path: root.join(&dir), label: dir.trim_end_matches('/').to_owned() })
+    }
+
+    /// What builds the schema that is wanted; nothing where the file has no `[desired]`.
+    pub(crate) fn desired(&self) -> Result<Option<Desired>, Failure> {
+        let Some(file) = &self.file else { return Ok(None) };
+        file.generation.desired(file, &self.variables)
+    }
+
+    /// The schemas that count, where not all do.
+    pub(crate) fn schemas(&self) -> Option<&[String]> {
+        self.file.as_ref()?.generation.schemas.as_deref()
+    }
+
+    /// The objects that are left alone.
+    pub(crate) fn exclude(&self) -> &[Pattern] {
+        self.file.as_ref().map_or(&[], |it| &it.generation.exclude)
+    }
+
+    /// The major version that scratch servers have to have.
+    pub(crate) fn scratch_version(&self) -> Option<u32> {
+        self.file.as_ref()?.generation.version
     }
 
     /// The database.

@@ -16,4 +16,4 @@ pub use change::{Change, Question, Sides, WayBack, remarks};
 pub use desired::load;
 pub use moved::Names;
 pub use rename::Renaming;
-pub use rows::{Rows, Seeded, Unfit, Unseeded};
+pub use rows::{Nulls, Rows, Seeded, Unfit, Unseeded};

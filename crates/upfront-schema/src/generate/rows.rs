@@ -55,6 +55,15 @@ struct Table {
     columns: Vec<Column>,
 }
 
+/// Whether columns that may be NULL are so in some of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nulls {
+    /// In every second one.
+    Some,
+    /// In none, where a value can be thought of.
+    None,
+}
+
 /// What came of seeding.
 #[derive(Debug, Default)]
 pub struct Seeded {
@@ -63,6 +72,9 @@ pub struct Seeded {
     /// Those that have none.
     pub without: Vec<Unseeded>,
 }
+
+/// The other table and its column, by table and column.
+type References = BTreeMap<(u32, i32), (String, String)>;
 
 /// A table that took no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +114,7 @@ impl Seeded {
     /// # Errors
     ///
     /// If the server does not answer.
-    pub fn fill(database: &Database<'_>) -> Result<Self> {
+    pub fn fill(database: &Database<'_>, nulls: Nulls) -> Result<Self> {
         let mut client = session::open(database)?;
         let tables = tables(&mut client)?;
         let references = references(&mut client)?;
@@ -114,7 +126,7 @@ impl Seeded {
             let before = open.len();
             let mut left = Vec::new();
             for it in open {
-                if let Some(why) = seed(&mut transaction, it, &references)? {
+                if let Some(why) = seed(&mut transaction, it, &references, nulls)? {
                     without.push(Unseeded { table: it.path.clone(), sqlstate: why });
                     left.push(it);
                 }
@@ -133,13 +145,17 @@ impl Seeded {
 fn seed(
     transaction: &mut Transaction<'_>,
     table: &Table,
-    references: &BTreeMap<(u32, i32), (String, String)>,
+    references: &References,
+    nulls: Nulls,
 ) -> Result<Option<String>> {
     let (mut made, mut why) = (0, None);
     for row in 1..=ROWS {
-        let full = insert(table, row, references, |it| !it.has_default);
-        let sparse = insert(table, row, references, |it| !it.has_default && it.not_null);
-        let tries = if row % 2 == 1 { [full, sparse] } else { [sparse, full] };
+        let full = insert(table, row, references, |_| true);
+        let sparse = insert(table, row, references, |it| it.not_null);
+        let tries = match nulls {
+            Nulls::Some if row % 2 == 0 => [sparse, full],
+            _ => [full, sparse],
+        };
         for sql in tries {
             match attempt(transaction, &sql)? {
                 None => {
@@ -150,7 +166,17 @@ fn seed(
             }
         }
     }
-    Ok(why.filter(|_| made == 0))
+    match why {
+        Some(why) if made == 0 && is_empty(transaction, table)? => Ok(Some(why)),
+        _ => Ok(None),
+    }
+}
+
+/// A migration may have put rows there.
+fn is_empty(transaction: &mut Transaction<'_>, table: &Table) -> Result<bool> {
+    let sql = format!("SELECT NOT EXISTS (SELECT FROM {})", table.path);
+    let row = transaction.query_one(&sql, &[]).map_err(Error::postgres("make rows"))?;
+    Ok(row.get(0))
 }
 
 fn attempt(transaction: &mut Transaction<'_>, sql: &str) -> Result<Option<String>> {
@@ -169,10 +195,12 @@ fn attempt(transaction: &mut Transaction<'_>, sql: &str) -> Result<Option<String
 fn insert(
     table: &Table,
     row: u32,
-    references: &BTreeMap<(u32, i32), (String, String)>,
+    references: &References,
     wants: impl Fn(&Column) -> bool,
 ) -> String {
-    let columns = table.columns.iter().filter(|it| !it.generated && wants(it));
+    let is_reference = |it: &Column| references.contains_key(&(table.oid, it.number));
+    let is_open = |it: &Column| !it.generated && (!it.has_default || is_reference(it));
+    let columns = table.columns.iter().filter(|it| is_open(it) && wants(it));
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for it in columns {
         names.push(quote::name(&it.name));
@@ -256,7 +284,7 @@ fn tables(client: &mut Client) -> Result<Vec<Table>> {
     Ok(tables)
 }
 
-fn references(client: &mut Client) -> Result<BTreeMap<(u32, i32), (String, String)>> {
+fn references(client: &mut Client) -> Result<References> {
     let rows = client.query(REFERENCES, &[]).map_err(Error::postgres("read the foreign keys"))?;
     Ok(rows.iter().map(|it| ((it.get(0), it.get(1)), (it.get(2), it.get(3)))).collect())
 }

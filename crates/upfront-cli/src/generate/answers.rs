@@ -1,0 +1,40 @@
+//! The options that say what the schemas do not.
+
+use upfront_schema::{Answers, Given, Rename};
+
+/// What only an author can know.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Told {
+    /// An object stays, under another name: `users.nick=handle`
+    #[arg(long, value_name = "OLD=NEW")]
+    rename: Vec<Rename>,
+    /// What looks like a rename is none: `users.nick` is dropped
+    #[arg(long, value_name = "OLD")]
+    no_rename: Vec<String>,
+    /// What rows get in a column that becomes NOT NULL: `users.nick=lower(name)`
+    #[arg(long, value_name = "COLUMN=EXPR")]
+    fill: Vec<Given>,
+    /// How the values of a column become those of its new type: `users.age=age::int`
+    #[arg(long, value_name = "COLUMN=EXPR")]
+    using: Vec<Given>,
+    /// The same for the way back
+    #[arg(long, value_name = "COLUMN=EXPR")]
+    using_down: Vec<Given>,
+}
+
+impl Told {
+    pub(crate) fn read(&self) -> Answers {
+        Answers {
+            renames: self.rename.clone(),
+            not_renamed: self.no_rename.clone(),
+            fills: self.fill.clone(),
+            usings: self.using.clone(),
+            usings_down: self.using_down.clone(),
+        }
+    }
+
+    /// Whether rows get values.
+    pub(crate) fn gives_values(&self) -> bool {
+        !self.fill.is_empty()
+    }
+}

@@ -1,0 +1,249 @@
+//! `gen --down`: the missing down sides of migrations that there are.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+use upfront_directory::{Directory, Migration};
+use upfront_schema::{Names, Renaming, Rows, WayBack};
+use upfront_scratch::{Database, Server};
+
+use super::{
+    text,
+    with_rows::{self, Tried},
+};
+use crate::{
+    failure::Failure,
+    project::Project,
+    proof::{Bench, title},
+    scratch,
+    staging::Staging,
+};
+
+/// What came of one migration.
+#[derive(Serialize)]
+struct Line {
+    version: String,
+    name: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+    /// Whether its down side is new.
+    is_new: bool,
+    /// Whether it has none, and its file does not say why.
+    is_left: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Outcome {
+    Reversible { note: String },
+    StructureOnly { note: String },
+    Irreversible { note: String },
+}
+
+#[derive(Serialize)]
+struct Report {
+    written: Vec<String>,
+    migrations: Vec<Line>,
+}
+
+/// What is worked on.
+struct Work<'a> {
+    project: &'a Project,
+    server: &'a Server,
+    output: &'a Output,
+}
+
+pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Exit, Failure> {
+    let folder = project.folder()?;
+    let directory = folder.read_warned(output)?;
+    let server = scratch::start(project, None)?;
+    let work = Work { project, server: &server, output };
+    let staging = Staging::of(&folder)?;
+    let impossible = work.compute(&directory, &staging)?;
+    let migrations = work.prove(&directory, &staging, impossible)?;
+    let written = if is_dry { Vec::new() } else { staging.install()? };
+    let report = Report { written, migrations };
+    output.result(&report, || told(&report));
+    let is_complete = report.migrations.iter().all(|it| !it.is_left);
+    Ok(if is_complete { Exit::Done } else { Exit::Failed })
+}
+
+impl Work<'_> {
+    /// Applies one migration after the other, and writes the way back from each. Those that have
+    /// none, with the reason.
+    fn compute(
+        &self,
+        directory: &Directory,
+        staging: &Staging,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let bench = Bench::new(self.project, self.server, directory)?;
+        let mut impossible = Vec::new();
+        for it in directory.migrations() {
+            self.output.note(&format!("reading {}", title(it)));
+            let is_missing = it.down.is_none() && it.irreversible.is_none();
+            if !is_missing {
+                bench.up_to(&it.version)?;
+                continue;
+            }
+            let before = scratch::copy(&bench.database)?;
+            let names = names(&bench.database)?;
+            bench.up_to(&it.version)?;
+            let renamings = self::names(&bench.database)?.back_to(&names);
+            match self.way_back(&bench.database, &before, &renamings) {
+                Ok(WayBack::Plan(plan)) => {
+                    let kept = kept(&before, &bench.database, it)?;
+                    staging.write(&format!("down/{}", it.file), &text::down(&plan, &kept))?;
+                }
+                Ok(WayBack::None(why)) => impossible.push((it.version.clone(), why)),
+                Err(failure) => impossible.push((it.version.clone(), failure.line())),
+            }
+        }
+        Ok(impossible)
+    }
+
+    /// The names of objects that were not made anew are given back, unless that cannot be done.
+    fn way_back(
+        &self,
+        from: &Database<'_>,
+        to: &Database<'_>,
+        renamings: &[Renaming],
+    ) -> Result<WayBack, Failure> {
+        let scope = scratch::scope(self.project, &[from, to])?;
+        let way = WayBack::between(from, to, &scope, renamings.to_vec());
+        let way = match way {
+            Err(_) if !renamings.is_empty() => WayBack::between(from, to, &scope, Vec::new()),
+            it => it,
+        };
+        way.map_err(|err| scratch::of_schema(&err))
+    }
+
+    /// Tries each migration with its new down side, and takes those out that do not work.
+    fn prove(
+        &self,
+        directory: &Directory,
+        staging: &Staging,
+        mut impossible: Vec<(String, String)>,
+    ) -> Result<Vec<Line>, Failure> {
+        let staged = staging.directory()?;
+        let mut bench = Bench::new(self.project, self.server, &staged)?;
+        let mut lines = Vec::new();
+        for (it, old) in staged.migrations().iter().zip(directory.migrations()) {
+            self.output.note(&format!("proving {}", title(it)));
+            let is_new = it.down.is_some() && old.down.is_none();
+            let before = scratch::copy(&bench.database)?;
+            if let Err(failure) = bench.one(it)? {
+                if !is_new {
+                    return Err(failure);
+                }
+                staging.remove(&format!("down/{}", it.file))?;
+                impossible.push((it.version.clone(), failure.line()));
+            }
+            let outcome = match impossible.iter().find(|(version, _)| *version == it.version) {
+                Some((_, why)) => Outcome::Irreversible { note: why.clone() },
+                None => outcome(&before, it)?,
+            };
+            let is_left = impossible.iter().any(|(version, _)| *version == it.version);
+            let (version, name) = (it.version.clone(), it.name.clone());
+            lines.push(Line { version, name, outcome, is_new: is_new && !is_left, is_left });
+        }
+        if impossible.is_empty() && staged.migrations().iter().all(|it| it.down.is_some()) {
+            bench.round_trip()?;
+        }
+        staging.directory()?;
+        Ok(lines)
+    }
+}
+
+fn names(of: &Database<'_>) -> Result<Names, Failure> {
+    Names::read(of).map_err(|err| scratch::of_schema(&err))
+}
+
+fn outcome(before: &Database<'_>, it: &Migration) -> Result<Outcome, Failure> {
+    if let Some(why) = &it.irreversible {
+        return Ok(Outcome::Irreversible { note: why.clone() });
+    }
+    let tried = with_rows::try_on(before, it, true)?;
+    let lost = it.down.iter().flat_map(|it| &it.statements).flat_map(|it| &it.losses);
+    let lost: Vec<_> = lost.map(ToString::to_string).collect();
+    let is_data = it.down.as_ref().is_some_and(|it| it.statements.is_empty());
+    Ok(match tried {
+        Tried::StructureOnly { why } => Outcome::StructureOnly { note: why },
+        Tried::WithRows { .. } if is_data => {
+            Outcome::Reversible { note: format!("{tried}; rows that it writes stay") }
+        }
+        Tried::WithRows { .. } if lost.is_empty() => {
+            Outcome::Reversible { note: tried.to_string() }
+        }
+        Tried::WithRows { .. } => {
+            Outcome::Reversible { note: format!("{tried}; loses {}", lost.join(", ")) }
+        }
+    })
+}
+
+/// What a down side says that has nothing to undo in the schema.
+fn kept(before: &Database<'_>, after: &Database<'_>, it: &Migration) -> Result<String, Failure> {
+    let rows = |of| Rows::read(of).map_err(|err| scratch::of_schema(&err));
+    let (old, new) = (rows(before)?, rows(after)?);
+    let mut text = "-- The schema is what it was before, so nothing is undone.\n".to_owned();
+    let added = old.added(&new);
+    for (table, rows) in &added {
+        let s = if *rows == 1 { "" } else { "s" };
+        let _ = writeln!(text, "-- Kept: {rows} row{s} that the migration adds to {table}.");
+    }
+    if added.is_empty() {
+        let tables = written_to(it);
+        let tables = if tables.is_empty() { "any table".to_owned() } else { tables.join(", ") };
+        let _ = writeln!(text, "-- Kept: whatever the migration wrote to {tables}.");
+    }
+    Ok(text)
+}
+
+/// The tables that statements name behind `INSERT INTO`, `UPDATE` and `DELETE FROM`.
+fn written_to(it: &Migration) -> Vec<String> {
+    let sql = it.up.statements.iter().map(|s| &it.up.body[s.range.clone()]);
+    let table = |sql: &str| {
+        let mut words = sql.split_whitespace().skip_while(|word| {
+            ["insert", "into", "update", "delete", "from", "only"]
+                .iter()
+                .any(|it| it.eq_ignore_ascii_case(word))
+        });
+        let first = sql.split_whitespace().next()?;
+        let writes = ["insert", "update", "delete"].iter().any(|it| it.eq_ignore_ascii_case(first));
+        let name = words.next()?.split('(').next()?.replace('"', "");
+        writes.then_some(name)
+    };
+    let mut tables: Vec<_> = sql.filter_map(table).collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+impl Line {
+    fn row(&self) -> [&str; 4] {
+        let (outcome, note) = match &self.outcome {
+            Outcome::Reversible { note } => ("reversible", note),
+            Outcome::StructureOnly { note } => ("structure only", note),
+            Outcome::Irreversible { note } => ("irreversible", note),
+        };
+        [&self.version, &self.name, outcome, note]
+    }
+}
+
+fn told(it: &Report) -> String {
+    let new = it.migrations.iter().filter(|it| it.is_new).count();
+    let rows: Vec<_> = it.migrations.iter().map(Line::row).collect();
+    let width = |at: usize| rows.iter().map(|it| it[at].chars().count()).max().unwrap_or_default();
+    let widths = [width(0), width(1), width(2)];
+    let line = |it: &[&str; 4]| {
+        let [version, name, outcome, note] = it;
+        let [a, b, c] = widths;
+        format!("{version:a$}  {name:b$}  {outcome:c$}  {note}")
+    };
+    let mut lines: Vec<_> = rows.iter().map(line).collect();
+    lines.push(match it.written.len() {
+        0 => format!("{new} down sides are missing and can be written"),
+        _ => format!("wrote {new} down sides; the migrations themselves are as they were"),
+    });
+    lines.join("\n")
+}

@@ -1,0 +1,293 @@
+//! `gen`
+
+mod answers;
+mod downs;
+mod text;
+mod with_rows;
+
+pub(crate) use answers::Told;
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+use upfront_directory::{Directory, Migration};
+use upfront_schema::{Change, Question, Scope, Sides};
+use upfront_scratch::{Database, Server};
+
+use crate::{
+    desired,
+    differences::{self, Ends},
+    directory::Folder,
+    failure::{Failure, Note},
+    new,
+    project::Project,
+    proof::{Bench, title},
+    scratch,
+    staging::Staging,
+};
+use text::File;
+
+/// Options of `gen`.
+///
+/// The migrations are applied to a scratch server, and what `[desired]` in `upfront.toml` names
+/// builds the schema that is wanted beside it. The files for the difference are written after they
+/// have been seen to work, up, down and up again.
+#[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Arguments {
+    /// What the migration does, such as `add_users`
+    #[arg(required_unless_present_any = ["down", "check"])]
+    name: Option<String>,
+    /// Write the missing down sides of the migrations that there are
+    #[arg(long, conflicts_with_all = ["name", "check", "empty", "allow", "not_breaking"])]
+    down: bool,
+    /// Write nothing; exit code 3 where the migrations do not make the schema that is wanted
+    #[arg(long, conflicts_with_all = ["dry_run", "empty"])]
+    check: bool,
+    /// Print the files, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write both sides without a statement, to be filled by hand
+    #[arg(long, conflicts_with_all = ["dry_run"])]
+    empty: bool,
+    /// Accept what the up side does
+    #[arg(long, value_name = "WHAT")]
+    allow: Vec<Allowed>,
+    /// Do not mark the migration as one that older programs cannot work with
+    #[arg(long)]
+    not_breaking: bool,
+    #[command(flatten)]
+    answers: Told,
+}
+
+/// What an up side may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Allowed {
+    /// Lose rows or values
+    DataLoss,
+    /// Fail for certain where a table has rows
+    MayFail,
+}
+
+#[derive(Serialize)]
+struct Unneeded {
+    written: [String; 0],
+}
+
+#[derive(Serialize)]
+struct Checked {
+    differences: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Generated {
+    written: Vec<String>,
+    files: Vec<File>,
+    proofs: Vec<String>,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        match &self.name {
+            Some(name) if self.empty => {
+                new::Arguments::named(name).run(project, output)?;
+                Ok(Exit::Done)
+            }
+            _ if self.down => downs::run(project, output, self.dry_run),
+            name => self.generate(name.as_deref().unwrap_or("check"), project, output),
+        }
+    }
+
+    fn generate(&self, name: &str, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        let name = new::name(name)?;
+        let folder = project.folder()?;
+        let directory = read(&folder, output)?;
+        let server = scratch::start(project, None)?;
+        let before = replayed(project, &server, &directory)?;
+        let wanted = desired::build(project, &server)?;
+        let scope = scratch::scope(project, &[&before, &wanted])?;
+        let answers = self.answers.read();
+        let change = Change::between(&before, &wanted, &scope, &answers);
+        let change = change.map_err(|err| scratch::of_schema(&err))?;
+        if change.is_empty() {
+            let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
+            output.result(&Unneeded { written: [] }, || text);
+            return Ok(Exit::Done);
+        }
+        if self.check {
+            return Ok(different(&change, &folder, output));
+        }
+        let sides = self.agreed(&change)?;
+        let work =
+            Work { project, folder: &folder, before: &before, wanted: &wanted, scope: &scope };
+        let files = self.files(&name, &directory, &sides, change.is_breaking())?;
+        work.finish(self, files, output)
+    }
+
+    /// The sides, if nothing is left to be said.
+    fn agreed(&self, change: &Change<'_>) -> Result<Vec<Sides>, Failure> {
+        let questions = change.questions().map_err(|err| scratch::of_schema(&err))?;
+        let may_fail = self.allow.contains(&Allowed::MayFail);
+        let open = questions.iter().filter(|it| !(may_fail && matches!(it, Question::Fill(_))));
+        let notes: Vec<_> = open.map(asked).collect();
+        if !notes.is_empty() {
+            return Err(Failure::of(Exit::Refused, notes));
+        }
+        let sides = change.sides().map_err(|err| scratch::of_schema(&err))?;
+        let lost: Vec<_> = sides.iter().flat_map(|it| it.up.losses()).collect();
+        match lost.is_empty() || self.allow.contains(&Allowed::DataLoss) {
+            true => Ok(sides),
+            false => Err(lossy(&lost)),
+        }
+    }
+
+    fn files(
+        &self,
+        name: &str,
+        directory: &Directory,
+        sides: &[Sides],
+        is_breaking: bool,
+    ) -> Result<Vec<File>, Failure> {
+        let mut version = new::version(directory)?;
+        let mut files = Vec::new();
+        for (it, place) in sides.iter().zip(1..) {
+            let name = if place == 1 { name.to_owned() } else { format!("{name}_{place}") };
+            files.push(text::file(&version, &name, it, is_breaking && !self.not_breaking));
+            version = new::after(&version).ok_or_else(|| {
+                Failure::mistake(format!("cannot tell which version comes after `{version}`"))
+            })?;
+        }
+        Ok(files)
+    }
+}
+
+/// What is known once it is clear what the files are.
+struct Work<'a> {
+    project: &'a Project,
+    folder: &'a Folder,
+    before: &'a Database<'a>,
+    wanted: &'a Database<'a>,
+    scope: &'a Scope,
+}
+
+impl Work<'_> {
+    /// Proves the files, and writes or prints them.
+    fn finish(
+        self,
+        arguments: &Arguments,
+        files: Vec<File>,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
+        let staging = Staging::of(self.folder)?;
+        for it in &files {
+            it.write(&staging)?;
+        }
+        let proofs = self.prove(&staging, &files, arguments.answers.gives_values())?;
+        let written = match arguments.dry_run {
+            true => Vec::new(),
+            false => staging.install()?,
+        };
+        let generated = Generated { written, files, proofs };
+        output.result(&generated, || told(&generated, self.folder));
+        Ok(Exit::Done)
+    }
+
+    fn prove(
+        &self,
+        staging: &Staging,
+        files: &[File],
+        gives_values: bool,
+    ) -> Result<Vec<String>, Failure> {
+        let directory = staging.directory()?;
+        let database = scratch::copy(self.before)?;
+        let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
+        let mut proofs = Vec::new();
+        let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
+        for it in directory.migrations().iter().filter(is_new) {
+            let before = scratch::copy(&bench.database)?;
+            bench.one(it).and_then(|it| it).map_err(unproven)?;
+            let rows = with_rows::try_on(&before, it, gives_values)?;
+            proofs.push(format!("{}: {rows}", title(it)));
+        }
+        let what = "the migration does not lead to the schema that is wanted";
+        bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
+        match directory.migrations().iter().all(|it| it.down.is_some()) {
+            true => bench.round_trip()?,
+            false => proofs.push(
+                "not every migration has a down side, so the way back to an empty database was \
+                 not tried"
+                    .into(),
+            ),
+        }
+        Ok(proofs)
+    }
+}
+
+fn unproven(failure: Failure) -> Failure {
+    failure.more("nothing was written, as this was not proven")
+}
+
+/// The folder, which need not be there yet.
+pub(crate) fn read(folder: &Folder, output: &Output) -> Result<Directory, Failure> {
+    match folder.path.exists() {
+        true => folder.read_warned(output),
+        false => Directory::from_files(&folder.label, []).map_err(|it| folder.mistakes(&it)),
+    }
+}
+
+/// A database with all migrations.
+pub(crate) fn replayed<'s>(
+    project: &Project,
+    server: &'s Server,
+    directory: &Directory,
+) -> Result<Database<'s>, Failure> {
+    let bench = Bench::new(project, server, directory)?;
+    if let Some(it) = directory.migrations().last() {
+        bench.up_to(&it.version)?;
+    }
+    Ok(bench.database)
+}
+
+fn different(change: &Change<'_>, folder: &Folder, output: &Output) -> Exit {
+    let ends = Ends { first: "the migrations", second: "the desired schema" };
+    let checked = Checked { differences: differences::words(&change.differences(), &ends) };
+    output.result(&checked, || {
+        let title = format!("`{}` does not make the schema that is wanted:", folder.label);
+        [vec![title], checked.differences.clone()].concat().join("\n  ")
+    });
+    Exit::Pending
+}
+
+fn asked(question: &Question) -> Note {
+    match question {
+        Question::Rename(old, new) => {
+            let (path, name) = (old.names.join("."), new.names.last().map_or("", String::as_str));
+            Note::new(format!("is {new} the same as {old}, under another name?"))
+                .help(format!("if it is, and its rows stay: `--rename {path}={name}`"))
+                .help(format!("if it is not: `--no-rename {path}`"))
+        }
+        Question::Fill(column) => {
+            let path = column.names.join(".");
+            Note::new(format!("{column} is NOT NULL, and rows that are there have no value for it"))
+                .help(format!("say what they get: `--fill {path}=EXPRESSION`"))
+                .help(
+                    "or give it a default, or `--allow may-fail` if the table has no rows anywhere",
+                )
+        }
+    }
+}
+
+fn lossy(lost: &[String]) -> Failure {
+    let failure = Failure::new(Exit::DataLoss, "the migration would lose data");
+    let failure = lost.iter().fold(failure, |failure, it| failure.more(it.as_str()));
+    failure.help("`--allow data-loss` writes it all the same")
+}
+
+fn told(it: &Generated, folder: &Folder) -> String {
+    let mut lines: Vec<_> = it.written.iter().map(|it| format!("wrote {it}")).collect();
+    if it.written.is_empty() {
+        lines.extend(it.files.iter().map(|it| it.shown(&folder.label)));
+    }
+    lines.push("proven: up, down and up again".to_owned());
+    lines.extend(it.proofs.iter().map(|it| format!("  {it}")));
+    lines.join("\n")
+}

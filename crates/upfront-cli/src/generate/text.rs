@@ -1,0 +1,62 @@
+//! The text of generated files.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use upfront_schema::{Plan, Sides, WayBack};
+
+use crate::{failure::Failure, staging::Staging};
+
+/// Both sides of a migration.
+#[derive(Debug, Serialize)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) up: String,
+    pub(super) down: Option<String>,
+}
+
+impl File {
+    pub(super) fn write(&self, staging: &Staging) -> Result<(), Failure> {
+        staging.write(&self.name, &self.up)?;
+        match &self.down {
+            Some(it) => staging.write(&format!("down/{}", self.name), it),
+            None => Ok(()),
+        }
+    }
+
+    /// For a person who only looks.
+    pub(super) fn shown(&self, label: &str) -> String {
+        let mut text = format!("==> {label}/{} <==\n{}", self.name, self.up);
+        if let Some(it) = &self.down {
+            let _ = write!(text, "\n==> {label}/down/{} <==\n{it}", self.name);
+        }
+        text
+    }
+}
+
+pub(super) fn file(version: &str, name: &str, sides: &Sides, is_breaking: bool) -> File {
+    let mut header = String::new();
+    if is_breaking {
+        header.push_str("-- upfront:breaking\n");
+    }
+    let down = match &sides.down {
+        WayBack::Plan(it) => Some(down(it, "-- The schema is what it was before.\n")),
+        WayBack::None(why) => {
+            let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = writeln!(header, "-- upfront:irreversible {why}");
+            None
+        }
+    };
+    let blank = if header.is_empty() { "" } else { "\n" };
+    File { name: format!("{version}_{name}.sql"), up: format!("{header}{blank}{}", sides.up), down }
+}
+
+/// A down side; what it says if there is nothing to do.
+pub(super) fn down(plan: &Plan, nothing: &str) -> String {
+    match (plan.is_empty(), plan.is_divided()) {
+        (true, _) => nothing.to_owned(),
+        // A value of an enum has to be committed before it is used.
+        (false, true) => format!("-- atlas:txmode none\n\n{plan}"),
+        (false, false) => plan.to_string(),
+    }
+}

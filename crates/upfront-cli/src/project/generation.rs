@@ -1,0 +1,137 @@
+//! `[desired]` and `[scratch]`: what `gen` goes by.
+
+use std::{borrow::Cow, ops::Range, path::PathBuf};
+
+use toml::{
+    Spanned,
+    de::{DeArray, DeValue},
+};
+use upfront_schema::Pattern;
+
+use super::{
+    Variables,
+    file::{File, Mistake, Text, no_key, table, text, texts, wanted},
+};
+use crate::failure::Failure;
+
+/// The tables as they stand in the file.
+#[derive(Debug, Default)]
+pub(crate) struct Generation {
+    sql: Vec<Text>,
+    command: Option<Text>,
+    /// Where `[desired]` stands.
+    at: Option<Range<usize>>,
+    pub(super) schemas: Option<Vec<String>>,
+    pub(super) exclude: Vec<Pattern>,
+    pub(super) version: Option<u32>,
+}
+
+/// What builds the schema that is wanted.
+#[derive(Debug)]
+pub(crate) struct Desired {
+    /// The folder in which the command runs.
+    pub(crate) root: PathBuf,
+    pub(crate) sql: Vec<Source>,
+    pub(crate) command: Option<String>,
+}
+
+/// A file or a folder of SQL.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    /// What messages call it.
+    pub(crate) label: String,
+}
+
+const DESIRED: [&str; 4] = ["sql", "command", "schemas", "exclude"];
+
+impl Generation {
+    /// Takes a table; is it one of these?
+    pub(super) fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
+        match key {
+            "desired" => self.set_desired(value)?,
+            "scratch" => self.set_scratch(value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn set_desired(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+        self.at = Some(value.span());
+        for (key, value) in table(value)? {
+            match key.get_ref().as_ref() {
+                "sql" => self.sql = paths(value)?,
+                "command" => self.command = Some(text(value)?),
+                "schemas" => self.schemas = Some(texts(value)?),
+                "exclude" => self.exclude = patterns(value)?,
+                _ => return Err(no_key(key, &DESIRED)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_scratch(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+        for (key, value) in table(value)? {
+            match key.get_ref().as_ref() {
+                "version" => self.version = Some(major(value)?),
+                _ => return Err(no_key(key, &["version"])),
+            }
+        }
+        Ok(())
+    }
+
+    /// With variables put in, but for the command, in which the shell does that.
+    pub(super) fn desired(
+        &self,
+        file: &File,
+        variables: &Variables,
+    ) -> Result<Option<Desired>, Failure> {
+        let Some(at) = &self.at else { return Ok(None) };
+        if self.sql.is_empty() && self.command.is_none() {
+            let title = "nothing here builds a schema".to_owned();
+            return Err(file.failure(title, at.clone()).help("add `sql = [\"schema.sql\"]`"));
+        }
+        let source = |it: &Text| {
+            let label = file.expand(it, variables)?;
+            let path = file.root.join(&label);
+            if path.exists() {
+                return Ok(Source { path, label: label.trim_end_matches('/').to_owned() });
+            }
+            let title = format!("there is no file or folder `{label}`");
+            Err(file.failure(title, it.at.clone()))
+        };
+        let sql = self.sql.iter().map(source).collect::<Result<_, _>>()?;
+        let command = self.command.as_ref().map(|it| it.raw.clone());
+        Ok(Some(Desired { root: file.root.clone(), sql, command }))
+    }
+}
+
+/// One path, or a list of them.
+fn paths(value: &Spanned<DeValue<'_>>) -> Result<Vec<Text>, Mistake> {
+    match value.get_ref() {
+        DeValue::String(_) => Ok(vec![text(value)?]),
+        _ => list(value)?.iter().map(text).collect(),
+    }
+}
+
+fn patterns(value: &Spanned<DeValue<'_>>) -> Result<Vec<Pattern>, Mistake> {
+    let pattern = |it: &Spanned<DeValue<'_>>| {
+        let invalid = |err: upfront_schema::Error| (err.to_string(), it.span(), None);
+        text(it)?.raw.parse().map_err(invalid)
+    };
+    list(value)?.iter().map(pattern).collect()
+}
+
+fn list<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeArray<'i>, Mistake> {
+    value.get_ref().as_array().ok_or_else(|| wanted(value, "a list of texts"))
+}
+
+fn major(value: &Spanned<DeValue<'_>>) -> Result<u32, Mistake> {
+    let number = match value.get_ref() {
+        DeValue::Integer(it) => it.as_str().parse().ok(),
+        DeValue::String(Cow::Borrowed(it)) => it.parse().ok(),
+        _ => None,
+    };
+    let is_one = |it: &u32| (10..100).contains(it);
+    number.filter(is_one).ok_or_else(|| wanted(value, "a major version, such as `15`,"))
+}

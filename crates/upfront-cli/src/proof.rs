@@ -1,0 +1,164 @@
+//! Migrations that are seen to work: applied, rolled back and applied again on a scratch server by
+//! the library itself, with the schema compared each time.
+
+use upfront::{Error, Migrations, Migrator, Target as Rollback, cli::Exit};
+use upfront_directory::{Directory, Migration};
+use upfront_schema::{Scope, compare};
+use upfront_scratch::{Database, Server};
+
+use crate::{
+    connection,
+    database::block_on,
+    failure::Failure,
+    project::{Project, Target},
+    scratch,
+};
+
+/// A scratch database, and the migrations that are tried on it.
+pub(crate) struct Bench<'a> {
+    settings: Target,
+    migrations: Migrations,
+    scope: Scope,
+    pub(crate) database: Database<'a>,
+}
+
+/// Which way a migration goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+impl<'a> Bench<'a> {
+    /// An empty database for a directory.
+    pub(crate) fn new(
+        project: &Project,
+        server: &'a Server,
+        directory: &Directory,
+    ) -> Result<Self, Failure> {
+        let database = scratch::database(server)?;
+        Self::on(project, database, directory)
+    }
+
+    /// A database to which some migrations of a directory are applied already.
+    pub(crate) fn on(
+        project: &Project,
+        database: Database<'a>,
+        directory: &Directory,
+    ) -> Result<Self, Failure> {
+        let scope = scratch::scope(project, &[])?;
+        let migrations = Migrations::from_directory(directory);
+        Ok(Self { settings: project.settings()?, migrations, scope, database })
+    }
+
+    /// The same with another scope.
+    pub(crate) fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Applies all up to a version.
+    pub(crate) fn up_to(&self, version: &str) -> Result<(), Failure> {
+        self.migrate(Some(version), async |it| it.up().await.map(drop))
+    }
+
+    /// Goes one migration up or down, on connections that are closed afterwards.
+    pub(crate) fn migrate_one(&self, it: &Migration, way: Way) -> Result<(), Failure> {
+        match way {
+            Way::Up => self.up_to(&it.version),
+            Way::Down => self.roll_back(Some(&it.version), Rollback::Steps(1)),
+        }
+    }
+
+    fn roll_back(&self, head: Option<&str>, target: Rollback) -> Result<(), Failure> {
+        self.migrate(head, async |it| {
+            let mut plan = it.plan_down(target).await?;
+            plan.accept_loss();
+            it.apply(&plan).await.map(drop)
+        })
+    }
+
+    fn migrate(
+        &self,
+        head: Option<&str>,
+        work: impl AsyncFnOnce(&Migrator) -> Result<(), Error>,
+    ) -> Result<(), Failure> {
+        let done = block_on(async {
+            let pool = connection::local(&self.database.url())?;
+            let migrate = async {
+                let migrations = match head {
+                    Some(it) => self.migrations.up_to(it)?,
+                    None => self.migrations.clone(),
+                };
+                let migrator = self.settings.apply_alone(Migrator::builder(migrations, pool));
+                work(&migrator.build()?).await
+            };
+            Ok(migrate.await)
+        });
+        done?.map_err(|err: Error| Failure::of_library(&err))
+    }
+
+    /// Tries one migration, after which it is applied.
+    ///
+    /// The outer error says that it could not be applied; the inner one what is wrong with its
+    /// down side.
+    pub(crate) fn one(&mut self, it: &Migration) -> Result<Result<(), Failure>, Failure> {
+        let before = scratch::copy(&self.database)?;
+        self.migrate_one(it, Way::Up)?;
+        let Some(down) = &it.down else { return Ok(Ok(())) };
+        let after = scratch::copy(&self.database)?;
+        let tried = self.there_and_back(it, &down.path, [&before, &after]);
+        if tried.is_err() {
+            self.database = after;
+        }
+        Ok(tried)
+    }
+
+    fn there_and_back(
+        &self,
+        it: &Migration,
+        down: &str,
+        [before, after]: [&Database<'_>; 2],
+    ) -> Result<(), Failure> {
+        self.migrate_one(it, Way::Down)?;
+        let what = "the down side does not lead back to the schema before the migration";
+        self.expect(before, what, down)?;
+        self.migrate_one(it, Way::Up)?;
+        let what = "applied again, the migration does not make the schema of the first time";
+        self.expect(after, what, &it.up.path)
+    }
+
+    /// Goes from the last migration back to an empty database, and forth again.
+    pub(crate) fn round_trip(&self) -> Result<(), Failure> {
+        let head = scratch::copy(&self.database)?;
+        let empty = scratch::database(self.database.server())?;
+        self.roll_back(None, Rollback::All)?;
+        self.expect(&empty, "rolled back, all migrations leave something", "down")?;
+        self.migrate(None, async |it| it.up().await.map(drop))?;
+        self.expect(&head, "applied again, all migrations make another schema", "down")
+    }
+
+    /// Compares the database with another one, which is as it should be.
+    pub(crate) fn expect(
+        &self,
+        expected: &Database<'_>,
+        what: &str,
+        path: &str,
+    ) -> Result<(), Failure> {
+        let differences = compare(expected, &self.database, &self.scope);
+        let differences = differences.map_err(|err| scratch::of_schema(&err))?;
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let failure = Failure::new(Exit::Failed, what).file(path);
+        let failure = failure.more("the first is what should be there, the second what is there:");
+        Err(differences
+            .iter()
+            .fold(failure, |failure, it| failure.more(it.to_string()))
+            .help("mend the down side; it may be changed at any time"))
+    }
+}
+
+/// What messages call a migration.
+pub(crate) fn title(it: &Migration) -> String {
+    it.file.strip_suffix(".sql").unwrap_or(&it.file).to_owned()
+}
