@@ -1,5 +1,6 @@
 //! `adopt` and `baseline`
 
+use deadpool_postgres::Pool;
 use upfront::{
     Adopted, Error, Migrator,
     cli::{Exit, Output},
@@ -87,7 +88,7 @@ impl Baseline {
 
     /// Replays the migrations, and compares. An exit code where that failed and was told.
     async fn compare(&self, it: &Database, output: &Output) -> Result<Option<Exit>, Failure> {
-        let major = major(it).await?;
+        let major = major(&it.pool).await?;
         let server = Server::builder().major(major).start().map_err(|err| scratch::failed(&err))?;
         let database = server.database().map_err(|err| scratch::failed(&err))?;
         let migrations = match it.migrations.up_to(&self.version) {
@@ -126,9 +127,9 @@ impl Baseline {
 }
 
 /// The major version of the database's server.
-async fn major(it: &Database) -> Result<u32, Failure> {
+pub(crate) async fn major(pool: &Pool) -> Result<u32, Failure> {
     let ask = async {
-        let client = it.pool.get().await.ok()?;
+        let client = pool.get().await.ok()?;
         let sql = "SELECT pg_catalog.current_setting('server_version_num')";
         let rows = client.simple_query(sql).await.ok()?;
         let number = rows.iter().find_map(|it| match it {

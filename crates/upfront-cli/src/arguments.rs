@@ -2,12 +2,12 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use upfront::cli::{Exit, Output, Verb};
 
 use crate::{
-    adopt, completions, database, failure::Failure, generate, hash, import, init, new,
-    project::Project, protect, verify,
+    adopt, completions, database, diff, drift, failure::Failure, generate, hash, import, init, new,
+    project::Project, protect, schema, verify,
 };
 
 /// PostgreSQL migrations that a Rust service compiles in
@@ -50,7 +50,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  any other failure, such as a migration that failed
   2  a mistake in the command line
   3  something is pending (`check`, `status --exit-code`, `gen --check`)
-  4  database and directory have diverged
+  4  database and directory have diverged (`check --schema`: in their schemas)
   5  refused, and nothing was changed
   6  refused, as data would be lost
   7  the database cannot be reached, or turned the connection away
@@ -64,6 +64,10 @@ enum Command {
     New(new::Arguments),
     /// Writes the migration that leads to the schema which is wanted
     Gen(generate::Arguments),
+    /// Prints the SQL that turns one schema into another
+    Diff(diff::Arguments),
+    /// Prints a schema as SQL
+    Schema(schema::Arguments),
     /// Writes `atlas.sum` anew
     Hash(hash::Arguments),
     /// Converts a folder of sqlx migrations
@@ -84,25 +88,45 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+/// What this command adds to verbs of the library.
+#[derive(Debug, Clone, Copy)]
+struct More {
+    /// `check --schema`
+    schema: bool,
+}
+
 /// Does what the command line asks for.
 pub(crate) fn run() -> ExitCode {
-    let it = Arguments::parse();
+    let matches = command().get_matches();
+    let it = Arguments::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
+    let check = matches.subcommand_matches("check");
+    let more = More { schema: check.is_some_and(|it| it.get_flag("schema")) };
     it.trace();
-    match it.command.run(&it.place, &it.output) {
+    match it.command.run(more, &it.place, &it.output) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.print(&it.output).into(),
     }
 }
 
+/// The command line, with what a service's own has not.
+pub(crate) fn command() -> clap::Command {
+    let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
+    let schema = schema.help("Compare the schema with what the migrations make, too");
+    Arguments::command().mut_subcommand("check", |it| it.arg(schema))
+}
+
 impl Command {
-    fn run(&self, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    fn run(&self, more: More, place: &Place, output: &Output) -> Result<Exit, Failure> {
         let project = || Project::find(place);
         match self {
             Self::Init(it) => it.run(output)?,
             Self::New(it) => it.run(&project()?, output)?,
             Self::Gen(it) => return it.run(&project()?, output),
+            Self::Diff(it) => return it.run(&project()?, output),
+            Self::Schema(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
+            Self::Database(it) if more.schema => return drift::run(it, &project()?, output),
             Self::Database(it) => return database::run(it, &project()?, output),
             Self::Verify(it) => return it.run(&project()?, output),
             Self::Adopt(it) => return it.run(&project()?, output),
@@ -132,10 +156,8 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Arguments::command().debug_assert();
+        super::command().debug_assert();
     }
 }

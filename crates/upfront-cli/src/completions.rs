@@ -2,7 +2,6 @@
 
 use std::io;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 /// Options of `completions`.
@@ -13,7 +12,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self) {
-        let mut command = crate::arguments::Arguments::command();
+        let mut command = crate::arguments::command();
         clap_complete::generate(self.shell, &mut command, "upfront", &mut io::stdout());
     }
 }

@@ -48,13 +48,19 @@ fn is_empty(project: &Project, database: &Database<'_>) -> Result<bool, Failure>
 fn files(desired: &Desired) -> Result<Vec<(String, String)>, Failure> {
     let mut texts = Vec::new();
     for it in &desired.sql {
-        let before = texts.len();
-        walk(&it.path, &it.label, &mut texts)?;
-        if texts.len() == before {
-            return Err(Failure::mistake(format!("there is no `.sql` file in `{}`", it.label)));
-        }
+        texts.extend(self::texts(&it.path, &it.label)?);
     }
     Ok(texts)
+}
+
+/// The text of a file, or of all `.sql` files in a folder.
+pub(crate) fn texts(path: &Path, label: &str) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    walk(path, label, &mut texts)?;
+    match texts.is_empty() {
+        true => Err(Failure::mistake(format!("there is no `.sql` file in `{label}`"))),
+        false => Ok(texts),
+    }
 }
 
 fn walk(path: &Path, label: &str, texts: &mut Vec<(String, String)>) -> Result<(), Failure> {

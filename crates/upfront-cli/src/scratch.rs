@@ -4,7 +4,7 @@ use upfront::cli::Exit;
 use upfront_schema::Scope;
 use upfront_scratch::{Database, Server};
 
-use crate::{failure::Failure, project::Project};
+use crate::{failure::Failure, project::Project, source::Source};
 
 /// Starts a server of the major version that is asked for, else of that in `upfront.toml`.
 pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Server, Failure> {
@@ -24,6 +24,16 @@ pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Server, Fai
             Err(other_version(it, server.version().major()))
         }
         _ => Ok(server),
+    }
+}
+
+/// The same for sources, of which databases bring their own version.
+pub(crate) fn start_for(project: &Project, sources: &[&Source]) -> Result<Server, Failure> {
+    let mut majors: Vec<_> = sources.iter().filter_map(|it| it.major()).collect();
+    majors.dedup();
+    match majors.as_slice() {
+        [one, other, ..] => Err(other_version(*one, *other)),
+        all => start(project, all.first().copied()),
     }
 }
 

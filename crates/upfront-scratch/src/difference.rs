@@ -9,6 +9,7 @@ use crate::account;
 use crate::database::Database;
 use crate::error::{Error, Kind, Result};
 use crate::install::Version;
+use crate::server::Server;
 use crate::url;
 
 /// What a comparison of two schemas leaves out: exact names.
@@ -57,10 +58,26 @@ impl Database<'_> {
         let ours = self.server().bin("pg_dump");
         let theirs = callers(&ours);
         let major = self.server().version().major();
-        let one = dump(ours, &self.url(), without, major)?;
-        let two = dump(theirs, other, without, major)?;
+        let more = ["--no-privileges"];
+        let one = dump(ours, &self.url(), without, major, &more)?;
+        let two = dump(theirs, other, without, major, &more)?;
         let text = diff(&entries(&one), &entries(&two));
         Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+impl Server {
+    /// The schema of a database of another server as SQL, without owners, tablespaces, security
+    /// labels and subscriptions; to be made again on this server.
+    ///
+    /// The URL is read as by [`Database::difference`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::difference`].
+    pub fn schema_of(&self, other: &str) -> Result<String> {
+        let theirs = callers(&self.bin("pg_dump"));
+        dump(theirs, other, &Without::default(), self.version().major(), &[])
     }
 }
 
@@ -73,9 +90,15 @@ fn callers(ours: &Command) -> Command {
     it
 }
 
-fn dump(mut pg_dump: Command, url: &str, without: &Without<'_>, major: u32) -> Result<String> {
+fn dump(
+    mut pg_dump: Command,
+    url: &str,
+    without: &Without<'_>,
+    major: u32,
+    more: &[&str],
+) -> Result<String> {
     let (url, password) = url::without_password(url);
-    pg_dump.args(["--schema-only", "--no-owner", "--no-privileges", "--no-tablespaces"]);
+    pg_dump.args(["--schema-only", "--no-owner", "--no-tablespaces"]).args(more);
     pg_dump.args(["--no-security-labels", "--no-subscriptions", "--lock-wait-timeout=30s"]);
     let schemas = without.schemas.iter();
     pg_dump.args(schemas.map(|it| format!("--exclude-schema={}", exactly(it))));

@@ -14,7 +14,7 @@ use crate::generate::rename::{self, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
 use crate::options::Options;
-use crate::plan::{Plan, plan};
+use crate::plan::Plan;
 use crate::prove::{compared, seen, step};
 use crate::remark;
 use crate::session;
@@ -289,17 +289,5 @@ impl Plan {
     #[must_use]
     pub fn is_divided(&self) -> bool {
         self.statements.iter().any(|it| it.commits)
-    }
-
-    /// The statements that lead from an empty database to this one, in the order in which they
-    /// work.
-    ///
-    /// # Errors
-    ///
-    /// If there is something that is not modelled.
-    pub fn whole(of: &Database<'_>, scope: &Scope) -> Result<Self> {
-        let empty = of.server().database()?;
-        let ((_, have), (_, wanted)) = compared(&empty, of, scope)?;
-        plan(&have, &wanted, &Options::default())
     }
 }

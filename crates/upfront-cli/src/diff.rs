@@ -1,0 +1,49 @@
+//! `diff`
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+use upfront_schema::Change;
+
+use crate::{failure::Failure, generate::Told, project::Project, scratch, source::Source};
+
+/// Options of `diff`.
+///
+/// Prints SQL for `psql -f`, which has been seen to work on a scratch server. What it loses stands
+/// in comments before the statements. A rename that is not told is a drop and a create.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// What there is: a file or folder of SQL, a folder of migrations, or a URL
+    #[arg(long, value_name = "SOURCE")]
+    from: String,
+    /// What is wanted, as `--from`
+    #[arg(long, value_name = "SOURCE")]
+    to: String,
+    #[command(flatten)]
+    told: Told,
+}
+
+#[derive(Serialize)]
+struct Printed {
+    sql: String,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        let from = Source::of(&self.from, project)?;
+        let to = Source::of(&self.to, project)?;
+        let server = scratch::start_for(project, &[&from, &to])?;
+        let (from, to) = (from.build(project, &server)?, to.build(project, &server)?);
+        let scope = scratch::scope(project, &[&from, &to])?;
+        let answers = self.told.read();
+        let plan = Change::between(&from, &to, &scope, &answers).and_then(|it| it.proven());
+        let plan = plan.map_err(|err| scratch::of_schema(&err))?;
+        if plan.is_empty() {
+            output.note("there is no difference");
+        }
+        let printed = Printed { sql: if plan.is_empty() { String::new() } else { plan.script() } };
+        if !plan.is_empty() || output.is_json() {
+            output.result(&printed, || printed.sql.trim_end().to_owned());
+        }
+        Ok(Exit::Done)
+    }
+}
