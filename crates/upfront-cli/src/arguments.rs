@@ -126,7 +126,7 @@ impl Command {
             Self::Schema(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
-            Self::Database(it) if more.schema => return drift::run(it, &project()?, output),
+            Self::Database(_) if more.schema => return drift::run(&project()?, output),
             Self::Database(it) => return database::run(it, &project()?, output),
             Self::Verify(it) => return it.run(&project()?, output),
             Self::Adopt(it) => return it.run(&project()?, output),

@@ -40,6 +40,7 @@ impl Arguments {
         if plan.is_empty() {
             output.note("there is no difference");
         }
+        plan.remarks.iter().for_each(|it| output.note(it));
         let printed = Printed { sql: if plan.is_empty() { String::new() } else { plan.script() } };
         if !plan.is_empty() || output.is_json() {
             output.result(&printed, || printed.sql.trim_end().to_owned());

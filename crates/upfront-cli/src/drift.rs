@@ -1,6 +1,7 @@
 //! `check --schema`: whether a database still has the schema that its migrations make.
 
-use upfront::cli::{Exit, Output, Verb};
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
 use upfront_schema::compare;
 
 use crate::{
@@ -13,19 +14,26 @@ use crate::{
     source::Source,
 };
 
+#[derive(Serialize)]
+struct Checked {
+    settled: bool,
+    drifted: bool,
+}
+
 /// Checks the history, and then compares the schema.
-pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<Exit, Failure> {
+pub(crate) fn run(project: &Project, output: &Output) -> Result<Exit, Failure> {
     let mut live = None;
     let checked = database::with(project, output, Needs::Folder, async |it| {
-        let operator = upfront::cli::Operator::Person { protected: it.target.protected.clone() };
-        let exit = verb.run(&it.migrator, &operator, output).await;
+        if let Err(err) = it.migrator.check().await {
+            return Ok(output.failed(&err));
+        }
         live =
             Some(Source::Live { libpq: it.address.libpq.clone(), major: major(&it.pool).await? });
-        Ok(exit)
+        Ok(Exit::Done)
     })?;
     match live {
-        Some(live) if checked == Exit::Done => against(&live, project, output),
-        _ => Ok(checked),
+        Some(live) => against(&live, project, output),
+        None => Ok(checked),
     }
 }
 
@@ -37,7 +45,8 @@ fn against(live: &Source, project: &Project, output: &Output) -> Result<Exit, Fa
     let scope = scratch::scope(project, &[&made, &found])?;
     let all = compare(&made, &found, &scope).map_err(|err| scratch::of_schema(&err))?;
     if all.is_empty() {
-        output.note("the schema is what the migrations make");
+        let text = "nothing is pending, and the schema is what the migrations make";
+        output.result(&Checked { settled: true, drifted: false }, || text.to_owned());
         return Ok(Exit::Done);
     }
     let ends = Ends { first: "the migrations", second: "the database" };

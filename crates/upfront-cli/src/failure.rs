@@ -82,9 +82,14 @@ impl Failure {
         self
     }
 
-    /// The first thing that is wrong, on one line.
+    /// The first thing that is wrong, on one line, without the lines that show where.
     pub(crate) fn line(&self) -> String {
-        let line = |it: &Note| format!("{} {}", it.title, it.more.join(" ")).trim().to_owned();
+        let is_shown =
+            |it: &&String| !it.trim_start().starts_with(|c: char| "|0123456789".contains(c));
+        let line = |it: &Note| {
+            let more = it.more.iter().filter(is_shown).map(|it| it.trim());
+            std::iter::once(it.title.as_str()).chain(more).collect::<Vec<_>>().join("; ")
+        };
         self.notes.first().map(line).unwrap_or_default()
     }
 

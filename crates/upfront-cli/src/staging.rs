@@ -133,3 +133,45 @@ fn read(folder: &Path) -> io::Result<Files> {
 fn failed(doing: &str, err: &io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("cannot {doing}: {err}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Staging;
+    use crate::directory::Folder;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("1_a.sql"), "SELECT 1;\n").unwrap();
+        let folder = Folder { path: place.path().to_owned(), label: "migrations".into() };
+        (place, folder)
+    }
+
+    #[test]
+    fn writes_all_or_nothing() {
+        let (place, folder) = folder();
+        let staging = Staging::of(&folder).unwrap();
+        staging.write("2_b.sql", "SELECT 2;\n").unwrap();
+        staging.write("down/2_b.sql", "SELECT 2;\n").unwrap();
+        staging.directory().unwrap();
+        // A folder is in the way of the last file.
+        fs::create_dir_all(place.path().join("down/atlas.sum/x")).unwrap();
+        assert!(staging.install().is_err());
+        let left = |name: &str| place.path().join(name).exists();
+        assert!(!left("2_b.sql") && !left("atlas.sum") && !left("down/2_b.sql"));
+        fs::remove_dir_all(place.path().join("down")).unwrap();
+        let written = staging.install().unwrap();
+        let all = ["2_b.sql", "atlas.sum", "down/2_b.sql", "down/atlas.sum"];
+        assert_eq!(written, all.map(|it| format!("migrations/{it}")));
+    }
+
+    #[test]
+    fn notices_a_change_meanwhile() {
+        let (place, folder) = folder();
+        let staging = Staging::of(&folder).unwrap();
+        fs::write(place.path().join("2_other.sql"), "SELECT 2;\n").unwrap();
+        let failure = staging.install().unwrap_err();
+        assert_eq!(failure.line(), "`migrations` changed while this was under way");
+    }
+}

@@ -8,7 +8,7 @@ use upfront_scratch::Server;
 use crate::{
     failure::Failure,
     project::Project,
-    proof::{Bench, title},
+    proof::{Again, Bench, title},
     scratch,
 };
 
@@ -54,7 +54,13 @@ fn all(bench: &mut Bench<'_>, directory: &Directory, output: &Output) -> Vec<Fai
     for (it, place) in directory.migrations().iter().zip(1..) {
         output.note(&format!("replaying {} ({place} of {many})", title(it)));
         match bench.one(it) {
-            Ok(Ok(())) => {}
+            Ok(Ok(Again::Works)) => {}
+            Ok(Ok(Again::MeetsRows(why))) => output.warning(&format!(
+                "the down side of `{}` keeps the rows that it wrote, and it cannot be applied to \
+                 them again: {}",
+                title(it),
+                why.line()
+            )),
             Ok(Err(failure)) => wrong.push(failure),
             Err(failure) => {
                 wrong.push(failure);

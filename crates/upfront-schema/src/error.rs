@@ -55,6 +55,18 @@ impl Error {
         )
     }
 
+    /// The statement, if it uses a value of an enum that is not committed yet.
+    pub(crate) fn uses_new_value(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::Failed { statement, message, .. }
+                if message.starts_with("unsafe use of new value") =>
+            {
+                Some(statement)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(postgres::Error) -> Self {
         let doing = doing.into();
         move |source| Kind::Postgres { doing, source }.into()

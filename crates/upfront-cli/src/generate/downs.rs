@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Names, Renaming, Rows, WayBack};
+use upfront_schema::{Names, Renaming, Rows, Scope, WayBack};
 use upfront_scratch::{Database, Server};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     failure::Failure,
     project::Project,
-    proof::{Bench, title},
+    proof::{Again, Bench, title},
     scratch,
     staging::Staging,
 };
@@ -92,10 +92,13 @@ impl Work<'_> {
             let renamings = self::names(&bench.database)?.back_to(&names);
             match self.way_back(&bench.database, &before, &renamings) {
                 Ok(WayBack::Plan(plan)) => {
-                    let kept = kept(&before, &bench.database, it)?;
+                    let kept = kept(&before, &bench.database, it, &bench.scope)?;
                     staging.write(&format!("down/{}", it.file), &text::down(&plan, &kept))?;
                 }
-                Ok(WayBack::None(why)) => impossible.push((it.version.clone(), why)),
+                Ok(WayBack::None(why)) => {
+                    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+                    impossible.push((it.version.clone(), why));
+                }
                 Err(failure) => impossible.push((it.version.clone(), failure.line())),
             }
         }
@@ -132,16 +135,21 @@ impl Work<'_> {
             self.output.note(&format!("proving {}", title(it)));
             let is_new = it.down.is_some() && old.down.is_none();
             let before = scratch::copy(&bench.database)?;
-            if let Err(failure) = bench.one(it)? {
-                if !is_new {
-                    return Err(failure);
+            let tried = bench.one(it)?;
+            let outcome = match (tried, impossible.iter().find(|(at, _)| *at == it.version)) {
+                (_, Some((_, why))) => Outcome::Irreversible { note: why.clone() },
+                (Ok(Again::Works), None) => outcome(&before, it, &bench.scope)?,
+                (Ok(Again::MeetsRows(why)), None) => {
+                    let note = format!("the rows that it writes stay, and {}", why.line());
+                    Outcome::StructureOnly { note }
                 }
-                staging.remove(&format!("down/{}", it.file))?;
-                impossible.push((it.version.clone(), failure.line()));
-            }
-            let outcome = match impossible.iter().find(|(version, _)| *version == it.version) {
-                Some((_, why)) => Outcome::Irreversible { note: why.clone() },
-                None => outcome(&before, it)?,
+                (Err(failure), None) if is_new => {
+                    staging.remove(&format!("down/{}", it.file))?;
+                    let note = failure.line();
+                    impossible.push((it.version.clone(), note.clone()));
+                    Outcome::Irreversible { note }
+                }
+                (Err(failure), None) => return Err(failure),
             };
             let is_left = impossible.iter().any(|(version, _)| *version == it.version);
             let (version, name) = (it.version.clone(), it.name.clone());
@@ -159,11 +167,11 @@ fn names(of: &Database<'_>) -> Result<Names, Failure> {
     Names::read(of).map_err(|err| scratch::of_schema(&err))
 }
 
-fn outcome(before: &Database<'_>, it: &Migration) -> Result<Outcome, Failure> {
+fn outcome(before: &Database<'_>, it: &Migration, scope: &Scope) -> Result<Outcome, Failure> {
     if let Some(why) = &it.irreversible {
         return Ok(Outcome::Irreversible { note: why.clone() });
     }
-    let tried = with_rows::try_on(before, it, true)?;
+    let tried = with_rows::try_on(before, it, scope, true)?;
     let lost = it.down.iter().flat_map(|it| &it.statements).flat_map(|it| &it.losses);
     let lost: Vec<_> = lost.map(ToString::to_string).collect();
     let is_data = it.down.as_ref().is_some_and(|it| it.statements.is_empty());
@@ -182,8 +190,13 @@ fn outcome(before: &Database<'_>, it: &Migration) -> Result<Outcome, Failure> {
 }
 
 /// What a down side says that has nothing to undo in the schema.
-fn kept(before: &Database<'_>, after: &Database<'_>, it: &Migration) -> Result<String, Failure> {
-    let rows = |of| Rows::read(of).map_err(|err| scratch::of_schema(&err));
+fn kept(
+    before: &Database<'_>,
+    after: &Database<'_>,
+    it: &Migration,
+    scope: &Scope,
+) -> Result<String, Failure> {
+    let rows = |of| Rows::read(of, scope).map_err(|err| scratch::of_schema(&err));
     let (old, new) = (rows(before)?, rows(after)?);
     let mut text = "-- The schema is what it was before, so nothing is undone.\n".to_owned();
     let added = old.added(&new);
@@ -241,9 +254,21 @@ fn told(it: &Report) -> String {
         format!("{version:a$}  {name:b$}  {outcome:c$}  {note}")
     };
     let mut lines: Vec<_> = rows.iter().map(line).collect();
-    lines.push(match it.written.len() {
-        0 => format!("{new} down sides are missing and can be written"),
-        _ => format!("wrote {new} down sides; the migrations themselves are as they were"),
+    let s = if new == 1 { "" } else { "s" };
+    lines.push(match it.written.is_empty() {
+        true if new == 0 => "no down side was written".to_owned(),
+        true => format!("{new} missing down side{s} can be written"),
+        false => format!("wrote {new} down side{s}; the migrations themselves are as they were"),
     });
+    let left: Vec<_> = it.migrations.iter().filter(|it| it.is_left).collect();
+    if !left.is_empty() {
+        let titles: Vec<_> = left.iter().map(|it| format!("{}_{}", it.version, it.name)).collect();
+        lines.push(format!("no way back was found for {}", titles.join(", ")));
+        lines.push(
+            "  `-- upfront:irreversible REASON` says so in a file that is applied nowhere yet; in \
+             one that is, it would change the hash"
+                .to_owned(),
+        );
+    }
     lines.join("\n")
 }

@@ -10,7 +10,7 @@ pub(crate) use answers::Told;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Change, Question, Scope, Sides};
+use upfront_schema::{Change, Identity, Question, Scope, Sides};
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     failure::{Failure, Note},
     new,
     project::Project,
-    proof::{Bench, title},
+    proof::{Again, Bench, title},
     scratch,
     staging::Staging,
 };
@@ -204,14 +204,18 @@ impl Work<'_> {
         let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
         for it in directory.migrations().iter().filter(is_new) {
             let before = scratch::copy(&bench.database)?;
-            bench.one(it).and_then(|it| it).map_err(unproven)?;
-            let rows = with_rows::try_on(&before, it, gives_values)?;
+            if let Again::MeetsRows(why) = bench.one(it).and_then(|it| it).map_err(unproven)? {
+                return Err(unproven(why));
+            }
+            let rows = with_rows::try_on(&before, it, self.scope, gives_values)?;
             proofs.push(format!("{}: {rows}", title(it)));
         }
         let what = "the migration does not lead to the schema that is wanted";
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
+        let remarks = upfront_schema::remarks(&bench.database, self.wanted, self.scope);
+        proofs.extend(remarks.map_err(|err| scratch::of_schema(&err))?);
         match directory.migrations().iter().all(|it| it.down.is_some()) {
-            true => bench.round_trip()?,
+            true => bench.round_trip().map_err(unproven)?,
             false => proofs.push(
                 "not every migration has a down side, so the way back to an empty database was \
                  not tried"
@@ -260,19 +264,40 @@ fn different(change: &Change<'_>, folder: &Folder, output: &Output) -> Exit {
 fn asked(question: &Question) -> Note {
     match question {
         Question::Rename(old, new) => {
-            let (path, name) = (old.names.join("."), new.names.last().map_or("", String::as_str));
+            let to = path(&Identity {
+                names: new.names.last().cloned().into_iter().collect(),
+                ..new.clone()
+            });
             Note::new(format!("is {new} the same as {old}, under another name?"))
-                .help(format!("if it is, and its rows stay: `--rename {path}={name}`"))
-                .help(format!("if it is not: `--no-rename {path}`"))
+                .help(format!(
+                    "if it is, and its rows stay: {}",
+                    option("rename", &format!("{}={to}", path(old)))
+                ))
+                .help(format!("if it is not: {}", option("no-rename", &path(old))))
         }
         Question::Fill(column) => {
-            let path = column.names.join(".");
+            let fill = option("fill", &format!("{}=EXPRESSION", path(column)));
             Note::new(format!("{column} is NOT NULL, and rows that are there have no value for it"))
-                .help(format!("say what they get: `--fill {path}=EXPRESSION`"))
+                .help(format!("say what they get: {fill}"))
                 .help(
                     "or give it a default, or `--allow may-fail` if the table has no rows anywhere",
                 )
         }
+    }
+}
+
+/// The names, quoted as in SQL.
+fn path(of: &Identity) -> String {
+    let text = of.to_string();
+    text.strip_prefix(of.kind).unwrap_or(&text).trim_start().to_owned()
+}
+
+/// An option as a shell takes it.
+fn option(name: &str, value: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "_.=-".contains(it);
+    match value.chars().all(is_plain) {
+        true => format!("`--{name} {value}`"),
+        false => format!("`--{name} '{}'`", value.replace('\'', "'\\''")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use upfront::cli::Exit;
 use upfront_directory::{Migration, Side};
-use upfront_schema::{Nulls, Rows, Seeded, Unfit};
+use upfront_schema::{Nulls, Rows, Scope, Seeded, Unfit};
 use upfront_scratch::Database;
 
 use crate::{failure::Failure, scratch};
@@ -25,11 +25,12 @@ pub(super) enum Tried {
 pub(super) fn try_on(
     before: &Database<'_>,
     it: &Migration,
+    scope: &Scope,
     gives_values: bool,
 ) -> Result<Tried, Failure> {
-    let with_null = once(before, it, gives_values, Nulls::Some)?;
+    let with_null = once(before, it, scope, gives_values, Nulls::Some)?;
     let Tried::StructureOnly { why } = with_null else { return Ok(with_null) };
-    Ok(match once(before, it, gives_values, Nulls::None)? {
+    Ok(match once(before, it, scope, gives_values, Nulls::None)? {
         Tried::WithRows { tables, mut more } => {
             more.push(format!("but not with all: {why}"));
             Tried::WithRows { tables, more }
@@ -41,16 +42,17 @@ pub(super) fn try_on(
 fn once(
     before: &Database<'_>,
     it: &Migration,
+    scope: &Scope,
     gives_values: bool,
     nulls: Nulls,
 ) -> Result<Tried, Failure> {
     let copy = scratch::copy(before)?;
-    let seeded = Seeded::fill(&copy, nulls).map_err(|err| scratch::of_schema(&err))?;
-    let first = rows(&copy)?;
+    let seeded = Seeded::fill(&copy, nulls, scope).map_err(|err| scratch::of_schema(&err))?;
+    let first = rows(&copy, scope)?;
     if let Some(why) = unfit(&copy, "up side", &it.up)? {
         return Ok(why);
     }
-    let second = rows(&copy)?;
+    let second = rows(&copy, scope)?;
     if !gives_values {
         unchanged(&first, &second, "up", it)?;
     }
@@ -58,12 +60,12 @@ fn once(
     if let Some(why) = unfit(&copy, "down side", down)? {
         return Ok(why);
     }
-    unchanged(&second, &rows(&copy)?, "down", it)?;
+    unchanged(&second, &rows(&copy, scope)?, "down", it)?;
     Ok(unfit(&copy, "second up side", &it.up)?.unwrap_or_else(|| seeded.into()))
 }
 
-fn rows(of: &Database<'_>) -> Result<Rows, Failure> {
-    Rows::read(of).map_err(|err| scratch::of_schema(&err))
+fn rows(of: &Database<'_>, scope: &Scope) -> Result<Rows, Failure> {
+    Rows::read(of, scope).map_err(|err| scratch::of_schema(&err))
 }
 
 fn unfit(copy: &Database<'_>, what: &str, side: &Side) -> Result<Option<Tried>, Failure> {

@@ -5,6 +5,7 @@
 mod connections;
 mod down;
 mod files;
+mod generate;
 mod import;
 mod moving;
 mod place;

@@ -79,12 +79,8 @@ impl<'a> Change<'a> {
         Self::renamed(from, to, scope, answers, &copy, renamings)
     }
 
-    /// The same where it is known what was renamed.
-    ///
-    /// # Errors
-    ///
-    /// If there is something that is not modelled.
-    pub fn with_renamings(
+    /// The same where it is known what was renamed, as far as that is there.
+    fn with_renamings(
         from: &'a Database<'a>,
         to: &'a Database<'a>,
         scope: &'a Scope,
@@ -92,7 +88,7 @@ impl<'a> Change<'a> {
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let copy = from.copy()?;
-        rename::perform(&copy, &renamings)?;
+        let renamings = rename::perform_known(&copy, renamings)?;
         Self::renamed(from, to, scope, answers, &copy, renamings)
     }
 
@@ -171,7 +167,25 @@ impl<'a> Change<'a> {
         narrow::mark(&mut plan, &self.differences());
         let renames = self.renamings.iter().map(Renaming::statement);
         plan.statements.splice(0..0, renames);
+        self.divide(&mut plan)?;
         Ok(plan)
+    }
+
+    /// Ends a transaction where the server says that a new value of an enum has to be committed
+    /// before it is used; a text does not show every use.
+    fn divide(&self, plan: &mut Plan) -> Result<()> {
+        while plan.statements.iter().any(|it| it.sql.contains(" ADD VALUE ")) {
+            let copy = self.from.copy()?;
+            let Err(err) = apply::apply(&mut session::open(&copy)?, plan, "up") else { break };
+            let Some(sql) = err.uses_new_value() else { break };
+            match plan.statements.iter().position(|it| it.sql == sql) {
+                Some(at) if at > 0 && !plan.statements[at - 1].commits => {
+                    plan.statements[at - 1].commits = true;
+                }
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     /// How values become others.

@@ -63,7 +63,7 @@ fn is_column_or_below(facts: &Facts, mut at: usize, column: &Fact) -> bool {
 fn update(column: &Fact, expression: &str) -> Statement {
     let (table, name) = (column.id.owner_path(), quote::name(column.id.name()));
     Statement {
-        comment: format!("Fill {:?} of {table}", column.id.name()),
+        comment: format!("Fill \"{}\" of {table}", column.id.name()),
         sql: format!("UPDATE {table} SET {name} = {expression} WHERE {name} IS NULL"),
         hazards: Vec::new(),
         locks: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postgres::error::SqlState;
 use serde_json::Value;
 use upfront_scratch::Database;
 
@@ -66,7 +67,7 @@ impl Renaming {
             }
             _ => format!("ALTER {noun} {} RENAME TO {new}", owner.path()),
         };
-        let comment = format!("Rename {:?} {} to {:?}", self.id.name(), self.id.kind, self.to);
+        let comment = format!("Rename \"{}\" {} to \"{}\"", self.id.name(), self.id.kind, self.to);
         Statement { comment, sql, hazards: Vec::new(), locks: Vec::new(), commits: false }
     }
 }
@@ -109,6 +110,27 @@ pub(crate) fn perform(copy: &Database<'_>, all: &[Renaming]) -> Result<()> {
             .map_err(Error::postgres(format!("rename {} to `{}`", it.id, it.to)))?;
     }
     Ok(())
+}
+
+/// Renames those that are there, in order; which they are.
+pub(crate) fn perform_known(copy: &Database<'_>, all: Vec<Renaming>) -> Result<Vec<Renaming>> {
+    let mut client = session::open(copy)?;
+    let mut done = Vec::new();
+    for it in all {
+        match session::run(&mut client, &it.statement().sql) {
+            Ok(()) => done.push(it),
+            Err(err) if is_unknown(&err) => {}
+            Err(err) => {
+                return Err(Error::postgres(format!("rename {} to `{}`", it.id, it.to))(err));
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn is_unknown(err: &postgres::Error) -> bool {
+    let codes = [SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN];
+    err.code().is_some_and(|it| codes.contains(it))
 }
 
 fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Result<Renaming> {

@@ -7,6 +7,7 @@ use upfront_directory::Side;
 use upfront_scratch::Database;
 
 use crate::error::{Error, Result, reason};
+use crate::extract::Scope;
 use crate::{quote, session};
 
 /// The rows of each table, so that it gets some where a value may be NULL and some where not.
@@ -25,7 +26,7 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdroppe
 JOIN pg_type d ON d.oid = a.atttypid
 JOIN pg_type t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
-AND n.nspname NOT IN ('information_schema', 'upfront')
+AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1)
 AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
   AND e.objid = c.oid AND e.deptype = 'e')
 ORDER BY n.nspname, c.relname, a.attnum";
@@ -114,9 +115,9 @@ impl Seeded {
     /// # Errors
     ///
     /// If the server does not answer.
-    pub fn fill(database: &Database<'_>, nulls: Nulls) -> Result<Self> {
+    pub fn fill(database: &Database<'_>, nulls: Nulls, scope: &Scope) -> Result<Self> {
         let mut client = session::open(database)?;
-        let tables = tables(&mut client)?;
+        let tables = tables(&mut client, scope)?;
         let references = references(&mut client)?;
         let mut transaction = client.transaction().map_err(Error::postgres("make rows"))?;
         let mut open: Vec<_> = tables.iter().collect();
@@ -257,8 +258,10 @@ fn short(row: u32, modifier: i32) -> String {
     }
 }
 
-fn tables(client: &mut Client) -> Result<Vec<Table>> {
-    let rows = client.query(COLUMNS, &[]).map_err(Error::postgres("read the tables"))?;
+fn tables(client: &mut Client, scope: &Scope) -> Result<Vec<Table>> {
+    let rows = client
+        .query(COLUMNS, &[&scope.without_schemas])
+        .map_err(Error::postgres("read the tables"))?;
     let mut tables: Vec<Table> = Vec::new();
     for row in &rows {
         let oid: u32 = row.get(0);
@@ -323,10 +326,10 @@ impl Rows {
     /// # Errors
     ///
     /// If the server does not answer.
-    pub fn read(database: &Database<'_>) -> Result<Self> {
+    pub fn read(database: &Database<'_>, scope: &Scope) -> Result<Self> {
         let mut client = session::open(database)?;
         let mut all = BTreeMap::new();
-        for table in tables(&mut client)? {
+        for table in tables(&mut client, scope)? {
             let columns: Vec<_> = table.columns.iter().filter(|it| !it.generated).collect();
             let texts: Vec<_> =
                 columns.iter().map(|it| format!("{}::text", quote::name(&it.name))).collect();

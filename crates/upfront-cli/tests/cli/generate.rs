@@ -1,0 +1,339 @@
+//! `gen`, `diff`, `schema` and `check --schema`: what is written, and what is refused.
+
+use std::fmt::Write;
+
+use upfront_scratch::Server;
+
+use crate::place::{Place, database, shows};
+
+const SETTINGS: &str = "[desired]\nsql = \"schema.sql\"\n";
+const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text);\n";
+const FIRST: (&str, &str) = ("migrations/1000_users.sql", USERS);
+const FIRST_DOWN: (&str, &str) = ("migrations/down/1000_users.sql", "DROP TABLE users;\n");
+
+/// A folder with these files on a scratch server that all tests share.
+fn place(files: &[(&str, &str)]) -> Place {
+    let server = Server::shared().unwrap();
+    Place::with(files).variable("UPFRONT_SCRATCH_URL", &server.url("postgres"))
+}
+
+/// One migration with a table of users, and another schema that is wanted.
+fn wanting(schema: &str) -> Place {
+    let it = place(&[("upfront.toml", SETTINGS), FIRST, FIRST_DOWN, ("schema.sql", schema)]);
+    assert!(it.run("hash").starts_with("exit code 0"));
+    it
+}
+
+/// What `gen` says, and the files that came.
+fn written(it: &Place, arguments: &[&str]) -> String {
+    let before = it.files();
+    let mut shown = it.run_in("", arguments);
+    for file in it.files().iter().filter(|it| !before.contains(it)) {
+        let is_sum = file.ends_with("atlas.sum");
+        let text = if is_sum { "(a sum)\n".to_owned() } else { it.read(file) };
+        let _ = write!(shown, "--- {file}\n{text}");
+    }
+    assert!(it.run("hash --check").starts_with("exit code 0"));
+    shown
+}
+
+#[test]
+fn writes_a_first_migration_with_its_folder() {
+    let it = place(&[("upfront.toml", SETTINGS), ("schema.sql", USERS)]);
+    let shown = it.run("gen add_users");
+    shows!("a first migration", unversioned(&shown));
+    let files: Vec<_> = it.files().iter().map(|it| unversioned(it)).collect();
+    shows!("the files of a first migration", files.join("\n"));
+    let files = it.files();
+    let sides = files.iter().filter(|it| it.ends_with("add_users.sql"));
+    let texts: Vec<_> = sides.map(|file| it.read(file)).collect();
+    shows!("the text of a first migration", texts.join("---\n"));
+    assert!(it.run("verify").starts_with("exit code 0"));
+    shows!("nothing to do", it.run("gen again"));
+}
+
+/// Times in names of files.
+fn unversioned(text: &str) -> String {
+    let mut shown = text.to_owned();
+    while let Some(at) = shown.find("/20").or_else(|| shown.find(" 20")) {
+        shown.replace_range(at + 1..at + 15, "VERSION");
+    }
+    shown
+}
+
+#[test]
+fn writes_what_an_expert_would() {
+    let check = |name: &str, schema: &str, more: &[&str]| {
+        let it = wanting(schema);
+        let shown = written(&it, &[&["gen", "change"], more].concat());
+        assert!(it.run("gen --check").starts_with("exit code 0"), "{shown}");
+        insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
+            insta::assert_snapshot!(format!("gen {name}"), shown);
+        });
+    };
+    let column = "CREATE TABLE users (id bigint PRIMARY KEY, name text, age int);\n";
+    check("a column", column, &[]);
+    let index = format!("{USERS}CREATE INDEX ON users (lower(name));\n");
+    check("an index", &index, &[]);
+    let more = format!("{USERS}CREATE TABLE posts (id int, author bigint REFERENCES users);\n");
+    check("a table", &more, &[]);
+    let bare = "CREATE TABLE users (id bigint PRIMARY KEY);\n";
+    check("a column dropped", bare, &["--allow", "data-loss"]);
+    let narrow = "CREATE TABLE users (id int PRIMARY KEY, name varchar(40));\n";
+    check("columns retyped", narrow, &[]);
+    let told = "CREATE TABLE users (id bigint PRIMARY KEY, name int);\n";
+    check("a column retyped as told", told, &["--using", "users.name=length(name)"]);
+    let filled = "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, nick text NOT \
+                  NULL);\n";
+    let fills = ["--fill", "users.nick='n' || id", "--fill", "users.name='?'"];
+    check("columns filled", filled, &fills);
+    let handle = "CREATE TABLE users (id bigint PRIMARY KEY, handle text);\n";
+    check("a column renamed", handle, &["--rename", "users.name=handle"]);
+    check("a column not renamed", handle, &["--no-rename", "users.name", "--allow", "data-loss"]);
+    let people = "CREATE TABLE people (id bigint PRIMARY KEY, handle text);\n";
+    let both = ["--rename", "users.name=handle", "--rename", "users=people"];
+    check("a table renamed", people, &both);
+}
+
+#[test]
+fn what_is_said_counts() {
+    let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY, name point);\n");
+    let told = ["--using", "users.name=NULL::point", "--using-down", "users.name=name::text"];
+    let shown = written(&it, &[&["gen", "point", "--not-breaking"], told.as_slice()].concat());
+    shows!("gen of another type both ways", shown);
+    it.write("schema.sql", "CREATE TABLE users (id bigint PRIMARY KEY, name date);\n");
+    let shown = written(&it, &["gen", "date", "--using", "users.name=now()"]);
+    shows!("gen without a way back", shown);
+    assert!(it.run("gen by_hand --empty").contains("wrote migrations/1003_by_hand.sql"));
+}
+
+#[test]
+fn odd_names_are_quoted_for_the_shell() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("migrations/1_a.sql", "CREATE TABLE \"My t\" (\"it's\" int, id int);\n"),
+        ("schema.sql", "CREATE TABLE \"My t\" (\"select\" int, id int);\n"),
+    ]);
+    it.run("hash");
+    shows!("gen asks with odd names", it.run("gen x"));
+    let shown = written(&it, &["gen", "x", "--rename", "\"My t\".it's=select"]);
+    shows!("gen with odd names", shown);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY);\n");
+    let before = it.files();
+    shows!("gen dry run", it.run("gen x --allow data-loss --dry-run"));
+    shows!("gen dry run as JSON", it.run("gen x --allow data-loss --dry-run --format json"));
+    assert_eq!(it.files(), before);
+}
+
+#[test]
+fn a_value_of_an_enum_is_committed_before_it_is_used() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("migrations/1_a.sql", "CREATE TYPE mood AS ENUM ('sad');\nCREATE TABLE a (m mood);\n"),
+        ("migrations/down/1_a.sql", "DROP TABLE a;\nDROP TYPE mood;\n"),
+        (
+            "schema.sql",
+            "CREATE TABLE a (m mood DEFAULT 'ok');CREATE TYPE mood AS ENUM ('sad','ok')",
+        ),
+    ]);
+    it.run("hash");
+    shows!("gen enum value", written(&it, &["gen", "mood"]));
+    it.write("schema.sql", "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE a (m mood)");
+    shows!("gen enum value removed", written(&it, &["gen", "gone"]));
+}
+
+#[test]
+fn check_tells_the_differences_and_writes_nothing() {
+    let it = wanting("CREATE TABLE users (id int PRIMARY KEY);CREATE SEQUENCE s");
+    shows!("gen check", it.run("gen --check"));
+    shows!("gen check as JSON", it.run("gen --check --format json"));
+}
+
+#[test]
+fn refuses_what_is_not_told() {
+    let check = |schema: &str, arguments: &str| wanting(schema).run(arguments);
+    let shown = [
+        check("SELECT 1", "gen x"),
+        check("CREATE TABLE users (id bigint PRIMARY KEY, handle text)", "gen x"),
+        check("CREATE TABLE people (id bigint PRIMARY KEY, name text)", "gen x"),
+        check("CREATE TABLE users (id bigint PRIMARY KEY, name text, age int NOT NULL)", "gen x"),
+        check("CREATE TABLE users (id tsvector PRIMARY KEY, name text)", "gen x"),
+        check("CREATE TABLE users (id numeric PRIMARY KEY, name text, x inet[])", "gen x/y"),
+    ];
+    shows!("gen refused", shown.join("\n"));
+}
+
+#[test]
+fn refuses_answers_that_fit_nothing() {
+    let check = |arguments: &str| {
+        wanting("CREATE TABLE users (id bigint PRIMARY KEY, handle text)").run(arguments)
+    };
+    let shown = [
+        check("gen x --rename users.nick=handle"),
+        check("gen x --rename users.name=nick"),
+        check("gen x --rename users.id=handle"),
+        check("gen x --rename users"),
+        check("gen x --rename users.name=handle --fill users.handle=1"),
+        check("gen x --rename users.name=handle --using users.id=1"),
+        check("gen x --fill nick=1"),
+        check("gen"),
+    ];
+    shows!("gen answers that fit nothing", shown.join("\n"));
+}
+
+#[test]
+fn mistakes_in_what_is_wanted_have_a_place() {
+    let sql = wanting("CREATE TABLE a (\n  id txt\n);\n").run("gen x");
+    shows!("gen a mistake in SQL", sql);
+    let shown = wanting("CREATE TABLE a ();\nCREATE EXTENSION no_such_thing;\n").run("gen x");
+    let expected = "exit code 8\n--- errors\nerror: schema.sql:2:1: extension \"no_such_thing\"";
+    assert!(shown.starts_with(expected), "{shown}");
+    let with = |settings: &str| place(&[("upfront.toml", settings)]).run("gen x");
+    let shown = [
+        with(""),
+        with("[desired]\nsql = \"no.sql\"\n"),
+        with("[desired]\nsql = [\"upfront.toml\", 1]\n"),
+        with("[desired]\nschemas = [\"a\"]\n"),
+        with("[desired]\nmodel = 1\n"),
+        with("[desired]\ncommand = \"true\"\nexclude = [\"furniture x\"]\n"),
+        with("[scratch]\nversion = \"new\"\n"),
+        with("[scratch]\nmajor = 15\n"),
+        with("desired = 1\n"),
+    ];
+    shows!("gen mistakes in upfront.toml", shown.join("\n"));
+}
+
+#[test]
+fn a_program_may_say_what_is_wanted() {
+    let with = |command: &str| {
+        let settings = format!("[desired]\ncommand = '''{command}'''\n");
+        place(&[("upfront.toml", &settings)]).run("gen x --dry-run")
+    };
+    let shown = [
+        with("echo 'CREATE TABLE printed ();'"),
+        with("echo no >&2; echo 'line 2' >&2; exit 3"),
+        with("true"),
+        with("echo 'CREATE TABEL x'"),
+    ];
+    shows!("gen of a program", shown.map(|it| unversioned(&it)).join("\n"));
+}
+
+#[test]
+fn what_is_left_out_is_left_alone() {
+    let settings = "[desired]\nsql = [\"schema\"]\nschemas = [\"public\"]\n\
+                    exclude = [\"function public.x*\", \"table public.legacy_*\"]\n";
+    let function = "CREATE FUNCTION x1() RETURNS int LANGUAGE sql AS 'SELECT 1';\n";
+    let it = place(&[
+        ("upfront.toml", settings),
+        ("migrations/1_a.sql", "CREATE SCHEMA other;\nCREATE TABLE legacy_a (i int);\n"),
+        ("schema/b/two.sql", function),
+        ("schema/one.sql", "CREATE TABLE one (i int);\n"),
+        ("schema/notes.txt", "none"),
+    ]);
+    it.run("hash");
+    shows!("gen with what is left out", written(&it, &["gen", "one"]));
+}
+
+#[test]
+fn another_version_is_refused() {
+    let other = if Server::shared().unwrap().version().major() == 14 { 15 } else { 14 };
+    let settings = format!("{SETTINGS}[scratch]\nversion = {other}\n");
+    let it = place(&[("upfront.toml", &settings), ("schema.sql", USERS)]);
+    let shown = it.run("gen x");
+    assert!(shown.starts_with("exit code 1") && shown.contains(&other.to_string()), "{shown}");
+}
+
+/// Five files as Atlas has them, without down sides.
+const ATLAS: [(&str, &str); 5] = [
+    ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY, name text);\n"),
+    ("migrations/2_rows.sql", "INSERT INTO a VALUES (1, 'one'), (2, NULL);\n"),
+    ("migrations/3_rename.sql", "ALTER TABLE a RENAME name TO title;\n"),
+    ("migrations/4_strict.sql", "ALTER TABLE a ADD code text NOT NULL DEFAULT '';\n"),
+    ("migrations/5_drop.sql", "ALTER TABLE a DROP code;\nUPDATE a SET title = '' WHERE id = 7;\n"),
+];
+
+#[test]
+fn writes_missing_down_sides() {
+    let it = place(&ATLAS);
+    it.run("hash");
+    let before: Vec<_> = it.files().iter().map(|file| it.read(file)).collect();
+    shows!("gen down dry run", it.run("gen --down --dry-run"));
+    shows!("gen down", written(&it, &["gen", "--down"]));
+    let files = it.files();
+    let ups = files.iter().filter(|file| !file.contains("/down/"));
+    assert!(ups.map(|file| it.read(file)).eq(before), "no up side was touched");
+    shows!("verify of generated down sides", it.run("verify"));
+    shows!("gen down again", it.run("gen --down --format json"));
+}
+
+#[test]
+fn lists_what_has_no_way_back() {
+    let it = place(&[
+        ("migrations/1_a.sql", "CREATE TABLE a (p point);\n"),
+        ("migrations/2_b.sql", "ALTER TABLE a ALTER p TYPE int USING p[0];\n"),
+        ("migrations/3_c.sql", "-- upfront:irreversible told so\n\nCREATE TABLE c ();\n"),
+    ]);
+    it.run("hash");
+    shows!("gen down without a way back", written(&it, &["gen", "--down"]));
+}
+
+#[test]
+fn diff_prints_sql_or_nothing() {
+    let it = place(&[
+        ("a.sql", USERS),
+        ("b/b.sql", "CREATE TABLE users (id bigint PRIMARY KEY, handle text);\n"),
+        ("c.sql", "CREATE TABLE users (id bigint PRIMARY KEY, name point);\n"),
+        ("d.sql", "CREATE TABLE users (id serial PRIMARY KEY"),
+        ("points.sql", "CREATE TABLE users (id bigint PRIMARY KEY, name date);\n"),
+        FIRST,
+    ]);
+    it.run("hash");
+    shows!("diff", it.run("diff --from a.sql --to b"));
+    shows!(
+        "diff with a rename",
+        it.run("diff --from migrations --to b --rename users.name=handle")
+    );
+    shows!("diff of nothing", it.run("diff --from migrations --to a.sql"));
+    shows!("diff that cannot be written", it.run("diff --from c.sql --to points.sql"));
+    shows!("diff of a mistake", it.run("diff --from a.sql --to d.sql"));
+    shows!("diff of what is not there", it.run("diff --from a.sql --to e.sql"));
+    let there = database();
+    there.execute(USERS).unwrap();
+    let shown = it.run(&format!("diff --from b --to {} --format json", there.url()));
+    shows!("diff to a database", shown);
+}
+
+#[test]
+fn schema_prints_all_in_order() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        (
+            "schema.sql",
+            "CREATE TABLE b (a int REFERENCES a);\nCREATE TABLE a (id int PRIMARY KEY);\n",
+        ),
+        FIRST,
+    ]);
+    it.run("hash");
+    shows!("schema", it.run("schema"));
+    let printed = it.run("schema --from schema.sql");
+    shows!("schema of a file", printed);
+}
+
+#[test]
+fn check_finds_drift() {
+    let there = database();
+    let server = Server::shared().unwrap();
+    let it = Place::on(&there, &[FIRST, FIRST_DOWN])
+        .variable("UPFRONT_SCRATCH_URL", &server.url("postgres"));
+    it.run("hash");
+    shows!("check schema of what is pending", it.run("check --schema"));
+    it.run("up");
+    shows!("check schema", it.run("check --schema"));
+    shows!("check schema as JSON", it.run("check --schema --format json"));
+    there.execute("alter table users add extra int; create table goose_db_version ()").unwrap();
+    shows!("check schema that drifted", it.run("check --schema"));
+}
