@@ -31,40 +31,52 @@ struct Verified {
     reversible: usize,
     irreversible: Vec<String>,
     without_down: Vec<String>,
+    keeps_rows: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Replay {
+    wrong: Vec<Failure>,
+    /// Whose down side keeps rows that the up side cannot be applied over.
+    keeps_rows: Vec<String>,
 }
 
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let directory = project.folder()?.read_warned(output)?;
         let server = scratch::start(project, self.major)?;
-        let wrong = all(&mut Bench::new(project, &server, &directory)?, &directory, output);
-        if let Some(failure) = Failure::all(wrong) {
+        let replay = all(&mut Bench::new(project, &server, &directory)?, &directory, output);
+        if let Some(failure) = Failure::all(replay.wrong) {
             return Err(failure);
         }
-        let verified = verified(&directory, &server);
+        let verified = verified(&directory, &server, replay.keeps_rows);
         output.result(&verified, || told(&verified));
         Ok(Exit::Done)
     }
 }
 
 /// What is wrong, from the first migration to the last one that can be reached.
-fn all(bench: &mut Bench<'_>, directory: &Directory, output: &Output) -> Vec<Failure> {
-    let mut wrong = Vec::new();
+fn all(bench: &mut Bench<'_>, directory: &Directory, output: &Output) -> Replay {
+    let Replay { mut wrong, mut keeps_rows } = Replay::default();
     let many = directory.migrations().len();
     for (it, place) in directory.migrations().iter().zip(1..) {
         output.note(&format!("replaying {} ({place} of {many})", title(it)));
         match bench.one(it) {
             Ok(Ok(Again::Works)) => {}
-            Ok(Ok(Again::MeetsRows(why))) => output.warning(&format!(
-                "the down side of `{}` keeps the rows that it wrote, and it cannot be applied to \
-                 them again: {}",
-                title(it),
-                why.line()
-            )),
+            Ok(Ok(Again::MeetsRows(why))) => {
+                output.warning(&format!(
+                    "the down side of `{}` keeps the rows that it wrote, and it cannot be applied \
+                     to them again: {}",
+                    title(it),
+                    why.line()
+                ));
+                keeps_rows.push(title(it));
+            }
             Ok(Err(failure)) => wrong.push(failure),
             Err(failure) => {
                 wrong.push(failure);
-                return wrong;
+                return Replay { wrong, keeps_rows };
             }
         }
     }
@@ -72,28 +84,31 @@ fn all(bench: &mut Bench<'_>, directory: &Directory, output: &Output) -> Vec<Fai
     if wrong.is_empty() && is_reversible {
         wrong.extend(bench.round_trip().err());
     }
-    wrong
+    Replay { wrong, keeps_rows }
 }
 
-fn verified(directory: &Directory, server: &Server) -> Verified {
+fn verified(directory: &Directory, server: &Server, keeps_rows: Vec<String>) -> Verified {
     let all = directory.migrations();
     let titles = |which: fn(&&Migration) -> bool| all.iter().filter(which).map(title).collect();
     Verified {
         server_version: server.version().to_string(),
         migrations: all.len(),
-        reversible: all.iter().filter(|it| it.down.is_some()).count(),
+        reversible: all.iter().filter(|it| it.down.is_some()).count() - keeps_rows.len(),
         irreversible: titles(|it| it.irreversible.is_some()),
         without_down: titles(|it| it.irreversible.is_none() && it.down.is_none()),
+        keeps_rows,
     }
 }
 
 fn told(it: &Verified) -> String {
-    let Verified { server_version, migrations, reversible, irreversible, without_down } = it;
+    let Verified { server_version, migrations, reversible, irreversible, without_down, keeps_rows } =
+        it;
     let mut lines = vec![format!(
         "on PostgreSQL {server_version}, {reversible} of {migrations} migrations lead up, down and \
          up again"
     )];
     lines.extend(irreversible.iter().map(|it| format!("irreversible: {it}")));
     lines.extend(without_down.iter().map(|it| format!("no down side: {it}")));
+    lines.extend(keeps_rows.iter().map(|it| format!("not again over the rows it keeps: {it}")));
     lines.join("\n  ")
 }
