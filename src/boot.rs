@@ -333,6 +333,17 @@ pub(crate) enum Until {
     Locked,
 }
 
+/// Waits for the lock, whatever others settle meanwhile.
+pub(crate) async fn lock(
+    work: &Work<'_>,
+    session: &Session,
+    wait: &mut Wait,
+    report: &mut Report,
+) -> Result<Transaction> {
+    let transaction = begin(work, session, wait, report, Until::Locked).await?;
+    Ok(transaction.expect("whoever waits for the lock alone comes back with it"))
+}
+
 /// Waits for the lock; `None` where the leader has settled everything meanwhile.
 pub(crate) async fn begin(
     work: &Work<'_>,

@@ -8,7 +8,7 @@ use tracing::Instrument;
 use crate::{
     Direction, Loss, Plan, Report, Result, Target,
     apply::{self, Judged, Losing, Subject},
-    boot::{self, Lost, Until},
+    boot::{self, Lost},
     embedded::{Migration, Set, title},
     error::{Error, Kind},
     lock::{self, Transaction, Wait},
@@ -262,8 +262,7 @@ impl Down<'_> {
         tries: &mut apply::Tries,
     ) -> Result<bool> {
         let work = self.work;
-        let transaction = boot::begin(work, session, wait, self.report, Until::Locked).await?;
-        let Some(transaction) = transaction else { return Ok(true) };
+        let transaction = boot::lock(work, session, wait, self.report).await?;
         let target = match self.plan.goal.floor.as_str() {
             "" => Target::All,
             floor => Target::To(floor.to_owned()),

@@ -1,9 +1,7 @@
 //! The mark of a protected database, and what is held on it.
 
 use crate::{
-    Migrator, Result,
-    boot::{self, Until},
-    down,
+    Migrator, Result, boot, down,
     error::{Error, Kind},
     lock::Wait,
     plan::Hold,
@@ -139,7 +137,7 @@ impl Migrator {
         boot::refuse_read_only(&session, None, Vec::new())?;
         boot::bring_own(work, &session).await?;
         let mut report = Report::new(work.app, Direction::Up);
-        boot::begin(work, &session, &mut Wait::new(), &mut report, Until::Locked).await?;
+        boot::lock(work, &session, &mut Wait::new(), &mut report).await?;
         Ok(session)
     }
 }
