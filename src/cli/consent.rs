@@ -5,12 +5,19 @@ use std::{env, fmt::Write, path::Path};
 use super::{Exit, Operator, Output};
 use crate::{Direction, Plan};
 
-/// `--approve` and `--allow`.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct Consent {
+/// `--approve`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Approval {
     /// Approve the plan with this digest, which `--dry-run` printed; a protected database wants it
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
+}
+
+/// `--approve` and `--allow`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Consent {
+    #[command(flatten)]
+    approval: Approval,
     /// Go on although this happens
     #[arg(long, value_enum, value_name = "WHAT")]
     allow: Vec<Allowed>,
@@ -32,9 +39,16 @@ impl Refused {
     }
 }
 
+/// What is applied needs no more: what it takes away is its author's decision.
+impl From<Approval> for Consent {
+    fn from(approval: Approval) -> Self {
+        Self { approval, ..Self::default() }
+    }
+}
+
 impl Consent {
     pub(super) fn is_given(&self) -> bool {
-        self.approve.is_some()
+        self.approval.approve.is_some()
     }
 
     /// Puts what was agreed to into the plan; refuses what was not.
@@ -42,13 +56,13 @@ impl Consent {
         if plan.loses_data() && plan.direction == Direction::Down && !self.allows_loss() {
             return Err(Refused(Exit::DataLoss, self.loses(plan, operator)));
         }
-        if self.approve.is_none() && operator.wants_approval(plan) {
+        if self.approval.approve.is_none() && operator.wants_approval(plan) {
             return Err(Refused(Exit::Refused, self.unapproved(plan, operator)));
         }
         if self.allows_loss() {
             plan.accept_loss();
         }
-        if let Some(digest) = &self.approve {
+        if let Some(digest) = &self.approval.approve {
             plan.approve(digest);
         }
         Ok(())
@@ -60,7 +74,7 @@ impl Consent {
         if plan.loses_data() && plan.direction == Direction::Down {
             more.extend(["--allow".to_owned(), "data-loss".to_owned()]);
         }
-        if self.approve.is_some() || operator.wants_approval(plan) {
+        if self.approval.approve.is_some() || operator.wants_approval(plan) {
             more.extend(["--approve".to_owned(), plan.digest.clone()]);
         }
         again(env::args(), &more)

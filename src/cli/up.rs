@@ -1,6 +1,11 @@
 //! `up`
 
-use super::{Exit, Operator, Output, consent::Consent, plan, progress::Progress};
+use super::{
+    Exit, Operator, Output,
+    consent::{Approval, Consent},
+    plan,
+    progress::Progress,
+};
 use crate::{Migrator, Result};
 
 /// Options of `up`.
@@ -10,7 +15,7 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    consent: Consent,
+    approval: Approval,
 }
 
 impl Arguments {
@@ -20,20 +25,21 @@ impl Arguments {
         operator: &Operator,
         output: &Output,
     ) -> Result<Exit> {
+        let consent = Consent::from(self.approval.clone());
         if self.dry_run {
             let plan = migrator.plan_up().await?;
-            return Ok(plan::show(&plan, &self.consent, operator, output));
+            return Ok(plan::show(&plan, &consent, operator, output));
         }
-        if *operator == Operator::Service && !self.consent.is_given() {
+        if *operator == Operator::Service && !consent.is_given() {
             return deploy(migrator, output).await;
         }
         let mut plan = migrator.plan_up().await?;
-        let is_protected = operator.wants_approval(&plan) || self.consent.is_given();
+        let is_protected = operator.wants_approval(&plan) || consent.is_given();
         if plan.is_empty() || !is_protected {
             return deploy(migrator, output).await;
         }
         operator.warning(&plan).iter().for_each(|it| output.warning(it));
-        match self.consent.give(&mut plan, operator) {
+        match consent.give(&mut plan, operator) {
             Ok(()) => plan::apply(migrator, &plan, output).await,
             Err(refused) => Ok(refused.print(output)),
         }

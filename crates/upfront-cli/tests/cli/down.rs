@@ -54,6 +54,7 @@ fn data_are_lost_only_when_that_is_accepted() {
     shows!("data loss that is accepted", it.run("down --steps 2 --allow data-loss"));
     shows!("the log of what was lost", it.run("log -n 1"));
     shows!("nothing else can be allowed", it.run("down --allow anything"));
+    shows!("up has nothing to allow", it.run("up --allow data-loss"));
 }
 
 #[test]
