@@ -64,7 +64,8 @@ fn settled(
 ) -> Result<Option<Map<String, Value>>> {
     let mut transaction = client.transaction().map_err(Error::postgres("try an expression"))?;
     extract::pin(&mut transaction)?;
-    let mut fact = facts.all[at].clone();
+    let maker = maker(facts, at);
+    let mut fact = facts.all[maker].clone();
     for _ in 0..ROUNDS {
         let Some(attributes) = again(&mut transaction, facts, &fact, scope) else {
             return Ok(None);
@@ -74,7 +75,20 @@ fn settled(
         }
         fact.attributes = attributes;
     }
-    Ok(Some(fact.attributes))
+    match maker == at {
+        true => Ok(Some(fact.attributes)),
+        false => Ok(read(&mut transaction, &facts.all[at], scope)),
+    }
+}
+
+/// What a partition has from the table above is made there, and can be dropped nowhere else.
+fn maker(facts: &Facts, mut at: usize) -> usize {
+    while let Some(it) = facts.all[at].origin
+        && facts.all[it].id.kind == facts.all[at].id.kind
+    {
+        at = it;
+    }
+    at
 }
 
 /// Drops the object, makes it from its text and reads it.
@@ -93,6 +107,14 @@ fn again(
     for it in (rule.create)(&created) {
         transaction.batch_execute(&whole(&it)).ok()?;
     }
+    read(transaction, fact, scope)
+}
+
+fn read(
+    transaction: &mut Transaction<'_>,
+    fact: &Fact,
+    scope: &Scope,
+) -> Option<Map<String, Value>> {
     let sql = format!(
         "SELECT q.attributes FROM ({PRELUDE} {}) q (class, object, sub, kind, names, arguments, \
          in_class, in_object, in_sub, attributes, notes) \
