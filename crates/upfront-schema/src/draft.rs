@@ -202,7 +202,7 @@ impl<'a> Draft<'a> {
             _ => Vec::new(),
         };
         let to = &self.b.all[twin];
-        sql.extend((fact.origin.is_none()).then(|| rule::force_column(to)));
+        sql.extend((fact.origin.is_none()).then(|| rule::force_column(self.b, to)));
         self.set(user, Fate::Retype(sql));
     }
 

@@ -83,6 +83,7 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
     coverage::check(transaction, scope, &addresses, &depend)?;
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
+    facts.version = version;
     connect(&mut facts, &raw, &addresses, &depend);
     Ok(facts.without(&scope.exclude))
 }

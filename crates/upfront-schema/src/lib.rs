@@ -61,4 +61,4 @@ pub use options::Options;
 pub use plan::{Plan, Statement, plan};
 pub use prove::{Proof, compare, diff, prove, prove_up};
 pub use source::{Source, copy};
-pub use sql::Hazard;
+pub use sql::{Hazard, Probe};

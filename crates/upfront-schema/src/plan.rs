@@ -219,6 +219,10 @@ impl fmt::Display for Statement {
         writeln!(f, "-- {}", self.comment.replace(['\n', '\r'], " "))?;
         for it in &self.hazards {
             writeln!(f, "-- {}", it.to_string().replace(['\n', '\r'], " "))?;
+            if let Hazard::MayFail(_, probe) = it {
+                // A text in it may have a line feed: without the marks it is the same query.
+                writeln!(f, "-- {}", probe.to_string().replace('\n', "\n-- "))?;
+            }
         }
         writeln!(f, "{};", self.sql)
     }

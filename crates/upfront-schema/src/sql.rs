@@ -7,17 +7,41 @@ use std::fmt;
 pub enum Hazard {
     /// Rows or values are gone, by what it says.
     LosesData(String),
-    /// The rows that are there may not allow it.
-    MayFail(String),
+    /// The rows that are there may not allow it, and what tells whether they do.
+    MayFail(String, Probe),
     /// The table is written anew under an exclusive lock.
     Rewrites(String),
+}
+
+/// How it is known beforehand whether rows are in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A query that counts what is in the way, for where the statement stands.
+    Query(String),
+    /// No query tells, and why not.
+    None(&'static str),
+}
+
+impl Probe {
+    pub(crate) fn query(sql: impl Into<String>) -> Self {
+        Self::Query(sql.into())
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Query(it) => write!(f, "probe: {it};"),
+            Probe::None(why) => write!(f, "no probe: {why}"),
+        }
+    }
 }
 
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hazard::LosesData(it) => write!(f, "data-loss: {it}"),
-            Hazard::MayFail(it) => write!(f, "may-fail: {it}"),
+            Hazard::MayFail(it, _) => write!(f, "may-fail: {it}"),
             Hazard::Rewrites(it) => write!(f, "rewrites: {it}"),
         }
     }
@@ -53,8 +77,8 @@ impl Sql {
         self
     }
 
-    pub(crate) fn may_fail(mut self, why: impl Into<String>) -> Self {
-        self.hazards.push(Hazard::MayFail(why.into()));
+    pub(crate) fn may_fail(mut self, why: impl Into<String>, probe: Probe) -> Self {
+        self.hazards.push(Hazard::MayFail(why.into(), probe));
         self
     }
 

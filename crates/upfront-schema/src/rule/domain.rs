@@ -1,7 +1,7 @@
 //! Domains. Their constraints are facts of their own.
 
 use crate::rule::{
-    Change, Created, Nature, Outcome, Rule, alter_owner, constraint, plain_drop, replace,
+    Change, Created, Nature, Outcome, Rule, alter_owner, constraint, plain_drop, probe, replace,
     with_owner,
 };
 use crate::sql::Sql;
@@ -63,7 +63,13 @@ fn in_place(it: &Change<'_>, text: &str) -> Sql {
 
 fn alter_not_null(it: &Change<'_>) -> Outcome {
     Outcome::InPlace(vec![match it.wanted_value() {
-        Some(_) => in_place(it, "SET NOT NULL").may_fail("no value may be NULL"),
+        Some(_) => {
+            let sql = in_place(it, "SET NOT NULL");
+            match probe::of_domain(it.a, &it.to.id.path(), "value IS NULL") {
+                Some(probe) => sql.may_fail("no value may be NULL", probe),
+                None => sql,
+            }
+        }
         None => in_place(it, "DROP NOT NULL"),
     }])
 }

@@ -19,6 +19,9 @@ macro_rules! sequence_options {
     };
 }
 
+#[macro_use]
+mod probe;
+
 mod column;
 mod comment;
 mod composite;
@@ -27,6 +30,7 @@ mod default;
 mod domain;
 mod enumeration;
 mod event;
+mod fit;
 mod foreign;
 mod grant;
 mod identity;
