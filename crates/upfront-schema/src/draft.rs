@@ -42,7 +42,7 @@ impl Fate {
 pub(crate) struct Draft<'a> {
     pub(crate) a: &'a Facts,
     pub(crate) b: &'a Facts,
-    options: &'a Options,
+    pub(crate) options: &'a Options,
     pub(crate) fates: Vec<Fate>,
     pending: Vec<usize>,
     refused: Vec<String>,

@@ -14,7 +14,6 @@ use crate::extract::{self, PRELUDE, Scope};
 use crate::facts::{Fact, Facts};
 use crate::rule::{self, Created};
 use crate::session;
-use crate::sql::Sql;
 
 /// The attributes that are texts of expressions.
 const EXPRESSIONS: [&str; 6] = ["definition", "expression", "using", "check", "generated", "where"];
@@ -101,11 +100,11 @@ fn again(
     let rule = rule::of(fact);
     for it in (rule.drop)(facts, fact) {
         let cascade = if it.text.ends_with("DROP DEFAULT") { "" } else { " CASCADE" };
-        transaction.batch_execute(&format!("{}{cascade}", whole(&it))).ok()?;
+        transaction.batch_execute(&format!("{}{cascade}", it.statement())).ok()?;
     }
     let created = Created { facts, fact, folded: Vec::new(), before: facts };
     for it in (rule.create)(&created) {
-        transaction.batch_execute(&whole(&it)).ok()?;
+        transaction.batch_execute(&it.statement()).ok()?;
     }
     read(transaction, fact, scope)
 }
@@ -137,11 +136,4 @@ fn query(fact: &Fact) -> &'static str {
         _ => "table",
     };
     if own.is_empty() { rule::find(other).map_or("", |it| it.query) } else { own }
-}
-
-fn whole(sql: &Sql) -> String {
-    match &sql.head {
-        Some(head) => format!("{head} {}", sql.text),
-        None => sql.text.clone(),
-    }
 }

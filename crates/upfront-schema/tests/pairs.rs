@@ -1,4 +1,4 @@
-//! A small pair for each kind: both sides as SQL, and proven.
+//! A small pair for each kind: both sides as SQL, and proven, plainly and with online forms.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use postgres::{Client, NoTls};
-use upfront_schema::{Hazard, Options, Probe, Proof, Source, prove};
+use upfront_schema::{Forms, Hazard, Options, Probe, Proof, Source, prove};
 use upfront_scratch::{Database, Server};
 
 /// A server is busy with one pair at a time, and there are two cores at least.
@@ -39,15 +39,29 @@ fn check(server: &Server, folder: &Path) {
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
     let options = Options::default();
     let load = |file| source(file).load(server, &options.scope).unwrap();
-    let old = load("old.sql");
-    let proof = prove(&old, &load("new.sql"), &options);
-    let proof = proof.unwrap_or_else(|err| panic!("{name}: {err}"));
-    asks_in_place(&old, &proof);
+    let (old, new) = (load("old.sql"), load("new.sql"));
+    let texts = [Forms::Plain, Forms::Online].map(|forms| {
+        let proof = prove(&old, &new, &Options { forms, ..Options::default() });
+        let proof = proof.unwrap_or_else(|err| panic!("{name}, {forms:?}: {err}"));
+        asks_in_place(&old, &proof);
+        [proof.up, proof.down].map(|it| match forms {
+            Forms::Plain => it.to_string(),
+            _ => it.script(),
+        })
+    });
     // The texts of expressions differ from version to version.
     if server.version().major() != 15 {
         return;
     }
-    let text = format!("{}\n-- and back\n\n{}", proof.up, proof.down);
+    let [plain, online] = texts;
+    shows(&name, &plain);
+    if online.iter().any(|it| it.contains("CONCURRENTLY") || it.contains("VALIDATE")) {
+        shows(&format!("{name}-online"), &online);
+    }
+}
+
+fn shows(name: &str, [up, down]: &[String; 2]) {
+    let text = format!("{up}\n-- and back\n\n{down}");
     insta::with_settings!({ snapshot_path => "pairs/snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, text);
     });

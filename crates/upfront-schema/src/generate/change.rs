@@ -14,7 +14,7 @@ use crate::generate::rename::{self, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
 use crate::options::Options;
-use crate::plan::Plan;
+use crate::plan::{Plan, Statement, plan};
 use crate::prove::{compared, seen, step};
 use crate::remark;
 use crate::session;
@@ -163,7 +163,7 @@ impl<'a> Change<'a> {
     /// If a difference has no SQL that does it, or an answer fits nothing.
     pub fn plan(&self) -> Result<Plan> {
         let options = self.options(&self.answers.usings)?;
-        let mut plan = fill::plan_filled(&self.have, &self.wanted, &self.answers.fills, &options)?;
+        let mut plan = plan(&self.have, &self.wanted, &options)?;
         narrow::mark(&mut plan, &self.differences());
         let renames = self.renamings.iter().map(Renaming::statement);
         plan.statements.splice(0..0, renames);
@@ -179,8 +179,10 @@ impl<'a> Change<'a> {
             let Err(err) = apply::apply(&mut session::open(&copy)?, plan, "up") else { break };
             let Some(sql) = err.uses_new_value() else { break };
             match plan.statements.iter().position(|it| it.sql == sql) {
-                Some(at) if at > 0 && !plan.statements[at - 1].commits => {
-                    plan.statements[at - 1].commits = true;
+                Some(at)
+                    if at > 0 && plan.statements[at - 1].phase == plan.statements[at].phase =>
+                {
+                    plan.commit_before(at);
                 }
                 _ => break,
             }
@@ -201,7 +203,8 @@ impl<'a> Change<'a> {
             }
             using.insert(column.id.path(), it.expression.clone());
         }
-        Ok(Options { scope: self.scope.clone(), using, using_down: BTreeMap::new() })
+        let fills = fill::fills(&self.have, &self.wanted, &self.answers.fills)?;
+        Ok(Options { scope: self.scope.clone(), using, fills, ..Options::default() })
     }
 
     /// The plan, seen to work on a copy.
@@ -223,12 +226,10 @@ impl<'a> Change<'a> {
     /// Those of [`plan`](Self::plan); or if a part fails.
     pub fn sides(&self) -> Result<Vec<Sides>> {
         let plan = self.plan()?;
-        let parts: Vec<_> = plan.statements.split_inclusive(|it| it.commits).collect();
         let mut before = self.from.copy()?;
         let mut all = Vec::new();
-        for (at, part) in parts.iter().enumerate() {
-            let mut up = Plan { statements: part.to_vec(), remarks: Vec::new() };
-            up.statements.iter_mut().for_each(|it| it.commits = false);
+        for (at, part) in plan.parts().enumerate() {
+            let up = Plan { statements: part.to_vec(), remarks: Vec::new() };
             let after = before.copy()?;
             apply::apply(&mut session::open(&after)?, &up, "up")?;
             let back = match at {
@@ -299,9 +300,9 @@ impl Plan {
         lost.collect()
     }
 
-    /// Whether a statement has to be committed before another one runs.
+    /// Whether it is more than one transaction.
     #[must_use]
     pub fn is_divided(&self) -> bool {
-        self.statements.iter().any(|it| it.commits)
+        self.parts().count() > 1 || self.statements.iter().any(Statement::stands_alone)
     }
 }

@@ -203,14 +203,15 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
     }
     match it.wanted_value() {
         // An identity column is NOT NULL before it is one.
-        Some(_) => {
-            let sql = clause(it.to, "SET NOT NULL");
-            let why = format!("no row may have NULL in {}", it.to.id.path());
-            Outcome::InPlace(vec![sql.may_fail(why, probe::nulls(it.to))])
-        }
+        Some(_) => Outcome::InPlace(vec![set_not_null(it.to)]),
         None if identity::loses_identity(it) => Outcome::InPlace(Vec::new()),
         None => Outcome::InPlace(vec![clause(it.to, "DROP NOT NULL")]),
     }
+}
+
+pub(crate) fn set_not_null(column: &Fact) -> Sql {
+    let why = format!("no row may have NULL in {}", column.id.path());
+    clause(column, "SET NOT NULL").may_fail(why, probe::nulls(column))
 }
 
 fn storage(fact: &Fact, which: &str) -> &'static str {

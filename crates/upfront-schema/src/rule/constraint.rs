@@ -23,6 +23,7 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
     'tablespace', s.spcname))::text,
   jsonb_strip_nulls(jsonb_build_object(
     'type', k.contype,
+    'index', CASE WHEN k.contype IN ('p', 'u') THEN pg_get_indexdef(k.conindid) END,
     'local', NULLIF(k.conislocal, false),
     'probe', ",
         constraint_probe!(),

@@ -128,10 +128,15 @@ fn alter_options(it: &Change<'_>) -> Outcome {
     Outcome::InPlace(clauses.into_iter().map(sql).collect())
 }
 
-/// An index that is valid by the wish and not in fact is what a `CONCURRENTLY` left behind.
+/// An index that is valid by the wish and not in fact is what a `CONCURRENTLY` left behind. That of
+/// a partitioned table is valid once each partition has its part of it.
 fn alter_invalid(it: &Change<'_>) -> Outcome {
+    let table = it.b.parent(it.to);
+    let is_partitioned = table.is_some_and(|it| it.attributes.contains_key("partition_key"));
     match it.wanted_value() {
+        None if is_partitioned => Outcome::InPlace(Vec::new()),
         None => Outcome::Replace,
+        Some(_) if is_partitioned => Outcome::Replace,
         Some(_) => Outcome::Refuse(format!("{} is wanted as an invalid index", it.to.id)),
     }
 }

@@ -61,6 +61,7 @@ use crate::options::Options;
 use crate::quote;
 use crate::sql::Sql;
 
+pub(crate) use column::set_not_null;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
 pub(crate) use retype::force as force_column;
