@@ -61,6 +61,24 @@ impl Graph {
         self.before[second].remove(&first);
     }
 
+    /// One step becomes part of another, whoever waits for it or is awaited by it.
+    pub(crate) fn merge(&mut self, step: usize, into: usize) {
+        for it in self.waiting(step) {
+            match self.commits.contains(&(step, it)) {
+                true => self.wait_for_commit(into, it),
+                false => self.wait(into, it),
+            }
+            self.let_go(step, it);
+        }
+        for it in self.awaited(step) {
+            match self.commits.contains(&(it, step)) {
+                true => self.wait_for_commit(it, into),
+                false => self.wait(it, into),
+            }
+            self.let_go(it, step);
+        }
+    }
+
     /// The step runs outside of any transaction.
     pub(crate) fn stand_alone(&mut self, step: usize) {
         self.alone.insert(step);

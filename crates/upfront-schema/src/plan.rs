@@ -151,6 +151,10 @@ impl Plan {
     fn divide(&mut self) {
         let mut open: Vec<String> = Vec::new();
         for at in 0..self.statements.len() {
+            let phase = self.statements[at].phase;
+            if at > 0 && self.statements[at - 1].phase != phase {
+                open.clear();
+            }
             let sql = &self.statements[at].sql;
             if let Some(label) = added_label(sql) {
                 open.push(label);

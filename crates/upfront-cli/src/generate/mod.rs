@@ -107,7 +107,7 @@ impl Arguments {
         let scope = scratch::scope(project, &[&before, &wanted])?;
         let answers = self.answers.read();
         let change = Change::between(&before, &wanted, &scope, &answers);
-        let change = change.map_err(|err| scratch::of_schema(&err))?;
+        let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
         if change.is_empty() {
             let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
             output.result(&Unneeded { written: [] }, || text);
@@ -119,7 +119,7 @@ impl Arguments {
         let sides = self.agreed(&change)?;
         let work =
             Work { project, folder: &folder, before: &before, wanted: &wanted, scope: &scope };
-        let files = self.files(&name, &directory, &sides, change.is_breaking())?;
+        let files = self.files(&name, &directory, &sides)?;
         work.finish(self, files, output)
     }
 
@@ -145,13 +145,14 @@ impl Arguments {
         name: &str,
         directory: &Directory,
         sides: &[Sides],
-        is_breaking: bool,
     ) -> Result<Vec<File>, Failure> {
         let mut version = new::version(directory)?;
         let mut files = Vec::new();
         for (it, place) in sides.iter().zip(1..) {
             let name = if place == 1 { name.to_owned() } else { format!("{name}_{place}") };
-            files.push(text::file(&version, &name, it, is_breaking && !self.not_breaking));
+            let is_breaking = it.is_breaking && !self.not_breaking;
+            let mark = is_breaking.then_some("upfront:breaking");
+            files.push(text::file(&version, &name, it, mark));
             version = new::after(&version).ok_or_else(|| {
                 Failure::mistake(format!("cannot tell which version comes after `{version}`"))
             })?;

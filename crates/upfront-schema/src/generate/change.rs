@@ -6,14 +6,15 @@ use upfront_scratch::Database;
 
 use crate::apply;
 use crate::difference::{Difference, difference};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::Facts;
 use crate::generate::answer::{self, Answers, Given};
+use crate::generate::moved::Names;
 use crate::generate::rename::{self, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
-use crate::options::Options;
+use crate::options::{Forms, Options};
 use crate::plan::{Plan, Statement, plan};
 use crate::prove::{compared, seen, step};
 use crate::remark;
@@ -30,6 +31,7 @@ pub struct Change<'a> {
     renamings: Vec<Renaming>,
     have: Facts,
     wanted: Facts,
+    forms: Forms,
 }
 
 /// Something that only the author can know.
@@ -48,6 +50,8 @@ pub struct Sides {
     pub up: Plan,
     /// And back.
     pub down: WayBack,
+    /// Whether a program that knows the schema before this file alone may fail on that after it.
+    pub is_breaking: bool,
 }
 
 /// The way back.
@@ -101,7 +105,14 @@ impl<'a> Change<'a> {
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let ((_, have), (_, wanted)) = compared(copy, to, scope)?;
-        Ok(Self { from, to, scope, answers, renamings, have, wanted })
+        let forms = Forms::Plain;
+        Ok(Self { from, to, scope, answers, renamings, have, wanted, forms })
+    }
+
+    /// The same, done in another way.
+    #[must_use]
+    pub fn with_forms(self, forms: Forms) -> Self {
+        Self { forms, ..self }
     }
 
     /// Whether the two are alike.
@@ -114,12 +125,6 @@ impl<'a> Change<'a> {
     #[must_use]
     pub fn differences(&self) -> Vec<Difference> {
         difference(&self.have, &self.wanted)
-    }
-
-    /// Whether a program that knows the first schema alone may fail on the second.
-    #[must_use]
-    pub fn is_breaking(&self) -> bool {
-        !self.renamings.is_empty() || breaking::is_breaking(&self.have, &self.wanted)
     }
 
     /// What has to be said before a file can be written.
@@ -204,7 +209,8 @@ impl<'a> Change<'a> {
             using.insert(column.id.path(), it.expression.clone());
         }
         let fills = fill::fills(&self.have, &self.wanted, &self.answers.fills)?;
-        Ok(Options { scope: self.scope.clone(), using, fills, ..Options::default() })
+        let (scope, forms) = (self.scope.clone(), self.forms);
+        Ok(Options { scope, using, fills, forms, ..Options::default() })
     }
 
     /// The plan, seen to work on a copy.
@@ -219,29 +225,46 @@ impl<'a> Change<'a> {
         Ok(plan)
     }
 
-    /// The plan in as many parts as there have to be transactions, each with its way back.
+    /// The plan in as many parts as there have to be files, each with its way back.
     ///
     /// # Errors
     ///
     /// Those of [`plan`](Self::plan); or if a part fails.
     pub fn sides(&self) -> Result<Vec<Sides>> {
-        let plan = self.plan()?;
+        let mut plan = self.plan()?;
+        let copy = self.from.copy()?;
+        plan.observed(apply::apply(&mut session::open(&copy)?, &plan, "up")?);
         let mut before = self.from.copy()?;
         let mut all = Vec::new();
         for (at, part) in plan.parts().enumerate() {
             let up = Plan { statements: part.to_vec(), remarks: Vec::new() };
             let after = before.copy()?;
             apply::apply(&mut session::open(&after)?, &up, "up")?;
-            let back = match at {
-                0 => self.renamings.iter().rev().map(Renaming::inverse).collect(),
-                _ => Vec::new(),
-            };
-            let down = way_back(&after, &before, self.scope, back, &self.answers.usings_down)?;
-            all.push(Sides { up, down });
+            let mut back = indexes_back(&after, &before)?;
+            if at == 0 {
+                back.extend(self.renamings.iter().rev().map(Renaming::inverse));
+            }
+            let renames = at == 0 && !self.renamings.is_empty();
+            let is_breaking = renames || self.breaks(&before, &after)?;
+            let (usings, forms) = (&self.answers.usings_down, self.forms.reversed());
+            let down = way_back(&after, &before, self.scope, back, usings, forms)?;
+            all.push(Sides { up, down, is_breaking });
             before = after;
         }
         Ok(all)
     }
+
+    fn breaks(&self, before: &Database<'_>, after: &Database<'_>) -> Result<bool> {
+        let facts = |it| Ok::<_, Error>(seen(it, self.scope)?.1);
+        Ok(breaking::is_breaking(&facts(before)?, &facts(after)?))
+    }
+}
+
+/// The indexes that made way for others of their names.
+fn indexes_back(after: &Database<'_>, before: &Database<'_>) -> Result<Vec<Renaming>> {
+    let mut all = Names::read(after)?.back_to(&Names::read(before)?);
+    all.retain(|it| it.id.kind == "index");
+    Ok(all)
 }
 
 fn way_back(
@@ -250,13 +273,21 @@ fn way_back(
     scope: &Scope,
     renamings: Vec<Renaming>,
     usings: &[Given],
+    forms: Forms,
 ) -> Result<WayBack> {
     let none = Answers::default();
-    let change = Change::with_renamings(from, to, scope, &none, renamings)?;
+    let change = Change::with_renamings(from, to, scope, &none, renamings)?.with_forms(forms);
     let usings = usings.iter().filter(|it| change.options(std::slice::from_ref(it)).is_ok());
     let answers = Answers { usings: usings.cloned().collect(), ..Answers::default() };
     match (Change { answers: &answers, ..change }).plan() {
-        Ok(plan) => Ok(WayBack::Plan(plan)),
+        Ok(mut plan) => {
+            // Whether it works at all is for the proof to say, by the whole file.
+            let copy = from.copy()?;
+            if let Ok(seen) = apply::apply(&mut session::open(&copy)?, &plan, "down") {
+                plan.observed(seen);
+            }
+            Ok(WayBack::Plan(plan))
+        }
         Err(err) if err.is_refused() => Ok(WayBack::None(err.to_string())),
         Err(err) => Err(err),
     }
@@ -283,8 +314,9 @@ impl WayBack {
         to: &Database<'_>,
         scope: &Scope,
         renamings: Vec<Renaming>,
+        forms: Forms,
     ) -> Result<Self> {
-        way_back(from, to, scope, renamings, &[])
+        way_back(from, to, scope, renamings, &[], forms)
     }
 }
 

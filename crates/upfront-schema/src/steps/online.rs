@@ -330,6 +330,26 @@ impl<'a> Steps<'a> {
         sql
     }
 
+    /// The values of several columns of one table, in one statement.
+    pub(super) fn fill_all(&self, columns: &[&'a Fact]) -> Sql {
+        let table = columns[0].id.owner_path();
+        let (mut sets, mut wheres, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for column in columns {
+            let name = quote::name(column.id.name());
+            let value = self.fill(column).unwrap_or("NULL");
+            sets.push(format!(
+                "\n  {name} = CASE WHEN {name} IS NULL THEN {value} ELSE {name} END"
+            ));
+            wheres.push(format!("{name} IS NULL"));
+            names.push(format!("\"{}\"", column.id.name()));
+        }
+        let (sets, wheres) = (sets.join(","), wheres.join(" OR "));
+        let comment = format!("Fill {} of {table}", names.join(", "));
+        Sql::whole(format!("UPDATE {table} SET{sets}\nWHERE {wheres}"))
+            .at(Place::Fills)
+            .says(comment)
+    }
+
     /// What rows get.
     pub(super) fn fill(&self, column: &Fact) -> Option<&'a str> {
         self.draft.options.fills.get(&column.id.path()).map(String::as_str)

@@ -1,5 +1,7 @@
 //! Steps cut into pieces where a transaction ends.
 
+use std::collections::BTreeMap;
+
 use crate::options::Forms;
 use crate::rule::{self, Nature};
 use crate::sql::{Place, Sql};
@@ -60,11 +62,39 @@ impl Steps<'_> {
             self.chain(step, &places, &all);
             // The index of a key may be built before its columns are NOT NULL.
             if let Some(&last) = places.last().filter(|it| **it != step) {
-                minding.into_iter().for_each(|it| self.graph.wait(last, it));
+                for it in minding {
+                    self.graph.wait(last, it);
+                }
             }
         }
-        self.fill_before_drops(&all);
+        let fills = self.fills_by_table(&mut all);
+        self.fill_before_drops(&fills);
         all
+    }
+
+    /// The places where rows get values: one for each table once checks forbid NULL, as then no row
+    /// can be written that still has one.
+    fn fills_by_table(&mut self, all: &mut [Piece]) -> Vec<usize> {
+        let fills = (0..all.len()).filter(|it| *all[*it].place() == Place::Fills);
+        let fills: Vec<_> = fills.collect();
+        if self.draft.options.forms == Forms::Plain {
+            return fills;
+        }
+        let mut tables: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
+        for it in fills {
+            let fact = self.fact(self.all[all[it].step]);
+            tables.entry(&fact.id.names[..2]).or_default().push(it);
+        }
+        for places in tables.values().filter(|it| it.len() > 1) {
+            let columns: Vec<_> =
+                places.iter().map(|it| self.fact(self.all[all[*it].step])).collect();
+            all[places[0]].sql = vec![self.fill_all(&columns)];
+            for &other in &places[1..] {
+                all[other].sql.clear();
+                self.graph.merge(other, places[0]);
+            }
+        }
+        tables.into_values().map(|it| it[0]).collect()
     }
 
     /// Lets the pieces follow each other, and the step's own neighbours keep their distance.
@@ -103,15 +133,13 @@ impl Steps<'_> {
     }
 
     /// What rows get may come from what is about to go.
-    fn fill_before_drops(&mut self, all: &[Piece]) {
-        let fills = (0..all.len()).filter(|it| *all[*it].place() == Place::Fills);
-        let fills: Vec<_> = fills.collect();
+    fn fill_before_drops(&mut self, fills: &[usize]) {
         let is_drop = |it: &usize| {
             let step = self.all[*it];
             step.verb == Verb::Drop && rule::of(self.fact(step)).nature == Nature::Structure
         };
         let drops: Vec<_> = (0..self.all.len()).filter(is_drop).collect();
-        for fill in fills {
+        for &fill in fills {
             for &drop in &drops {
                 if self.graph.host(drop) == drop && !self.graph.leads(drop, fill) {
                     self.graph.wait(fill, drop);
