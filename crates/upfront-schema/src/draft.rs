@@ -157,6 +157,11 @@ impl<'a> Draft<'a> {
         if how == Use::EndsWith && (comes_back || fact.parent == Some(base)) {
             return self.set(user, Fate::Replace);
         }
+        // With a base type goes what reads and writes its values.
+        let is_of_type = self.a.all[base].id.kind == "base type" && how == Use::OnlyEndsWith;
+        if comes_back && is_of_type {
+            return self.set(user, Fate::Replace);
+        }
         if self.is_released(user, base) || matches!(how, Use::OnlyEndsWith | Use::ComesAfter) {
             return;
         }

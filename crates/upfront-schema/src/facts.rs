@@ -105,6 +105,13 @@ impl Facts {
         }
     }
 
+    /// Lets one use the other in this way alone.
+    pub(crate) fn replace_use(&mut self, user: usize, base: usize, how: Use) {
+        self.uses[user].retain(|(it, _)| *it != base);
+        self.users[base].retain(|(it, _)| *it != user);
+        self.connect(user, base, how);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

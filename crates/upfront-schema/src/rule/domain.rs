@@ -17,7 +17,8 @@ SELECT 'pg_type'::regclass::oid, t.oid, 0, 'domain', ARRAY[s.nspname, t.typname]
     'owner', NULLIF(pg_get_userbyid(t.typowner), current_user),
     'base', format_type(t.typbasetype, t.typtypmod),
     'not_null', NULLIF(t.typnotnull, false),
-    'default', t.typdefault,
+    'default', coalesce(pg_get_expr(t.typdefaultbin, 'pg_type'::regclass),
+      quote_literal(t.typdefault) || '::' || format_type(t.typbasetype, t.typtypmod)),
     'collation', CASE WHEN t.typcollation <> b.typcollation THEN (
       SELECT format('%I.%I', n.nspname, o.collname) FROM pg_collation o
       JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = t.typcollation) END))::text, '{}'

@@ -22,6 +22,7 @@ macro_rules! sequence_options {
 #[macro_use]
 mod probe;
 
+mod base;
 mod column;
 mod comment;
 mod composite;
@@ -36,6 +37,7 @@ mod grant;
 mod identity;
 mod index;
 mod inheritance;
+mod operator_class;
 mod options;
 mod policy;
 mod privileges;
@@ -61,6 +63,7 @@ use crate::options::Options;
 use crate::quote;
 use crate::sql::Sql;
 
+pub(crate) use base::untangle;
 pub(crate) use column::set_not_null;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
@@ -162,6 +165,8 @@ static ALL: &[&Rule] = &[
     &rare::ACCESS_METHOD,
     &small::COLLATION,
     &enumeration::ENUM,
+    &base::SHELL,
+    &base::BASE,
     &domain::DOMAIN,
     &composite::COMPOSITE,
     &range::RANGE,
@@ -181,6 +186,9 @@ static ALL: &[&Rule] = &[
     &routine::PROCEDURE,
     &routine::AGGREGATE,
     &rare::OPERATOR,
+    &operator_class::FAMILY,
+    &operator_class::CLASS,
+    &operator_class::MEMBER,
     &rare::CONVERSION,
     &small::CAST,
     &rare::TRANSFORM,
@@ -230,6 +238,9 @@ pub(crate) fn reference(id: &Identity) -> String {
         "operator" => {
             let schema = quote::name(&id.names[0]);
             format!("{schema}.{} ({})", id.name(), id.arguments.join(", "))
+        }
+        "operator class" | "operator family" | "operator family member" => {
+            operator_class::using(&id.names, &id.arguments)
         }
         "transform" => format!("FOR {} LANGUAGE {own}", id.arguments.join(", ")),
         "user mapping" => foreign::mapping(id),

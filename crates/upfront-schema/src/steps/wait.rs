@@ -227,7 +227,9 @@ fn slots(fact: &Fact) -> Vec<Vec<String>> {
         |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
     let own = match id.kind {
         "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
-        | "enum" | "domain" | "composite type" | "range type" => named("relation", &[&id.names]),
+        | "base type" | "enum" | "domain" | "composite type" | "range type" => {
+            named("relation", &[&id.names])
+        }
         "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
             named("relation", &[&id.names[..1], &id.names[2..]])
         }
