@@ -50,7 +50,7 @@ fn check(server: &Server, folder: &Path) {
         })
     });
     // The texts of expressions differ from version to version.
-    if server.version().major() != 15 {
+    if server.version().major() != since(folder).max(15) {
         return;
     }
     let [plain, online] = texts;

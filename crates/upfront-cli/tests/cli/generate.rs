@@ -196,6 +196,30 @@ fn a_value_of_an_enum_is_committed_before_it_is_used() {
 }
 
 #[test]
+fn a_value_of_an_enum_is_renamed() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        (
+            "migrations/1_a.sql",
+            "CREATE TYPE mood AS ENUM ('sad', 'ok');\nCREATE TABLE a (m mood);\n",
+        ),
+        ("migrations/down/1_a.sql", "DROP TABLE a;\nDROP TYPE mood;\n"),
+        ("schema.sql", "CREATE TYPE mood AS ENUM ('it''s', 'ok'); CREATE TABLE a (m mood);"),
+    ]);
+    it.run("hash");
+    shows!("gen enum value asks", it.run("gen x"));
+    let shown = [
+        it.run("gen x --rename mood.sad=ok"),
+        it.run("gen x --rename mood.none=ok"),
+        written(&it, &["gen", "x", "--rename", "mood.sad=it's"]),
+    ];
+    shows!("gen enum value renamed", shown.join("\n"));
+    it.remove("migrations/down/2_x.sql");
+    it.run("hash");
+    shows!("gen down enum value renamed", written(&it, &["gen", "--down"]));
+}
+
+#[test]
 fn check_tells_the_differences_and_writes_nothing() {
     let it = wanting("CREATE TABLE users (id int PRIMARY KEY);CREATE SEQUENCE s");
     shows!("gen check", it.run("gen --check"));

@@ -6,6 +6,7 @@ mod breaking;
 mod change;
 mod desired;
 mod fill;
+mod label;
 mod moved;
 mod narrow;
 mod rename;

@@ -6,6 +6,7 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result};
 use crate::facts::Address;
+use crate::generate::label;
 use crate::generate::rename::Renaming;
 use crate::identity::Identity;
 use crate::{rule, session};
@@ -38,6 +39,9 @@ UNION ALL SELECT 'pg_type'::regclass, t.oid, 0,
   CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END,
   ARRAY[s.nspname, t.typname] FROM pg_type t JOIN space s ON s.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r')
+UNION ALL SELECT 'pg_enum'::regclass, e.oid, 0, 'enum value',
+  ARRAY[s.nspname, t.typname, e.enumlabel] FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+  JOIN space s ON s.oid = t.typnamespace
 UNION ALL SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname] FROM space s";
 
 /// The names of all objects of a database at one moment, by what stays when a name changes.
@@ -55,7 +59,7 @@ impl Names {
         let rows = rows.map_err(Error::postgres("read the names"))?;
         let one = |row: &postgres::Row| {
             let kind: &str = row.get(3);
-            let kind = rule::find(kind)?.kind;
+            let kind = if kind == label::KIND { label::KIND } else { rule::find(kind)?.kind };
             let names: Vec<String> = row.get(4);
             Some(((row.get(0), row.get(1), row.get(2)), Identity::new(kind, &names)))
         };

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts};
 use crate::generate::answer::{self, Rename};
+use crate::generate::label;
 use crate::identity::Identity;
 use crate::plan::Statement;
 use crate::{quote, rule, session};
@@ -64,6 +65,10 @@ impl Renaming {
             }
             "trigger" | "policy" => {
                 format!("ALTER {noun} {old} ON {} RENAME TO {new}", owner.owner_path())
+            }
+            label::KIND => {
+                let (old, new) = (quote::literal(self.id.name()), quote::literal(&self.to));
+                format!("ALTER TYPE {} RENAME VALUE {old} TO {new}", owner.owner_path())
             }
             _ => format!("ALTER {noun} {} RENAME TO {new}", owner.path()),
         };
@@ -136,17 +141,24 @@ fn is_unknown(err: &postgres::Error) -> bool {
 fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Result<Renaming> {
     let wrong = |why: String| answer::not(it.to_string(), why);
     let old = under_new_names(&it.old, done);
-    let fact = answer::find(have, &KINDS, &old).map_err(&wrong)?;
-    let renaming = Renaming { id: fact.id.clone(), to: it.new.clone() };
+    let id = match answer::find(have, &KINDS, &old) {
+        Ok(fact) => fact.id.clone(),
+        Err(why) => label::find(have, &old).ok_or_else(|| wrong(why))?,
+    };
+    let is_in = |facts: &Facts, id: &Identity| match id.kind {
+        label::KIND => label::is_there(facts, id),
+        _ => facts.find(id).is_some(),
+    };
+    let renaming = Renaming { id: id.clone(), to: it.new.clone() };
     let new = renaming.renamed();
-    if have.find(&new).is_some() {
+    if is_in(have, &new) {
         return Err(wrong(format!("{new} is there already")));
     }
-    if wanted.find(&new).is_none() {
+    if !is_in(wanted, &new) {
         return Err(wrong(format!("{new} is not in the desired schema")));
     }
-    if wanted.find(&fact.id).is_some() {
-        return Err(wrong(format!("{} is in the desired schema, too", fact.id)));
+    if is_in(wanted, &id) {
+        return Err(wrong(format!("{id} is in the desired schema, too")));
     }
     Ok(renaming)
 }
@@ -220,7 +232,8 @@ pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identit
         _ => None,
     };
     let pairs = pairs(have, wanted, shape);
-    pairs.into_iter().map(|(old, new)| (old.id.clone(), new.id.clone())).collect()
+    let pairs = pairs.into_iter().map(|(old, new)| (old.id.clone(), new.id.clone()));
+    pairs.chain(label::candidates(have, wanted)).collect()
 }
 
 fn is_in_both(have: &Facts, wanted: &Facts, column: &Fact) -> bool {

@@ -8,6 +8,7 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result, reason};
 use crate::extract::Scope;
+use crate::generate::label::Labels;
 use crate::{quote, session};
 
 /// The rows of each table, so that it gets some where a value may be NULL and some where not.
@@ -98,10 +99,10 @@ pub struct Unfit {
 }
 
 /// The rows of all tables at one moment.
-#[derive(Debug)]
-pub struct Rows(BTreeMap<u32, Content>);
+#[derive(Clone, Debug)]
+pub struct Rows(BTreeMap<u32, Content>, Labels);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Content {
     table: String,
     /// Number and type of each column.
@@ -343,12 +344,27 @@ impl Rows {
             };
             all.insert(table.oid, content);
         }
-        Ok(Self(all))
+        Ok(Self(all, Labels::read(&mut client)?))
+    }
+
+    /// The same without the columns of enums of which a value was renamed in between.
+    fn comparable(&self, before: &Self) -> Self {
+        let renamed = before.1.renamed(&self.1);
+        let mut it = self.clone();
+        for content in it.0.values_mut() {
+            content.columns.iter_mut().for_each(|(_, declared)| {
+                if renamed.contains(declared.trim_end_matches("[]")) {
+                    declared.push_str(" with other values");
+                }
+            });
+        }
+        it
     }
 
     /// The tables whose rows are others by now, in the columns that they have had all the time.
     #[must_use]
     pub fn changed(&self, later: &Self) -> Vec<String> {
+        let later = later.comparable(self);
         let both = self.0.iter().filter_map(|(oid, it)| Some((it, later.0.get(oid)?)));
         let differ = both.filter(|(old, new)| {
             let kept: Vec<_> = old.columns.iter().filter(|it| new.columns.contains(it)).collect();

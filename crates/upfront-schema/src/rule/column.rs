@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::facts::{Fact, Facts};
 use crate::quote;
 use crate::rule::{
-    Change, Created, Nature, Outcome, Rule, default, identity, options, probe, retype, sequence,
-    table,
+    Change, Created, Nature, Outcome, Rule, default, identity, not_null, options, probe, retype,
+    sequence, table,
 };
 use crate::sql::Sql;
 
@@ -22,6 +22,9 @@ SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
   jsonb_strip_nulls(jsonb_build_object(
     'type', format_type(a.atttypid, a.atttypmod),
     'not_null', NULLIF(a.attnotnull, false),
+    'not_null_how', (SELECT NULLIF(concat_ws(' ', CASE WHEN k.connoinherit THEN 'NO INHERIT' END,
+        CASE WHEN NOT k.convalidated THEN 'NOT VALID' END), '') FROM pg_constraint k
+      WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]),
     'identity', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END,
     'identity_options', CASE WHEN a.attidentity <> '' THEN (
       SELECT NULLIF(",
@@ -53,6 +56,8 @@ SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
     'root', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END, NULL),
     'category', t.typcategory,
     'usual_storage', t.typstorage,
+    'not_null_name', (SELECT k.conname FROM pg_constraint k
+      WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]),
     'local', NULLIF(a.attislocal, false),
     'from', CASE WHEN a.attinhcount > 0 THEN (
       SELECT jsonb_build_array('pg_class'::regclass::oid::int8, p.attrelid::int8, p.attnum)
@@ -68,6 +73,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
         ("collation", retype::alter_collation),
         ("generated", alter_generated),
         ("not_null", alter_not_null),
+        ("not_null_how", not_null::alter),
         ("identity", identity::alter_identity),
         ("identity_options", identity::alter_identity_options),
         ("storage", alter_storage),
@@ -92,8 +98,8 @@ pub(super) fn definition(it: &Created<'_>) -> String {
     if fact.attributes.contains_key("foreign_options") {
         parts.push(options::foreign(fact.attributes.get("foreign_options")).trim().to_owned());
     }
-    if fact.is("not_null") && serial.is_none() {
-        parts.push("NOT NULL".to_owned());
+    if serial.is_none() {
+        parts.extend(not_null::words(fact));
     }
     parts.extend(fact.text("generated").map(|it| format!("GENERATED ALWAYS AS {it}")));
     parts.extend(
@@ -120,6 +126,7 @@ pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;
     let has = |attribute| fact.id.kind == "column" && fact.attributes.contains_key(attribute);
     let mut clauses = Vec::new();
+    let strict = has("not_null_how").then(|| not_null::unchecked(fact)).flatten();
     if has("storage") {
         clauses.push(format!("SET STORAGE {}", storage(fact, "storage")));
     }
@@ -132,7 +139,7 @@ pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     if has("options") {
         clauses.extend(options::change(None, fact.attributes.get("options")));
     }
-    clauses.into_iter().map(|it| clause(fact, &it)).collect()
+    clauses.into_iter().map(|it| clause(fact, &it)).chain(strict).collect()
 }
 
 /// A column that comes from the table above and forbids NULL on its own.
@@ -202,6 +209,9 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
         return Outcome::InPlace(Vec::new());
     }
     match it.wanted_value() {
+        Some(_) if it.to.attributes.contains_key("not_null_how") => {
+            Outcome::InPlace(vec![not_null::add(it.to)])
+        }
         // An identity column is NOT NULL before it is one.
         Some(_) => Outcome::InPlace(vec![set_not_null(it.to)]),
         None if identity::loses_identity(it) => Outcome::InPlace(Vec::new()),

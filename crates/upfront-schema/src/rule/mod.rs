@@ -37,6 +37,7 @@ mod grant;
 mod identity;
 mod index;
 mod inheritance;
+mod not_null;
 mod operator_class;
 mod options;
 mod policy;

@@ -1,0 +1,84 @@
+//! Values of enums, which may get another name too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Client;
+
+use crate::error::{Error, Result};
+use crate::facts::{Fact, Facts};
+use crate::generate::answer;
+use crate::identity::Identity;
+
+const LABELS: &str = "SELECT e.oid, format_type(e.enumtypid, NULL), e.enumlabel::text
+  FROM pg_enum e WHERE e.oid >= 16384";
+
+/// All values of a database at one moment, with their types, by what stays when one is renamed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Labels(BTreeMap<u32, (String, String)>);
+
+impl Labels {
+    pub(crate) fn read(client: &mut Client) -> Result<Self> {
+        let rows = client.query(LABELS, &[]).map_err(Error::postgres("read the enums"))?;
+        Ok(Self(rows.iter().map(|it| (it.get(0), (it.get(1), it.get(2)))).collect()))
+    }
+
+    /// The types of which a value has another name later, so that rows read differently.
+    pub(crate) fn renamed(&self, later: &Self) -> BTreeSet<String> {
+        let is_other = |(oid, (_, label)): &(&u32, &(String, String))| {
+            later.0.get(oid).is_some_and(|(_, it)| it != label)
+        };
+        self.0.iter().filter(is_other).map(|(_, (name, _))| name.clone()).collect()
+    }
+}
+
+/// What a value of an enum is called: schema, type, value.
+pub(crate) const KIND: &str = "enum value";
+
+/// The one value with this name, whose schema may be left out.
+pub(crate) fn find(facts: &Facts, name: &[String]) -> Option<Identity> {
+    let (label, name) = name.split_last()?;
+    let it = answer::find(facts, &["enum"], name).ok()?;
+    has(it, label).then(|| identity(it, label))
+}
+
+/// Whether there is such a value.
+pub(crate) fn is_there(facts: &Facts, value: &Identity) -> bool {
+    let Some((label, name)) = value.names.split_last() else { return false };
+    facts.get("enum", name).is_some_and(|it| has(it, label))
+}
+
+/// A value that is gone with the one that has come in its place, where no other of the type did.
+pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identity)> {
+    let twins = have.iter().filter_map(|old| Some((old, wanted.get("enum", enum_name(old)?)?)));
+    twins.filter_map(|(old, new)| candidate(old, new)).collect()
+}
+
+fn candidate(old: &Fact, new: &Fact) -> Option<(Identity, Identity)> {
+    let (from, to) = (labels(old), labels(new));
+    let differ: Vec<_> = from.iter().zip(&to).filter(|(old, new)| old != new).collect();
+    match differ[..] {
+        [(old_label, new_label)] if from.len() == to.len() && !has(old, new_label) => {
+            Some((identity(old, old_label), identity(new, new_label)))
+        }
+        _ => None,
+    }
+}
+
+fn enum_name(fact: &Fact) -> Option<&[String]> {
+    (fact.id.kind == "enum").then_some(&fact.id.names[..])
+}
+
+fn identity(of: &Fact, label: &str) -> Identity {
+    let mut names = of.id.names.clone();
+    names.push(label.to_owned());
+    Identity::new(KIND, &names)
+}
+
+fn has(it: &Fact, label: &str) -> bool {
+    labels(it).contains(&label)
+}
+
+fn labels(it: &Fact) -> Vec<&str> {
+    let all = it.attributes.get("labels").and_then(serde_json::Value::as_array);
+    all.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+}
