@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_schema::{Hazard, Options, prove, prove_up};
+use upfront_schema::{Forms, Hazard, Lock, Options, Statement, prove, prove_up};
 use upfront_scratch::{Database, Server};
 
 #[test]
@@ -37,6 +37,35 @@ fn tells_what_was_locked_and_rewritten() {
     let locks: Vec<_> = it.locks.iter().map(|it| (it.table.as_str(), it.mode)).collect();
     assert_eq!(locks, [("public.t", "ACCESS EXCLUSIVE"), ("public.u", "SHARE ROW EXCLUSIVE")]);
     assert!(it.hazards.contains(&Hazard::Rewrites("public.t".to_owned())));
+}
+
+#[test]
+fn tells_what_online_forms_lock() {
+    let old = database("create table t (a int not null, b int)");
+    let new = database("create table t (a int not null, b int not null, unique (a))");
+    let options = Options { forms: Forms::Online, ..Options::default() };
+    let up = prove_up(&old, &new, &options).unwrap();
+    let locks = |it: &Statement| it.locks.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let all: Vec<_> = up.statements.iter().map(|it| (it.phase, locks(it))).collect();
+    let expected = [
+        (0, "ACCESS EXCLUSIVE"),
+        (1, "SHARE UPDATE EXCLUSIVE, read, documented"),
+        (2, "SHARE UPDATE EXCLUSIVE, read"),
+        (2, "ACCESS EXCLUSIVE"),
+    ];
+    assert_eq!(all[..4], expected.map(|(phase, it)| (phase, it.to_owned())));
+    assert_eq!(all[4..].iter().map(|it| it.0).collect::<Vec<_>>(), [2, 2]);
+    let is_calm = |it: &Statement| !it.hazards.iter().any(|it| matches!(it, Hazard::Locks(_)));
+    assert!(up.statements.iter().all(is_calm));
+    let plain = prove_up(&old, &new, &Options::default()).unwrap();
+    assert!(!plain.statements.iter().all(is_calm));
+    old.psql(&up.script()).unwrap();
+}
+
+fn shown(it: &Lock) -> String {
+    let read = if it.scans { ", read" } else { "" };
+    let documented = if it.documented { ", documented" } else { "" };
+    format!("{}{read}{documented}", it.mode)
 }
 
 #[test]

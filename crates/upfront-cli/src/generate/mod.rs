@@ -2,6 +2,7 @@
 
 mod answers;
 mod downs;
+mod in_a_row;
 mod text;
 mod with_rows;
 
@@ -203,13 +204,18 @@ impl Work<'_> {
         let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
         let mut proofs = Vec::new();
         let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
-        for it in directory.migrations().iter().filter(is_new) {
+        let new: Vec<_> = directory.migrations().iter().filter(is_new).collect();
+        let first = scratch::copy(&bench.database)?;
+        for &it in &new {
             let before = scratch::copy(&bench.database)?;
             if let Again::MeetsRows(why) = bench.one(it).and_then(|it| it).map_err(unproven)? {
                 return Err(unproven(why));
             }
             let rows = with_rows::try_on(&before, it, self.scope, gives_values)?;
             proofs.push(format!("{}: {rows}", title(it)));
+        }
+        if new.len() > 1 {
+            proofs.push(in_a_row::try_on(&first, &new, self.scope)?.to_string());
         }
         let what = "the migration does not lead to the schema that is wanted";
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;

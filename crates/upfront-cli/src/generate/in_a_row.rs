@@ -1,0 +1,73 @@
+//! Several new files, one after the other, on tables that had rows before the first.
+
+use std::fmt;
+
+use upfront_directory::{Migration, Side};
+use upfront_schema::{Nulls, Scope, Seeded, Unfit};
+use upfront_scratch::Database;
+
+use crate::{failure::Failure, proof::title, scratch};
+
+/// What came of it.
+pub(super) enum InARow {
+    /// There may be rows that are in the way.
+    Works {
+        tables: usize,
+        but: Option<String>,
+    },
+    Fails {
+        why: String,
+    },
+}
+
+/// Applies all of them and rolls them back. If a NULL is in the way, it is tried without any.
+pub(super) fn try_on(
+    before: &Database<'_>,
+    all: &[&Migration],
+    scope: &Scope,
+) -> Result<InARow, Failure> {
+    let with_null = once(before, all, scope, Nulls::Some)?;
+    let InARow::Fails { why } = with_null else { return Ok(with_null) };
+    Ok(match once(before, all, scope, Nulls::None)? {
+        InARow::Works { tables, .. } => InARow::Works { tables, but: Some(why) },
+        InARow::Fails { .. } => InARow::Fails { why },
+    })
+}
+
+fn once(
+    before: &Database<'_>,
+    all: &[&Migration],
+    scope: &Scope,
+    nulls: Nulls,
+) -> Result<InARow, Failure> {
+    let copy = scratch::copy(before)?;
+    let seeded = Seeded::fill(&copy, nulls, scope).map_err(|err| scratch::of_schema(&err))?;
+    let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
+    let downs = all.iter().rev().map(|it| (*it, "down", it.down.as_ref()));
+    let downs = downs.take_while(|(_, _, side)| side.is_some());
+    for (it, way, side) in ups.chain(downs) {
+        let Some(why) = side.map(|side| unfit(&copy, side)).transpose()?.flatten() else {
+            continue;
+        };
+        return Ok(InARow::Fails { why: format!("the {way} side of {} fails {why}", title(it)) });
+    }
+    Ok(InARow::Works { tables: seeded.tables, but: None })
+}
+
+fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {
+    let unfit = Unfit::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
+    Ok(unfit.map(|it| format!("with rows: {} (SQLSTATE {})", it.message, it.sqlstate)))
+}
+
+impl fmt::Display for InARow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Works { tables, but } => {
+                let s = if *tables == 1 { "" } else { "s" };
+                write!(f, "one after the other: with rows in {tables} table{s}")?;
+                but.iter().try_for_each(|it| write!(f, ", but not with all: {it}"))
+            }
+            Self::Fails { why } => write!(f, "one after the other: structure only: {why}"),
+        }
+    }
+}
