@@ -1,7 +1,9 @@
 //! The steps of a plan: what is dropped, altered and made, in order.
 
 mod fold;
+mod forms;
 mod online;
+mod parts;
 mod piece;
 mod wait;
 mod write;

@@ -1,0 +1,58 @@
+//! Indexes of partitioned tables that are made part by part.
+
+use crate::facts::Fact;
+use crate::sql::Sql;
+use crate::steps::{Steps, attachment, wait};
+
+impl Steps<'_> {
+    /// What makes an index of a partition part of that of the table above.
+    pub(super) fn index_attachment(&self, at: usize) -> Option<Sql> {
+        let fact = &self.b().all[at];
+        let origin = fact.origin.filter(|_| self.is_attached_by_hand(at))?;
+        let (above, path) = (&self.b().all[origin].id, fact.id.path());
+        let comment = format!("Attach \"{}\" index to \"{}\"", fact.id.name(), above.name());
+        let text = format!("ALTER INDEX {} ATTACH PARTITION {path}", above.path());
+        Some(Sql::whole(text).says(comment))
+    }
+
+    /// Whether the index above was made without those of the partitions.
+    pub(super) fn is_attached_by_hand(&self, at: usize) -> bool {
+        let fact = &self.b().all[at];
+        let Some(origin) = fact.origin.filter(|_| fact.id.kind == "index") else { return false };
+        if self.creates.contains_key(&origin) {
+            return self.is_by_parts(origin);
+        }
+        let old = self.a().find(&fact.id).filter(|it| !self.draft.fates[*it].is_dropped());
+        let is_attached = old.is_some_and(|it| self.a().all[it].origin.is_some());
+        let is_partition = attachment(self.b(), fact)
+            .is_some_and(|it| self.a().find(&self.b().all[it].id).is_some());
+        !is_attached && is_partition
+    }
+
+    /// Whether an index of a partitioned table is made without those of the partitions.
+    pub(super) fn is_by_parts(&self, at: usize) -> bool {
+        let fact = &self.b().all[at];
+        let table = self.b().parent(fact);
+        let Some(table) = table.filter(|it| it.attributes.contains_key("partition_key")) else {
+            return false;
+        };
+        match fact.origin {
+            _ if fact.is("invalid") => true,
+            Some(it) if self.creates.contains_key(&it) => self.is_by_parts(it),
+            Some(_) => true,
+            None => self.is_online() && self.is_there(self.b(), fact) && !self.grows(table),
+        }
+    }
+
+    /// Whether partitions come or go, at whatever height.
+    fn grows(&self, table: &Fact) -> bool {
+        let changes = self.steps_on(|it| it.id.kind == "inheritance");
+        let names = changes.iter().map(|it| &self.fact(self.all[*it]).id.names[2..]);
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
+        names.into_iter().any(|it| {
+            let facts = [self.a(), self.b()].into_iter();
+            facts.into_iter().any(|facts| wait::ancestors(facts, it).contains(&table.id.names[..]))
+        })
+    }
+}
