@@ -169,17 +169,19 @@ impl Steps<'_> {
     }
 
     fn proof(&self, column: &Fact) -> Option<usize> {
-        let text = format!("CHECK (({} IS NOT NULL))", quote::name(column.id.name()));
-        let table = &column.id.names[..2];
-        let is_it = |it: &Fact| {
-            it.id.kind == "table constraint"
-                && it.id.names[..2] == *table
-                && it.text("definition") == Some(&text)
-                && !it.is("not_valid")
-        };
         let old = self.a().find(&column.id)?;
-        let stays = matches!(self.draft.fates[old], Fate::Alter(_));
-        self.a().all.iter().position(is_it).filter(|_| stays)
+        let becomes = column.is("not_null") && !self.a().all[old].is("not_null");
+        if !becomes || !matches!(self.draft.fates[old], Fate::Alter(_)) {
+            return None;
+        }
+        let text = format!("CHECK (({} IS NOT NULL))", quote::name(column.id.name()));
+        let is_it = |at: &usize| {
+            let it = &self.a().all[*at];
+            let is_own =
+                it.id.kind == "table constraint" && it.id.names[..2] == column.id.names[..2];
+            is_own && it.text("definition") == Some(&text) && !it.is("not_valid")
+        };
+        self.a().users[old].iter().map(|(at, _)| *at).find(is_it)
     }
 
     /// A drop of an index as it stands now.
