@@ -16,11 +16,13 @@ use crate::{
 };
 
 /// A scratch database, and the migrations that are tried on it.
-pub(crate) struct Bench<'a> {
+pub(crate) struct Bench<'p, 's> {
+    project: &'p Project,
     settings: Target,
     migrations: Migrations,
-    pub(crate) scope: Scope,
-    pub(crate) database: Database<'a>,
+    /// What counts, where that does not depend on what there is.
+    scope: Option<Scope>,
+    pub(crate) database: Database<'s>,
 }
 
 /// Whether a migration can be applied again after its down side.
@@ -37,11 +39,11 @@ pub(crate) enum Way {
     Down,
 }
 
-impl<'a> Bench<'a> {
+impl<'p, 's> Bench<'p, 's> {
     /// An empty database for a directory.
     pub(crate) fn new(
-        project: &Project,
-        server: &'a Server,
+        project: &'p Project,
+        server: &'s Server,
         directory: &Directory,
     ) -> Result<Self, Failure> {
         let database = scratch::database(server)?;
@@ -50,18 +52,25 @@ impl<'a> Bench<'a> {
 
     /// A database to which some migrations of a directory are applied already.
     pub(crate) fn on(
-        project: &Project,
-        database: Database<'a>,
+        project: &'p Project,
+        database: Database<'s>,
         directory: &Directory,
     ) -> Result<Self, Failure> {
-        let scope = scratch::scope(project, &[])?;
         let migrations = Migrations::from_directory(directory);
-        Ok(Self { settings: project.settings()?, migrations, scope, database })
+        Ok(Self { project, settings: project.settings()?, migrations, scope: None, database })
     }
 
-    /// The same with another scope.
+    /// The same within this scope.
     pub(crate) fn within(self, scope: Scope) -> Self {
-        Self { scope, ..self }
+        Self { scope: Some(scope), ..self }
+    }
+
+    /// What counts of its database and another one.
+    pub(crate) fn scope(&self, other: &Database<'_>) -> Result<Scope, Failure> {
+        match &self.scope {
+            Some(it) => Ok(it.clone()),
+            None => scratch::scope(self.project, &[other, &self.database]),
+        }
     }
 
     /// Applies all up to a version.
@@ -105,16 +114,19 @@ impl<'a> Bench<'a> {
         done?.map_err(|err: Error| Failure::of_library(&err))
     }
 
-    /// Tries one migration, after which it is applied.
+    /// Tries one migration, after which it is applied; `before` is a copy of what there is.
     ///
     /// The outer error says that it could not be applied; the inner one what is wrong with its
     /// down side.
-    pub(crate) fn one(&mut self, it: &Migration) -> Result<Result<Again, Failure>, Failure> {
-        let before = scratch::copy(&self.database)?;
+    pub(crate) fn one(
+        &mut self,
+        it: &Migration,
+        before: &Database<'_>,
+    ) -> Result<Result<Again, Failure>, Failure> {
         self.migrate_one(it, Way::Up)?;
         let Some(down) = &it.down else { return Ok(Ok(Again::Works)) };
         let after = scratch::copy(&self.database)?;
-        let tried = self.there_and_back(it, down, [&before, &after]);
+        let tried = self.there_and_back(it, down, [before, &after]);
         if !matches!(tried, Ok(Again::Works)) {
             self.database = after;
         }
@@ -156,7 +168,8 @@ impl<'a> Bench<'a> {
         what: &str,
         path: &str,
     ) -> Result<(), Failure> {
-        let differences = compare(expected, &self.database, &self.scope);
+        let scope = self.scope(expected)?;
+        let differences = compare(expected, &self.database, &scope);
         let differences = differences.map_err(|err| scratch::of_schema(&err))?;
         if differences.is_empty() {
             return Ok(());

@@ -82,12 +82,13 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
         raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect();
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
-    facts.version = version;
     connect(&mut facts, &raw, &addresses, &depend);
     rule::untangle(&mut facts);
     let left_alone = facts.left_alone(&scope.exclude);
     coverage::check(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
-    Ok(facts.without(&left_alone))
+    let mut facts = facts.without(&left_alone);
+    facts.version = version;
+    Ok(facts)
 }
 
 /// The settings under which the server's texts can be compared.

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Names, Renaming, Rows, Scope, WayBack};
+use upfront_schema::{Names, Renaming, Rows, WayBack};
 use upfront_scratch::{Database, Server};
 
 use super::{
     text,
-    with_rows::{self, Tried},
+    with_rows::{self, Tried, Values},
 };
 use crate::{
     failure::Failure,
@@ -29,7 +29,7 @@ struct Line {
     outcome: Outcome,
     /// Whether its down side is new.
     is_new: bool,
-    /// Whether it has none, and its file does not say why.
+    /// Whether it has none, and its file does not say why; or one that is wrong.
     is_left: bool,
 }
 
@@ -39,6 +39,7 @@ enum Outcome {
     Reversible { note: String },
     StructureOnly { note: String },
     Irreversible { note: String },
+    Wrong { note: String },
 }
 
 #[derive(Serialize)]
@@ -92,7 +93,7 @@ impl Work<'_> {
             let renamings = self::names(&bench.database)?.back_to(&names);
             match self.way_back(&bench.database, &before, &renamings) {
                 Ok(WayBack::Plan(plan)) => {
-                    let kept = kept(&before, &bench.database, it, &bench.scope)?;
+                    let kept = self.kept(&before, &bench.database, it)?;
                     staging.write(&format!("down/{}", it.file), &text::down(&plan, &kept))?;
                 }
                 Ok(WayBack::None(why)) => {
@@ -138,31 +139,80 @@ impl Work<'_> {
             self.output.note(&format!("proving {}", title(it)));
             let is_new = it.down.is_some() && old.down.is_none();
             let before = scratch::copy(&bench.database)?;
-            let tried = bench.one(it)?;
+            let tried = bench.one(it, &before)?;
             let outcome = match (tried, impossible.iter().find(|(at, _)| *at == it.version)) {
-                (_, Some((_, why))) => Outcome::Irreversible { note: why.clone() },
-                (Ok(Again::Works), None) => outcome(&before, it, &bench.scope)?,
+                (_, Some((_, why))) => Ok(Outcome::Irreversible { note: why.clone() }),
+                (Ok(Again::Works), None) => self.outcome(&before, it, is_new.then_some(staging)),
                 (Ok(Again::MeetsRows(why)), None) => {
                     let note = format!("the rows that it writes stay, and {}", why.line());
-                    Outcome::StructureOnly { note }
+                    Ok(Outcome::StructureOnly { note })
                 }
-                (Err(failure), None) if is_new => {
+                (Err(failure), None) => Err(failure),
+            };
+            let outcome = match outcome {
+                Ok(it) => it,
+                Err(failure) if is_new => {
                     staging.remove(&format!("down/{}", it.file))?;
                     let note = failure.line();
                     impossible.push((it.version.clone(), note.clone()));
                     Outcome::Irreversible { note }
                 }
-                (Err(failure), None) => return Err(failure),
+                Err(failure) => Outcome::Wrong { note: failure.line() },
             };
-            let is_left = impossible.iter().any(|(version, _)| *version == it.version);
+            let is_wrong = matches!(outcome, Outcome::Wrong { .. });
+            let is_left = is_wrong || impossible.iter().any(|(version, _)| *version == it.version);
             let (version, name) = (it.version.clone(), it.name.clone());
             lines.push(Line { version, name, outcome, is_new: is_new && !is_left, is_left });
         }
-        if impossible.is_empty() && staged.migrations().iter().all(|it| it.down.is_some()) {
+        let is_whole = lines.iter().all(|it: &Line| !it.is_left);
+        if is_whole && staged.migrations().iter().all(|it| it.down.is_some()) {
             bench.round_trip()?;
         }
         staging.directory()?;
         Ok(lines)
+    }
+
+    /// What a down side that works is worth; a new one says what rows do to it.
+    fn outcome(
+        &self,
+        before: &Database<'_>,
+        it: &Migration,
+        new: Option<&Staging>,
+    ) -> Result<Outcome, Failure> {
+        if let Some(why) = &it.irreversible {
+            return Ok(Outcome::Irreversible { note: why.clone() });
+        }
+        let scope = scratch::scope(self.project, &[before])?;
+        let tried = with_rows::try_on(before, it, &scope, Values::MayChange)?;
+        if let (Some(staging), Some(warning), Some(down)) = (new, tried.warning(), &it.down) {
+            let text = text::warned(&down.body, &warning);
+            staging.write(&format!("down/{}", it.file), &text)?;
+        }
+        Ok(worth(&tried, it))
+    }
+
+    /// What a down side says that has nothing to undo in the schema.
+    fn kept(
+        &self,
+        before: &Database<'_>,
+        after: &Database<'_>,
+        it: &Migration,
+    ) -> Result<String, Failure> {
+        let scope = scratch::scope(self.project, &[before, after])?;
+        let rows = |of| Rows::read(of, &scope).map_err(|err| scratch::of_schema(&err));
+        let (old, new) = (rows(before)?, rows(after)?);
+        let mut text = "-- The schema is what it was before, so nothing is undone.\n".to_owned();
+        let added = old.added(&new);
+        for (table, rows) in &added {
+            let s = if *rows == 1 { "" } else { "s" };
+            let _ = writeln!(text, "-- Kept: {rows} row{s} that the migration adds to {table}.");
+        }
+        if added.is_empty() {
+            let tables = written_to(it);
+            let tables = if tables.is_empty() { "any table".to_owned() } else { tables.join(", ") };
+            let _ = writeln!(text, "-- Kept: whatever the migration wrote to {tables}.");
+        }
+        Ok(text)
     }
 }
 
@@ -170,49 +220,17 @@ fn names(of: &Database<'_>) -> Result<Names, Failure> {
     Names::read(of).map_err(|err| scratch::of_schema(&err))
 }
 
-fn outcome(before: &Database<'_>, it: &Migration, scope: &Scope) -> Result<Outcome, Failure> {
-    if let Some(why) = &it.irreversible {
-        return Ok(Outcome::Irreversible { note: why.clone() });
-    }
-    let tried = with_rows::try_on(before, it, scope, true)?;
+fn worth(tried: &Tried, it: &Migration) -> Outcome {
     let lost = it.down.iter().flat_map(|it| &it.statements).flat_map(|it| &it.losses);
     let lost: Vec<_> = lost.map(ToString::to_string).collect();
     let is_data = it.down.as_ref().is_some_and(|it| it.statements.is_empty());
-    Ok(match tried {
-        Tried::StructureOnly { why } => Outcome::StructureOnly { note: why },
-        Tried::WithRows { .. } if is_data => {
-            Outcome::Reversible { note: format!("{tried}; rows that it writes stay") }
-        }
-        Tried::WithRows { .. } if lost.is_empty() => {
-            Outcome::Reversible { note: tried.to_string() }
-        }
-        Tried::WithRows { .. } => {
-            Outcome::Reversible { note: format!("{tried}; loses {}", lost.join(", ")) }
-        }
-    })
-}
-
-/// What a down side says that has nothing to undo in the schema.
-fn kept(
-    before: &Database<'_>,
-    after: &Database<'_>,
-    it: &Migration,
-    scope: &Scope,
-) -> Result<String, Failure> {
-    let rows = |of| Rows::read(of, scope).map_err(|err| scratch::of_schema(&err));
-    let (old, new) = (rows(before)?, rows(after)?);
-    let mut text = "-- The schema is what it was before, so nothing is undone.\n".to_owned();
-    let added = old.added(&new);
-    for (table, rows) in &added {
-        let s = if *rows == 1 { "" } else { "s" };
-        let _ = writeln!(text, "-- Kept: {rows} row{s} that the migration adds to {table}.");
-    }
-    if added.is_empty() {
-        let tables = written_to(it);
-        let tables = if tables.is_empty() { "any table".to_owned() } else { tables.join(", ") };
-        let _ = writeln!(text, "-- Kept: whatever the migration wrote to {tables}.");
-    }
-    Ok(text)
+    let note = match tried {
+        Tried::StructureOnly(why) => return Outcome::StructureOnly { note: why.to_string() },
+        Tried::WithRows { .. } if is_data => format!("{tried}; rows that it writes stay"),
+        Tried::WithRows { .. } if lost.is_empty() => tried.to_string(),
+        Tried::WithRows { .. } => format!("{tried}; loses {}", lost.join(", ")),
+    };
+    Outcome::Reversible { note }
 }
 
 /// The tables that statements name behind `INSERT INTO`, `UPDATE` and `DELETE FROM`.
@@ -236,11 +254,16 @@ fn written_to(it: &Migration) -> Vec<String> {
 }
 
 impl Line {
+    fn title(&self) -> String {
+        format!("{}_{}", self.version, self.name)
+    }
+
     fn row(&self) -> [&str; 4] {
         let (outcome, note) = match &self.outcome {
             Outcome::Reversible { note } => ("reversible", note),
             Outcome::StructureOnly { note } => ("structure only", note),
             Outcome::Irreversible { note } => ("irreversible", note),
+            Outcome::Wrong { note } => ("wrong", note),
         };
         [&self.version, &self.name, outcome, note]
     }
@@ -263,10 +286,16 @@ fn told(it: &Report) -> String {
         true => format!("{new} missing down side{s} can be written"),
         false => format!("wrote {new} down side{s}; the migrations themselves are as they were"),
     });
-    let left: Vec<_> = it.migrations.iter().filter(|it| it.is_left).collect();
+    let is_wrong = |it: &&Line| matches!(it.outcome, Outcome::Wrong { .. });
+    let wrong: Vec<_> = it.migrations.iter().filter(is_wrong).map(Line::title).collect();
+    if !wrong.is_empty() {
+        lines.push(format!("the down side is wrong of {}", wrong.join(", ")));
+        lines.push("  it may be changed at any time; nothing was written over it".to_owned());
+    }
+    let left = it.migrations.iter().filter(|it| it.is_left && !is_wrong(it));
+    let left: Vec<_> = left.map(Line::title).collect();
     if !left.is_empty() {
-        let titles: Vec<_> = left.iter().map(|it| format!("{}_{}", it.version, it.name)).collect();
-        lines.push(format!("no way back was found for {}", titles.join(", ")));
+        lines.push(format!("no way back was found for {}", left.join(", ")));
         lines.push(
             "  `-- upfront:irreversible REASON` says so in a file that is applied nowhere yet; in \
              one that is, it would change the hash"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use upfront_directory::{Migration, Side};
-use upfront_schema::{Nulls, Scope, Seeded, Unfit};
+use upfront_schema::{Flavor, Scope, Seeded, Unfit};
 use upfront_scratch::Database;
 
 use crate::{failure::Failure, proof::title, scratch};
@@ -26,9 +26,9 @@ pub(super) fn try_on(
     all: &[&Migration],
     scope: &Scope,
 ) -> Result<InARow, Failure> {
-    let with_null = once(before, all, scope, Nulls::Some)?;
+    let with_null = once(before, all, scope, Flavor::Mixed)?;
     let InARow::Fails { why } = with_null else { return Ok(with_null) };
-    Ok(match once(before, all, scope, Nulls::None)? {
+    Ok(match once(before, all, scope, Flavor::Full)? {
         InARow::Works { tables, .. } => InARow::Works { tables, but: Some(why) },
         InARow::Fails { .. } => InARow::Fails { why },
     })
@@ -38,10 +38,10 @@ fn once(
     before: &Database<'_>,
     all: &[&Migration],
     scope: &Scope,
-    nulls: Nulls,
+    flavor: Flavor,
 ) -> Result<InARow, Failure> {
     let copy = scratch::copy(before)?;
-    let seeded = Seeded::fill(&copy, nulls, scope).map_err(|err| scratch::of_schema(&err))?;
+    let seeded = Seeded::fill(&copy, flavor, scope).map_err(|err| scratch::of_schema(&err))?;
     let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
     let downs = all.iter().rev().map(|it| (*it, "down", it.down.as_ref()));
     let downs = downs.take_while(|(_, _, side)| side.is_some());

@@ -4,7 +4,7 @@ mod answers;
 mod downs;
 mod in_a_row;
 mod text;
-mod with_rows;
+pub(crate) mod with_rows;
 
 pub(crate) use answers::Told;
 
@@ -26,6 +26,7 @@ use crate::{
     staging::Staging,
 };
 use text::File;
+use with_rows::Values;
 
 /// Options of `gen`.
 ///
@@ -176,14 +177,18 @@ impl Work<'_> {
     fn finish(
         self,
         arguments: &Arguments,
-        files: Vec<File>,
+        mut files: Vec<File>,
         output: &Output,
     ) -> Result<Exit, Failure> {
         let staging = Staging::of(self.folder)?;
         for it in &files {
             it.write(&staging)?;
         }
-        let proofs = self.prove(&staging, &files, arguments.answers.gives_values())?;
+        let values = match arguments.answers.gives_values() {
+            true => Values::MayChange,
+            false => Values::Stay,
+        };
+        let proofs = self.prove(&staging, &mut files, values)?;
         let written = match arguments.dry_run {
             true => Vec::new(),
             false => staging.install()?,
@@ -196,8 +201,8 @@ impl Work<'_> {
     fn prove(
         &self,
         staging: &Staging,
-        files: &[File],
-        gives_values: bool,
+        files: &mut [File],
+        values: Values,
     ) -> Result<Vec<String>, Failure> {
         let directory = staging.directory()?;
         let database = scratch::copy(self.before)?;
@@ -206,12 +211,14 @@ impl Work<'_> {
         let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
         let new: Vec<_> = directory.migrations().iter().filter(is_new).collect();
         let first = scratch::copy(&bench.database)?;
-        for &it in &new {
+        for (&it, file) in new.iter().zip(files) {
             let before = scratch::copy(&bench.database)?;
-            if let Again::MeetsRows(why) = bench.one(it).and_then(|it| it).map_err(unproven)? {
+            let tried = bench.one(it, &before).and_then(|it| it).map_err(unproven)?;
+            if let Again::MeetsRows(why) = tried {
                 return Err(unproven(why));
             }
-            let rows = with_rows::try_on(&before, it, self.scope, gives_values)?;
+            let rows = with_rows::try_on(&before, it, self.scope, values).map_err(unproven)?;
+            file.warn(rows.warning(), staging)?;
             proofs.push(format!("{}: {rows}", title(it)));
         }
         if new.len() > 1 {

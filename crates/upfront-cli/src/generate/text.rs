@@ -24,6 +24,17 @@ impl File {
         }
     }
 
+    /// Adds to the down side what rows may do to it.
+    pub(super) fn warn(
+        &mut self,
+        warning: Option<String>,
+        staging: &Staging,
+    ) -> Result<(), Failure> {
+        let (Some(down), Some(warning)) = (&mut self.down, warning) else { return Ok(()) };
+        *down = warned(down, &warning);
+        staging.write(&format!("down/{}", self.name), down)
+    }
+
     /// For a person who only looks.
     pub(super) fn shown(&self, label: &str) -> String {
         let mut text = format!("==> {label}/{} <==\n{}", self.name, self.up);
@@ -53,6 +64,16 @@ pub(super) fn file(version: &str, name: &str, sides: &Sides, mark: Option<&str>)
     };
     let blank = if header.is_empty() { "" } else { "\n" };
     File { name: format!("{version}_{name}.sql"), up: format!("{header}{blank}{}", sides.up), down }
+}
+
+/// The text with a warning before its first statement.
+pub(super) fn warned(text: &str, warning: &str) -> String {
+    // Directives have a blank line behind them.
+    let (header, body) = match text.starts_with("-- atlas:") {
+        true => text.split_at(text.find("\n\n").map_or(0, |at| at + 2)),
+        false => ("", text),
+    };
+    format!("{header}-- may-fail: {warning}\n{body}")
 }
 
 /// A down side; what it says if there is nothing to do.

@@ -17,4 +17,4 @@ pub use change::{Change, Question, Sides, WayBack, remarks};
 pub use desired::load;
 pub use moved::Names;
 pub use rename::Renaming;
-pub use rows::{Nulls, Rows, Seeded, Unfit, Unseeded};
+pub use rows::{Counts, Flavor, Insert, Rows, Seeded, Unfit, Unseeded};

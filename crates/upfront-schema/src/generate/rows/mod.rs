@@ -1,0 +1,293 @@
+//! Rows for trying a migration on, as far as a table takes what can be thought of.
+
+mod count;
+mod seed;
+mod table;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Client;
+use upfront_directory::Side;
+use upfront_scratch::Database;
+
+use crate::error::{Error, Result, reason};
+use crate::extract::Scope;
+use crate::generate::label::Labels;
+use crate::{quote, session};
+use table::{Column, Table, tables};
+
+pub use count::{Counts, Insert};
+pub use seed::{Seeded, Unseeded};
+
+/// More rows than these are not compared.
+const COMPARED: usize = 10_000;
+
+/// Which rows are made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// Columns that may be NULL are so in every second one.
+    Mixed,
+    /// None is NULL, where a value can be thought of.
+    Full,
+    /// The same, and texts are UUIDs where they can be.
+    Uuids,
+    /// The same, and texts are numbers where they can be.
+    Numbers,
+}
+
+/// A side that does not work with rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// The table, where the server names one.
+    pub table: Option<String>,
+    /// Why, as the server has it.
+    pub sqlstate: String,
+    /// What it says.
+    pub message: String,
+}
+
+/// The rows of all tables at one moment.
+#[derive(Clone, Debug)]
+pub struct Rows(BTreeMap<u32, Content>, Labels);
+
+#[derive(Clone, Debug)]
+struct Content {
+    table: String,
+    columns: Vec<Part>,
+    /// The numbers of the columns that tell rows apart; empty if there are none.
+    key: Vec<i32>,
+    rows: Vec<Values>,
+}
+
+/// A column whose values can be compared: the same number, type and expression.
+#[derive(Clone, Debug)]
+struct Part {
+    number: i32,
+    name: String,
+    declared: String,
+    generated: Option<String>,
+}
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |it: &Self| (it.number, it.declared.clone(), it.generated.clone());
+        all(self) == all(other)
+    }
+}
+
+type Values = Vec<Option<String>>;
+
+impl Unfit {
+    /// Runs one side of a migration on rows; what the server has against it.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn of(database: &Database<'_>, side: &Side) -> Result<Option<Self>> {
+        let mut client = session::open(database)?;
+        let whole = std::slice::from_ref(&side.body);
+        let single: Vec<_> =
+            side.statements.iter().map(|it| side.body[it.range.clone()].to_owned()).collect();
+        let pieces = if side.transactional { whole } else { &single };
+        for sql in pieces {
+            if let Err(err) = session::run(&mut client, sql) {
+                return match err.as_db_error() {
+                    None => Err(Error::postgres("run a migration with rows")(err)),
+                    Some(it) => Ok(Some(Self {
+                        table: it.table().map(str::to_owned),
+                        sqlstate: it.code().code().to_owned(),
+                        message: reason(&err),
+                    })),
+                };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether values could not be read as those of another type.
+    #[must_use]
+    pub fn is_of_values(&self) -> bool {
+        self.sqlstate.starts_with("22")
+    }
+}
+
+/// The columns of each table's primary key, else of its first unique one.
+const KEYS: &str = "
+SELECT DISTINCT ON (x.indrelid) x.indrelid, array(SELECT unnest(x.indkey::int2[]::int4[])
+  LIMIT x.indnkeyatts)
+FROM pg_index x WHERE x.indisunique AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
+ORDER BY x.indrelid, NOT x.indisprimary, x.indexrelid";
+
+impl Rows {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn read(database: &Database<'_>, scope: &Scope) -> Result<Self> {
+        let mut client = session::open(database)?;
+        let keys = client.query(KEYS, &[]).map_err(Error::postgres("read the keys"))?;
+        let keys: BTreeMap<u32, Vec<i32>> = keys.iter().map(|it| (it.get(0), it.get(1))).collect();
+        let mut all = BTreeMap::new();
+        for table in tables(&mut client, scope)? {
+            let key = keys.get(&table.oid).cloned().unwrap_or_default();
+            all.insert(table.oid, Content::read(&mut client, &table, key)?);
+        }
+        Ok(Self(all, Labels::read(&mut client)?))
+    }
+
+    /// The same without the columns of enums of which a value was renamed in between.
+    fn comparable(&self, before: &Self) -> Self {
+        let renamed = before.1.renamed(&self.1);
+        let is_renamed = |it: &Part| renamed.contains(it.declared.trim_end_matches("[]"));
+        let mut it = self.clone();
+        let columns = it.0.values_mut().flat_map(|it| &mut it.columns);
+        columns.filter(|it| is_renamed(it)).for_each(|it| it.declared.push_str(", renamed"));
+        it
+    }
+
+    /// What of the rows is not as it was, in columns that have their type and expression still.
+    #[must_use]
+    pub fn changed(&self, later: &Self) -> Vec<String> {
+        let later = later.comparable(self);
+        let both = self.0.iter().filter_map(|(oid, it)| Some((it, later.0.get(oid)?)));
+        both.flat_map(|(old, new)| old.compare(new, &[])).collect()
+    }
+
+    /// What of the rows a way back has changed, and not to what it was before the way there.
+    ///
+    /// Rows that the way there brought may be gone, and those that it took may be back.
+    #[must_use]
+    pub fn not_restored(&self, first: &Self, later: &Self) -> Vec<String> {
+        let later = later.comparable(self);
+        let both = self.0.iter().filter_map(|(oid, it)| Some((oid, it, later.0.get(oid)?)));
+        let one = |(oid, old, new): (&u32, &Content, &Content)| {
+            let earlier: Vec<_> = first.0.get(oid).into_iter().collect();
+            old.compare(new, &earlier)
+        };
+        both.flat_map(one).collect()
+    }
+
+    /// How many rows each table has more than before, where it has.
+    #[must_use]
+    pub fn added(&self, later: &Self) -> Vec<(String, usize)> {
+        let count = |it: &Self, oid| it.0.get(oid).map_or(0, |it: &Content| it.rows.len());
+        let more = later
+            .0
+            .iter()
+            .map(|(oid, it)| (it.table.clone(), it.rows.len().saturating_sub(count(self, oid))));
+        more.filter(|(_, rows)| *rows > 0).collect()
+    }
+}
+
+/// A row's values by column.
+type ByNumber<'a> = BTreeMap<i32, Option<&'a str>>;
+
+impl Content {
+    fn read(client: &mut Client, table: &Table, key: Vec<i32>) -> Result<Self> {
+        let text = |it: &Column| format!("{}::text", quote::name(&it.name));
+        let texts: Vec<_> = table.columns.iter().map(text).collect();
+        let sql = format!("SELECT {} FROM {} LIMIT {COMPARED}", texts.join(", "), table.path);
+        let rows = client.query(&sql, &[]).map_err(Error::postgres("read the rows"))?;
+        let rows = rows.iter().map(|row| (0..texts.len()).map(|it| row.get(it)).collect());
+        let part = |it: &Column| Part {
+            number: it.number,
+            name: it.name.clone(),
+            declared: it.declared.clone(),
+            generated: it.generated.clone(),
+        };
+        let columns = table.columns.iter().map(part).collect();
+        Ok(Self { table: table.path.clone(), columns, key, rows: rows.collect() })
+    }
+
+    /// What differs later, and from each of the earlier ones too.
+    fn compare(&self, later: &Self, earlier: &[&Self]) -> Vec<String> {
+        let kept: Vec<_> = self.columns.iter().filter(|it| later.columns.contains(it)).collect();
+        let numbers: Vec<_> = kept.iter().map(|it| it.number).collect();
+        let has_key = !self.key.is_empty() && self.key.iter().all(|it| numbers.contains(it));
+        match has_key {
+            true => self.compare_by_key(later, earlier, &kept),
+            false => self.compare_whole(later, earlier, &numbers),
+        }
+    }
+
+    fn compare_by_key(&self, later: &Self, earlier: &[&Self], kept: &[&Part]) -> Vec<String> {
+        let (old, new) = (self.by_key(&self.key), later.by_key(&self.key));
+        let before: Vec<_> = earlier.iter().map(|it| (it, it.by_key(&self.key))).collect();
+        let was_there = |key: &Values| before.iter().any(|(_, it)| it.contains_key(key));
+        let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        let mut all = Vec::new();
+        for key in keys {
+            let row = || format!("{}, where {}", self.table, self.named(key));
+            match (old.get(key), new.get(key)) {
+                (Some(old), Some(new)) => {
+                    let differs = kept.iter().filter(|part| {
+                        let value = new.get(&part.number);
+                        let is_back = before.iter().any(|(content, it)| {
+                            content.columns.contains(part)
+                                && it.get(key).is_some_and(|it| it.get(&part.number) == value)
+                        });
+                        old.get(&part.number) != value && !is_back
+                    });
+                    let names: Vec<_> = differs.map(|it| quote::name(&it.name)).collect();
+                    let what = (!names.is_empty()).then(|| names.join(", "));
+                    all.extend(what.map(|what| format!("{}: {what} is another", row())));
+                }
+                (Some(_), None) if earlier.is_empty() || was_there(key) => {
+                    all.push(format!("{}: the row is gone", row()));
+                }
+                (None, Some(_)) if !was_there(key) => {
+                    all.push(format!("{}: the row is new", row()));
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn by_key(&self, key: &[i32]) -> BTreeMap<Values, ByNumber<'_>> {
+        let one = |row| {
+            let all = self.by_number(row);
+            let value = |it: &i32| all.get(it).copied().flatten().map(str::to_owned);
+            (key.iter().map(value).collect(), all)
+        };
+        self.rows.iter().map(one).collect()
+    }
+
+    fn by_number<'a>(&'a self, row: &'a Values) -> ByNumber<'a> {
+        self.columns.iter().zip(row).map(|(it, value)| (it.number, value.as_deref())).collect()
+    }
+
+    /// The values of the key, as a condition.
+    fn named(&self, key: &Values) -> String {
+        let name = |number: &i32| {
+            let part = self.columns.iter().find(|it| it.number == *number);
+            part.map(|it| quote::name(&it.name)).unwrap_or_default()
+        };
+        let one = |(number, value): (&i32, &Option<String>)| {
+            format!("{} is {}", name(number), value.as_deref().unwrap_or("NULL"))
+        };
+        self.key.iter().zip(key).map(one).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Without a key, all rows together are what they were, or what they were before that.
+    fn compare_whole(&self, later: &Self, earlier: &[&Self], kept: &[i32]) -> Vec<String> {
+        let new = later.only(kept);
+        let is_back = |it: &&Self| it.only(kept) == new;
+        match self.only(kept) == new || earlier.iter().any(is_back) {
+            true => Vec::new(),
+            false => vec![format!("{}: rows are others", self.table)],
+        }
+    }
+
+    fn only(&self, kept: &[i32]) -> Vec<Vec<Option<&str>>> {
+        let one = |row| {
+            let all = self.by_number(row);
+            kept.iter().map(|it| all.get(it).copied().flatten()).collect()
+        };
+        let mut rows: Vec<Vec<_>> = self.rows.iter().map(one).collect();
+        rows.sort();
+        rows
+    }
+}
