@@ -9,6 +9,7 @@ mod generate;
 mod import;
 mod moving;
 mod place;
+mod proof;
 mod readme;
 mod settings;
 mod tls;

@@ -1,35 +1,8 @@
 //! Values of enums, which may get another name too.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use postgres::Client;
-
-use crate::error::{Error, Result};
 use crate::facts::{Fact, Facts};
 use crate::generate::answer;
 use crate::identity::Identity;
-
-const LABELS: &str = "SELECT e.oid, format_type(e.enumtypid, NULL), e.enumlabel::text
-  FROM pg_enum e WHERE e.oid >= 16384";
-
-/// All values of a database at one moment, with their types, by what stays when one is renamed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Labels(BTreeMap<u32, (String, String)>);
-
-impl Labels {
-    pub(crate) fn read(client: &mut Client) -> Result<Self> {
-        let rows = client.query(LABELS, &[]).map_err(Error::postgres("read the enums"))?;
-        Ok(Self(rows.iter().map(|it| (it.get(0), (it.get(1), it.get(2)))).collect()))
-    }
-
-    /// The types of which a value has another name later, so that rows read differently.
-    pub(crate) fn renamed(&self, later: &Self) -> BTreeSet<String> {
-        let is_other = |(oid, (_, label)): &(&u32, &(String, String))| {
-            later.0.get(oid).is_some_and(|(_, it)| it != label)
-        };
-        self.0.iter().filter(is_other).map(|(_, (name, _))| name.clone()).collect()
-    }
-}
 
 /// What a value of an enum is called: schema, type, value.
 pub(crate) const KIND: &str = "enum value";

@@ -7,46 +7,80 @@ use upfront_scratch::Database;
 use crate::error::{Error, Result};
 use crate::facts::Address;
 use crate::generate::label;
-use crate::generate::rename::Renaming;
+use crate::generate::rename::{ATTRIBUTE, Part, Renaming};
 use crate::identity::Identity;
 use crate::{rule, session};
 
-/// Kinds within others come first, as then the others have their names still.
+/// Kinds within others come first, as then the others have their names still; routines do, as the
+/// types of their arguments have. The last column is the schema of what can be moved to another.
 const NAMES: &str = "
 WITH space AS (SELECT oid, nspname FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
-relation AS (SELECT c.oid, c.relkind, s.nspname, c.relname FROM pg_class c
-  JOIN space s ON s.oid = c.relnamespace)
-SELECT 'pg_class'::regclass::oid, r.oid, a.attnum::int4, 'column',
-  ARRAY[r.nspname, r.relname, a.attname]::text[]
+member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+relation AS (SELECT c.oid, c.relkind, c.reloftype, c.relnamespace, s.nspname, c.relname
+  FROM pg_class c JOIN space s ON s.oid = c.relnamespace WHERE NOT EXISTS (
+    SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid))
+SELECT 'pg_proc'::regclass::oid, p.oid, 0,
+  CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+  ARRAY[s.nspname, p.proname]::text[],
+  (pg_identify_object_as_address('pg_proc'::regclass, p.oid, 0)).object_args, p.pronamespace
+FROM pg_proc p JOIN space s ON s.oid = p.pronamespace WHERE NOT EXISTS (
+  SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+  AND d.deptype IN ('e', 'i'))
+UNION ALL SELECT 'pg_class'::regclass, r.oid, a.attnum::int4,
+  CASE r.relkind WHEN 'c' THEN 'attribute' ELSE 'column' END,
+  ARRAY[r.nspname, r.relname, a.attname]::text[], '{}'::text[], NULL::oid
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
-WHERE r.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
+WHERE r.relkind IN ('r', 'p', 'f', 'c') AND r.reloftype = 0 AND a.attnum > 0
+AND NOT a.attisdropped AND a.attinhcount = 0
 UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 0, 'table constraint',
-  ARRAY[r.nspname, r.relname, k.conname] FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
+  ARRAY[r.nspname, r.relname, k.conname], '{}', NULL
+FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
 WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND k.coninhcount = 0 AND k.conparentid = 0
 UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 0, 'trigger',
-  ARRAY[r.nspname, r.relname, t.tgname] FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
+  ARRAY[r.nspname, r.relname, t.tgname], '{}', NULL
+FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
 UNION ALL SELECT 'pg_policy'::regclass, p.oid, 0, 'policy',
-  ARRAY[r.nspname, r.relname, p.polname] FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+  ARRAY[r.nspname, r.relname, p.polname], '{}', NULL
+FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
 UNION ALL SELECT 'pg_class'::regclass, r.oid, 0, CASE r.relkind WHEN 'v' THEN 'view'
     WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
     WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' WHEN 'c' THEN 'composite type' ELSE 'table' END,
-  ARRAY[r.nspname, r.relname] FROM relation r
-WHERE NOT EXISTS (SELECT FROM pg_constraint k
+  ARRAY[r.nspname, r.relname], '{}',
+  CASE WHEN r.relkind NOT IN ('i', 'I') AND NOT EXISTS (SELECT FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND r.relkind = 'S'
+    AND d.deptype IN ('a', 'i')) THEN r.relnamespace END
+FROM relation r WHERE NOT EXISTS (SELECT FROM pg_constraint k
   WHERE k.conindid = r.oid AND k.contype IN ('p', 'u', 'x'))
 UNION ALL SELECT 'pg_type'::regclass, t.oid, 0,
   CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END,
-  ARRAY[s.nspname, t.typname] FROM pg_type t JOIN space s ON s.oid = t.typnamespace
-WHERE t.typtype IN ('e', 'd', 'r')
+  ARRAY[s.nspname, t.typname], '{}', t.typnamespace
+FROM pg_type t JOIN space s ON s.oid = t.typnamespace
+WHERE t.typtype IN ('e', 'd', 'r') AND NOT EXISTS (
+  SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
 UNION ALL SELECT 'pg_enum'::regclass, e.oid, 0, 'enum value',
-  ARRAY[s.nspname, t.typname, e.enumlabel] FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-  JOIN space s ON s.oid = t.typnamespace
-UNION ALL SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname] FROM space s";
+  ARRAY[s.nspname, t.typname, e.enumlabel], '{}', NULL
+FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid JOIN space s ON s.oid = t.typnamespace
+WHERE NOT EXISTS (
+  SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
+UNION ALL SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname], '{}', NULL
+FROM space s";
+
+/// What is renamed and has no rule of its own.
+const PARTS: [&str; 2] = [ATTRIBUTE, label::KIND];
 
 /// The names of all objects of a database at one moment, by what stays when a name changes.
 #[derive(Debug)]
-pub struct Names(Vec<(Address, Identity)>);
+pub struct Names(Vec<Named>);
+
+#[derive(Debug)]
+struct Named {
+    address: Address,
+    id: Identity,
+    /// The schema that it can be moved out of.
+    space: Option<u32>,
+}
 
 impl Names {
     /// Reads them.
@@ -59,21 +93,62 @@ impl Names {
         let rows = rows.map_err(Error::postgres("read the names"))?;
         let one = |row: &postgres::Row| {
             let kind: &str = row.get(3);
-            let kind = if kind == label::KIND { label::KIND } else { rule::find(kind)?.kind };
-            let names: Vec<String> = row.get(4);
-            Some(((row.get(0), row.get(1), row.get(2)), Identity::new(kind, &names)))
+            let part = PARTS.into_iter().find(|it| *it == kind);
+            let kind = part.or_else(|| rule::find(kind).map(|it| it.kind))?;
+            let id = Identity { kind, names: row.get(4), arguments: row.get(5) };
+            Some(Named { address: (row.get(0), row.get(1), row.get(2)), id, space: row.get(6) })
         };
         Ok(Self(rows.iter().filter_map(one).collect()))
     }
 
-    /// What gives everything its name of before, in this order; these names are the later ones.
+    /// What gives everything its name and its schema of before, in this order; these names are the
+    /// later ones.
     #[must_use]
     pub fn back_to(&self, before: &Self) -> Vec<Renaming> {
-        let old: HashMap<_, _> = before.0.iter().map(|(address, id)| (address, id)).collect();
-        let one = |(address, id): &(Address, Identity)| {
-            let to = old.get(address)?.name();
-            (to != id.name()).then(|| Renaming { id: id.clone(), to: to.to_owned() })
+        let old: HashMap<_, _> = before.0.iter().map(|it| (it.address, it)).collect();
+        let kept = self.0.iter().filter_map(|it| Some((it, *old.get(&it.address)?)));
+        let kept: Vec<_> = kept.collect();
+        let name = |(it, old): &(&Named, &Named)| {
+            let to = old.id.name();
+            let is_other = to != it.id.name();
+            is_other.then(|| Renaming { id: it.id.clone(), to: to.to_owned(), part: Part::Name })
         };
-        self.0.iter().filter_map(one).collect()
+        let (spaces, others): (Vec<_>, Vec<_>) =
+            kept.iter().partition(|(it, _)| it.id.kind == "schema");
+        let names = others.iter().filter_map(name);
+        let moves = kept.iter().filter_map(|(it, old)| self.back_into(it, old, before));
+        let moves: Vec<_> = moves.collect();
+        let made = moves.iter().filter_map(|it| self.missing(&it.to));
+        let mut made: Vec<_> = made.collect();
+        made.sort_by(|a, b| a.to.cmp(&b.to));
+        made.dedup();
+        names
+            .chain(made)
+            .chain(moves.iter().cloned())
+            .chain(spaces.iter().filter_map(name))
+            .collect()
+    }
+
+    /// Moves back what is in another schema by now; its own name is the old one again.
+    fn back_into(&self, it: &Named, old: &Named, before: &Self) -> Option<Renaming> {
+        let space = old.space.filter(|space| it.space.is_some_and(|now| now != *space))?;
+        let to = self.space(space).or_else(|| before.space(space))?;
+        let mut id = it.id.clone();
+        old.id.name().clone_into(id.names.last_mut()?);
+        Some(Renaming { id, to: to.to_owned(), part: Part::Schema })
+    }
+
+    /// What a schema is called, if it is there.
+    fn space(&self, oid: u32) -> Option<&str> {
+        let is_it = |it: &&Named| it.id.kind == "schema" && it.address.1 == oid;
+        self.0.iter().find(is_it).map(|it| it.id.name())
+    }
+
+    /// The step that makes a schema which is not there.
+    fn missing(&self, name: &str) -> Option<Renaming> {
+        let names = [name.to_owned()];
+        let id = Identity::new("schema", &names);
+        let is_there = self.0.iter().any(|it| it.id == id);
+        (!is_there).then(|| Renaming { id, to: name.to_owned(), part: Part::Made })
     }
 }

@@ -34,24 +34,46 @@ const KINDS: [&str; 15] = [
     "policy",
 ];
 
+/// What composite types are made of; no kind of its own otherwise.
+pub(crate) const ATTRIBUTE: &str = "attribute";
+
 /// One step: an object, by its name before, and its own name after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renaming {
     pub(crate) id: Identity,
     pub(crate) to: String,
+    pub(crate) part: Part,
+}
+
+/// What of a name becomes another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its own.
+    Name,
+    /// That of the schema around it.
+    Schema,
+    /// None: a schema is made for what moves into it.
+    Made,
 }
 
 impl Renaming {
     /// The same the other way round.
     pub(crate) fn inverse(&self) -> Self {
-        Self { id: self.renamed(), to: self.id.name().to_owned() }
+        let old = match self.part {
+            Part::Schema => self.id.names.first().cloned().unwrap_or_default(),
+            Part::Name | Part::Made => self.id.name().to_owned(),
+        };
+        Self { id: self.renamed(), to: old, part: self.part }
     }
 
     /// The object by its name after.
     pub(crate) fn renamed(&self) -> Identity {
         let mut id = self.id.clone();
-        id.names.pop();
-        id.names.push(self.to.clone());
+        let at = match self.part {
+            Part::Schema => 0,
+            Part::Name | Part::Made => id.names.len() - 1,
+        };
+        id.names[at].clone_from(&self.to);
         id
     }
 
@@ -60,6 +82,13 @@ impl Renaming {
         let (old, new) = (quote::name(self.id.name()), quote::name(&self.to));
         let (noun, owner) = (rule::find(self.id.kind).map_or("", |it| it.noun), &self.id);
         let sql = match self.id.kind {
+            _ if self.part == Part::Made => format!("CREATE SCHEMA {new}"),
+            _ if self.part == Part::Schema => {
+                format!("ALTER {noun} {} SET SCHEMA {new}", rule::reference(owner))
+            }
+            ATTRIBUTE => {
+                format!("ALTER TYPE {} RENAME ATTRIBUTE {old} TO {new} CASCADE", owner.owner_path())
+            }
             "column" | "table constraint" => {
                 format!("ALTER TABLE {} RENAME {noun} {old} TO {new}", owner.owner_path())
             }
@@ -70,9 +99,14 @@ impl Renaming {
                 let (old, new) = (quote::literal(self.id.name()), quote::literal(&self.to));
                 format!("ALTER TYPE {} RENAME VALUE {old} TO {new}", owner.owner_path())
             }
-            _ => format!("ALTER {noun} {} RENAME TO {new}", owner.path()),
+            _ => format!("ALTER {noun} {} RENAME TO {new}", rule::reference(owner)),
         };
-        let comment = format!("Rename \"{}\" {} to \"{}\"", self.id.name(), self.id.kind, self.to);
+        let (name, kind) = (self.id.name(), self.id.kind);
+        let comment = match self.part {
+            Part::Name => format!("Rename \"{name}\" {kind} to \"{}\"", self.to),
+            Part::Schema => format!("Move \"{name}\" {kind} to schema \"{}\"", self.to),
+            Part::Made => format!("Create \"{}\" schema", self.to),
+        };
         Statement { comment, sql, hazards: Vec::new(), locks: Vec::new(), phase: 0 }
     }
 }
@@ -134,7 +168,12 @@ pub(crate) fn perform_known(copy: &Database<'_>, all: Vec<Renaming>) -> Result<V
 }
 
 fn is_unknown(err: &postgres::Error) -> bool {
-    let codes = [SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN];
+    let codes = [
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::UNDEFINED_FUNCTION,
+    ];
     err.code().is_some_and(|it| codes.contains(it))
 }
 
@@ -149,7 +188,7 @@ fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Resu
         label::KIND => label::is_there(facts, id),
         _ => facts.find(id).is_some(),
     };
-    let renaming = Renaming { id: id.clone(), to: it.new.clone() };
+    let renaming = Renaming { id: id.clone(), to: it.new.clone(), part: Part::Name };
     let new = renaming.renamed();
     if is_in(have, &new) {
         return Err(wrong(format!("{new} is there already")));
@@ -183,7 +222,11 @@ fn followers(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
     };
     let mut all: Vec<_> = pairs(have, wanted, shape)
         .into_iter()
-        .map(|(old, new)| Renaming { id: old.id.clone(), to: new.id.name().to_owned() })
+        .map(|(old, new)| Renaming {
+            id: old.id.clone(),
+            to: new.id.name().to_owned(),
+            part: Part::Name,
+        })
         .collect();
     all.extend(wanted.iter().filter_map(|new| identity_sequence(have, new)));
     all
@@ -209,7 +252,11 @@ fn identity_sequence(have: &Facts, new: &Fact) -> Option<Renaming> {
     new.text("identity").and(old.text("identity"))?;
     let (from, to) = (sequence_name(old)?, sequence_name(new)?);
     let differs = from != to && from.first() == to.first();
-    differs.then(|| Renaming { id: Identity::new("sequence", &from), to: to[1].clone() })
+    differs.then(|| Renaming {
+        id: Identity::new("sequence", &from),
+        to: to[1].clone(),
+        part: Part::Name,
+    })
 }
 
 fn sequence_name(column: &Fact) -> Option<Vec<String>> {

@@ -13,7 +13,6 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result, reason};
 use crate::extract::Scope;
-use crate::generate::label::Labels;
 use crate::{quote, session};
 use table::{Column, Table, tables};
 
@@ -48,10 +47,14 @@ pub struct Unfit {
 }
 
 /// The rows of all tables at one moment.
-#[derive(Clone, Debug)]
-pub struct Rows(BTreeMap<u32, Content>, Labels);
+#[derive(Debug)]
+pub struct Rows {
+    all: BTreeMap<u32, Content>,
+    /// The type and name of each value of an enum.
+    labels: BTreeMap<u32, (String, String)>,
+}
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Content {
     table: String,
     columns: Vec<Part>,
@@ -119,6 +122,10 @@ SELECT DISTINCT ON (x.indrelid) x.indrelid, array(SELECT unnest(x.indkey::int2[]
 FROM pg_index x WHERE x.indisunique AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
 ORDER BY x.indrelid, NOT x.indisprimary, x.indexrelid";
 
+const LABELS: &str = "
+SELECT e.oid, format_type(e.enumtypid, NULL), e.enumlabel::text FROM pg_enum e
+WHERE e.enumtypid >= 16384";
+
 impl Rows {
     /// Reads them.
     ///
@@ -134,25 +141,15 @@ impl Rows {
             let key = keys.get(&table.oid).cloned().unwrap_or_default();
             all.insert(table.oid, Content::read(&mut client, &table, key)?);
         }
-        Ok(Self(all, Labels::read(&mut client)?))
-    }
-
-    /// The same without the columns of enums of which a value was renamed in between.
-    fn comparable(&self, before: &Self) -> Self {
-        let renamed = before.1.renamed(&self.1);
-        let is_renamed = |it: &Part| renamed.contains(it.declared.trim_end_matches("[]"));
-        let mut it = self.clone();
-        let columns = it.0.values_mut().flat_map(|it| &mut it.columns);
-        columns.filter(|it| is_renamed(it)).for_each(|it| it.declared.push_str(", renamed"));
-        it
+        let labels = client.query(LABELS, &[]).map_err(Error::postgres("read the enums"))?;
+        let labels = labels.iter().map(|it| (it.get(0), (it.get(1), it.get(2)))).collect();
+        Ok(Self { all, labels })
     }
 
     /// What of the rows is not as it was, in columns that have their type and expression still.
     #[must_use]
     pub fn changed(&self, later: &Self) -> Vec<String> {
-        let later = later.comparable(self);
-        let both = self.0.iter().filter_map(|(oid, it)| Some((it, later.0.get(oid)?)));
-        both.flat_map(|(old, new)| old.compare(new, &[])).collect()
+        self.compare(later, None)
     }
 
     /// What of the rows a way back has changed, and not to what it was before the way there.
@@ -160,21 +157,33 @@ impl Rows {
     /// Rows that the way there brought may be gone, and those that it took may be back.
     #[must_use]
     pub fn not_restored(&self, first: &Self, later: &Self) -> Vec<String> {
-        let later = later.comparable(self);
-        let both = self.0.iter().filter_map(|(oid, it)| Some((oid, it, later.0.get(oid)?)));
+        self.compare(later, Some(first))
+    }
+
+    fn compare(&self, later: &Self, first: Option<&Self>) -> Vec<String> {
+        let renamed = self.renamed(later);
+        let both = self.all.iter().filter_map(|(oid, it)| Some((oid, it, later.all.get(oid)?)));
         let one = |(oid, old, new): (&u32, &Content, &Content)| {
-            let earlier: Vec<_> = first.0.get(oid).into_iter().collect();
-            old.compare(new, &earlier)
+            let earlier = first.and_then(|it| it.all.get(oid));
+            old.compare(new, earlier, &renamed)
         };
         both.flat_map(one).collect()
+    }
+
+    /// The enums of which a value has another name later, so that rows read differently.
+    fn renamed(&self, later: &Self) -> BTreeSet<&str> {
+        let is_other = |(oid, (_, label)): &(&u32, &(String, String))| {
+            later.labels.get(oid).is_some_and(|(_, it)| it != label)
+        };
+        self.labels.iter().filter(is_other).map(|(_, (name, _))| name.as_str()).collect()
     }
 
     /// How many rows each table has more than before, where it has.
     #[must_use]
     pub fn added(&self, later: &Self) -> Vec<(String, usize)> {
-        let count = |it: &Self, oid| it.0.get(oid).map_or(0, |it: &Content| it.rows.len());
+        let count = |it: &Self, oid| it.all.get(oid).map_or(0, |it: &Content| it.rows.len());
         let more = later
-            .0
+            .all
             .iter()
             .map(|(oid, it)| (it.table.clone(), it.rows.len().saturating_sub(count(self, oid))));
         more.filter(|(_, rows)| *rows > 0).collect()
@@ -202,8 +211,16 @@ impl Content {
     }
 
     /// What differs later, and from each of the earlier ones too.
-    fn compare(&self, later: &Self, earlier: &[&Self]) -> Vec<String> {
-        let kept: Vec<_> = self.columns.iter().filter(|it| later.columns.contains(it)).collect();
+    fn compare(
+        &self,
+        later: &Self,
+        earlier: Option<&Self>,
+        renamed: &BTreeSet<&str>,
+    ) -> Vec<String> {
+        let is_kept = |it: &&Part| {
+            later.columns.contains(it) && !renamed.contains(it.declared.trim_end_matches("[]"))
+        };
+        let kept: Vec<_> = self.columns.iter().filter(is_kept).collect();
         let numbers: Vec<_> = kept.iter().map(|it| it.number).collect();
         let has_key = !self.key.is_empty() && self.key.iter().all(|it| numbers.contains(it));
         match has_key {
@@ -212,10 +229,10 @@ impl Content {
         }
     }
 
-    fn compare_by_key(&self, later: &Self, earlier: &[&Self], kept: &[&Part]) -> Vec<String> {
+    fn compare_by_key(&self, later: &Self, earlier: Option<&Self>, kept: &[&Part]) -> Vec<String> {
         let (old, new) = (self.by_key(&self.key), later.by_key(&self.key));
-        let before: Vec<_> = earlier.iter().map(|it| (it, it.by_key(&self.key))).collect();
-        let was_there = |key: &Values| before.iter().any(|(_, it)| it.contains_key(key));
+        let before = earlier.map(|it| (it, it.by_key(&self.key)));
+        let was_there = |key: &Values| before.as_ref().is_some_and(|(_, it)| it.contains_key(key));
         let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
         let mut all = Vec::new();
         for key in keys {
@@ -224,7 +241,7 @@ impl Content {
                 (Some(old), Some(new)) => {
                     let differs = kept.iter().filter(|part| {
                         let value = new.get(&part.number);
-                        let is_back = before.iter().any(|(content, it)| {
+                        let is_back = before.as_ref().is_some_and(|(content, it)| {
                             content.columns.contains(part)
                                 && it.get(key).is_some_and(|it| it.get(&part.number) == value)
                         });
@@ -234,7 +251,7 @@ impl Content {
                     let what = (!names.is_empty()).then(|| names.join(", "));
                     all.extend(what.map(|what| format!("{}: {what} is another", row())));
                 }
-                (Some(_), None) if earlier.is_empty() || was_there(key) => {
+                (Some(_), None) if earlier.is_none() || was_there(key) => {
                     all.push(format!("{}: the row is gone", row()));
                 }
                 (None, Some(_)) if !was_there(key) => {
@@ -272,10 +289,10 @@ impl Content {
     }
 
     /// Without a key, all rows together are what they were, or what they were before that.
-    fn compare_whole(&self, later: &Self, earlier: &[&Self], kept: &[i32]) -> Vec<String> {
+    fn compare_whole(&self, later: &Self, earlier: Option<&Self>, kept: &[i32]) -> Vec<String> {
         let new = later.only(kept);
-        let is_back = |it: &&Self| it.only(kept) == new;
-        match self.only(kept) == new || earlier.iter().any(is_back) {
+        let is_back = |it: &Self| it.only(kept) == new;
+        match self.only(kept) == new || earlier.is_some_and(is_back) {
             true => Vec::new(),
             false => vec![format!("{}: rows are others", self.table)],
         }

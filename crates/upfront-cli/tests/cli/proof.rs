@@ -1,0 +1,160 @@
+//! What `gen` and `verify` prove, and what they make of what does not prove.
+
+use upfront_scratch::Server;
+
+use crate::place::{Place, shows};
+
+const SETTINGS: &str = "[desired]\nsql = \"schema.sql\"\n";
+
+/// A folder with these files on a scratch server that all tests share.
+fn place(files: &[(&str, &str)]) -> Place {
+    let server = Server::shared().unwrap();
+    let it = Place::with(files).variable("UPFRONT_SCRATCH_URL", &server.url("postgres"));
+    it.run("hash");
+    it
+}
+
+/// The text of all down sides.
+fn downs(it: &Place) -> String {
+    let files = it.files().into_iter().filter(|it| it.contains("/down/") && it.ends_with(".sql"));
+    files.map(|file| format!("--- {file}\n{}", it.read(&file))).collect()
+}
+
+#[test]
+fn takes_back_what_was_moved() {
+    let it = place(&[
+        (
+            "migrations/1_a.sql",
+            "CREATE SCHEMA app;\n\
+             CREATE TYPE mood AS ENUM ('sad');\n\
+             CREATE TYPE pair AS (x int, y int);\n\
+             CREATE TABLE t (id serial PRIMARY KEY, m mood, p pair);\n\
+             CREATE VIEW v AS SELECT id FROM t;\n\
+             CREATE SEQUENCE free;\n\
+             CREATE FUNCTION f(m mood) RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
+        ),
+        (
+            "migrations/2_move.sql",
+            "ALTER TABLE t SET SCHEMA app;\n\
+             ALTER VIEW v SET SCHEMA app;\n\
+             ALTER TYPE mood SET SCHEMA app;\n\
+             ALTER SEQUENCE free SET SCHEMA app;\n\
+             ALTER FUNCTION f(app.mood) SET SCHEMA app;\n\
+             ALTER FUNCTION app.f(app.mood) RENAME TO g;\n\
+             ALTER TABLE app.t RENAME TO u;\n\
+             ALTER TYPE pair RENAME ATTRIBUTE x TO z;\n",
+        ),
+        (
+            "migrations/3_home.sql",
+            "DROP VIEW app.v;\n\
+             DROP FUNCTION app.g;\n\
+             ALTER TABLE app.u SET SCHEMA public;\n\
+             ALTER TYPE app.mood SET SCHEMA public;\n\
+             ALTER SEQUENCE app.free SET SCHEMA public;\n\
+             DROP SCHEMA app;\n",
+        ),
+    ]);
+    shows!("gen down of what was moved", it.run("gen --down"));
+    shows!("the down sides of what was moved", downs(&it));
+    assert!(it.run("verify").starts_with("exit code 0"));
+}
+
+#[test]
+fn goes_on_past_a_wrong_down_side() {
+    let it = place(&[
+        ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\n"),
+        ("migrations/down/1_a.sql", "DROP TABLE a;\nCREATE TABLE left_behind ();\n"),
+        ("migrations/2_b.sql", "CREATE TABLE b (id int PRIMARY KEY);\n"),
+        ("migrations/3_c.sql", "ALTER TABLE b ADD c text;\n"),
+        ("migrations/down/3_c.sql", "ALTER TABLE b DROP id, DROP c, ADD id int PRIMARY KEY;\n"),
+    ]);
+    shows!("gen down past a wrong one", it.run("gen --down"));
+    shows!("gen down past a wrong one as JSON", it.run("gen --down --format json"));
+}
+
+#[test]
+fn says_in_the_down_side_what_rows_do_to_it() {
+    let it = place(&[
+        ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL, t text);\n"),
+        ("migrations/2_drop.sql", "ALTER TABLE a DROP n;\n"),
+        ("migrations/3_number.sql", "ALTER TABLE a ALTER t TYPE int USING t::int;\n"),
+        ("migrations/4_strict.sql", "ALTER TABLE a ADD x int NOT NULL;\n"),
+    ]);
+    shows!("gen down that rows are in the way of", it.run("gen --down"));
+    shows!("the down sides that rows are in the way of", downs(&it));
+    shows!("verify with rows", it.run("verify"));
+    shows!("verify with rows as JSON", it.run("verify --format json"));
+}
+
+#[test]
+fn lists_all_that_is_wrong_with_rows() {
+    let it = place(&[
+        ("migrations/1_a.sql", "CREATE TABLE a (id serial PRIMARY KEY, n text UNIQUE);\n"),
+        ("migrations/down/1_a.sql", "DROP TABLE a;\n"),
+        ("migrations/2_rows.sql", "ALTER TABLE a ADD b int;\nINSERT INTO a (n) VALUES ('two');\n"),
+        ("migrations/down/2_rows.sql", "DELETE FROM a WHERE n = 'two';\nALTER TABLE a DROP b;\n"),
+        ("migrations/3_b.sql", "ALTER TABLE a ADD c int;\n"),
+        ("migrations/down/3_b.sql", "ALTER TABLE a DROP c;\nUPDATE a SET n = 'n' || id;\n"),
+        ("migrations/4_c.sql", "ALTER TABLE a ADD d int;\n"),
+        ("migrations/down/4_c.sql", "ALTER TABLE a DROP d;\nALTER SEQUENCE a_id_seq RESTART;\n"),
+        ("migrations/5_d.sql", "ALTER TABLE a ADD e int;\n"),
+        ("migrations/down/5_d.sql", "SELECT 1;\n"),
+    ]);
+    shows!("verify of what is wrong with rows", it.run("verify"));
+}
+
+#[test]
+fn proves_within_the_scope() {
+    let settings = "[desired]\nschemas = [\"public\"]\nexclude = [\"view *.of_*\"]\n";
+    let it = place(&[
+        ("upfront.toml", settings),
+        (
+            "migrations/1_a.sql",
+            "CREATE SCHEMA IF NOT EXISTS other;\n\
+             CREATE TABLE IF NOT EXISTS other.left_alone ();\n\
+             CREATE TABLE a (id int);\n",
+        ),
+        ("migrations/down/1_a.sql", "DROP TABLE a;\n"),
+        ("migrations/2_b.sql", "CREATE OR REPLACE VIEW of_one AS SELECT 1 AS one;\n"),
+    ]);
+    shows!("gen down within the scope", it.run("gen --down"));
+    shows!("verify within the scope", it.run("verify"));
+}
+
+#[test]
+fn nothing_is_written_that_is_not_proven() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("schema.sql", "CREATE TABLE a (id int PRIMARY KEY, n text);\n"),
+        ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\n"),
+        ("migrations/down/1_a.sql", "SELECT 1;\n"),
+    ]);
+    let before = it.files();
+    shows!("gen after a wrong down side", it.run("gen n"));
+    assert_eq!(it.files(), before);
+}
+
+#[test]
+fn a_certain_failure_is_allowed_by_name() {
+    let with = |schema: &str, arguments: &str| {
+        let it = place(&[
+            ("upfront.toml", SETTINGS),
+            ("schema.sql", schema),
+            ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY, n int);\n"),
+            ("migrations/down/1_a.sql", "DROP TABLE a;\n"),
+        ]);
+        it.run(arguments)
+    };
+    let certain = "CREATE TABLE a (id int PRIMARY KEY, n int, x int NOT NULL);\n";
+    let shown = [
+        with(certain, "gen x"),
+        with(certain, "gen x --allow data-loss"),
+        with(certain, "gen x --allow may-fail --dry-run"),
+        // What rows may allow needs nothing, on neither side.
+        with(
+            "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL UNIQUE CHECK (n > 0) REFERENCES a);",
+            "gen x --dry-run",
+        ),
+    ];
+    shows!("gen what fails for certain", shown.join("\n"));
+}
