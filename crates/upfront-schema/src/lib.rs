@@ -21,6 +21,7 @@
 //! Calls block, and connect on the way: in an async program they belong on a thread of their own.
 
 mod apply;
+mod bodies;
 mod coverage;
 mod depend;
 mod difference;
@@ -46,6 +47,7 @@ mod source;
 mod sql;
 mod steps;
 
+pub use bodies::Bodies;
 pub use difference::{Difference, difference};
 pub use error::Error;
 pub use exclude::Pattern;

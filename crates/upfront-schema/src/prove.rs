@@ -3,6 +3,7 @@
 use upfront_scratch::{Database, Server};
 
 use crate::apply;
+use crate::bodies::Bodies;
 use crate::difference::{Difference, difference};
 use crate::error::{Kind, Result};
 use crate::extract::{Scope, extract};
@@ -96,6 +97,7 @@ pub(crate) fn step(
     goal: &Seen<'_>,
     scope: &Scope,
 ) -> Result<()> {
+    let bodies = Bodies::read(copy, scope)?;
     let locks = apply::apply(&mut session::open(copy)?, plan, side)?;
     let mut there = seen(copy, scope)?;
     let mut left = difference(&there.1, &goal.1);
@@ -110,5 +112,6 @@ pub(crate) fn step(
     }
     plan.observed(locks);
     plan.remarks = remark::remarks(&there.1, &goal.1);
+    plan.remarks.extend(bodies.wrong_since(copy, scope)?);
     Ok(())
 }

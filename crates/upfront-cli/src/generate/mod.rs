@@ -11,7 +11,7 @@ pub(crate) use answers::Told;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Change, Identity, Question, Scope, Sides};
+use upfront_schema::{Bodies, Change, Identity, Question, Scope, Sides};
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -228,6 +228,9 @@ impl Work<'_> {
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
         let remarks = upfront_schema::remarks(&bench.database, self.wanted, self.scope);
         proofs.extend(remarks.map_err(|err| scratch::of_schema(&err))?);
+        let bodies = Bodies::read(self.before, self.scope)
+            .and_then(|it| it.wrong_since(&bench.database, self.scope));
+        proofs.extend(bodies.map_err(|err| scratch::of_schema(&err))?);
         match directory.migrations().iter().all(|it| it.down.is_some()) {
             true => bench.round_trip().map_err(unproven)?,
             false => proofs.push(

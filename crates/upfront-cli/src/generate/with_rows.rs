@@ -95,7 +95,7 @@ impl Work<'_> {
         }
         let second = self.state(&copy)?;
         if self.values == Values::Stay {
-            self.agree("up", &first.rows.changed(&second.rows), (&first, &second))?;
+            self.agree(&self.it.up, "up", &first.rows.changed(&second.rows), (&first, &second))?;
         }
         let mut more = news("up", &first, &second, &seeded);
         let Some(down) = &self.it.down else { return Ok(with_rows(&seeded, more)) };
@@ -104,7 +104,7 @@ impl Work<'_> {
         }
         let third = self.state(&copy)?;
         let changed = second.rows.not_restored(&first.rows, &third.rows);
-        self.agree("down", &changed, (&second, &third))?;
+        self.agree(down, "down", &changed, (&second, &third))?;
         more.extend(news("down", &first, &third, &seeded));
         if let Some(it) = unfit(&copy, Which::SecondUp, &self.it.up)? {
             return Ok(Tried::StructureOnly(it));
@@ -112,7 +112,7 @@ impl Work<'_> {
         if self.values == Values::Stay {
             let fourth = self.state(&copy)?;
             let changed = third.rows.changed(&fourth.rows);
-            self.agree("second up", &changed, (&third, &fourth))?;
+            self.agree(&self.it.up, "second up", &changed, (&third, &fourth))?;
         }
         Ok(with_rows(&seeded, more))
     }
@@ -126,6 +126,7 @@ impl Work<'_> {
     /// Nothing has changed that should stay, and sequences go on from where they were.
     fn agree(
         &self,
+        of: &Side,
         side: &str,
         changed: &[String],
         (old, new): (&State, &State),
@@ -141,7 +142,7 @@ impl Work<'_> {
             return Ok(());
         }
         let title = format!("the {side} side changes rows that should stay");
-        let failure = Failure::new(Exit::Failed, title).file(self.it.file.as_str());
+        let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
         Err(all.into_iter().fold(failure, Failure::more))
     }
 }

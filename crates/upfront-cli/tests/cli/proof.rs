@@ -135,6 +135,61 @@ fn nothing_is_written_that_is_not_proven() {
 }
 
 #[test]
+fn a_body_that_does_not_work_is_told() {
+    // Each names the other, so that the server has to look at neither at first.
+    let functions = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT two()';\n\
+                     CREATE FUNCTION two() RETURNS int LANGUAGE sql AS 'SELECT one() + gone()';\n";
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("schema.sql", functions),
+        ("nothing.sql", "-- empty\n"),
+    ]);
+    let shown = it.run("gen x --dry-run");
+    let proven = shown.split_once("proven:").unwrap().1;
+    shows!("gen of a body that does not work", proven.split_once("_x").unwrap().1);
+    shows!("diff of a body that does not work", it.run("diff --from nothing.sql --to schema.sql"));
+}
+
+#[test]
+fn finds_drift_of_every_kind() {
+    let there = upfront_scratch::Server::shared().unwrap().database().unwrap();
+    let server = Server::shared().unwrap();
+    let settings = "[env.dev]\nurl = \"${DATABASE_URL}\"\n[desired]\nschemas = [\"public\"]\n\
+                    exclude = [\"table public.legacy_*\", \"function public.x*\"]\n";
+    let it = Place::on(
+        &there,
+        &[
+            ("upfront.toml", settings),
+            (
+                "migrations/1_a.sql",
+                "CREATE TABLE a (id int);\n\
+             CREATE VIEW v AS SELECT id FROM a;\n\
+             CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n\
+             GRANT SELECT ON a TO PUBLIC;\n",
+            ),
+        ],
+    )
+    .variable("UPFRONT_SCRATCH_URL", &server.url("postgres"));
+    it.run("hash");
+    it.run("up");
+    there
+        .execute(
+            "create schema other; create table other.t (); create table legacy_t ();
+             create function x1() returns int language sql as 'select 1'",
+        )
+        .unwrap();
+    shows!("check schema of what is left out", it.run("check --schema"));
+    there
+        .execute(
+            "create or replace view v as select id + 1 as id from a; revoke select on a from public;
+             create or replace function f() returns int language sql as 'select 2';
+             grant insert on a to public",
+        )
+        .unwrap();
+    shows!("check schema that drifted in many ways", it.run("check --schema"));
+}
+
+#[test]
 fn a_certain_failure_is_allowed_by_name() {
     let with = |schema: &str, arguments: &str| {
         let it = place(&[
