@@ -16,8 +16,10 @@ fn place(files: &[(&str, &str)]) -> Place {
 
 /// The text of all down sides.
 fn downs(it: &Place) -> String {
-    let files = it.files().into_iter().filter(|it| it.contains("/down/") && it.ends_with(".sql"));
-    files.map(|file| format!("--- {file}\n{}", it.read(&file))).collect()
+    let files = it.files();
+    let files = files.iter().filter(|it| it.contains("/down/") && !it.ends_with("atlas.sum"));
+    let texts: Vec<_> = files.map(|file| format!("--- {file}\n{}", it.read(file))).collect();
+    texts.concat()
 }
 
 #[test]
