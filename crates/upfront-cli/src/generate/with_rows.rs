@@ -95,7 +95,7 @@ impl Work<'_> {
         }
         let second = self.state(&copy)?;
         if self.values == Values::Stay {
-            self.agree(&self.it.up, "up", &first.rows.changed(&second.rows), (&first, &second))?;
+            agree(&self.it.up, "up", &first.rows.changed(&second.rows), (&first, &second))?;
         }
         let mut more = news("up", &first, &second, &seeded);
         let Some(down) = &self.it.down else { return Ok(with_rows(&seeded, more)) };
@@ -104,7 +104,7 @@ impl Work<'_> {
         }
         let third = self.state(&copy)?;
         let changed = second.rows.not_restored(&first.rows, &third.rows);
-        self.agree(down, "down", &changed, (&second, &third))?;
+        agree(down, "down", &changed, (&second, &third))?;
         more.extend(news("down", &first, &third, &seeded));
         if let Some(it) = unfit(&copy, Which::SecondUp, &self.it.up)? {
             return Ok(Tried::StructureOnly(it));
@@ -112,7 +112,7 @@ impl Work<'_> {
         if self.values == Values::Stay {
             let fourth = self.state(&copy)?;
             let changed = third.rows.changed(&fourth.rows);
-            self.agree(&self.it.up, "second up", &changed, (&third, &fourth))?;
+            agree(&self.it.up, "second up", &changed, (&third, &fourth))?;
         }
         Ok(with_rows(&seeded, more))
     }
@@ -122,29 +122,28 @@ impl Work<'_> {
         let counts = Counts::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
         Ok(State { rows, counts })
     }
+}
 
-    /// Nothing has changed that should stay, and sequences go on from where they were.
-    fn agree(
-        &self,
-        of: &Side,
-        side: &str,
-        changed: &[String],
-        (old, new): (&State, &State),
-    ) -> Result<(), Failure> {
-        let behind = old.counts.behind(&new.counts);
-        let colliding = old.counts.colliding(&new.counts);
-        let behind = behind.iter().map(|it| format!("sequence {it} goes back"));
-        let colliding = colliding.iter().map(|it| {
-            format!("an insert into {it} gets a value from its sequence that is there already")
-        });
-        let all: Vec<_> = changed.iter().cloned().chain(behind).chain(colliding).collect();
-        if all.is_empty() {
-            return Ok(());
-        }
-        let title = format!("the {side} side changes rows that should stay");
-        let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
-        Err(all.into_iter().fold(failure, Failure::more))
+/// Nothing has changed that should stay, and sequences go on from where they were.
+fn agree(
+    of: &Side,
+    side: &str,
+    changed: &[String],
+    (old, new): (&State, &State),
+) -> Result<(), Failure> {
+    let behind = old.counts.behind(&new.counts);
+    let colliding = old.counts.colliding(&new.counts);
+    let behind = behind.iter().map(|it| format!("sequence {it} goes back"));
+    let colliding = colliding.iter().map(|it| {
+        format!("an insert into {it} gets a value from its sequence that is there already")
+    });
+    let all: Vec<_> = changed.iter().cloned().chain(behind).chain(colliding).collect();
+    if all.is_empty() {
+        return Ok(());
     }
+    let title = format!("the {side} side changes rows that should stay");
+    let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
+    Err(all.into_iter().fold(failure, Failure::more))
 }
 
 fn unfit(copy: &Database<'_>, which: Which, side: &Side) -> Result<Option<Obstacle>, Failure> {
