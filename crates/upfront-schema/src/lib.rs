@@ -52,8 +52,8 @@ pub use exclude::Pattern;
 pub use extract::{Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
-    Answers, Change, Given, Names, Nulls, Question, Rename, Renaming, Rows, Seeded, Sides, Unfit,
-    Unseeded, WayBack, load, remarks,
+    Annotated, Answers, Candidate, Change, Given, Modelled, Names, Nulls, Question, Rename,
+    Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, load, remarks,
 };
 pub use identity::Identity;
 pub use observe::Lock;
