@@ -31,10 +31,12 @@ impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let from = Source::of(&self.from, project)?;
         let to = Source::of(&self.to, project)?;
+        let annotated = to.annotated()?;
         let server = scratch::start_for(project, &[&from, &to])?;
         let (from, to) = (from.build(project, &server)?, to.build(project, &server)?);
         let scope = scratch::scope(project, &[&from, &to])?;
-        let answers = self.told.read();
+        let mut answers = self.told.read();
+        answers.annotated = annotated;
         let plan = Change::between(&from, &to, &scope, &answers).and_then(|it| it.proven());
         let plan = plan.map_err(|err| scratch::of_schema(&err))?;
         if plan.is_empty() {
