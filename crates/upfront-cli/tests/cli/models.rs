@@ -55,7 +55,7 @@ pub enum State {
 
 /// Names that SQL has other uses for.
 #[derive(Table)]
-#[table(name = "Group", no_primary_key)]
+#[table(name = "Group")]
 pub struct Coupon {
     #[col(name = "select")]
     pub code: String,
