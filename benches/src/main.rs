@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<()> {
     wire::sharpen_timers();
     let stage = Stage::start().await?;
-    let mut page = Page::new();
+    let mut page = Page::new("What a boot costs");
     stage.describe(options, &mut page).await?;
     for section in &options.sections {
         eprintln!("… {}", section.name());

@@ -8,8 +8,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub(crate) struct Page(String);
 
 impl Page {
-    pub(crate) fn new() -> Self {
-        Self("# What a boot costs\n\n<!-- Generated: run the command below. -->\n".into())
+    pub(crate) fn new(title: &str) -> Self {
+        Self(format!("# {title}\n\n<!-- Generated: run the command below. -->\n"))
     }
 
     pub(crate) fn heading(&mut self, text: &str) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
-use upfront_schema::Change;
+use upfront_schema::{Change, Forms};
 
 use crate::{failure::Failure, generate::Told, project::Project, scratch, source::Source};
 
@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// What is wanted, as `--from`
     #[arg(long, value_name = "SOURCE")]
     to: String,
+    /// Build indexes and check rows while programs read and write, over several transactions
+    #[arg(long)]
+    online: bool,
     #[command(flatten)]
     told: Told,
 }
@@ -37,7 +40,9 @@ impl Arguments {
         let scope = scratch::scope(project, &[&from, &to])?;
         let mut answers = self.told.read();
         answers.annotated = annotated;
-        let plan = Change::between(&from, &to, &scope, &answers).and_then(|it| it.proven());
+        let forms = if self.online { Forms::Online } else { Forms::Plain };
+        let change = Change::between(&from, &to, &scope, &answers);
+        let plan = change.and_then(|it| it.with_forms(forms).proven());
         let plan = plan.map_err(|err| scratch::of_schema(&err))?;
         if plan.is_empty() {
             output.note("there is no difference");

@@ -15,9 +15,14 @@ pub(crate) fn apply(
     side: &'static str,
 ) -> Result<Vec<Vec<Lock>>> {
     let mut locks = Vec::new();
-    for part in plan.statements.split_inclusive(|it| it.commits) {
+    let mut observer = Observer::of(client)?;
+    for part in plan.parts() {
         loop {
-            match run(client, part, side)? {
+            let ran = match part.iter().any(Statement::stands_alone) {
+                true => run_each(client, part, side)?,
+                false => run(client, part, side, &mut observer)?,
+            };
+            match ran {
                 Ran::Done(seen) => break locks.extend(seen),
                 Ran::Misses(role) => {
                     let sql = format!("CREATE ROLE {} NOLOGIN", quote::name(&role));
@@ -35,24 +40,37 @@ enum Ran {
     Misses(String),
 }
 
-fn run(client: &mut Client, part: &[Statement], side: &'static str) -> Result<Ran> {
-    let failed = |statement: &str, err: &postgres::Error| Kind::Failed {
-        side,
-        statement: statement.to_owned(),
-        message: reason(err),
-    };
+fn failed(side: &'static str, statement: &str, err: &postgres::Error) -> Error {
+    let (statement, message) = (statement.to_owned(), reason(err));
+    Kind::Failed { side, statement, message }.into()
+}
+
+/// Statements outside of any transaction, of which is known what they lock.
+fn run_each(client: &mut Client, part: &[Statement], side: &'static str) -> Result<Ran> {
+    for it in part {
+        client.batch_execute(&it.sql).map_err(|err| failed(side, &it.sql, &err))?;
+    }
+    Ok(Ran::Done(part.iter().map(|it| it.locks.clone()).collect()))
+}
+
+fn run(
+    client: &mut Client,
+    part: &[Statement],
+    side: &'static str,
+    observer: &mut Observer,
+) -> Result<Ran> {
     let mut transaction = client.transaction().map_err(Error::postgres("begin a transaction"))?;
-    let mut observer = Observer::start(&mut transaction)?;
+    observer.begin(&mut transaction)?;
     let mut locks = Vec::new();
     for it in part {
         if let Err(err) = transaction.batch_execute(&it.sql) {
             return match session::missing_role(&err) {
                 Some(role) => Ok(Ran::Misses(role)),
-                None => Err(failed(&it.sql, &err).into()),
+                None => Err(failed(side, &it.sql, &err)),
             };
         }
         locks.push(observer.look(&mut transaction)?);
     }
-    transaction.commit().map_err(|err| failed("COMMIT", &err))?;
+    transaction.commit().map_err(|err| failed(side, "COMMIT", &err))?;
     Ok(Ran::Done(locks))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use postgres::Transaction;
+use postgres::{Row, Transaction};
 
 use crate::depend::Depend;
 use crate::error::{Error, Kind, Result};
@@ -53,52 +53,105 @@ UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
 UNION ALL SELECT 'pg_user_mapping'::regclass, oid FROM pg_user_mapping
 UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication
 UNION ALL SELECT 'pg_publication_rel'::regclass, oid FROM pg_publication_rel
-UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl";
+UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
+UNION ALL SELECT 'pg_amop'::regclass, a.oid FROM pg_amop a WHERE a.oid >= 16384
+UNION ALL SELECT 'pg_amproc'::regclass, a.oid FROM pg_amproc a WHERE a.oid >= 16384";
 
-/// What hangs on objects that have a rule, or cannot be seen by everybody.
+/// What hangs on objects that have a rule, or cannot be seen by everybody: what it is on, its kind
+/// and its name, and the schema.
 const LABELS: &str = "
-SELECT 'security label on ' || i.type || ' ' || i.identity FROM pg_seclabel l
-CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) i
-UNION ALL SELECT 'subscription ' || subname FROM pg_subscription s
+SELECT l.classoid, l.objoid, l.objsubid, 'security label', coalesce(i.identity, i.name),
+  'security label on ' || i.type || ' ' || i.identity, coalesce(i.schema, '')
+FROM pg_seclabel l CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) i
+UNION ALL SELECT 'pg_subscription'::regclass, s.oid, 0, 'subscription', s.subname,
+  'subscription ' || quote_ident(s.subname), '' FROM pg_subscription s
   JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
-UNION ALL SELECT 'not valid or not inherited: NOT NULL of ' || conrelid::regclass
-  FROM pg_constraint WHERE contype = 'n' AND conrelid >= 16384 AND (NOT convalidated OR connoinherit)
-ORDER BY 1";
+ORDER BY 6";
 
+/// Kind, name and words of each. What stands in no schema and uses something of one that is left
+/// out is left out, too.
 const NAMES: &str = "
-SELECT DISTINCT i.type || ' ' || coalesce(i.identity, i.name)
+SELECT DISTINCT u.class, u.object, 0, i.type,
+  coalesce(i.schema || '.' || i.name, i.name, i.identity),
+  i.type || ' ' || coalesce(i.identity, i.name), coalesce(i.schema, '')
 FROM unnest($1::oid[], $2::oid[]) u (class, object)
-CROSS JOIN LATERAL pg_identify_object(u.class, u.object, 0) i ORDER BY 1";
+CROSS JOIN LATERAL pg_identify_object(u.class, u.object, 0) i
+WHERE i.schema IS NOT NULL OR NOT EXISTS (
+  SELECT FROM pg_depend d CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, 0) b
+  WHERE d.classid = u.class AND d.objid = u.object AND coalesce(b.schema,
+    CASE d.refclassid WHEN 'pg_namespace'::regclass THEN b.name END) = ANY ($3))
+ORDER BY 6";
 
 /// What has a lower number came with the server.
 const FIRST_USER_OBJECT: u32 = 16384;
 
+/// Something that no rule has read.
+struct Unknown {
+    address: Address,
+    kind: String,
+    /// As a pattern has it.
+    path: String,
+    /// As a message has it.
+    words: String,
+    schema: String,
+}
+
+/// `is_left_alone` tells whether a fact is left out by its name.
 pub(crate) fn check(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
     addresses: &HashMap<Address, usize>,
     depend: &Depend,
+    is_left_alone: impl Fn(usize) -> bool,
 ) -> Result<()> {
+    let mut unknown = objects(transaction, scope, addresses, depend)?;
+    let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
+    unknown.extend(labels.iter().map(read));
+    unknown.retain(|it| {
+        let within = depend.resolve(it.address, addresses);
+        !scope.leaves_alone(&it.kind, &it.path, &it.schema)
+            && !scope.without_schemas.contains(&it.schema)
+            && !within.is_some_and(&is_left_alone)
+    });
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(Kind::NotModelled(unknown.into_iter().map(|it| it.words).collect()).into()),
+    }
+}
+
+fn objects(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    addresses: &HashMap<Address, usize>,
+    depend: &Depend,
+) -> Result<Vec<Unknown>> {
     let known: HashSet<(u32, u32)> =
         addresses.keys().filter(|it| it.2 >= 0).map(|it| (it.0, it.1)).collect();
     let rows = transaction
         .query(&format!("{PRELUDE} {OBJECTS}"), &[&scope.without_schemas])
         .map_err(Error::postgres("list what there is"))?;
-    let unknown: Vec<(u32, u32)> = rows
+    let (classes, objects): (Vec<u32>, Vec<u32>) = rows
         .iter()
         .map(|it| (it.get(0), it.get(1)))
         .filter(|it: &(u32, u32)| it.1 >= FIRST_USER_OBJECT && !known.contains(it))
         .filter(|it| !belongs((it.0, it.1, 0), addresses, depend))
-        .collect();
-    let mut unknown = match unknown.is_empty() {
-        true => Vec::new(),
-        false => names(transaction, &unknown)?,
-    };
-    let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
-    unknown.extend(labels.iter().map(|it| it.get::<_, String>(0)));
-    match unknown.is_empty() {
-        true => Ok(()),
-        false => Err(Kind::NotModelled(unknown).into()),
+        .unzip();
+    if objects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = transaction
+        .query(NAMES, &[&classes, &objects, &scope.without_schemas])
+        .map_err(Error::postgres("name what is not modelled"))?;
+    Ok(rows.iter().map(read).collect())
+}
+
+fn read(row: &Row) -> Unknown {
+    Unknown {
+        address: (row.get(0), row.get(1), row.get(2)),
+        kind: row.get(3),
+        path: row.get(4),
+        words: row.get(5),
+        schema: row.get(6),
     }
 }
 
@@ -107,12 +160,5 @@ fn belongs(it: Address, addresses: &HashMap<Address, usize>, depend: &Depend) ->
     depend.resolve_part(it, addresses).is_some()
         || depend.is_foreign(it, addresses)
         || depend.is_member(it)
-}
-
-fn names(transaction: &mut Transaction<'_>, of: &[(u32, u32)]) -> Result<Vec<String>> {
-    let (classes, objects): (Vec<u32>, Vec<u32>) = of.iter().copied().unzip();
-    let rows = transaction
-        .query(NAMES, &[&classes, &objects])
-        .map_err(Error::postgres("name what is not modelled"))?;
-    Ok(rows.iter().map(|it| it.get(0)).collect())
+        || depend.rides_on_member(it)
 }

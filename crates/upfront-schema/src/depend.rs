@@ -28,6 +28,8 @@ pub(crate) struct Depend {
     part: HashMap<(u32, u32), Address>,
     /// Goes with the other: the expression of a generated column.
     rider: HashMap<(u32, u32), Vec<Address>>,
+    /// What extensions brought.
+    members: HashSet<(u32, u32)>,
     /// What the server made for a partition after something of the table above.
     clones: HashSet<(u32, u32)>,
 }
@@ -47,6 +49,9 @@ impl Depend {
 
     fn add(&mut self, user: Address, base: Address, kind: &str) {
         let object = (user.0, user.1);
+        if kind == "e" {
+            self.members.insert(object);
+        }
         match kind {
             "i" | "e" | "P" => _ = self.part.entry(object).or_insert(base),
             "S" => _ = self.clones.insert(object),
@@ -104,6 +109,13 @@ impl Depend {
     /// Whether it is part of something that has no fact, as the row type of an extension's table.
     pub(crate) fn is_member(&self, address: Address) -> bool {
         self.part.contains_key(&(address.0, address.1))
+    }
+
+    /// Whether it goes with something that an extension brought, as an operator that one adds to a
+    /// family of its own or of the server's.
+    pub(crate) fn rides_on_member(&self, address: Address) -> bool {
+        let riders = self.rider.get(&(address.0, address.1));
+        riders.is_some_and(|it| it.iter().any(|it| self.members.contains(&(it.0, it.1))))
     }
 
     /// Whether all that it goes with is out of scope, as for a trigger of an extension's table.

@@ -42,7 +42,7 @@ impl Fate {
 pub(crate) struct Draft<'a> {
     pub(crate) a: &'a Facts,
     pub(crate) b: &'a Facts,
-    options: &'a Options,
+    pub(crate) options: &'a Options,
     pub(crate) fates: Vec<Fate>,
     pending: Vec<usize>,
     refused: Vec<String>,
@@ -157,6 +157,11 @@ impl<'a> Draft<'a> {
         if how == Use::EndsWith && (comes_back || fact.parent == Some(base)) {
             return self.set(user, Fate::Replace);
         }
+        // With a base type goes what reads and writes its values.
+        let is_of_type = self.a.all[base].id.kind == "base type" && how == Use::OnlyEndsWith;
+        if comes_back && is_of_type {
+            return self.set(user, Fate::Replace);
+        }
         if self.is_released(user, base) || matches!(how, Use::OnlyEndsWith | Use::ComesAfter) {
             return;
         }
@@ -202,7 +207,7 @@ impl<'a> Draft<'a> {
             _ => Vec::new(),
         };
         let to = &self.b.all[twin];
-        sql.extend((fact.origin.is_none()).then(|| rule::force_column(to)));
+        sql.extend((fact.origin.is_none()).then(|| rule::force_column(self.b, to)));
         self.set(user, Fate::Retype(sql));
     }
 

@@ -5,9 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Kind, Result};
-use crate::facts::{Fact, Facts};
+use crate::extract::Scope;
+use crate::facts::{Fact, Facts, Use};
 use crate::identity::Identity;
 use crate::rule;
+
+/// Kinds without a rule, as `pg_identify_object` calls them: they can only be left alone.
+const UNMODELLED: [&str; 3] = ["security label", "subscription", "type"];
 
 /// Objects by kind and name, in which `*` stands for any text: `table legacy.*`.
 ///
@@ -23,7 +27,7 @@ use crate::rule;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    kind: &'static str,
+    kind: String,
     path: String,
 }
 
@@ -32,12 +36,18 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |why: String| Kind::Answer { given: text.to_owned(), why };
-        let (kind, path) = text.trim().rsplit_once(' ').ok_or_else(|| {
-            invalid("a kind and a name are wanted, such as `table legacy.*`".to_owned())
-        })?;
-        let kind = kind.trim();
-        let rule = rule::find(kind).ok_or_else(|| invalid(format!("there is no kind `{kind}`")))?;
-        Ok(Self { kind: rule.kind, path: path.to_owned() })
+        let text = text.trim();
+        let kinds = rule::all().map(|it| it.kind).chain(UNMODELLED);
+        let read = |kind: &'static str| Some((kind, text.strip_prefix(kind)?.strip_prefix(' ')?));
+        // `table constraint` is no `table` called `constraint …`.
+        if let Some((kind, path)) = kinds.filter_map(read).max_by_key(|(kind, _)| kind.len()) {
+            return Ok(Self { kind: kind.to_owned(), path: path.trim().to_owned() });
+        }
+        Err(invalid(match text.rsplit_once(' ') {
+            Some((kind, _)) => format!("there is no kind `{}`", kind.trim()),
+            None => "a kind and a name are wanted, such as `table legacy.*`".to_owned(),
+        })
+        .into())
     }
 }
 
@@ -49,17 +59,35 @@ impl fmt::Display for Pattern {
 
 impl Pattern {
     fn fits(&self, id: &Identity) -> bool {
-        id.kind == self.kind && glob(&self.path, &id.names.join("."))
+        match id.names.is_empty() {
+            true => self.names(id.kind, &id.arguments.join(" AS ")),
+            false => self.names(id.kind, &id.names.join(".")),
+        }
+    }
+
+    /// Whether it is the schema of something.
+    fn holds(&self, id: &Identity) -> bool {
+        self.kind == "schema" && id.schema().is_some_and(|it| glob(&self.path, it))
+    }
+
+    /// Whether it is this that is left alone.
+    pub(crate) fn names(&self, kind: &str, path: &str) -> bool {
+        self.kind == kind && glob(&self.path, path)
+    }
+}
+
+impl Scope {
+    /// Whether something that has no fact is left alone by its name or by its schema's.
+    pub(crate) fn leaves_alone(&self, kind: &str, path: &str, schema: &str) -> bool {
+        let is_in = |it: &Pattern| !schema.is_empty() && it.names("schema", schema);
+        self.exclude.iter().any(|it| it.names(kind, path) || is_in(it))
     }
 }
 
 impl Facts {
-    /// These facts without what the patterns name and what is in it.
-    pub(crate) fn without(self, patterns: &[Pattern]) -> Self {
-        if patterns.is_empty() {
-            return self;
-        }
-        let stays: Vec<_> = (0..self.all.len()).map(|at| !self.is_named(at, patterns)).collect();
+    /// These facts without those that are left alone.
+    pub(crate) fn without(self, left_alone: &[bool]) -> Self {
+        let stays: Vec<_> = left_alone.iter().map(|it| !it).collect();
         let kept = (0..self.all.len()).filter(|at| stays[*at]);
         let places: HashMap<_, _> = kept.zip(0..).collect();
         let moved = |at: Option<usize>| at.and_then(|it| places.get(&it).copied());
@@ -80,16 +108,24 @@ impl Facts {
         facts
     }
 
-    /// Whether it, or anything that it stands in, is named.
-    fn is_named(&self, at: usize, patterns: &[Pattern]) -> bool {
-        let mut next = Some(at);
-        while let Some(it) = next.map(|at| &self.all[at]) {
-            if patterns.iter().any(|pattern| pattern.fits(&it.id)) {
-                return true;
+    /// Which of them the patterns name, with all that stands in these or goes with them.
+    pub(crate) fn left_alone(&self, patterns: &[Pattern]) -> Vec<bool> {
+        let mut left = vec![false; self.all.len()];
+        let is_named = |id| patterns.iter().any(|it| it.fits(id) || it.holds(id));
+        let mut open: Vec<_> =
+            (0..self.all.len()).filter(|at| is_named(&self.all[*at].id)).collect();
+        while let Some(at) = open.pop() {
+            if std::mem::replace(&mut left[at], true) {
+                continue;
             }
-            next = it.parent;
+            let goes_along = |(user, how): &(usize, Use)| {
+                matches!(how, Use::EndsWith | Use::OnlyEndsWith)
+                    || matches!(self.all[*user].id.kind, "cast" | "transform")
+            };
+            let users = self.users[at].iter().copied();
+            open.extend(users.filter(goes_along).map(|(user, _)| user));
         }
-        false
+        left
     }
 }
 
@@ -122,5 +158,16 @@ mod tests {
         };
         check("users", "`users`: a kind and a name are wanted, such as `table legacy.*`");
         check("furniture x.y", "`furniture x.y`: there is no kind `furniture`");
+    }
+
+    #[test]
+    fn the_longest_kind_counts() {
+        let check = |it: &str, kind, path| {
+            let pattern: super::Pattern = it.parse().unwrap();
+            assert!(pattern.names(kind, path), "{it}");
+        };
+        check("table constraint a.b.c", "table constraint", "a.b.c");
+        check("table a.my table", "table", "a.my table");
+        check("subscription *", "subscription", "s");
     }
 }

@@ -80,11 +80,14 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
     }
     let addresses: HashMap<Address, usize> =
         raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect();
-    coverage::check(transaction, scope, &addresses, &depend)?;
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
+    facts.version = version;
     connect(&mut facts, &raw, &addresses, &depend);
-    Ok(facts.without(&scope.exclude))
+    rule::untangle(&mut facts);
+    let left_alone = facts.left_alone(&scope.exclude);
+    coverage::check(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
+    Ok(facts.without(&left_alone))
 }
 
 /// The settings under which the server's texts can be compared.

@@ -80,6 +80,8 @@ pub struct Facts {
     pub(crate) users: Vec<Vec<(usize, Use)>>,
     /// The casts by the names of their types.
     pub(crate) casts: Casts,
+    /// The major version of the server.
+    pub(crate) version: u32,
     index: HashMap<Identity, usize>,
 }
 
@@ -87,7 +89,7 @@ impl Facts {
     pub(crate) fn new(all: Vec<Fact>, casts: Casts) -> Self {
         let index = all.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
         let none = vec![Vec::new(); all.len()];
-        let mut it = Self { all, uses: none.clone(), users: none, casts, index };
+        let mut it = Self { all, uses: none.clone(), users: none, casts, version: 0, index };
         for at in 0..it.all.len() {
             if let Some(parent) = it.all[at].parent {
                 it.connect(at, parent, Use::EndsWith);
@@ -101,6 +103,13 @@ impl Facts {
             self.uses[user].push((base, how));
             self.users[base].push((user, how));
         }
+    }
+
+    /// Lets one use the other in this way alone.
+    pub(crate) fn replace_use(&mut self, user: usize, base: usize, how: Use) {
+        self.uses[user].retain(|(it, _)| *it != base);
+        self.users[base].retain(|(it, _)| *it != user);
+        self.connect(user, base, how);
     }
 
     /// How many there are.

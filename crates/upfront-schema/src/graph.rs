@@ -17,6 +17,10 @@ pub(crate) struct Graph {
     before: Vec<HashSet<usize>>,
     /// The step that does the work of this one too.
     host: Vec<Option<usize>>,
+    /// Those that wait until the other is committed.
+    commits: HashSet<(usize, usize)>,
+    /// Those that run outside of any transaction.
+    alone: HashSet<usize>,
 }
 
 impl Graph {
@@ -25,7 +29,16 @@ impl Graph {
             after: vec![HashSet::new(); steps],
             before: vec![HashSet::new(); steps],
             host: vec![None; steps],
+            ..Self::default()
         }
+    }
+
+    /// One more step.
+    pub(crate) fn add(&mut self) -> usize {
+        self.after.push(HashSet::new());
+        self.before.push(HashSet::new());
+        self.host.push(None);
+        self.host.len() - 1
     }
 
     /// The second waits for the first.
@@ -34,6 +47,55 @@ impl Graph {
             self.after[first].insert(second);
             self.before[second].insert(first);
         }
+    }
+
+    /// The second waits until the first is committed.
+    pub(crate) fn wait_for_commit(&mut self, first: usize, second: usize) {
+        self.wait(first, second);
+        self.commits.insert((first, second));
+    }
+
+    /// The second does not wait for the first any more.
+    pub(crate) fn let_go(&mut self, first: usize, second: usize) {
+        self.after[first].remove(&second);
+        self.before[second].remove(&first);
+    }
+
+    /// One step becomes part of another, whoever waits for it or is awaited by it.
+    pub(crate) fn merge(&mut self, step: usize, into: usize) {
+        for it in self.waiting(step) {
+            match self.commits.contains(&(step, it)) {
+                true => self.wait_for_commit(into, it),
+                false => self.wait(into, it),
+            }
+            self.let_go(step, it);
+        }
+        for it in self.awaited(step) {
+            match self.commits.contains(&(it, step)) {
+                true => self.wait_for_commit(it, into),
+                false => self.wait(it, into),
+            }
+            self.let_go(it, step);
+        }
+    }
+
+    /// The step runs outside of any transaction.
+    pub(crate) fn stand_alone(&mut self, step: usize) {
+        self.alone.insert(step);
+    }
+
+    /// The steps that wait for this one.
+    pub(crate) fn waiting(&self, step: usize) -> Vec<usize> {
+        let mut all: Vec<_> = self.after[step].iter().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The steps that this one waits for.
+    pub(crate) fn awaited(&self, step: usize) -> Vec<usize> {
+        let mut all: Vec<_> = self.before[step].iter().copied().collect();
+        all.sort_unstable();
+        all
     }
 
     /// Lets one step do the work of another, unless something has to happen between them.
@@ -62,6 +124,11 @@ impl Graph {
         step
     }
 
+    /// Whether the second waits for the first, be it over others.
+    pub(crate) fn leads(&self, first: usize, second: usize) -> bool {
+        self.after[first].contains(&second) || self.leads_round(first, second)
+    }
+
     /// Whether one leads to the other over a third.
     fn is_between(&self, one: usize, two: usize) -> bool {
         self.leads_round(one, two) || self.leads_round(two, one)
@@ -79,15 +146,61 @@ impl Graph {
         false
     }
 
-    /// The steps in order. Where several could come next, one that continues the statement before
+    /// In which part of the plan each step runs: the even ones are transactions, in the odd ones
+    /// each statement stands alone. As early as can be; those of `late` as late as nobody else has
+    /// to wait for it.
+    pub(crate) fn phases(&self, late: &HashSet<usize>) -> Vec<u32> {
+        let order = self.any_order();
+        let mut phases = vec![0; self.after.len()];
+        for &step in &order {
+            let bound = |it: &usize| phases[*it] + u32::from(self.commits.contains(&(*it, step)));
+            let first = self.before[step].iter().map(bound).max().unwrap_or_default();
+            phases[step] = first + u32::from(self.is_off(step, first));
+        }
+        for &step in order.iter().rev().filter(|it| late.contains(it)) {
+            let bound = |it: &usize| {
+                phases[*it].saturating_sub(u32::from(self.commits.contains(&(step, *it))))
+            };
+            let last = self.after[step].iter().map(bound).min().unwrap_or_default();
+            let last = last.saturating_sub(u32::from(self.is_off(step, last)));
+            phases[step] = phases[step].max(last);
+        }
+        phases
+    }
+
+    /// Whether a phase is not one for the step.
+    fn is_off(&self, step: usize, phase: u32) -> bool {
+        (phase % 2 == 1) != self.alone.contains(&step)
+    }
+
+    /// The steps so that each comes after those that it waits for; not those of a cycle.
+    fn any_order(&self) -> Vec<usize> {
+        let mut open: Vec<_> = self.before.iter().map(HashSet::len).collect();
+        let mut order: Vec<_> = (0..open.len()).filter(|it| open[*it] == 0).collect();
+        let mut done = 0;
+        while let Some(&step) = order.get(done) {
+            done += 1;
+            for &it in &self.after[step] {
+                open[it] -= 1;
+                if open[it] == 0 {
+                    order.push(it);
+                }
+            }
+        }
+        order
+    }
+
+    /// The steps in order, phase by phase. Where several could come next, one that continues the statement before
     /// it does, and otherwise the one of the lowest rank.
     pub(crate) fn order(
         &self,
         ranks: &[Rank],
         heads: &[Option<String>],
+        phases: &[u32],
     ) -> std::result::Result<Vec<usize>, Vec<usize>> {
         let mut open: Vec<_> = self.before.iter().map(HashSet::len).collect();
-        let mut ready = Ready { ranks, heads, all: BTreeSet::new(), by_head: HashMap::new() };
+        let mut ready =
+            Ready { ranks, heads, phases, all: BTreeSet::new(), by_head: HashMap::new() };
         let hosts = (0..self.host.len()).filter(|it| self.host[*it].is_none());
         let hosts: Vec<_> = hosts.collect();
         hosts.iter().filter(|it| open[**it] == 0).for_each(|it| ready.add(*it));
@@ -130,13 +243,17 @@ impl Graph {
 struct Ready<'a> {
     ranks: &'a [Rank],
     heads: &'a [Option<String>],
-    all: BTreeSet<(&'a Rank, usize)>,
-    by_head: HashMap<&'a str, BTreeSet<(&'a Rank, usize)>>,
+    phases: &'a [u32],
+    all: BTreeSet<Key<'a>>,
+    by_head: HashMap<&'a str, BTreeSet<Key<'a>>>,
 }
+
+/// Phase, rank and step.
+type Key<'a> = (u32, &'a Rank, usize);
 
 impl Ready<'_> {
     fn add(&mut self, step: usize) {
-        let key = (&self.ranks[step], step);
+        let key = (self.phases[step], &self.ranks[step], step);
         self.all.insert(key);
         if let Some(head) = &self.heads[step] {
             self.by_head.entry(head).or_default().insert(key);
@@ -146,12 +263,13 @@ impl Ready<'_> {
     fn next(&mut self, last: Option<usize>) -> Option<usize> {
         let head = last.and_then(|it| self.heads[it].as_deref());
         let same = head.and_then(|it| self.by_head.get(it)).and_then(|it| it.first().copied());
+        let same = same.filter(|it| last.is_some_and(|last| self.phases[last] == it.0));
         let key = same.or_else(|| self.all.first().copied())?;
         self.all.remove(&key);
-        if let Some(it) = self.heads[key.1].as_deref().and_then(|it| self.by_head.get_mut(it)) {
+        if let Some(it) = self.heads[key.2].as_deref().and_then(|it| self.by_head.get_mut(it)) {
             it.remove(&key);
         }
-        Some(key.1)
+        Some(key.2)
     }
 }
 
@@ -162,6 +280,8 @@ pub(crate) fn cycle<T>(names: Vec<String>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::Graph;
 
     /// Steps are numbers, edges pairs; a step with a letter continues others of that letter.
@@ -176,7 +296,8 @@ mod tests {
         }
         let ranks: Vec<_> = (0..steps).map(|it| (0, it.to_string())).collect();
         let head = |it: char| (it != '-').then(|| it.to_string());
-        graph.order(&ranks, &heads.chars().map(head).collect::<Vec<_>>())
+        let phases = graph.phases(&HashSet::new());
+        graph.order(&ranks, &heads.chars().map(head).collect::<Vec<_>>(), &phases)
     }
 
     #[test]
@@ -196,6 +317,20 @@ mod tests {
         let mut cycle = order(4, &[(0, 1), (1, 0), (1, 2), (3, 0)], "----").unwrap_err();
         cycle.sort_unstable();
         assert_eq!(cycle, [0, 1]);
+    }
+
+    #[test]
+    fn divides_into_phases() {
+        let mut graph = Graph::new(5);
+        graph.stand_alone(1);
+        graph.wait(0, 1);
+        graph.wait(1, 2);
+        graph.wait_for_commit(2, 3);
+        graph.wait(4, 3);
+        assert_eq!(graph.phases(&HashSet::new()), [0, 1, 2, 4, 0]);
+        assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 4]);
+        graph.stand_alone(4);
+        assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 3]);
     }
 
     #[test]

@@ -23,6 +23,28 @@ impl Identity {
         Self { kind, names: names.to_vec(), arguments: Vec::new() }
     }
 
+    /// The schema that it stands in.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        let at = match self.kind {
+            "schema"
+            | "extension"
+            | "language"
+            | "access method"
+            | "cast"
+            | "transform"
+            | "foreign-data wrapper"
+            | "server"
+            | "user mapping"
+            | "event trigger"
+            | "publication"
+            | "comment"
+            | "privileges" => return None,
+            "default privileges" | "publication relation" | "publication namespace" => 1,
+            _ => 0,
+        };
+        self.names.get(at).map(String::as_str)
+    }
+
     /// Its own name, without those around it.
     pub(crate) fn name(&self) -> &str {
         self.names.last().map_or("", String::as_str)

@@ -57,8 +57,8 @@ pub use generate::{
 };
 pub use identity::Identity;
 pub use observe::Lock;
-pub use options::Options;
+pub use options::{Forms, Options};
 pub use plan::{Plan, Statement, plan};
 pub use prove::{Proof, compare, diff, prove, prove_up};
 pub use source::{Source, copy};
-pub use sql::Hazard;
+pub use sql::{Hazard, Probe};

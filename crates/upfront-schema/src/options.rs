@@ -14,6 +14,33 @@ pub struct Options {
     pub using: BTreeMap<String, String>,
     /// The same for the way back.
     pub using_down: BTreeMap<String, String>,
+    /// What rows get in a column that becomes NOT NULL, by `schema.table.column`.
+    pub fills: BTreeMap<String, String>,
+    /// How what takes time is done.
+    pub forms: Forms,
+}
+
+/// How a plan does what takes time on tables that are there and have rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forms {
+    /// By plain statements in one transaction, which keep programs waiting.
+    #[default]
+    Plain,
+    /// While programs read and write, where an index is built or rows are read; else plainly.
+    Builds,
+    /// While programs read and write, wherever PostgreSQL can.
+    Online,
+}
+
+impl Forms {
+    /// Those of the way back: whoever goes back is in a hurry, and short locks are fine.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Forms::Plain => Forms::Plain,
+            Forms::Builds | Forms::Online => Forms::Builds,
+        }
+    }
 }
 
 impl Options {
@@ -24,6 +51,8 @@ impl Options {
             scope: self.scope.clone(),
             using: self.using_down.clone(),
             using_down: self.using.clone(),
+            fills: BTreeMap::new(),
+            forms: self.forms.reversed(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::facts::Facts;
 use crate::observe::Lock;
 use crate::options::Options;
-use crate::sql::{Hazard, Sql};
+use crate::sql::{Hazard, Place, Sql};
 use crate::steps::{self, Verb, Work};
 
 /// The SQL that turns one schema into another, statement by statement.
@@ -34,8 +34,9 @@ pub struct Statement {
     pub hazards: Vec<Hazard>,
     /// What it was seen to lock, once the plan is proven: on a copy, so without rows and waiting.
     pub locks: Vec<Lock>,
-    /// It has to be committed before the next one, which uses a new value of an enum.
-    pub commits: bool,
+    /// Those of one even phase are one transaction, those of an odd one run outside of any. It
+    /// never falls from one statement to the next.
+    pub phase: u32,
 }
 
 /// Plans the way from one schema to another.
@@ -78,12 +79,19 @@ impl Plan {
     /// The same for `psql -f`, each part in a transaction of its own.
     #[must_use]
     pub fn script(&self) -> String {
-        let parts = self.statements.split_inclusive(|it| it.commits);
         let part = |part: &[Statement]| {
             let body: String = part.iter().map(ToString::to_string).collect();
-            format!("BEGIN;\n{body}COMMIT;\n")
+            match part.iter().any(Statement::stands_alone) {
+                true => body,
+                false => format!("BEGIN;\n{body}COMMIT;\n"),
+            }
         };
-        parts.map(part).collect()
+        self.parts().map(part).collect()
+    }
+
+    /// The statements by phase.
+    pub fn parts(&self) -> impl Iterator<Item = &[Statement]> {
+        self.statements.chunk_by(|one, next| one.phase == next.phase)
     }
 
     fn add(&mut self, work: Work<'_>) {
@@ -94,29 +102,31 @@ impl Plan {
                 format!("Modify \"{}\" table", work.fact.id.names.get(1).map_or("", String::as_str))
             }
         };
-        let mut last_head = self.statements.last().and_then(|it| head_of(&it.sql));
         for sql in work.sql {
-            match (&sql.head, &last_head) {
-                (Some(head), Some(last)) if head == last => self.extend(sql),
-                _ => self.push(if sql.head.is_some() { &table } else { &comment }, sql),
+            let last = self.statements.last().filter(|it| it.phase == work.phase);
+            let last_head = last.and_then(|it| head_of(&it.sql));
+            match (&sql.head, last_head) {
+                (Some(head), Some(last)) if *head == last => self.extend(sql),
+                (Some(_), _) => self.push(&table, work.phase, sql),
+                (None, _) => {
+                    let own = sql.comment.clone();
+                    self.push(own.as_ref().unwrap_or(&comment), work.phase, sql);
+                }
             }
-            last_head = self.statements.last().and_then(|it| head_of(&it.sql));
         }
     }
 
-    fn push(&mut self, comment: &str, sql: Sql) {
+    fn push(&mut self, comment: &str, phase: u32, sql: Sql) {
         let comment = comment.to_owned();
         let text = match &sql.head {
             Some(head) => format!("{head}\n  {}", sql.text),
             None => sql.text,
         };
-        self.statements.push(Statement {
-            comment,
-            sql: text,
-            hazards: sql.hazards,
-            locks: Vec::new(),
-            commits: false,
-        });
+        let locks = match &sql.place {
+            Place::Outside(table) => vec![Lock::concurrent(table)],
+            _ => Vec::new(),
+        };
+        self.statements.push(Statement { comment, sql: text, hazards: sql.hazards, locks, phase });
     }
 
     fn extend(&mut self, sql: Sql) {
@@ -131,9 +141,8 @@ impl Plan {
     /// Puts what was seen in the place of what was expected.
     pub(crate) fn observed(&mut self, locks: Vec<Vec<Lock>>) {
         for (it, locks) in self.statements.iter_mut().zip(locks) {
-            it.hazards.retain(|it| !matches!(it, Hazard::Rewrites(_)));
-            let rewritten = locks.iter().filter(|it| it.rewrites);
-            it.hazards.extend(rewritten.map(|it| Hazard::Rewrites(it.table.clone())));
+            it.hazards.retain(|it| !matches!(it, Hazard::Rewrites(_) | Hazard::Locks(_)));
+            it.hazards.extend(locks.iter().filter_map(hazard));
             it.locks = locks;
         }
     }
@@ -142,14 +151,23 @@ impl Plan {
     fn divide(&mut self) {
         let mut open: Vec<String> = Vec::new();
         for at in 0..self.statements.len() {
+            let phase = self.statements[at].phase;
+            if at > 0 && self.statements[at - 1].phase != phase {
+                open.clear();
+            }
             let sql = &self.statements[at].sql;
             if let Some(label) = added_label(sql) {
                 open.push(label);
             } else if open.iter().any(|label| sql.contains(label.as_str())) {
-                self.statements[at - 1].commits = true;
+                self.commit_before(at);
                 open.clear();
             }
         }
+    }
+
+    /// Puts a statement and those behind it into later transactions.
+    pub(crate) fn commit_before(&mut self, at: usize) {
+        self.statements[at..].iter_mut().for_each(|it| it.phase += 2);
     }
 
     /// Lets routines name what comes after them, in each transaction that makes one.
@@ -159,19 +177,30 @@ impl Plan {
             let sql = sql.strip_prefix("OR REPLACE ").unwrap_or(sql);
             sql.starts_with("FUNCTION ") || sql.starts_with("PROCEDURE ")
         };
-        let off = Statement {
+        let off = |phase| Statement {
             comment: "Let routines name what comes after them".to_owned(),
             sql: "SET LOCAL check_function_bodies = off".to_owned(),
             hazards: Vec::new(),
             locks: Vec::new(),
-            commits: false,
+            phase,
         };
-        let parts = self.statements.split_inclusive(|it| it.commits);
         let part = |part: &[Statement]| {
-            let first = part.iter().any(is_routine).then(|| off.clone());
+            let first = part.iter().find(|it| is_routine(it)).map(|it| off(it.phase));
             first.into_iter().chain(part.iter().cloned()).collect::<Vec<_>>()
         };
-        self.statements = parts.flat_map(part).collect();
+        self.statements = self.parts().flat_map(part).collect();
+    }
+}
+
+/// What is worth a word: a short lock is not.
+fn hazard(of: &Lock) -> Option<Hazard> {
+    let Lock { table, mode, .. } = of;
+    match of.rewrites {
+        true => Some(Hazard::Rewrites(table.clone())),
+        false if of.keeps_waiting() => {
+            Some(Hazard::Locks(format!("{table} is locked ({mode}) while all its rows are read")))
+        }
+        false => None,
     }
 }
 
@@ -213,12 +242,24 @@ impl fmt::Display for Plan {
     }
 }
 
+impl Statement {
+    /// Whether no transaction may be around it.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.phase % 2 == 1
+    }
+}
+
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name may hold a line feed, which would end the comment.
         writeln!(f, "-- {}", self.comment.replace(['\n', '\r'], " "))?;
         for it in &self.hazards {
             writeln!(f, "-- {}", it.to_string().replace(['\n', '\r'], " "))?;
+            if let Hazard::MayFail(_, probe) = it {
+                // A text in it may have a line feed: without the marks it is the same query.
+                writeln!(f, "-- {}", probe.to_string().replace('\n', "\n-- "))?;
+            }
         }
         writeln!(f, "{};", self.sql)
     }

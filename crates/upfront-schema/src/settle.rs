@@ -14,7 +14,6 @@ use crate::extract::{self, PRELUDE, Scope};
 use crate::facts::{Fact, Facts};
 use crate::rule::{self, Created};
 use crate::session;
-use crate::sql::Sql;
 
 /// The attributes that are texts of expressions.
 const EXPRESSIONS: [&str; 6] = ["definition", "expression", "using", "check", "generated", "where"];
@@ -64,7 +63,8 @@ fn settled(
 ) -> Result<Option<Map<String, Value>>> {
     let mut transaction = client.transaction().map_err(Error::postgres("try an expression"))?;
     extract::pin(&mut transaction)?;
-    let mut fact = facts.all[at].clone();
+    let maker = maker(facts, at);
+    let mut fact = facts.all[maker].clone();
     for _ in 0..ROUNDS {
         let Some(attributes) = again(&mut transaction, facts, &fact, scope) else {
             return Ok(None);
@@ -74,7 +74,20 @@ fn settled(
         }
         fact.attributes = attributes;
     }
-    Ok(Some(fact.attributes))
+    match maker == at {
+        true => Ok(Some(fact.attributes)),
+        false => Ok(read(&mut transaction, &facts.all[at], scope)),
+    }
+}
+
+/// What a partition has from the table above is made there, and can be dropped nowhere else.
+fn maker(facts: &Facts, mut at: usize) -> usize {
+    while let Some(it) = facts.all[at].origin
+        && facts.all[it].id.kind == facts.all[at].id.kind
+    {
+        at = it;
+    }
+    at
 }
 
 /// Drops the object, makes it from its text and reads it.
@@ -87,12 +100,20 @@ fn again(
     let rule = rule::of(fact);
     for it in (rule.drop)(facts, fact) {
         let cascade = if it.text.ends_with("DROP DEFAULT") { "" } else { " CASCADE" };
-        transaction.batch_execute(&format!("{}{cascade}", whole(&it))).ok()?;
+        transaction.batch_execute(&format!("{}{cascade}", it.statement())).ok()?;
     }
     let created = Created { facts, fact, folded: Vec::new(), before: facts };
     for it in (rule.create)(&created) {
-        transaction.batch_execute(&whole(&it)).ok()?;
+        transaction.batch_execute(&it.statement()).ok()?;
     }
+    read(transaction, fact, scope)
+}
+
+fn read(
+    transaction: &mut Transaction<'_>,
+    fact: &Fact,
+    scope: &Scope,
+) -> Option<Map<String, Value>> {
     let sql = format!(
         "SELECT q.attributes FROM ({PRELUDE} {}) q (class, object, sub, kind, names, arguments, \
          in_class, in_object, in_sub, attributes, notes) \
@@ -115,11 +136,4 @@ fn query(fact: &Fact) -> &'static str {
         _ => "table",
     };
     if own.is_empty() { rule::find(other).map_or("", |it| it.query) } else { own }
-}
-
-fn whole(sql: &Sql) -> String {
-    match &sql.head {
-        Some(head) => format!("{head} {}", sql.text),
-        None => sql.text.clone(),
-    }
 }

@@ -7,18 +7,45 @@ use std::fmt;
 pub enum Hazard {
     /// Rows or values are gone, by what it says.
     LosesData(String),
-    /// The rows that are there may not allow it.
-    MayFail(String),
+    /// The rows that are there may not allow it, and what tells whether they do.
+    MayFail(String, Probe),
     /// The table is written anew under an exclusive lock.
     Rewrites(String),
+    /// Programs have to wait while rows are read.
+    Locks(String),
+}
+
+/// How it is known beforehand whether rows are in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A query that counts what is in the way, for where the statement stands.
+    Query(String),
+    /// No query tells, and why not.
+    None(&'static str),
+}
+
+impl Probe {
+    pub(crate) fn query(sql: impl Into<String>) -> Self {
+        Self::Query(sql.into())
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Query(it) => write!(f, "probe: {it};"),
+            Probe::None(why) => write!(f, "no probe: {why}"),
+        }
+    }
 }
 
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hazard::LosesData(it) => write!(f, "data-loss: {it}"),
-            Hazard::MayFail(it) => write!(f, "may-fail: {it}"),
+            Hazard::MayFail(it, _) => write!(f, "may-fail: {it}"),
             Hazard::Rewrites(it) => write!(f, "rewrites: {it}"),
+            Hazard::Locks(it) => write!(f, "locks: {it}"),
         }
     }
 }
@@ -30,15 +57,60 @@ pub(crate) struct Sql {
     pub(crate) head: Option<String>,
     pub(crate) text: String,
     pub(crate) hazards: Vec<Hazard>,
+    pub(crate) place: Place,
+    /// What it does, where the step that it is of does not say it.
+    pub(crate) comment: Option<String>,
+    /// What uses the object need not wait for it.
+    pub(crate) is_sequel: bool,
+}
+
+/// Where a statement stands behind the one before it of the same step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the same transaction.
+    Along,
+    /// Outside of any transaction; it locks this table as little as it can.
+    Outside(String),
+    /// In a later transaction, and there before what locks more: it reads all rows.
+    Validates,
+    /// After what rows may get their values from.
+    Fills,
 }
 
 impl Sql {
     pub(crate) fn whole(text: impl Into<String>) -> Self {
-        Self { head: None, text: text.into(), hazards: Vec::new() }
+        Self {
+            head: None,
+            text: text.into(),
+            hazards: Vec::new(),
+            place: Place::Along,
+            comment: None,
+            is_sequel: false,
+        }
     }
 
     pub(crate) fn clause(head: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { head: Some(head.into()), text: text.into(), hazards: Vec::new() }
+        Self { head: Some(head.into()), ..Self::whole(text) }
+    }
+
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    pub(crate) fn says(self, comment: impl Into<String>) -> Self {
+        Self { comment: Some(comment.into()), ..self }
+    }
+
+    pub(crate) fn sequel(self) -> Self {
+        Self { is_sequel: true, ..self }
+    }
+
+    /// Both parts as one text.
+    pub(crate) fn statement(&self) -> String {
+        match &self.head {
+            Some(head) => format!("{head} {}", self.text),
+            None => self.text.clone(),
+        }
     }
 
     /// Leaves the tables alone that inherit.
@@ -53,8 +125,8 @@ impl Sql {
         self
     }
 
-    pub(crate) fn may_fail(mut self, why: impl Into<String>) -> Self {
-        self.hazards.push(Hazard::MayFail(why.into()));
+    pub(crate) fn may_fail(mut self, why: impl Into<String>, probe: Probe) -> Self {
+        self.hazards.push(Hazard::MayFail(why.into(), probe));
         self
     }
 

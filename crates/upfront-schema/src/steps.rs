@@ -1,17 +1,21 @@
 //! The steps of a plan: what is dropped, altered and made, in order.
 
 mod fold;
+mod online;
+mod piece;
 mod wait;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::facts::{Fact, Facts};
 use crate::graph::{self, Graph, Rank};
 use crate::rule::{self, Nature};
-use crate::sql::Sql;
+use crate::sql::{Place, Sql};
+use online::Online;
+use piece::Piece;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
@@ -33,6 +37,8 @@ pub(crate) struct Work<'a> {
     pub(crate) verb: Verb,
     pub(crate) fact: &'a Fact,
     pub(crate) sql: Vec<Sql>,
+    /// As that of a statement.
+    pub(crate) phase: u32,
 }
 
 pub(crate) struct Steps<'a> {
@@ -43,6 +49,7 @@ pub(crate) struct Steps<'a> {
     alters: [HashMap<usize, usize>; 2],
     creates: HashMap<usize, usize>,
     graph: Graph,
+    online: Online,
 }
 
 /// All statements in the order in which they work.
@@ -50,6 +57,7 @@ pub(crate) fn order<'a>(draft: &'a Draft<'a>) -> Result<Vec<Work<'a>>> {
     let mut it = Steps::of(draft);
     it.wait();
     it.fold();
+    it.go_online();
     it.sorted()
 }
 
@@ -62,6 +70,7 @@ impl<'a> Steps<'a> {
             alters: [HashMap::new(), HashMap::new()],
             creates: HashMap::new(),
             graph: Graph::default(),
+            online: Online::default(),
         };
         it.collect();
         it.graph = Graph::new(it.all.len());
@@ -91,6 +100,13 @@ impl<'a> Steps<'a> {
                 self.creates.insert(at, step);
             }
         }
+        for at in 0..self.b().all.len() {
+            let is_kept = !self.creates.contains_key(&at) && !self.alters[1].contains_key(&at);
+            if is_kept && self.is_attached_by_hand(at) {
+                let step = self.add(Verb::Alter, at);
+                self.alters[1].insert(at, step);
+            }
+        }
     }
 
     fn add(&mut self, verb: Verb, at: usize) -> usize {
@@ -106,21 +122,40 @@ impl<'a> Steps<'a> {
         self.draft.b
     }
 
-    fn sorted(self) -> Result<Vec<Work<'a>>> {
-        let ranks: Vec<_> = self.all.iter().map(|it| self.rank(*it)).collect();
-        let works: Vec<_> = (0..self.all.len()).map(|it| self.sql(it)).collect();
-        let heads: Vec<_> = works.iter().map(|it| common_head(it)).collect();
-        let order = match self.graph.order(&ranks, &heads) {
+    fn sorted(mut self) -> Result<Vec<Work<'a>>> {
+        let pieces = self.pieces();
+        let ranks: Vec<_> = pieces.iter().map(|it| self.rank_of(it)).collect();
+        let heads: Vec<_> = pieces.iter().map(|it| common_head(&it.sql)).collect();
+        let phases = self.graph.phases(&self.late());
+        let order = match self.graph.order(&ranks, &heads, &phases) {
             Ok(order) => order,
-            Err(cycle) => return graph::cycle(cycle.into_iter().map(|it| self.name(it)).collect()),
+            Err(cycle) => {
+                let names = cycle.into_iter().map(|it| self.name(pieces[it].step)).collect();
+                return graph::cycle(names);
+            }
         };
-        let mut works: Vec<_> = works.into_iter().map(Some).collect();
-        let work = |at: usize| Work {
-            verb: self.all[at].verb,
-            fact: self.fact(self.all[at]),
-            sql: works[at].take().unwrap_or_default(),
+        let mut pieces: Vec<_> = pieces.into_iter().map(Some).collect();
+        let work = |at: usize| {
+            let Piece { step, sql } = pieces[at].take().unwrap_or_default();
+            let Step { verb, .. } = self.all[step];
+            Work { verb, fact: self.fact(self.all[step]), sql, phase: phases[at] }
         };
         Ok(order.into_iter().map(work).filter(|it| !it.sql.is_empty()).collect())
+    }
+
+    /// What is made anew goes shortly before it comes back.
+    fn late(&self) -> HashSet<usize> {
+        let drops = self.drops.iter().filter(|(at, _)| self.draft.fates[**at].is_made());
+        drops.map(|(_, step)| *step).collect()
+    }
+
+    fn rank_of(&self, piece: &Piece) -> Rank {
+        let (place, name) = self.rank(self.all[piece.step]);
+        match piece.place() {
+            Place::Validates => (1, name),
+            Place::Fills => (2900, name),
+            Place::Along | Place::Outside(_) => (place, name),
+        }
     }
 
     fn fact(&self, step: Step) -> &'a Fact {

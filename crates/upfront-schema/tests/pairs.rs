@@ -1,4 +1,4 @@
-//! A small pair for each kind: both sides as SQL, and proven.
+//! A small pair for each kind: both sides as SQL, and proven, plainly and with online forms.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use upfront_schema::{Options, Source, prove};
-use upfront_scratch::Server;
+use postgres::{Client, NoTls};
+use upfront_schema::{Forms, Hazard, Options, Probe, Proof, Source, prove};
+use upfront_scratch::{Database, Server};
 
 /// A server is busy with one pair at a time, and there are two cores at least.
 const AT_ONCE: usize = 2;
@@ -38,16 +39,52 @@ fn check(server: &Server, folder: &Path) {
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
     let options = Options::default();
     let load = |file| source(file).load(server, &options.scope).unwrap();
-    let proof = prove(&load("old.sql"), &load("new.sql"), &options);
-    let proof = proof.unwrap_or_else(|err| panic!("{name}: {err}"));
+    let (old, new) = (load("old.sql"), load("new.sql"));
+    let texts = [Forms::Plain, Forms::Online].map(|forms| {
+        let proof = prove(&old, &new, &Options { forms, ..Options::default() });
+        let proof = proof.unwrap_or_else(|err| panic!("{name}, {forms:?}: {err}"));
+        asks_in_place(&old, &proof);
+        [proof.up, proof.down].map(|it| match forms {
+            Forms::Plain => it.to_string(),
+            _ => it.script(),
+        })
+    });
     // The texts of expressions differ from version to version.
     if server.version().major() != 15 {
         return;
     }
-    let text = format!("{}\n-- and back\n\n{}", proof.up, proof.down);
+    let [plain, online] = texts;
+    shows(&name, &plain);
+    if online.iter().any(|it| it.contains("CONCURRENTLY") || it.contains("VALIDATE")) {
+        shows(&format!("{name}-online"), &online);
+    }
+}
+
+fn shows(name: &str, [up, down]: &[String; 2]) {
+    let text = format!("{up}\n-- and back\n\n{down}");
     insta::with_settings!({ snapshot_path => "pairs/snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, text);
     });
+}
+
+/// Each probe is SQL before the first statement or where its own stands, and finds nothing in empty
+/// tables.
+fn asks_in_place(old: &Database<'_>, proof: &Proof) {
+    let copy = old.copy().unwrap();
+    let open = |it: &Database<'_>| Client::connect(&it.url(), NoTls).unwrap();
+    for plan in [&proof.up, &proof.down] {
+        let start = copy.copy().unwrap();
+        let (mut before, mut there) = (open(&start), open(&copy));
+        for it in &plan.statements {
+            for it in &it.hazards {
+                if let Hazard::MayFail(_, Probe::Query(sql)) = it {
+                    let row = before.query_one(sql, &[]).or_else(|_| there.query_one(sql, &[]));
+                    assert_eq!(row.unwrap().get::<_, i64>(0), 0, "{sql}");
+                }
+            }
+            there.batch_execute(&it.sql).unwrap();
+        }
+    }
 }
 
 /// The first version that knows the words of a pair.

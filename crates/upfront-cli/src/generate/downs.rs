@@ -113,9 +113,12 @@ impl Work<'_> {
         renamings: &[Renaming],
     ) -> Result<WayBack, Failure> {
         let scope = scratch::scope(self.project, &[from, to])?;
-        let way = WayBack::between(from, to, &scope, renamings.to_vec());
+        let forms = self.project.forms().reversed();
+        let way = WayBack::between(from, to, &scope, renamings.to_vec(), forms);
         let way = match way {
-            Err(_) if !renamings.is_empty() => WayBack::between(from, to, &scope, Vec::new()),
+            Err(_) if !renamings.is_empty() => {
+                WayBack::between(from, to, &scope, Vec::new(), forms)
+            }
             it => it,
         };
         way.map_err(|err| scratch::of_schema(&err))

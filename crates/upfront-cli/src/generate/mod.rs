@@ -116,7 +116,7 @@ impl Arguments {
         let (wanted, left) = (&goal.database, goal.left());
         let scope = scratch::scope(project, &[&before, wanted])?;
         let change = Change::between(&before, wanted, &scope, &answers);
-        let change = change.map_err(|err| scratch::of_schema(&err))?;
+        let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
         if change.is_empty() {
             note_left(left.as_deref(), output);
             let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
@@ -130,7 +130,7 @@ impl Arguments {
         let sides = self.agreed(&change, &goal)?;
         note_left(left.as_deref(), output);
         let work = Work { project, folder: &folder, before: &before, wanted, scope: &scope, left };
-        let files = self.files(&name, &directory, &sides, change.is_breaking())?;
+        let files = self.files(&name, &directory, &sides)?;
         work.finish(self, files, change.gives_values(), output)
     }
 
@@ -198,13 +198,14 @@ impl Arguments {
         name: &str,
         directory: &Directory,
         sides: &[Sides],
-        is_breaking: bool,
     ) -> Result<Vec<File>, Failure> {
         let mut version = new::version(directory)?;
         let mut files = Vec::new();
         for (it, place) in sides.iter().zip(1..) {
             let name = if place == 1 { name.to_owned() } else { format!("{name}_{place}") };
-            files.push(text::file(&version, &name, it, is_breaking && !self.not_breaking));
+            let is_breaking = it.is_breaking && !self.not_breaking;
+            let mark = is_breaking.then_some("upfront:breaking");
+            files.push(text::file(&version, &name, it, mark));
             version = new::after(&version).ok_or_else(|| {
                 Failure::mistake(format!("cannot tell which version comes after `{version}`"))
             })?;

@@ -34,10 +34,14 @@ impl File {
     }
 }
 
-pub(super) fn file(version: &str, name: &str, sides: &Sides, is_breaking: bool) -> File {
+/// A file, with what is said of it.
+pub(super) fn file(version: &str, name: &str, sides: &Sides, mark: Option<&str>) -> File {
     let mut header = String::new();
-    if is_breaking {
-        header.push_str("-- upfront:breaking\n");
+    if sides.up.is_divided() {
+        header.push_str("-- atlas:txmode none\n");
+    }
+    if let Some(it) = mark {
+        let _ = writeln!(header, "-- {it}");
     }
     let down = match &sides.down {
         WayBack::Plan(it) => Some(down(it, "-- The schema is what it was before.\n")),
@@ -55,8 +59,13 @@ pub(super) fn file(version: &str, name: &str, sides: &Sides, is_breaking: bool) 
 pub(super) fn down(plan: &Plan, nothing: &str) -> String {
     match (plan.is_empty(), plan.is_divided()) {
         (true, _) => nothing.to_owned(),
-        // A value of an enum has to be committed before it is used.
-        (false, true) => format!("-- atlas:txmode none\n\n{plan}"),
+        // Each statement is a transaction of its own, which `LOCAL` would not outlive.
+        (false, true) => {
+            let text = plan.to_string();
+            let text =
+                text.replace("\nSET LOCAL check_function_bodies", "\nSET check_function_bodies");
+            format!("-- atlas:txmode none\n\n{text}")
+        }
         (false, false) => plan.to_string(),
     }
 }

@@ -114,7 +114,7 @@ impl File {
             } else if !self.generation.set(key.get_ref(), value)?
                 && !self.settings.set(key.get_ref(), value)?
             {
-                return Err(unknown(key, &["env", "desired", "scratch"]));
+                return Err(unknown(key, &["env", "desired", "gen", "scratch"]));
             }
         }
         self.environments.sort_by_key(|it| it.at.start);
@@ -281,7 +281,7 @@ pub(super) fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake
     list.iter().map(|it| Ok(text(it)?.raw)).collect()
 }
 
-fn truth(value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
+pub(super) fn truth(value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
     value.get_ref().as_bool().ok_or_else(|| wanted(value, "`true` or `false`"))
 }
 

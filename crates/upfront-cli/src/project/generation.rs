@@ -1,4 +1,4 @@
-//! `[desired]` and `[scratch]`: what `gen` goes by.
+//! `[desired]`, `[gen]` and `[scratch]`: what `gen` goes by.
 
 use std::{borrow::Cow, ops::Range, path::PathBuf};
 
@@ -10,7 +10,7 @@ use upfront_schema::Pattern;
 
 use super::{
     Variables,
-    file::{File, Mistake, Text, no_key, table, text, texts, wanted},
+    file::{File, Mistake, Text, no_key, table, text, texts, truth, wanted},
 };
 use crate::failure::Failure;
 
@@ -25,6 +25,8 @@ pub(crate) struct Generation {
     pub(super) schemas: Option<Vec<String>>,
     pub(super) exclude: Vec<Pattern>,
     pub(super) version: Option<u32>,
+    /// Whether programs go on while indexes are built and rows are checked.
+    pub(super) online: Option<bool>,
 }
 
 /// What builds the schema that is wanted.
@@ -70,6 +72,7 @@ impl Generation {
     pub(super) fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
         match key {
             "desired" => self.set_desired(value)?,
+            "gen" => self.set_gen(value)?,
             "scratch" => self.set_scratch(value)?,
             _ => return Ok(false),
         }
@@ -86,6 +89,16 @@ impl Generation {
                 "schemas" => self.schemas = Some(texts(value)?),
                 "exclude" => self.exclude = patterns(value)?,
                 _ => return Err(no_key(key, &DESIRED)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_gen(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+        for (key, value) in table(value)? {
+            match key.get_ref().as_ref() {
+                "online" => self.online = Some(truth(value)?),
+                _ => return Err(no_key(key, &["online"])),
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use std::{
 use file::{Environment, File, Settings, Text};
 pub(crate) use generation::{Desired, Models};
 use upfront::cli::Exit;
-use upfront_schema::Pattern;
+use upfront_schema::{Forms, Pattern};
 pub(crate) use variables::Variables;
 
 use crate::{arguments::Place, directory::Folder, failure::Failure};
@@ -91,6 +91,14 @@ impl Project {
     /// The objects that are left alone.
     pub(crate) fn exclude(&self) -> &[Pattern] {
         self.file.as_ref().map_or(&[], |it| &it.generation.exclude)
+    }
+
+    /// How generated files do what takes time.
+    pub(crate) fn forms(&self) -> Forms {
+        match self.file.as_ref().and_then(|it| it.generation.online) {
+            Some(false) => Forms::Plain,
+            _ => Forms::Online,
+        }
     }
 
     /// The major version that scratch servers have to have.

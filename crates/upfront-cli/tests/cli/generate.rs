@@ -95,6 +95,55 @@ fn writes_what_an_expert_would() {
     check("a table renamed", people, &both);
 }
 
+/// Two tables, one with partitions.
+const MANY: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text, team int);\n\
+                    CREATE TABLE teams (id int PRIMARY KEY);\n\
+                    CREATE TABLE events (at date) PARTITION BY RANGE (at);\n\
+                    CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (MINVALUE) TO (MAXVALUE);\n\
+                    CREATE INDEX users_name ON users (name);\n";
+const MANY_DOWN: &str = "DROP TABLE users, teams, events;\n";
+
+/// What `gen` writes to come from these tables to others.
+fn many(name: &str, settings: &str, schema: &str, more: &[&str]) {
+    let first = ("migrations/1000_many.sql", MANY);
+    let down = ("migrations/down/1000_many.sql", MANY_DOWN);
+    let it = place(&[("upfront.toml", settings), first, down, ("schema.sql", schema)]);
+    assert!(it.run("hash").starts_with("exit code 0"));
+    let shown = written(&it, &[&["gen", "change"], more].concat());
+    assert!(it.run("gen --check").starts_with("exit code 0"), "{shown}");
+    assert!(it.run("verify").starts_with("exit code 0"), "{shown}");
+    insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
+        insta::assert_snapshot!(format!("gen {name}"), shown);
+    });
+}
+
+#[test]
+fn keeps_nobody_waiting() {
+    let check = |name: &str, schema: &str, more: &[&str]| {
+        many(&format!("online {name}"), SETTINGS, schema, more);
+    };
+    check("index", &format!("{MANY}CREATE UNIQUE INDEX ON users (team);\n"), &[]);
+    check("index of partitions", &format!("{MANY}CREATE INDEX ON events (at);\n"), &[]);
+    check("index dropped", &MANY.replace("CREATE INDEX users_name ON users (name);\n", ""), &[]);
+    check("index changed", &MANY.replace("(name);", "(lower(name));"), &[]);
+    check("unique", &format!("{MANY}ALTER TABLE users ADD UNIQUE (team);\n"), &[]);
+    let key = "ALTER TABLE users ADD FOREIGN KEY (team) REFERENCES teams;\n";
+    check("foreign key", &format!("{MANY}{key}"), &[]);
+    check("check", &format!("{MANY}ALTER TABLE users ADD CHECK (team > 0);\n"), &[]);
+    check("not null", &MANY.replace("team int)", "team int NOT NULL)"), &[]);
+    let filled = MANY.replace("team int)", "team int NOT NULL, born date NOT NULL)");
+    check("filled", &filled, &["--fill", "users.team=0", "--fill", "users.born=now()"]);
+    let key = MANY.replace("id bigint PRIMARY KEY", "id bigint").replace(
+        "team int)",
+        "team int, part int NOT NULL, CONSTRAINT users_pkey PRIMARY KEY (id, part))",
+    );
+    check("key of a filled column", &key, &["--fill", "users.part=1"]);
+    let plain = format!("{SETTINGS}[gen]\nonline = false\n");
+    let both = "CREATE UNIQUE INDEX ON users (team);\nALTER TABLE users ADD CHECK (team > 0);\n";
+    many("not online", &plain, &format!("{MANY}{both}"), &[]);
+    many("not online with a filled key", &plain, &key, &["--fill", "users.part=1"]);
+}
+
 #[test]
 fn what_is_said_counts() {
     let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY, name point);\n");
@@ -297,6 +346,8 @@ fn diff_prints_sql_or_nothing() {
         "diff with a rename",
         it.run("diff --from migrations --to b --rename users.name=handle")
     );
+    it.write("f.sql", &format!("{USERS}CREATE INDEX ON users (name);\n"));
+    shows!("diff online", it.run("diff --from a.sql --to f.sql --online"));
     shows!("diff of nothing", it.run("diff --from migrations --to a.sql"));
     shows!("diff that cannot be written", it.run("diff --from c.sql --to points.sql"));
     shows!("diff of a mistake", it.run("diff --from a.sql --to d.sql"));

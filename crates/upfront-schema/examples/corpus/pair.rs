@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use postgres::{Client, NoTls};
-use upfront_schema::{Options, Proof, Scope, Source, extract, plan, prove};
+use upfront_schema::{Forms, Options, Proof, Scope, Source, extract, plan, prove};
 use upfront_scratch::{Database, Server};
 
 use crate::dump;
@@ -25,8 +25,15 @@ impl<'a> Pair<'a> {
         Self { folder }
     }
 
-    pub(crate) fn check(&self, server: &Server, checks: Checks, show: bool) -> Outcome {
-        let failure = self.try_check(server, checks, show).err();
+    pub(crate) fn check(
+        &self,
+        server: &Server,
+        forms: Forms,
+        checks: Checks,
+        show: bool,
+    ) -> Outcome {
+        let options = Options { forms, ..Options::default() };
+        let failure = self.try_check(server, &options, checks, show).err();
         let name = |path: Option<&Path>| {
             let name = path.and_then(Path::file_name).unwrap_or_default();
             name.to_string_lossy().into_owned()
@@ -35,20 +42,28 @@ impl<'a> Pair<'a> {
             source: name(self.folder.parent()),
             name: format!("{}/{}", name(self.folder.parent()), name(Some(self.folder))),
             kinds: self.kinds(),
+            forms,
             failure,
         }
     }
 
-    fn try_check(&self, server: &Server, checks: Checks, show: bool) -> Result<(), String> {
-        let options = Options::default();
+    fn try_check(
+        &self,
+        server: &Server,
+        options: &Options,
+        checks: Checks,
+        show: bool,
+    ) -> Result<(), String> {
         let load = |file| {
             let source = Source::Sql(self.file(file));
             source.load(server, &options.scope).map_err(|err| format!("load: {err}"))
         };
         let (old, new) = (load("old.sql")?, load("new.sql")?);
-        let proof = prove(&old, &new, &options);
+        let proof = prove(&old, &new, options);
         if show {
-            println!("-- up\n{}\n-- down\n{}", unproven(&old, &new)?, unproven(&new, &old)?);
+            let (up, down) =
+                (unproven(&old, &new, options)?, unproven(&new, &old, &options.reversed())?);
+            println!("-- up\n{up}\n-- down\n{down}");
         }
         let proof = proof.map_err(|err| err.to_string())?;
         match checks {
@@ -71,12 +86,12 @@ impl<'a> Pair<'a> {
 }
 
 /// The plan as it is, to be looked at.
-fn unproven(a: &Database<'_>, b: &Database<'_>) -> Result<String, String> {
+fn unproven(a: &Database<'_>, b: &Database<'_>, options: &Options) -> Result<String, String> {
     let facts = |it: &Database<'_>| {
         let mut client = Client::connect(&it.url(), NoTls).map_err(|err| err.to_string())?;
         extract(&mut client, &Scope::default()).map_err(|err| err.to_string())
     };
-    let plan = plan(&facts(a)?, &facts(b)?, &Options::default()).map_err(|err| err.to_string())?;
+    let plan = plan(&facts(a)?, &facts(b)?, options).map_err(|err| err.to_string())?;
     Ok(plan.script())
 }
 

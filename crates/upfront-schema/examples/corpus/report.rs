@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use upfront_schema::Forms;
+
 pub(crate) struct Outcome {
     pub(crate) source: String,
     pub(crate) name: String,
     pub(crate) kinds: Vec<String>,
+    pub(crate) forms: Forms,
     pub(crate) failure: Option<String>,
 }
 
@@ -16,19 +19,40 @@ pub(crate) fn text(outcomes: &[Outcome]) -> String {
         if let Some(why) = &it.failure {
             let why: String = why.split_whitespace().collect::<Vec<_>>().join(" ");
             let short: String = why.chars().take(400).collect();
-            let _ = writeln!(text, "failed {}: {short}", it.name);
+            let _ = writeln!(text, "failed {}, {}: {short}", it.name, word(it.forms));
         }
     }
-    let _ = writeln!(text, "\nby source");
-    shares(&mut text, outcomes, |it| vec![it.source.clone()]);
-    let _ = writeln!(text, "\nby kind that changes");
-    shares(&mut text, outcomes, |it| it.kinds.clone());
-    let passed = outcomes.iter().filter(|it| it.failure.is_none()).count();
-    let _ = writeln!(text, "\n{}", share("all", passed, outcomes.len()));
+    for forms in [Forms::Plain, Forms::Online] {
+        let some: Vec<_> = outcomes.iter().filter(|it| it.forms == forms).collect();
+        if some.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n{}, by source", word(forms));
+        shares(&mut text, &some, |it| vec![it.source.clone()]);
+        let _ = writeln!(text, "\n{}, by kind that changes", word(forms));
+        shares(&mut text, &some, |it| it.kinds.clone());
+        let passed = some.iter().filter(|it| it.failure.is_none()).count();
+        let _ = writeln!(text, "\n{}", line("all", passed, some.len()));
+    }
     text
 }
 
-fn shares(text: &mut String, outcomes: &[Outcome], keys: impl Fn(&Outcome) -> Vec<String>) {
+/// How many of a hundred passed.
+pub(crate) fn share(outcomes: &[Outcome]) -> f64 {
+    let passed = outcomes.iter().filter(|it| it.failure.is_none()).count();
+    #[allow(clippy::cast_precision_loss, reason = "there are not that many pairs")]
+    let share = passed as f64 * 100.0 / outcomes.len().max(1) as f64;
+    share
+}
+
+fn word(forms: Forms) -> &'static str {
+    match forms {
+        Forms::Plain => "plain",
+        Forms::Builds | Forms::Online => "online",
+    }
+}
+
+fn shares(text: &mut String, outcomes: &[&Outcome], keys: impl Fn(&Outcome) -> Vec<String>) {
     let mut all: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for it in outcomes {
         for key in keys(it) {
@@ -38,11 +62,11 @@ fn shares(text: &mut String, outcomes: &[Outcome], keys: impl Fn(&Outcome) -> Ve
         }
     }
     for (key, (passed, count)) in all {
-        let _ = writeln!(text, "{}", share(&key, passed, count));
+        let _ = writeln!(text, "{}", line(&key, passed, count));
     }
 }
 
-fn share(name: &str, passed: usize, count: usize) -> String {
+fn line(name: &str, passed: usize, count: usize) -> String {
     let percent = (passed * 1000).checked_div(count).unwrap_or_default();
     format!("{name:<24} {passed:>5} of {count:>5}  {:>3}.{} %", percent / 10, percent % 10)
 }

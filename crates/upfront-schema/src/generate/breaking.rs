@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::difference::{Difference, difference};
 use crate::facts::{Fact, Facts};
+use crate::quote;
 
 /// What a program may name in its SQL.
 const NAMED: [&str; 15] = [
@@ -28,14 +29,16 @@ const NAMED: [&str; 15] = [
 pub(crate) fn is_breaking(have: &Facts, wanted: &Facts) -> bool {
     difference(have, wanted).iter().any(|it| match it {
         Difference::Dropped(id) => NAMED.contains(&id.kind),
-        Difference::Created(id) => {
-            wanted.find(id).is_some_and(|at| is_missed(have, wanted, &wanted.all[at]))
-        }
+        Difference::Created(id) => wanted.find(id).is_some_and(|at| {
+            let it = &wanted.all[at];
+            is_missed(have, wanted, it) || forbids_null(have, wanted, it)
+        }),
         Difference::Changed { id, attribute, from, to } => match (id.kind, attribute.as_str()) {
             ("column" | "domain", "type") => true,
             ("column", "generated") => to.is_some(),
             ("column", "not_null") => {
-                to.is_some() && wanted.get("default value", &id.names).is_none()
+                let is_given = wanted.get("default value", &id.names).is_some();
+                to.is_some() && !is_given && !have.iter().any(|it| is_on(it, &id.names))
             }
             ("enum", "labels") => !holds_all(from.as_ref(), to.as_ref()),
             _ => false,
@@ -52,6 +55,26 @@ pub(crate) fn is_missed(have: &Facts, wanted: &Facts, it: &Fact) -> bool {
         && it.origin.is_none()
         && !gets_one
         && have.get("table", &it.id.names[..it.id.names.len() - 1]).is_some()
+}
+
+/// A check that keeps NULL from a column, as there is one before the column becomes NOT NULL.
+fn forbids_null(have: &Facts, wanted: &Facts, it: &Fact) -> bool {
+    let mut columns = wanted.iter().filter(|column| {
+        column.id.kind == "column"
+            && is_on(it, &column.id.names)
+            && wanted.get("default value", &column.id.names).is_none()
+    });
+    let was = |it: &Fact| have.find(&it.id).is_some_and(|at| have.all[at].is("not_null"));
+    columns.any(|it| !was(it) && have.get("table", &it.id.names[..2]).is_some())
+}
+
+/// Whether it is a check that a column is not NULL.
+fn is_on(check: &Fact, column: &[String]) -> bool {
+    let [schema, table, name] = column else { return false };
+    let text = || format!("CHECK (({} IS NOT NULL))", quote::name(name));
+    check.id.kind == "table constraint"
+        && check.id.names[..2] == [schema.clone(), table.clone()]
+        && check.text("definition") == Some(&text())
 }
 
 fn holds_all(old: Option<&Value>, new: Option<&Value>) -> bool {

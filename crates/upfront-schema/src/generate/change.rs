@@ -6,15 +6,16 @@ use upfront_scratch::Database;
 
 use crate::apply;
 use crate::difference::{Difference, difference};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::Facts;
 use crate::generate::answer::{self, Answers, Given};
+use crate::generate::moved::Names;
 use crate::generate::rename::{self, Candidate, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
-use crate::options::Options;
-use crate::plan::Plan;
+use crate::options::{Forms, Options};
+use crate::plan::{Plan, Statement, plan};
 use crate::prove::{compared, seen, step};
 use crate::remark;
 use crate::session;
@@ -31,6 +32,7 @@ pub struct Change<'a> {
     fills: Vec<Given>,
     have: Facts,
     wanted: Facts,
+    forms: Forms,
 }
 
 /// Something that only the author can know.
@@ -49,6 +51,8 @@ pub struct Sides {
     pub up: Plan,
     /// And back.
     pub down: WayBack,
+    /// Whether a program that knows the schema before this file alone may fail on that after it.
+    pub is_breaking: bool,
 }
 
 /// The way back.
@@ -106,7 +110,14 @@ impl<'a> Change<'a> {
         let ((_, have), (_, wanted)) = compared(copy, to, scope)?;
         let mut fills = answers.fills.clone();
         fills.extend(answers.annotated.fills(&have, &wanted, &answers.fills)?);
-        Ok(Self { from, to, scope, answers, renamings, fills, have, wanted })
+        let forms = Forms::Plain;
+        Ok(Self { from, to, scope, answers, renamings, fills, have, wanted, forms })
+    }
+
+    /// The same, done in another way.
+    #[must_use]
+    pub fn with_forms(self, forms: Forms) -> Self {
+        Self { forms, ..self }
     }
 
     /// Whether the two are alike.
@@ -119,12 +130,6 @@ impl<'a> Change<'a> {
     #[must_use]
     pub fn differences(&self) -> Vec<Difference> {
         difference(&self.have, &self.wanted)
-    }
-
-    /// Whether a program that knows the first schema alone may fail on the second.
-    #[must_use]
-    pub fn is_breaking(&self) -> bool {
-        !self.renamings.is_empty() || breaking::is_breaking(&self.have, &self.wanted)
     }
 
     /// What stays under another name, told or annotated, in words.
@@ -196,7 +201,7 @@ impl<'a> Change<'a> {
     /// If a difference has no SQL that does it, or an answer fits nothing.
     pub fn plan(&self) -> Result<Plan> {
         let options = self.options(&self.answers.usings)?;
-        let mut plan = fill::plan_filled(&self.have, &self.wanted, &self.fills, &options)?;
+        let mut plan = plan(&self.have, &self.wanted, &options)?;
         narrow::mark(&mut plan, &self.differences());
         let renames = self.renamings.iter().map(Renaming::statement);
         plan.statements.splice(0..0, renames);
@@ -212,8 +217,10 @@ impl<'a> Change<'a> {
             let Err(err) = apply::apply(&mut session::open(&copy)?, plan, "up") else { break };
             let Some(sql) = err.uses_new_value() else { break };
             match plan.statements.iter().position(|it| it.sql == sql) {
-                Some(at) if at > 0 && !plan.statements[at - 1].commits => {
-                    plan.statements[at - 1].commits = true;
+                Some(at)
+                    if at > 0 && plan.statements[at - 1].phase == plan.statements[at].phase =>
+                {
+                    plan.commit_before(at);
                 }
                 _ => break,
             }
@@ -234,7 +241,9 @@ impl<'a> Change<'a> {
             }
             using.insert(column.id.path(), it.expression.clone());
         }
-        Ok(Options { scope: self.scope.clone(), using, using_down: BTreeMap::new() })
+        let fills = fill::fills(&self.have, &self.wanted, &self.fills)?;
+        let (scope, forms) = (self.scope.clone(), self.forms);
+        Ok(Options { scope, using, fills, forms, ..Options::default() })
     }
 
     /// The plan, seen to work on a copy.
@@ -249,31 +258,46 @@ impl<'a> Change<'a> {
         Ok(plan)
     }
 
-    /// The plan in as many parts as there have to be transactions, each with its way back.
+    /// The plan in as many parts as there have to be files, each with its way back.
     ///
     /// # Errors
     ///
     /// Those of [`plan`](Self::plan); or if a part fails.
     pub fn sides(&self) -> Result<Vec<Sides>> {
-        let plan = self.plan()?;
-        let parts: Vec<_> = plan.statements.split_inclusive(|it| it.commits).collect();
+        let mut plan = self.plan()?;
+        let copy = self.from.copy()?;
+        plan.observed(apply::apply(&mut session::open(&copy)?, &plan, "up")?);
         let mut before = self.from.copy()?;
         let mut all = Vec::new();
-        for (at, part) in parts.iter().enumerate() {
-            let mut up = Plan { statements: part.to_vec(), remarks: Vec::new() };
-            up.statements.iter_mut().for_each(|it| it.commits = false);
+        for (at, part) in plan.parts().enumerate() {
+            let up = Plan { statements: part.to_vec(), remarks: Vec::new() };
             let after = before.copy()?;
             apply::apply(&mut session::open(&after)?, &up, "up")?;
-            let back = match at {
-                0 => self.renamings.iter().rev().map(Renaming::inverse).collect(),
-                _ => Vec::new(),
-            };
-            let down = way_back(&after, &before, self.scope, back, &self.answers.usings_down)?;
-            all.push(Sides { up, down });
+            let mut back = indexes_back(&after, &before)?;
+            if at == 0 {
+                back.extend(self.renamings.iter().rev().map(Renaming::inverse));
+            }
+            let renames = at == 0 && !self.renamings.is_empty();
+            let is_breaking = renames || self.breaks(&before, &after)?;
+            let (usings, forms) = (&self.answers.usings_down, self.forms.reversed());
+            let down = way_back(&after, &before, self.scope, back, usings, forms)?;
+            all.push(Sides { up, down, is_breaking });
             before = after;
         }
         Ok(all)
     }
+
+    fn breaks(&self, before: &Database<'_>, after: &Database<'_>) -> Result<bool> {
+        let facts = |it| Ok::<_, Error>(seen(it, self.scope)?.1);
+        Ok(breaking::is_breaking(&facts(before)?, &facts(after)?))
+    }
+}
+
+/// The indexes that made way for others of their names.
+fn indexes_back(after: &Database<'_>, before: &Database<'_>) -> Result<Vec<Renaming>> {
+    let mut all = Names::read(after)?.back_to(&Names::read(before)?);
+    all.retain(|it| it.id.kind == "index");
+    Ok(all)
 }
 
 fn way_back(
@@ -282,13 +306,21 @@ fn way_back(
     scope: &Scope,
     renamings: Vec<Renaming>,
     usings: &[Given],
+    forms: Forms,
 ) -> Result<WayBack> {
     let none = Answers::default();
-    let change = Change::with_renamings(from, to, scope, &none, renamings)?;
+    let change = Change::with_renamings(from, to, scope, &none, renamings)?.with_forms(forms);
     let usings = usings.iter().filter(|it| change.options(std::slice::from_ref(it)).is_ok());
     let answers = Answers { usings: usings.cloned().collect(), ..Answers::default() };
     match (Change { answers: &answers, ..change }).plan() {
-        Ok(plan) => Ok(WayBack::Plan(plan)),
+        Ok(mut plan) => {
+            // Whether it works at all is for the proof to say, by the whole file.
+            let copy = from.copy()?;
+            if let Ok(seen) = apply::apply(&mut session::open(&copy)?, &plan, "down") {
+                plan.observed(seen);
+            }
+            Ok(WayBack::Plan(plan))
+        }
         Err(err) if err.is_refused() => Ok(WayBack::None(err.to_string())),
         Err(err) => Err(err),
     }
@@ -315,8 +347,9 @@ impl WayBack {
         to: &Database<'_>,
         scope: &Scope,
         renamings: Vec<Renaming>,
+        forms: Forms,
     ) -> Result<Self> {
-        way_back(from, to, scope, renamings, &[])
+        way_back(from, to, scope, renamings, &[], forms)
     }
 }
 
@@ -332,9 +365,9 @@ impl Plan {
         lost.collect()
     }
 
-    /// Whether a statement has to be committed before another one runs.
+    /// Whether it is more than one transaction.
     #[must_use]
     pub fn is_divided(&self) -> bool {
-        self.statements.iter().any(|it| it.commits)
+        self.parts().count() > 1 || self.statements.iter().any(Statement::stands_alone)
     }
 }

@@ -7,6 +7,10 @@ use crate::extract::Scope;
 use crate::load::texts;
 use crate::session;
 
+/// The server's own never count.
+const OTHERS: &str = "SELECT nspname::text FROM pg_namespace
+  WHERE nspname <> ALL ($1) AND nspname !~ '^pg_' AND nspname <> 'information_schema'";
+
 /// Runs texts of SQL on a scratch database, each with what messages call it, their statements in
 /// whatever order works.
 ///
@@ -26,7 +30,7 @@ impl Scope {
     pub fn narrow(&mut self, to: &[String], databases: &[&Database<'_>]) -> Result<()> {
         for it in databases {
             let rows = session::open(it)?
-                .query("SELECT nspname::text FROM pg_namespace WHERE nspname <> ALL ($1)", &[&to])
+                .query(OTHERS, &[&to])
                 .map_err(Error::postgres("list the schemas"))?;
             self.without_schemas.extend(rows.iter().map(|it| it.get::<_, String>(0)));
         }

@@ -70,7 +70,7 @@ impl Renaming {
             _ => format!("ALTER {noun} {} RENAME TO {new}", rule::reference(owner)),
         };
         let comment = format!("Rename \"{}\" {} to \"{}\"", self.id.name(), self.id.kind, self.to);
-        Statement { comment, sql, hazards: Vec::new(), locks: Vec::new(), commits: false }
+        Statement { comment, sql, hazards: Vec::new(), locks: Vec::new(), phase: 0 }
     }
 }
 

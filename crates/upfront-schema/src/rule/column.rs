@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::facts::{Fact, Facts};
 use crate::quote;
 use crate::rule::{
-    Change, Created, Nature, Outcome, Rule, default, identity, options, retype, sequence, table,
+    Change, Created, Nature, Outcome, Rule, default, identity, options, probe, retype, sequence,
+    table,
 };
 use crate::sql::Sql;
 
@@ -145,8 +146,9 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     let head = table::head(&it.fact.id.names);
     let mut sql = Sql::clause(head, format!("ADD COLUMN {}", definition(it)));
     let filled = ["generated", "identity"].iter().any(|a| it.fact.attributes.contains_key(*a));
-    if it.fact.is("not_null") && it.folded.is_empty() && !filled {
-        sql = sql.may_fail(format!("{} is NOT NULL and rows have no value", it.fact.id.path()));
+    if it.fact.is("not_null") && it.folded.is_empty() && !filled && !probe::is_without_rows(it) {
+        let why = format!("{} is NOT NULL and rows have no value", it.fact.id.path());
+        sql = sql.may_fail(why, probe::rows(&it.fact.id.owner_path()));
     }
     let mut all = vec![sql];
     all.extend(after_create(it));
@@ -201,15 +203,15 @@ fn alter_not_null(it: &Change<'_>) -> Outcome {
     }
     match it.wanted_value() {
         // An identity column is NOT NULL before it is one.
-        Some(_) => {
-            let sql = clause(it.to, "SET NOT NULL");
-            Outcome::InPlace(vec![
-                sql.may_fail(format!("no row may have NULL in {}", it.to.id.path())),
-            ])
-        }
+        Some(_) => Outcome::InPlace(vec![set_not_null(it.to)]),
         None if identity::loses_identity(it) => Outcome::InPlace(Vec::new()),
         None => Outcome::InPlace(vec![clause(it.to, "DROP NOT NULL")]),
     }
+}
+
+pub(crate) fn set_not_null(column: &Fact) -> Sql {
+    let why = format!("no row may have NULL in {}", column.id.path());
+    clause(column, "SET NOT NULL").may_fail(why, probe::nulls(column))
 }
 
 fn storage(fact: &Fact, which: &str) -> &'static str {

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::facts::Fact;
+use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, with_owner};
+use crate::rule::{
+    self, Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, with_owner,
+};
 use crate::sql::Sql;
 
 pub(super) static COMPOSITE: Rule = Rule {
@@ -54,9 +56,13 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     with_owner(it, vec![Sql::whole(text)])
 }
 
-/// Fields come last when they are new; whether columns use the type is found when it is tried.
+/// Fields come last when they are new.
 fn alter_fields(it: &Change<'_>) -> Outcome {
     let (old, new) = (fields(it.from), fields(it.to));
+    let is_retyped = |(name, kind): (&String, &Value)| new.get(name).is_some_and(|it| it != kind);
+    if old.iter().any(is_retyped) && is_stored(it.a, it.from) {
+        return anew(it);
+    }
     let gone = order(it.from).into_iter().filter(|it| !new.contains_key(*it));
     let mut clauses: Vec<_> =
         gone.map(|it| format!("DROP ATTRIBUTE {}", quote::name(it))).collect();
@@ -76,4 +82,26 @@ fn alter_fields(it: &Change<'_>) -> Outcome {
         sql = sql.loses(format!("the values of fields of {path}"));
     }
     Outcome::Retype(vec![sql])
+}
+
+/// The server changes no field of a type whose values are stored. They move over to a new type, by
+/// their texts.
+fn anew(it: &Change<'_>) -> Outcome {
+    match order(it.from) == order(it.to) {
+        true => Outcome::Replace,
+        false => Outcome::Refuse(format!(
+            "{} is stored in tables: a migration can give its fields other types, or have other \
+             fields, and not both",
+            it.to.id
+        )),
+    }
+}
+
+/// Whether a column is of this type, or of one that is made of it.
+fn is_stored(facts: &Facts, of: &Fact) -> bool {
+    let users = facts.find(&of.id).map_or(&[][..], |at| &facts.users[at]);
+    users.iter().map(|(at, _)| &facts.all[*at]).any(|user| match user.id.kind {
+        "column" => true,
+        _ => rule::of(user).nature == Nature::Type && is_stored(facts, user),
+    })
 }

@@ -2,14 +2,15 @@
 
 use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Change, Created, Nature, Outcome, Rule, replace, table};
-use crate::sql::Sql;
+use crate::rule::{Change, Created, Nature, Outcome, Rule, probe, replace, table};
+use crate::sql::{Probe, Sql};
 
 pub(super) static TABLE_CONSTRAINT: Rule = Rule {
     kind: "table constraint",
     noun: "CONSTRAINT",
     weight: 200,
-    query: "
+    query: concat!(
+        "
 SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
   ARRAY[c.nspname, c.relname, k.conname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
   jsonb_strip_nulls(jsonb_build_object(
@@ -22,7 +23,11 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
     'tablespace', s.spcname))::text,
   jsonb_strip_nulls(jsonb_build_object(
     'type', k.contype,
+    'index', CASE WHEN k.contype IN ('p', 'u') THEN pg_get_indexdef(k.conindid) END,
     'local', NULLIF(k.conislocal, false),
+    'probe', ",
+        constraint_probe!(),
+        ",
     'from', CASE WHEN k.conparentid <> 0 THEN jsonb_build_array(
         'pg_constraint'::regclass::oid::int8, k.conparentid::int8, 0)
       WHEN k.coninhcount > 0 THEN (
@@ -34,7 +39,8 @@ FROM pg_constraint k JOIN relation c ON c.oid = k.conrelid
 LEFT JOIN pg_index x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_class i ON i.oid = x.indexrelid LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
 WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
-  SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)",
+  SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)"
+    ),
     create,
     drop,
     attributes: &[
@@ -58,7 +64,8 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'domain constraint',
   ARRAY[s.nspname, t.typname, k.conname]::text[], '{}'::text[], 'pg_type'::regclass::oid, t.oid, 0,
   jsonb_strip_nulls(jsonb_build_object(
     'definition', regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
-    'not_valid', NULLIF(NOT k.convalidated, false)))::text, '{}'
+    'not_valid', NULLIF(NOT k.convalidated, false)))::text,
+  jsonb_build_object('check', pg_get_expr(k.conbin, 0))::text
 FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid JOIN space s ON s.oid = t.typnamespace
 WHERE k.contype = 'c' AND NOT EXISTS (
   SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)",
@@ -68,7 +75,7 @@ WHERE k.contype = 'c' AND NOT EXISTS (
             it.fact.id.owner_path(),
             definition(it.fact)
         ));
-        vec![sql.may_fail(format!("each value of {} has to fit", it.fact.id.owner_path()))]
+        vec![domain_may_fail(sql, it.before, it.fact)]
     },
     drop: |_, fact| {
         let name = quote::name(fact.id.name());
@@ -98,12 +105,27 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     let head = table::head(&it.fact.id.names);
     let only = if it.fact.is_noted("only") { " ONLY" } else { "" };
     let sql = Sql::clause(format!("{head}{only}"), format!("ADD {}", definition(it.fact)));
-    let mut all = vec![match it.fact.is("not_valid") {
+    let mut all = vec![match it.fact.is("not_valid") || probe::is_without_rows(it) {
         true => sql,
-        false => sql.may_fail(format!("each row of {} has to fit", it.fact.id.owner_path())),
+        false => may_fail(sql, it.fact, probe::of_created(it)),
     }];
     all.extend(it.fact.is("clustered").then(|| cluster(it.fact)));
     all
+}
+
+fn may_fail(sql: Sql, fact: &Fact, probe: Probe) -> Sql {
+    let (table, name) = (fact.id.owner_path(), quote::name(fact.id.name()));
+    sql.may_fail(format!("each row of {table} has to fit {name}"), probe)
+}
+
+/// The same for the values of a domain, in the columns that there were before.
+fn domain_may_fail(sql: Sql, before: &Facts, fact: &Fact) -> Sql {
+    let domain = fact.id.owner_path();
+    let condition = format!("({}) IS FALSE", fact.note("check").unwrap_or("true"));
+    match probe::of_domain(before, &domain, &condition) {
+        Some(it) => sql.may_fail(format!("each value of {domain} has to fit"), it),
+        None => sql,
+    }
 }
 
 fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
@@ -131,7 +153,7 @@ fn alter_valid(it: &Change<'_>) -> Outcome {
     }
     let clause = format!("VALIDATE CONSTRAINT {}", quote::name(it.to.id.name()));
     let sql = Sql::whole(format!("{} {clause}", table::head(&it.to.id.names)));
-    Outcome::InPlace(vec![sql.may_fail("each row has to fit")])
+    Outcome::InPlace(vec![may_fail(sql, it.to, probe::of(it.to))])
 }
 
 fn alter_domain_valid(it: &Change<'_>) -> Outcome {
@@ -140,7 +162,7 @@ fn alter_domain_valid(it: &Change<'_>) -> Outcome {
     }
     let name = quote::name(it.to.id.name());
     let sql = format!("ALTER DOMAIN {} VALIDATE CONSTRAINT {name}", it.to.id.owner_path());
-    Outcome::InPlace(vec![Sql::whole(sql).may_fail("each value has to fit")])
+    Outcome::InPlace(vec![domain_may_fail(Sql::whole(sql), it.a, it.to)])
 }
 
 fn alter_clustered(it: &Change<'_>) -> Outcome {

@@ -1,7 +1,7 @@
 //! Domains. Their constraints are facts of their own.
 
 use crate::rule::{
-    Change, Created, Nature, Outcome, Rule, alter_owner, constraint, plain_drop, replace,
+    Change, Created, Nature, Outcome, Rule, alter_owner, constraint, plain_drop, probe, replace,
     with_owner,
 };
 use crate::sql::Sql;
@@ -17,7 +17,8 @@ SELECT 'pg_type'::regclass::oid, t.oid, 0, 'domain', ARRAY[s.nspname, t.typname]
     'owner', NULLIF(pg_get_userbyid(t.typowner), current_user),
     'base', format_type(t.typbasetype, t.typtypmod),
     'not_null', NULLIF(t.typnotnull, false),
-    'default', t.typdefault,
+    'default', coalesce(pg_get_expr(t.typdefaultbin, 'pg_type'::regclass),
+      quote_literal(t.typdefault) || '::' || format_type(t.typbasetype, t.typtypmod)),
     'collation', CASE WHEN t.typcollation <> b.typcollation THEN (
       SELECT format('%I.%I', n.nspname, o.collname) FROM pg_collation o
       JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = t.typcollation) END))::text, '{}'
@@ -63,7 +64,13 @@ fn in_place(it: &Change<'_>, text: &str) -> Sql {
 
 fn alter_not_null(it: &Change<'_>) -> Outcome {
     Outcome::InPlace(vec![match it.wanted_value() {
-        Some(_) => in_place(it, "SET NOT NULL").may_fail("no value may be NULL"),
+        Some(_) => {
+            let sql = in_place(it, "SET NOT NULL");
+            match probe::of_domain(it.a, &it.to.id.path(), "value IS NULL") {
+                Some(probe) => sql.may_fail("no value may be NULL", probe),
+                None => sql,
+            }
+        }
         None => in_place(it, "DROP NOT NULL"),
     }])
 }

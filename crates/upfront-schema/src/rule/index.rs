@@ -4,14 +4,17 @@ use serde_json::Value;
 
 use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Change, Created, Nature, Outcome, Rule, options, plain_drop, replace, table};
+use crate::rule::{
+    Change, Created, Nature, Outcome, Rule, options, plain_drop, probe, replace, table,
+};
 use crate::sql::Sql;
 
 pub(super) static INDEX: Rule = Rule {
     kind: "index",
     noun: "INDEX",
     weight: 270,
-    query: "
+    query: concat!(
+        "
 SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]::text[],
   '{}'::text[], 'pg_class'::regclass::oid, t.oid, 0,
   jsonb_strip_nulls(jsonb_build_object(
@@ -26,13 +29,16 @@ SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]
     'tablespace', s.spcname,
     'statistics', (SELECT jsonb_object_agg(a.attnum, a.attstattarget) FROM pg_attribute a
       WHERE a.attrelid = i.oid AND a.attstattarget >= 0)))::text,
-  jsonb_strip_nulls(jsonb_build_object('from', (
+  jsonb_strip_nulls(jsonb_build_object('probe', CASE WHEN x.indisunique THEN ",
+        unique_probe!("t"),
+        " END, 'from', (
     SELECT jsonb_build_array('pg_class'::regclass::oid::int8, h.inhparent::int8, 0)
     FROM pg_inherits h WHERE h.inhrelid = i.oid)))::text
 FROM pg_index x JOIN relation t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
 WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-  AND d.objid = i.oid AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i')",
+  AND d.objid = i.oid AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i')"
+    ),
     create,
     drop: plain_drop,
     attributes: &[
@@ -81,8 +87,8 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     let text = with_options(&text, fact);
     let sql = Sql::whole(text);
     let unique = fact.text("definition").is_some_and(|it| it.starts_with("CREATE UNIQUE"));
-    let mut all = vec![match unique {
-        true => sql.may_fail("no two rows may be alike"),
+    let mut all = vec![match unique && !probe::is_without_rows(it) {
+        true => sql.may_fail("no two rows may be alike", probe::of_created(it)),
         false => sql,
     }];
     all.extend(fact.is("clustered").then(|| cluster(it.facts, fact)).flatten());
@@ -122,10 +128,15 @@ fn alter_options(it: &Change<'_>) -> Outcome {
     Outcome::InPlace(clauses.into_iter().map(sql).collect())
 }
 
-/// An index that is valid by the wish and not in fact is what a `CONCURRENTLY` left behind.
+/// An index that is valid by the wish and not in fact is what a `CONCURRENTLY` left behind. That of
+/// a partitioned table is valid once each partition has its part of it.
 fn alter_invalid(it: &Change<'_>) -> Outcome {
+    let table = it.b.parent(it.to);
+    let is_partitioned = table.is_some_and(|it| it.attributes.contains_key("partition_key"));
     match it.wanted_value() {
+        None if is_partitioned => Outcome::InPlace(Vec::new()),
         None => Outcome::Replace,
+        Some(_) if is_partitioned => Outcome::Replace,
         Some(_) => Outcome::Refuse(format!("{} is wanted as an invalid index", it.to.id)),
     }
 }

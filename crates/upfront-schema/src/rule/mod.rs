@@ -19,6 +19,10 @@ macro_rules! sequence_options {
     };
 }
 
+#[macro_use]
+mod probe;
+
+mod base;
 mod column;
 mod comment;
 mod composite;
@@ -27,11 +31,13 @@ mod default;
 mod domain;
 mod enumeration;
 mod event;
+mod fit;
 mod foreign;
 mod grant;
 mod identity;
 mod index;
 mod inheritance;
+mod operator_class;
 mod options;
 mod policy;
 mod privileges;
@@ -57,6 +63,8 @@ use crate::options::Options;
 use crate::quote;
 use crate::sql::Sql;
 
+pub(crate) use base::untangle;
+pub(crate) use column::set_not_null;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
 pub(crate) use retype::force as force_column;
@@ -157,6 +165,8 @@ static ALL: &[&Rule] = &[
     &rare::ACCESS_METHOD,
     &small::COLLATION,
     &enumeration::ENUM,
+    &base::SHELL,
+    &base::BASE,
     &domain::DOMAIN,
     &composite::COMPOSITE,
     &range::RANGE,
@@ -176,6 +186,9 @@ static ALL: &[&Rule] = &[
     &routine::PROCEDURE,
     &routine::AGGREGATE,
     &rare::OPERATOR,
+    &operator_class::FAMILY,
+    &operator_class::CLASS,
+    &operator_class::MEMBER,
     &rare::CONVERSION,
     &small::CAST,
     &rare::TRANSFORM,
@@ -225,6 +238,9 @@ pub(crate) fn reference(id: &Identity) -> String {
         "operator" => {
             let schema = quote::name(&id.names[0]);
             format!("{schema}.{} ({})", id.name(), id.arguments.join(", "))
+        }
+        "operator class" | "operator family" | "operator family member" => {
+            operator_class::using(&id.names, &id.arguments)
         }
         "transform" => format!("FOR {} LANGUAGE {own}", id.arguments.join(", ")),
         "user mapping" => foreign::mapping(id),

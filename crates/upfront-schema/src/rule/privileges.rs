@@ -141,7 +141,7 @@ fn noun(kind: &str) -> &'static str {
         "sequence" => "SEQUENCE",
         "function" | "aggregate" => "FUNCTION",
         "procedure" => "PROCEDURE",
-        "enum" | "domain" | "composite type" | "range type" => "TYPE",
+        "base type" | "enum" | "domain" | "composite type" | "range type" => "TYPE",
         "server" => "FOREIGN SERVER",
         "foreign-data wrapper" => "FOREIGN DATA WRAPPER",
         _ => "TABLE",
@@ -201,7 +201,7 @@ fn letter(kind: &str) -> Option<&'static str> {
         "table" | "view" | "materialized view" | "foreign table" => Some("r"),
         "sequence" => Some("S"),
         "function" | "procedure" | "aggregate" => Some("f"),
-        "enum" | "domain" | "composite type" | "range type" => Some("T"),
+        "base type" | "enum" | "domain" | "composite type" | "range type" => Some("T"),
         "schema" => Some("n"),
         _ => None,
     }

@@ -108,5 +108,7 @@ SELECT 'pg_transform'::regclass::oid, t.oid, 0, 'transform', ARRAY[l.lanname]::t
       'TO SQL WITH FUNCTION ' || NULLIF(t.trftosql::oid, 0)::regprocedure) || ')'))::text, '{}'
 FROM pg_transform t JOIN pg_language l ON l.oid = t.trflang
 WHERE NOT EXISTS (SELECT FROM member m
-  WHERE m.classid = 'pg_transform'::regclass AND m.objid = t.oid)",
+  WHERE m.classid = 'pg_transform'::regclass AND m.objid = t.oid)
+AND NOT EXISTS (SELECT FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
+  WHERE y.oid = t.trftype AND n.nspname = ANY ($1))",
 );

@@ -3,7 +3,7 @@
 use crate::facts::{Cast, Fact, Facts};
 use crate::quote;
 use crate::rule::column::{clause, comes_from_parent, typed};
-use crate::rule::{Change, Outcome};
+use crate::rule::{Change, Outcome, fit};
 use crate::sql::Sql;
 
 pub(super) fn alter_type(it: &Change<'_>) -> Outcome {
@@ -27,11 +27,15 @@ pub(super) fn alter_type(it: &Change<'_>) -> Outcome {
         ));
     };
     let sql = retype(it.to, &using);
-    Outcome::Retype(vec![match is_wider(it.a, it.from, it.to) {
-        true => sql,
-        false => {
-            sql.may_fail(format!("each value of {} has to fit {}", it.to.id.path(), typed(it.to)))
-        }
+    let probe = match it.options.using(&it.to.id.path()) {
+        Some(_) => Some(fit::as_told()),
+        None if is_wider(it.a, it.from, it.to) => None,
+        None => fit::probe(it),
+    };
+    let why = || format!("each value of {} has to fit {}", it.to.id.path(), typed(it.to));
+    Outcome::Retype(vec![match probe {
+        None => sql,
+        Some(probe) => sql.may_fail(why(), probe),
     }])
 }
 
@@ -58,12 +62,13 @@ fn retype(to: &Fact, using: &str) -> Sql {
 }
 
 /// The statement for a column whose type stays the same by name and becomes another by content.
-pub(crate) fn force(to: &Fact) -> Sql {
+pub(crate) fn force(facts: &Facts, to: &Fact) -> Sql {
     let using = match typed(to).ends_with(']') {
         true => format!(" USING {}::text[]::{}", quote::name(to.id.name()), typed(to)),
         false => format!(" USING {}::text::{}", quote::name(to.id.name()), typed(to)),
     };
-    retype(to, &using).may_fail(format!("each value of {} has to be one of the new", to.id.path()))
+    let why = format!("each value of {} has to be one of the new", to.id.path());
+    retype(to, &using).may_fail(why, fit::one_of_the_new(facts, to))
 }
 
 /// How the old values become new ones: nothing to say, ` USING …`, or not known.

@@ -51,7 +51,9 @@ SELECT 'pg_cast'::regclass::oid, c.oid, 0, 'cast', '{}'::text[],
       ELSE '' END)::text, '{}'
 FROM pg_cast c WHERE c.oid >= 16384 AND NOT EXISTS (
   SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid
-  AND d.deptype IN ('e', 'i'))",
+  AND d.deptype IN ('e', 'i'))
+AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+  WHERE t.oid IN (c.castsource, c.casttarget) AND n.nspname = ANY ($1))",
     create: |it| {
         let part = |attribute| it.fact.text(attribute).unwrap_or_default();
         let name = reference(&it.fact.id);

@@ -87,7 +87,11 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
         content(it),
         properties(fact)
     );
-    let mut sql = with_owner(it, vec![Sql::whole(text)]);
+    let mut table = Sql::whole(text);
+    for born in it.folded.iter().filter(|it| it.fact.attributes.contains_key("bound")) {
+        table = inheritance::may_fail(table, it.before, born.fact);
+    }
+    let mut sql = with_owner(it, vec![table]);
     sql.extend(it.folded.iter().flat_map(column::after_create));
     sql.extend(it.folded.iter().filter_map(|column| column::stricter(it.facts, column.fact)));
     let flags = [("row_security", "ENABLE"), ("force_row_security", "FORCE")];

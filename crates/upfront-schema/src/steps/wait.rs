@@ -97,7 +97,7 @@ impl Steps<'_> {
         }
     }
 
-    fn steps_on(&self, is: impl Fn(&Fact) -> bool + Copy) -> Vec<usize> {
+    pub(super) fn steps_on(&self, is: impl Fn(&Fact) -> bool + Copy) -> Vec<usize> {
         let a = steps_of(&self.drops, self.draft.a, is);
         let alters = steps_of(&self.alters[1], self.draft.b, is);
         [a, alters, steps_of(&self.creates, self.draft.b, is)].concat()
@@ -198,7 +198,7 @@ impl Steps<'_> {
 }
 
 /// A table and those that it inherits from, at whatever height.
-fn ancestors<'a>(facts: &'a Facts, table: &'a [String]) -> HashSet<&'a [String]> {
+pub(super) fn ancestors<'a>(facts: &'a Facts, table: &'a [String]) -> HashSet<&'a [String]> {
     let mut found = HashSet::from([table]);
     loop {
         let before = found.len();
@@ -227,7 +227,9 @@ fn slots(fact: &Fact) -> Vec<Vec<String>> {
         |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
     let own = match id.kind {
         "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
-        | "enum" | "domain" | "composite type" | "range type" => named("relation", &[&id.names]),
+        | "base type" | "enum" | "domain" | "composite type" | "range type" => {
+            named("relation", &[&id.names])
+        }
         "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
             named("relation", &[&id.names[..1], &id.names[2..]])
         }

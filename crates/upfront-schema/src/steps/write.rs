@@ -19,7 +19,9 @@ impl<'a> Steps<'a> {
             Verb::Create => self.create_sql(step.at, fact),
             Verb::Alter => {
                 let old = self.a().find(&fact.id).map(|it| self.draft.fates[it].statements());
-                old.flatten().unwrap_or_default().to_vec()
+                let mut sql = old.flatten().unwrap_or_default().to_vec();
+                sql.extend(self.index_attachment(step.at));
+                self.not_null(step.at, fact, sql)
             }
         }
     }
@@ -34,6 +36,9 @@ impl<'a> Steps<'a> {
         }
         if self.goes_along(fact) {
             return Vec::new();
+        }
+        if let Some(sql) = self.index_drop(at, fact) {
+            return sql;
         }
         let mut sql = (rule::of(fact).drop)(self.a(), fact);
         if self.leaves_heirs(at) {
@@ -55,7 +60,11 @@ impl<'a> Steps<'a> {
         if self.comes_along(fact) {
             return Vec::new();
         }
-        let made = (rule::of(fact).create)(&self.created(at));
+        let made = match self.fill(fact) {
+            Some(_) => self.create_nullable(at, fact),
+            None => (rule::of(fact).create)(&self.created(at)),
+        };
+        let made = self.create_online(at, fact, made);
         let old = self.a().find(&fact.id).filter(|it| matches!(self.draft.fates[*it], Fate::Swap));
         let mut sql = Vec::new();
         if old.is_some() {
@@ -65,6 +74,15 @@ impl<'a> Steps<'a> {
         sql.extend(made);
         sql.extend(rule::privileges_by_default(self.a(), self.b(), fact));
         sql
+    }
+
+    /// A column that is NOT NULL once its rows have values.
+    fn create_nullable(&self, at: usize, fact: &Fact) -> Vec<Sql> {
+        let mut nullable = fact.clone();
+        nullable.attributes.remove("not_null");
+        let mut sql = (rule::of(fact).create)(&Created { fact: &nullable, ..self.created(at) });
+        sql.push(rule::set_not_null(fact));
+        self.not_null(at, fact, sql)
     }
 
     /// The object with what is folded into it.
@@ -84,6 +102,10 @@ impl<'a> Steps<'a> {
             return true;
         }
         let Some(origin) = fact.origin else { return false };
+        if fact.id.kind == "index" && self.creates.contains_key(&origin) && self.is_by_parts(origin)
+        {
+            return false;
+        }
         let is_attached = attachment(self.b(), fact)
             .is_some_and(|it| self.a().find(&self.b().all[it].id).is_some());
         let is_same = fact.attributes == self.b().all[origin].attributes;

@@ -1,0 +1,10 @@
+create type gone;
+create function gone_in(cstring) returns gone language internal immutable strict as 'textin';
+create function gone_out(gone) returns cstring language internal immutable strict as 'textout';
+create type gone (input = gone_in, output = gone_out, like = text);
+create table t (a int);
+create type other;
+create function other_in(cstring) returns other language internal immutable strict as 'int4in';
+create function other_out(other) returns cstring language internal immutable strict as 'int4out';
+create type other (input = other_in, output = other_out, like = int4);
+create function uses(other) returns int language sql as 'select 1';

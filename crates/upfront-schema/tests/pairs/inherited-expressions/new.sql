@@ -1,0 +1,8 @@
+CREATE TABLE events (id int, state varchar(9), note varchar(9),
+  CONSTRAINT known_state CHECK (state IN ('a', 'b'))) PARTITION BY RANGE (id);
+CREATE TABLE events_low PARTITION OF events FOR VALUES FROM (0) TO (9);
+CREATE TABLE events_high PARTITION OF events FOR VALUES FROM (9) TO (99) PARTITION BY RANGE (id);
+CREATE TABLE events_high_all PARTITION OF events_high DEFAULT;
+CREATE INDEX noted ON events (id) WHERE note IN ('a', 'b');
+CREATE TABLE base (kind varchar(9), CONSTRAINT kind CHECK (kind IN ('x', 'z')));
+CREATE TABLE derived () INHERITS (base);

@@ -1,0 +1,14 @@
+create table r (a int, b int, c text);
+alter table r add constraint r_key unique (a, b);
+create table t (a int, b int, c text, check (a > b), foreign key (a, b) references r (a, b));
+alter table t add constraint deferred unique (a, b) include (c) with (fillfactor = 60) deferrable initially deferred;
+alter table t add constraint apart exclude using btree (c with =);
+create materialized view m as select a, c from t;
+create index on m (c);
+create table p (k int, foreign key (k) references u (a)) partition by list (k);
+create table p1 partition of p for values in (1);
+create table fresh (k int references r2 (a));
+create table u (a int not null, b int);
+alter table u add constraint u_key unique (a);
+alter table u add constraint promoted unique (b);
+create table r2 (a int primary key, b int unique);
