@@ -87,6 +87,21 @@ fn options_win_over_annotations() {
 }
 
 #[test]
+fn a_fill_is_for_rows_that_are_there() {
+    let users = "CREATE TABLE users (id bigint PRIMARY KEY, mood mood, \
+                 CONSTRAINT short CHECK (id > 0),\n  nick text NOT NULL DEFAULT '?' -- fill: id::text\n);";
+    let (before, after) = FIRST.split_once("CREATE TABLE").unwrap();
+    let after = after.split_once('\n').unwrap().1;
+    let filled = format!("{before}{users}\n{after}");
+    shows!("fill of a column with a default", wanting(&filled).run("gen x --dry-run"));
+    let new = filled.replace("nick text NOT NULL", "nick text,\n age text NOT NULL");
+    shows!("fill of a new column with a default", wanting(&new).run("gen x"));
+    // Where the table is new there are none.
+    let table = format!("{FIRST}CREATE TABLE fresh (\n  -- fill: 1\n  id int NOT NULL\n);\n");
+    shows!("fill in a new table", wanting(&table).run("gen x --dry-run"));
+}
+
+#[test]
 fn refuses_annotations_that_are_on_nothing() {
     let check = |schema: &str| wanting(schema).run("gen x");
     let shown = [

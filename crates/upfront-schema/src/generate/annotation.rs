@@ -5,6 +5,7 @@ use upfront_directory::{On, Says, annotations};
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
 use crate::generate::answer::{self, Given};
+use crate::generate::fill;
 use crate::identity::Identity;
 use crate::load;
 
@@ -105,6 +106,11 @@ impl Annotated {
             let id = it.id(wanted)?;
             let is_given = given.iter().any(|it| answer::is_named(&id.names, &it.column));
             if !is_given && becomes_not_null(have, wanted, &id) {
+                let column = wanted.find(&id).map(|at| &wanted.all[at]);
+                if have.find(&id).is_none() && column.is_some_and(|it| fill::gets_value(wanted, it))
+                {
+                    return Err(it.at.error("the column is new, and rows get its default"));
+                }
                 all.push(Given { column: id.names, expression: expression.clone() });
             }
         }
