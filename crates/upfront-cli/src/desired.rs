@@ -6,34 +6,134 @@ use std::{
     process::{Command, Output as Outcome, Stdio},
 };
 
-use upfront::cli::Exit;
+use upfront::cli::{Exit, Output};
+use upfront_schema::{Annotated, Answers, Identity, Modelled};
 use upfront_scratch::{Database, Server};
 
 use crate::{
+    cargo,
     failure::Failure,
     project::{Desired, Project},
     scratch,
 };
 
-/// Builds it.
-pub(crate) fn build<'s>(project: &Project, server: &'s Server) -> Result<Database<'s>, Failure> {
-    let desired = project.desired()?.ok_or_else(|| {
-        Failure::mistake("nothing says which schema is wanted")
-            .help("add `[desired]` with `sql = [\"schema.sql\"]` to `upfront.toml`")
-    })?;
-    let database = scratch::database(server)?;
-    let mut texts = files(&desired)?;
-    if let Some(command) = &desired.command {
-        let printed = run(command, &desired.root, &database)?;
-        if printed.trim().is_empty() && is_empty(project, &database)? {
-            return Err(Failure::mistake("the command of `[desired]` printed nothing").more(shown(command)).help(
-                "let it print the SQL of the schema, or build the schema at `$UPFRONT_SCRATCH_URL`",
-            ));
+/// What it is built of.
+pub(crate) struct Parts<'s> {
+    server: &'s Server,
+    texts: Vec<(String, String)>,
+    /// What a command has built; nothing where models say everything.
+    base: Option<Database<'s>>,
+}
+
+/// The schema, built.
+pub(crate) struct Wanted<'s> {
+    pub(crate) database: Database<'s>,
+    /// Where models say everything: what they cannot say, which stays as it is.
+    pub(crate) left: Option<Vec<Identity>>,
+    /// What cannot stay, and what the server says about it.
+    pub(crate) stuck: Vec<(Identity, String)>,
+}
+
+impl<'s> Parts<'s> {
+    /// Reads files, and runs what prints SQL.
+    pub(crate) fn gather(
+        project: &Project,
+        server: &'s Server,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let desired = project.desired()?.ok_or_else(|| {
+            Failure::mistake("nothing says which schema is wanted")
+                .help("add `[desired]` with `sql = [\"schema.sql\"]` to `upfront.toml`")
+        })?;
+        let mut it = Self { server, texts: files(&desired)?, base: None };
+        if !desired.is_models_alone() {
+            it.base = Some(scratch::database(server)?);
         }
-        texts.push((format!("output of `{command}`"), printed));
+        if let (Some(command), Some(base)) = (&desired.command, &it.base) {
+            let printed = run(command, &desired.root, base)?;
+            if printed.trim().is_empty() && is_empty(project, base)? {
+                return Err(nothing_printed(command));
+            }
+            it.texts.push((format!("output of `{command}`"), printed));
+        }
+        if let Some(models) = &desired.models {
+            let printed = cargo::printed(models, &desired.root, output)?;
+            it.texts.push((cargo::LABEL.to_owned(), printed));
+        }
+        Ok(it)
     }
-    upfront_schema::load(&database, texts).map_err(|err| scratch::of_schema(&err))?;
-    Ok(database)
+
+    /// What the SQL says in comments.
+    pub(crate) fn annotated(&self) -> Result<Annotated, Failure> {
+        Annotated::read(&self.texts).map_err(|err| scratch::of_schema(&err))
+    }
+
+    /// Builds the schema, with what is known of renames.
+    pub(crate) fn build(
+        &self,
+        project: &Project,
+        before: &Database<'_>,
+        answers: &Answers,
+    ) -> Result<Wanted<'s>, Failure> {
+        let Some(base) = &self.base else { return self.models(project, before, answers) };
+        let database = scratch::copy(base)?;
+        upfront_schema::load(&database, self.texts.clone())
+            .map_err(|err| scratch::of_schema(&err))?;
+        Ok(Wanted { database, left: None, stuck: Vec::new() })
+    }
+
+    fn models(
+        &self,
+        project: &Project,
+        before: &Database<'_>,
+        answers: &Answers,
+    ) -> Result<Wanted<'s>, Failure> {
+        let scope = scratch::scope(project, &[before])?;
+        let built = Modelled::build(self.server, &self.texts, before, &scope, answers);
+        let it = built.map_err(|err| scratch::of_schema(&err))?;
+        Ok(Wanted { database: it.database, left: Some(it.left), stuck: it.stuck })
+    }
+}
+
+impl Wanted<'_> {
+    /// What stays as it is, a line for each kind.
+    pub(crate) fn left(&self) -> Option<Vec<String>> {
+        let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
+        for it in self.left.as_ref()? {
+            let text = it.to_string();
+            let name = text.strip_prefix(it.kind).unwrap_or(&text).trim_start();
+            // Comments and privileges are called by the kind of what they are on, too.
+            let name = match it.kind {
+                "comment" | "privileges" => name.replacen('.', " ", 1),
+                _ => name.to_owned(),
+            };
+            match lines.iter_mut().find(|(kind, _)| *kind == it.kind) {
+                Some((_, names)) => names.push(name),
+                None => lines.push((it.kind, vec![name])),
+            }
+        }
+        let line = |(kind, names): (&str, Vec<String>)| format!("{kind}: {}", names.join(", "));
+        Some(lines.into_iter().map(line).collect())
+    }
+
+    /// The objects that can neither stay nor go.
+    pub(crate) fn stuck(&self) -> Option<Failure> {
+        let one = |(id, why): &(Identity, String)| {
+            Failure::new(
+                Exit::Refused,
+                format!("{id}, which models cannot say, does not fit what they want: {why}"),
+            )
+            .help("change or drop it in a migration of its own: `upfront new`")
+            .help("or say it in SQL beside the models: `sql` in `[desired]`")
+        };
+        Failure::all(self.stuck.iter().map(one).collect())
+    }
+}
+
+fn nothing_printed(command: &str) -> Failure {
+    Failure::mistake("the command of `[desired]` printed nothing")
+        .more(shown(command))
+        .help("let it print the SQL of the schema, or build the schema at `$UPFRONT_SCRATCH_URL`")
 }
 
 /// What the command has built; it may have its own tables of history.

@@ -34,10 +34,12 @@ impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let from = Source::of(&self.from, project)?;
         let to = Source::of(&self.to, project)?;
+        let annotated = to.annotated()?;
         let server = scratch::start_for(project, &[&from, &to])?;
         let (from, to) = (from.build(project, &server)?, to.build(project, &server)?);
         let scope = scratch::scope(project, &[&from, &to])?;
-        let answers = self.told.read();
+        let mut answers = self.told.read();
+        answers.annotated = annotated;
         let forms = if self.online { Forms::Online } else { Forms::Plain };
         let change = Change::between(&from, &to, &scope, &answers);
         let plan = change.and_then(|it| it.with_forms(forms).proven());

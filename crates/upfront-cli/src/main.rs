@@ -2,6 +2,7 @@
 
 mod adopt;
 mod arguments;
+mod cargo;
 mod completions;
 mod connection;
 mod database;
@@ -17,6 +18,7 @@ mod import;
 mod init;
 mod mask;
 mod new;
+mod package;
 mod project;
 mod proof;
 mod protect;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use upfront_schema::Annotated;
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -64,6 +65,15 @@ impl Source {
         match self {
             Self::Live { major, .. } => Some(*major),
             Self::Sql(_) | Self::Migrations(_) => None,
+        }
+    }
+
+    /// What SQL says in comments, where it is what is wanted.
+    pub(crate) fn annotated(&self) -> Result<Annotated, Failure> {
+        match self {
+            Self::Sql(path) => Annotated::read(&desired::texts(Path::new(path), path)?)
+                .map_err(|err| scratch::of_schema(&err)),
+            Self::Migrations(_) | Self::Live { .. } => Ok(Annotated::default()),
         }
     }
 

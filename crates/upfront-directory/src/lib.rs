@@ -9,6 +9,7 @@
 //! with what to do. Nothing here knows of a database or of Cargo: what is decided is decided from
 //! the bytes alone, and so is the same in `build.rs`, in a test and in a running service.
 
+mod annotation;
 mod canonical;
 mod class;
 mod cursor;
@@ -25,6 +26,7 @@ mod statement;
 mod sum;
 mod text;
 
+pub use crate::annotation::{Annotation, On, Says, Unclear, annotations};
 pub use crate::class::{Class, ReindexKind};
 pub use crate::directory::{Directory, write_sums};
 pub use crate::error::{Error, Errors, Warning};

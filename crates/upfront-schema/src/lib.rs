@@ -54,8 +54,8 @@ pub use exclude::Pattern;
 pub use extract::{Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
-    Answers, Change, Counts, Flavor, Given, Insert, Names, Question, Rename, Renaming, Rows,
-    Seeded, Sides, Unfit, Unseeded, WayBack, load, remarks,
+    Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
+    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, load, remarks,
 };
 pub use identity::Identity;
 pub use observe::Lock;

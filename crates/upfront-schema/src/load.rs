@@ -34,14 +34,40 @@ pub(crate) fn texts(client: &mut Client, texts: Vec<(String, String)>) -> Result
     run(client, &texts.into_iter().map(file).collect::<Vec<_>>())
 }
 
+/// The same beside objects that are made as soon as they can be.
+pub(crate) fn texts_beside(
+    client: &mut Client,
+    texts: Vec<(String, String)>,
+    mut beside: impl FnMut() -> Result<Progress>,
+) -> Result<()> {
+    let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
+    let files: Vec<_> = texts.into_iter().map(file).collect();
+    run_beside(client, &files, &mut beside)
+}
+
+/// Whether a round has made anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Some,
+    None,
+}
+
 fn run(client: &mut Client, files: &[File]) -> Result<()> {
+    run_beside(client, files, &mut || Ok(Progress::None))
+}
+
+fn run_beside(
+    client: &mut Client,
+    files: &[File],
+    beside: &mut dyn FnMut() -> Result<Progress>,
+) -> Result<()> {
     let mut open: Vec<Piece> =
         files.iter().enumerate().flat_map(|(at, it)| pieces(at, it)).collect();
     let mut checks_bodies = true;
     while !open.is_empty() {
         let before = open.len();
         open = round(client, files, open)?;
-        if open.len() < before {
+        if open.len() < before || beside()? == Progress::Some {
             continue;
         }
         if !checks_bodies {
@@ -134,16 +160,18 @@ fn first(files: &[File], open: Vec<Piece>) -> Error {
     let file = &files[it.file];
     let at = it.range.start
         + it.error.as_ref().and_then(|err| offset(err, &file.text[it.range.clone()])).unwrap_or(0);
-    let (line, column) = place(&file.text, at);
-    let text = file.text.lines().nth(line - 1).unwrap_or_default();
+    let (place, excerpt) = excerpt(&file.label, &file.text, at);
+    let message = it.error.as_ref().map(reason).unwrap_or_default();
+    Kind::Statement { place, excerpt, message }.into()
+}
+
+/// A byte of a text: file, line and column, and the line with a mark under it.
+pub(crate) fn excerpt(label: &str, text: &str, at: usize) -> (String, String) {
+    let (line, column) = place(text, at);
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
     let number = line.to_string();
     let caret = " ".repeat(number.len() + 3 + column - 1);
-    Kind::Statement {
-        place: format!("{}:{line}:{column}", file.label),
-        excerpt: format!("{number} | {text}\n{caret}^"),
-        message: it.error.as_ref().map(reason).unwrap_or_default(),
-    }
-    .into()
+    (format!("{label}:{line}:{column}"), format!("{number} | {shown}\n{caret}^"))
 }
 
 /// The byte that the server points at; it counts characters from one.

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use models::{Standing, State};
 use postgres::{Client, NoTls};
+use upfront_schema::{Scope, Source, compare};
 use upfront_scratch::Server;
 
 /// What the example prints. Cargo has built it, as it builds all examples before it runs tests.
@@ -34,6 +35,18 @@ fn has_the_values_that_the_row_mapper_reads() {
     assert_eq!(row.get::<_, Standing>("standing"), Standing::Suspended);
     let states = client.query_one("SELECT enum_range(NULL::library.copy_state)", &[]).unwrap();
     assert_eq!(states.get::<_, Vec<State>>(0), [State::Good, State::InRepair, State::Lost]);
+}
+
+/// `upfront gen` wrote them: there is nothing to do for it.
+#[test]
+fn the_migrations_make_the_models() {
+    let server = Server::shared().unwrap();
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let scope = Scope::default();
+    let there = Source::Migrations(migrations.into()).load(server, &scope).unwrap();
+    let wanted = server.database().unwrap();
+    wanted.execute(&printed()).unwrap();
+    assert_eq!(compare(&there, &wanted, &scope).unwrap(), []);
 }
 
 const READERS: &str = "\

@@ -30,11 +30,7 @@ impl Told {
             fills: self.fill.clone(),
             usings: self.using.clone(),
             usings_down: self.using_down.clone(),
+            ..Answers::default()
         }
-    }
-
-    /// Whether rows get values.
-    pub(crate) fn gives_values(&self) -> bool {
-        !self.fill.is_empty()
     }
 }

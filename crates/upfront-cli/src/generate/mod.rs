@@ -1,6 +1,7 @@
 //! `gen`
 
 mod answers;
+mod ask;
 mod downs;
 mod in_a_row;
 mod text;
@@ -11,11 +12,11 @@ pub(crate) use answers::Told;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Bodies, Change, Identity, Question, Scope, Sides};
+use upfront_schema::{Answers, Bodies, Change, Identity, Question, Scope, Sides};
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    desired,
+    desired::{Parts, Wanted},
     differences::{self, Ends},
     directory::Folder,
     failure::{Failure, Note},
@@ -25,6 +26,7 @@ use crate::{
     scratch,
     staging::Staging,
 };
+use ask::Chosen;
 use text::File;
 use with_rows::Values;
 
@@ -73,11 +75,15 @@ enum Allowed {
 #[derive(Serialize)]
 struct Unneeded {
     written: [String; 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
 struct Checked {
     differences: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -85,6 +91,8 @@ struct Generated {
     written: Vec<String>,
     files: Vec<File>,
     proofs: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Vec<String>>,
 }
 
 impl Arguments {
@@ -105,34 +113,83 @@ impl Arguments {
         let directory = read(&folder, output)?;
         let server = scratch::start(project, None)?;
         let before = replayed(project, &server, &directory)?;
-        let wanted = desired::build(project, &server)?;
-        let scope = scratch::scope(project, &[&before, &wanted])?;
-        let answers = self.answers.read();
-        let change = Change::between(&before, &wanted, &scope, &answers);
+        let parts = Parts::gather(project, &server, output)?;
+        let (goal, answers) = self.goal(project, &parts, &before, output)?;
+        let (wanted, left) = (&goal.database, goal.left());
+        let scope = scratch::scope(project, &[&before, wanted])?;
+        let change = Change::between(&before, wanted, &scope, &answers);
         let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
         if change.is_empty() {
+            note_left(left.as_deref(), output);
             let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
-            output.result(&Unneeded { written: [] }, || text);
+            output.result(&Unneeded { written: [], left }, || text);
             return Ok(Exit::Done);
         }
         if self.check {
-            return Ok(different(&change, &folder, output));
+            note_left(left.as_deref(), output);
+            return Ok(different(&change, &folder, left, output));
         }
-        let sides = self.agreed(&change)?;
-        let work =
-            Work { project, folder: &folder, before: &before, wanted: &wanted, scope: &scope };
+        let sides = self.agreed(&change, &goal)?;
+        note_left(left.as_deref(), output);
+        let work = Work { project, folder: &folder, before: &before, wanted, scope: &scope, left };
         let files = self.files(&name, &directory, &sides)?;
-        work.finish(self, files, output)
+        let values = match change.gives_values() {
+            true => Values::MayChange,
+            false => Values::Stay,
+        };
+        work.finish(self, files, values, output)
+    }
+
+    /// The schema that is wanted, and what is said by options, by annotations and on a terminal.
+    fn goal<'s>(
+        &self,
+        project: &Project,
+        parts: &Parts<'s>,
+        before: &Database<'_>,
+        output: &Output,
+    ) -> Result<(Wanted<'s>, Answers), Failure> {
+        let mut answers = self.answers.read();
+        answers.annotated = parts.annotated()?;
+        let mut chosen = Chosen::default();
+        loop {
+            let wanted = parts.build(project, before, &answers)?;
+            let more = match self.check || !ask::is_possible(output) {
+                true => Chosen::default(),
+                false => self.asked(project, [before, &wanted.database], &answers)?,
+            };
+            if more.is_empty() {
+                if !chosen.is_empty() {
+                    output.note(&chosen.told());
+                }
+                return Ok((wanted, answers));
+            }
+            more.add_to(&mut answers)?;
+            chosen.extend(more);
+        }
+    }
+
+    fn asked(
+        &self,
+        project: &Project,
+        [before, wanted]: [&Database<'_>; 2],
+        answers: &Answers,
+    ) -> Result<Chosen, Failure> {
+        let scope = scratch::scope(project, &[before, wanted])?;
+        let change = Change::between(before, wanted, &scope, answers);
+        ask::all(&change.map_err(|err| scratch::of_schema(&err))?, &self.allow)
     }
 
     /// The sides, if nothing is left to be said.
-    fn agreed(&self, change: &Change<'_>) -> Result<Vec<Sides>, Failure> {
+    fn agreed(&self, change: &Change<'_>, goal: &Wanted<'_>) -> Result<Vec<Sides>, Failure> {
         let questions = change.questions().map_err(|err| scratch::of_schema(&err))?;
         let may_fail = self.allow.contains(&Allowed::MayFail);
         let open = questions.iter().filter(|it| !(may_fail && matches!(it, Question::Fill(_))));
         let notes: Vec<_> = open.map(asked).collect();
         if !notes.is_empty() {
             return Err(Failure::of(Exit::Refused, notes));
+        }
+        if let Some(it) = goal.stuck() {
+            return Err(it);
         }
         let sides = change.sides().map_err(|err| scratch::of_schema(&err))?;
         let lost: Vec<_> = sides.iter().flat_map(|it| it.up.losses()).collect();
@@ -170,6 +227,8 @@ struct Work<'a> {
     before: &'a Database<'a>,
     wanted: &'a Database<'a>,
     scope: &'a Scope,
+    /// What stays as it is, where models say everything.
+    left: Option<Vec<String>>,
 }
 
 impl Work<'_> {
@@ -178,22 +237,19 @@ impl Work<'_> {
         self,
         arguments: &Arguments,
         mut files: Vec<File>,
+        values: Values,
         output: &Output,
     ) -> Result<Exit, Failure> {
         let staging = Staging::of(self.folder)?;
         for it in &files {
             it.write(&staging)?;
         }
-        let values = match arguments.answers.gives_values() {
-            true => Values::MayChange,
-            false => Values::Stay,
-        };
         let proofs = self.prove(&staging, &mut files, values)?;
         let written = match arguments.dry_run {
             true => Vec::new(),
             false => staging.install()?,
         };
-        let generated = Generated { written, files, proofs };
+        let generated = Generated { written, files, proofs, left: self.left };
         output.result(&generated, || told(&generated, self.folder));
         Ok(Exit::Done)
     }
@@ -268,9 +324,24 @@ pub(crate) fn replayed<'s>(
     Ok(bench.database)
 }
 
-fn different(change: &Change<'_>, folder: &Folder, output: &Output) -> Exit {
+/// What stays as the migrations have it.
+fn note_left(left: Option<&[String]>, output: &Output) {
+    let lines = left.filter(|it| !it.is_empty() && !output.is_json());
+    if let Some(lines) = lines {
+        output.note(&format!("left alone, as models do not say it:\n  {}", lines.join("\n  ")));
+    }
+}
+
+fn different(
+    change: &Change<'_>,
+    folder: &Folder,
+    left: Option<Vec<String>>,
+    output: &Output,
+) -> Exit {
     let ends = Ends { first: "the migrations", second: "the desired schema" };
-    let checked = Checked { differences: differences::words(&change.differences(), &ends) };
+    let mut differences: Vec<_> = change.renamed().collect();
+    differences.extend(differences::words(&change.differences(), &ends));
+    let checked = Checked { differences, left };
     output.result(&checked, || {
         let title = format!("`{}` does not make the schema that is wanted:", folder.label);
         [vec![title], checked.differences.clone()].concat().join("\n  ")
@@ -281,26 +352,31 @@ fn different(change: &Change<'_>, folder: &Folder, output: &Output) -> Exit {
 fn asked(question: &Question) -> Note {
     match question {
         Question::Rename(old, new) => {
-            let to = path(&Identity {
-                names: new.names.last().cloned().into_iter().collect(),
-                ..new.clone()
-            });
+            let to = own_name(new);
+            let [yes, no] = [("rename", format!("{}={to}", path(old))), ("no-rename", path(old))]
+                .map(|(name, value)| option(name, &value));
             Note::new(format!("is {new} the same as {old}, under another name?"))
                 .help(format!(
-                    "if it is, and its rows stay: {}",
-                    option("rename", &format!("{}={to}", path(old)))
+                    "if it is, and its rows stay: `{yes}`, or `-- renamed from: {}` before it",
+                    own_name(old)
                 ))
-                .help(format!("if it is not: {}", option("no-rename", &path(old))))
+                .help(format!("if it is not: `{no}`"))
         }
         Question::Fill(column) => {
             let fill = option("fill", &format!("{}=EXPRESSION", path(column)));
             Note::new(format!("{column} is NOT NULL, and rows that are there have no value for it"))
-                .help(format!("say what they get: {fill}"))
+                .help(format!("say what they get: `{fill}`"))
+                .help("or in the schema: `-- fill: EXPRESSION` before it, `#[col(fill = \"…\")]` in a model")
                 .help(
                     "or give it a default, or `--allow may-fail` if the table has no rows anywhere",
                 )
         }
     }
+}
+
+/// Its own name, quoted as in SQL.
+fn own_name(of: &Identity) -> String {
+    path(&Identity { names: of.names.last().cloned().into_iter().collect(), ..of.clone() })
 }
 
 /// The names, quoted as in SQL.
@@ -313,8 +389,8 @@ fn path(of: &Identity) -> String {
 fn option(name: &str, value: &str) -> String {
     let is_plain = |it: char| it.is_alphanumeric() || "_.=-".contains(it);
     match value.chars().all(is_plain) {
-        true => format!("`--{name} {value}`"),
-        false => format!("`--{name} '{}'`", value.replace('\'', "'\\''")),
+        true => format!("--{name} {value}"),
+        false => format!("--{name} '{}'", value.replace('\'', "'\\''")),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 pub(crate) struct Generation {
     sql: Vec<Text>,
     command: Option<Text>,
+    models: Option<Models>,
     /// Where `[desired]` stands.
     at: Option<Range<usize>>,
     pub(super) schemas: Option<Vec<String>>,
@@ -35,6 +36,24 @@ pub(crate) struct Desired {
     pub(crate) root: PathBuf,
     pub(crate) sql: Vec<Source>,
     pub(crate) command: Option<String>,
+    pub(crate) models: Option<Models>,
+}
+
+impl Desired {
+    /// Whether nothing but models says what is wanted.
+    pub(crate) fn is_models_alone(&self) -> bool {
+        self.models.is_some() && self.sql.is_empty() && self.command.is_none()
+    }
+}
+
+/// The program that prints the models of a crate, as Cargo finds it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Models {
+    pub(crate) package: Option<String>,
+    pub(crate) features: Vec<String>,
+    pub(crate) example: Option<String>,
+    pub(crate) bin: Option<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// A file or a folder of SQL.
@@ -45,7 +64,8 @@ pub(crate) struct Source {
     pub(crate) label: String,
 }
 
-const DESIRED: [&str; 4] = ["sql", "command", "schemas", "exclude"];
+const DESIRED: [&str; 5] = ["sql", "command", "models", "schemas", "exclude"];
+const MODELS: [&str; 5] = ["package", "features", "example", "bin", "args"];
 
 impl Generation {
     /// Takes a table; is it one of these?
@@ -65,6 +85,7 @@ impl Generation {
             match key.get_ref().as_ref() {
                 "sql" => self.sql = paths(value)?,
                 "command" => self.command = Some(text(value)?),
+                "models" => self.models = Some(models(value)?),
                 "schemas" => self.schemas = Some(texts(value)?),
                 "exclude" => self.exclude = patterns(value)?,
                 _ => return Err(no_key(key, &DESIRED)),
@@ -100,9 +121,11 @@ impl Generation {
         variables: &Variables,
     ) -> Result<Option<Desired>, Failure> {
         let Some(at) = &self.at else { return Ok(None) };
-        if self.sql.is_empty() && self.command.is_none() {
+        if self.sql.is_empty() && self.command.is_none() && self.models.is_none() {
             let title = "nothing here builds a schema".to_owned();
-            return Err(file.failure(title, at.clone()).help("add `sql = [\"schema.sql\"]`"));
+            return Err(file
+                .failure(title, at.clone())
+                .help("add `sql = [\"schema.sql\"]`, or `[desired.models]` for structs"));
         }
         let source = |it: &Text| {
             let label = file.expand(it, variables)?;
@@ -115,7 +138,8 @@ impl Generation {
         };
         let sql = self.sql.iter().map(source).collect::<Result<_, _>>()?;
         let command = self.command.as_ref().map(|it| it.raw.clone());
-        Ok(Some(Desired { root: file.root.clone(), sql, command }))
+        let models = self.models.clone();
+        Ok(Some(Desired { root: file.root.clone(), sql, command, models }))
     }
 }
 
@@ -124,6 +148,28 @@ fn paths(value: &Spanned<DeValue<'_>>) -> Result<Vec<Text>, Mistake> {
     match value.get_ref() {
         DeValue::String(_) => Ok(vec![text(value)?]),
         _ => list(value)?.iter().map(text).collect(),
+    }
+}
+
+fn models(value: &Spanned<DeValue<'_>>) -> Result<Models, Mistake> {
+    let mut it = Models::default();
+    for (key, value) in table(value)? {
+        match key.get_ref().as_ref() {
+            "package" => it.package = Some(text(value)?.raw),
+            "features" => it.features = texts(value)?,
+            "example" => it.example = Some(text(value)?.raw),
+            "bin" => it.bin = Some(text(value)?.raw),
+            "args" => it.arguments = texts(value)?,
+            _ => return Err(no_key(key, &MODELS)),
+        }
+    }
+    match (&it.example, &it.bin) {
+        (Some(_), Some(_)) => Err((
+            "the models are printed by an example or by a program, and not by both".to_owned(),
+            value.span(),
+            Some("take `example` or `bin` out".to_owned()),
+        )),
+        _ => Ok(it),
     }
 }
 

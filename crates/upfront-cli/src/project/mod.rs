@@ -12,7 +12,7 @@ use std::{
 };
 
 use file::{Environment, File, Settings, Text};
-pub(crate) use generation::Desired;
+pub(crate) use generation::{Desired, Models};
 use upfront::cli::Exit;
 use upfront_schema::{Forms, Pattern};
 pub(crate) use variables::Variables;

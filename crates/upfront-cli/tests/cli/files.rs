@@ -31,6 +31,28 @@ fn init_in_a_crate_says_how_to_embed() {
 }
 
 #[test]
+fn init_writes_what_prints_the_models() {
+    let package = "[package]\nname = \"my-shop\"\n";
+    let derives = "[dependencies]\nupfront = { version = \"0.1\", features = [\"derive\"] }\n";
+    let library = Place::with(&[("Cargo.toml", package), ("src/lib.rs", "")]);
+    let shown = [
+        library.run("init"),
+        library.run("init --models"),
+        Place::with(&[("Cargo.toml", &format!("{package}{derives}")), ("src/lib.rs", "")])
+            .run("init"),
+        Place::with(&[("Cargo.toml", package), ("src/main.rs", "")]).run("init --models"),
+        Place::new().run("init --models"),
+    ];
+    shows!("init with models", shown.join("\n"));
+    shows!("the example that init writes", library.read("examples/upfront_models.rs"));
+    let named = format!("{package}[lib]\nname = \"shop\"\n");
+    let named = Place::with(&[("Cargo.toml", &named)]);
+    named.run("init --models");
+    assert!(named.read("examples/upfront_models.rs").contains("use shop as _;"));
+    assert!(named.read("upfront.toml").ends_with("[desired.models]\n"));
+}
+
+#[test]
 fn new_writes_both_sides_and_the_sums() {
     let place = Place::new();
     place.run("init");

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod annotations;
+mod asking;
 mod connections;
 mod down;
 mod files;
 mod generate;
 mod import;
+mod models;
 mod moving;
 mod place;
 mod proof;

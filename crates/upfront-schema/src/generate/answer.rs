@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
+use crate::generate::annotation::Annotated;
 
 /// All that was said.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Answers {
     pub usings: Vec<Given>,
     /// The same for the way back.
     pub usings_down: Vec<Given>,
+    /// What the desired schema itself says; what is said above counts before it.
+    pub annotated: Annotated,
 }
 
 /// `users.nick=handle`: an object and its new name.

@@ -11,7 +11,7 @@ use crate::extract::{Scope, extract};
 use crate::facts::Facts;
 use crate::generate::answer::{self, Answers, Given};
 use crate::generate::moved::Names;
-use crate::generate::rename::{self, Renaming};
+use crate::generate::rename::{self, Candidate, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
 use crate::options::{Forms, Options};
@@ -29,6 +29,7 @@ pub struct Change<'a> {
     scope: &'a Scope,
     answers: &'a Answers,
     renamings: Vec<Renaming>,
+    fills: Vec<Given>,
     have: Facts,
     wanted: Facts,
     forms: Forms,
@@ -76,11 +77,13 @@ impl<'a> Change<'a> {
         answers: &'a Answers,
     ) -> Result<Self> {
         let copy = from.copy()?;
-        let renamings = match answers.renames.as_slice() {
-            [] => Vec::new(),
-            all => rename::answered(&copy, &extract(&mut session::open(to)?, scope)?, scope, all)?,
+        let renamings = if answers.renames.is_empty() && answers.annotated.is_empty() {
+            Vec::new()
+        } else {
+            let wanted = extract(&mut session::open(to)?, scope)?;
+            rename::answered(&copy, &wanted, scope, answers)?
         };
-        Self::renamed(from, to, scope, answers, &copy, renamings)
+        Self::after(from, to, scope, answers, &copy, renamings)
     }
 
     /// The same where it is known what was renamed, as far as that is there.
@@ -93,10 +96,10 @@ impl<'a> Change<'a> {
     ) -> Result<Self> {
         let copy = from.copy()?;
         let renamings = rename::perform_known(&copy, renamings)?;
-        Self::renamed(from, to, scope, answers, &copy, renamings)
+        Self::after(from, to, scope, answers, &copy, renamings)
     }
 
-    fn renamed(
+    fn after(
         from: &'a Database<'a>,
         to: &'a Database<'a>,
         scope: &'a Scope,
@@ -105,8 +108,10 @@ impl<'a> Change<'a> {
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let ((_, have), (_, wanted)) = compared(copy, to, scope)?;
+        let mut fills = answers.fills.clone();
+        fills.extend(answers.annotated.fills(&have, &wanted, &answers.fills)?);
         let forms = Forms::Plain;
-        Ok(Self { from, to, scope, answers, renamings, have, wanted, forms })
+        Ok(Self { from, to, scope, answers, renamings, fills, have, wanted, forms })
     }
 
     /// The same, done in another way.
@@ -127,6 +132,17 @@ impl<'a> Change<'a> {
         difference(&self.have, &self.wanted)
     }
 
+    /// What stays under another name, told or annotated, in words.
+    pub fn renamed(&self) -> impl Iterator<Item = String> {
+        self.renamings.iter().map(|it| format!("{} is called `{}`", it.id, it.to))
+    }
+
+    /// Whether rows that are there get values.
+    #[must_use]
+    pub fn gives_values(&self) -> bool {
+        !self.fills.is_empty()
+    }
+
     /// What has to be said before a file can be written.
     ///
     /// # Errors
@@ -139,15 +155,32 @@ impl<'a> Change<'a> {
                 all.push(Question::Rename(old, new));
             }
         }
-        let is_filled = |id: &Identity| {
-            self.answers.fills.iter().any(|it| answer::is_named(&id.names, &it.column))
-        };
+        let is_filled =
+            |id: &Identity| self.fills.iter().any(|it| answer::is_named(&id.names, &it.column));
         let missed = self.wanted.iter().filter(|it| {
             self.have.find(&it.id).is_none()
                 && breaking::is_missed(&self.have, &self.wanted, it)
                 && !is_filled(&it.id)
         });
         all.extend(missed.map(|it| Question::Fill(it.id.clone())));
+        Ok(all)
+    }
+
+    /// What may have another name, each with all that it may be: more than [`questions`] has, where
+    /// only what is beyond doubt but for the answer counts.
+    ///
+    /// [`questions`]: Self::questions
+    ///
+    /// # Errors
+    ///
+    /// If an answer fits nothing.
+    pub fn candidates(&self) -> Result<Vec<Candidate>> {
+        let mut all = Vec::new();
+        for it in rename::all_candidates(&self.have, &self.wanted) {
+            if !self.is_denied(&it.old)? {
+                all.push(it);
+            }
+        }
         Ok(all)
     }
 
@@ -208,7 +241,7 @@ impl<'a> Change<'a> {
             }
             using.insert(column.id.path(), it.expression.clone());
         }
-        let fills = fill::fills(&self.have, &self.wanted, &self.answers.fills)?;
+        let fills = fill::fills(&self.have, &self.wanted, &self.fills)?;
         let (scope, forms) = (self.scope.clone(), self.forms);
         Ok(Options { scope, using, fills, forms, ..Options::default() })
     }

@@ -27,8 +27,17 @@ fn column<'a>(have: &Facts, wanted: &'a Facts, it: &Given) -> Result<&'a Fact> {
     let is_new = column.is("not_null") && before.is_none_or(|it| !it.is("not_null"));
     let has_rows = have.get("table", &column.id.names[..2]).is_some();
     match (is_new, has_rows) {
+        (true, true) if before.is_none() && gets_value(wanted, column) => {
+            Err(wrong("it is new, and rows get its default"))
+        }
         (true, true) => Ok(column),
         (_, false) => Err(wrong("its table is new and has no rows")),
         (false, true) => Err(wrong("it does not become NOT NULL here")),
     }
+}
+
+/// Whether the server itself puts a value into the rows that are there.
+pub(crate) fn gets_value(wanted: &Facts, column: &Fact) -> bool {
+    ["identity", "generated"].iter().any(|it| column.attributes.contains_key(*it))
+        || wanted.get("default value", &column.id.names).is_some()
 }

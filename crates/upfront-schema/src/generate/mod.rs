@@ -1,20 +1,24 @@
 //! What goes into the files of a migration: the way from one schema to the next and back, with
 //! what only its author can know.
 
+mod annotation;
 mod answer;
 mod breaking;
 mod change;
 mod desired;
 mod fill;
 mod label;
+mod models;
 mod moved;
 mod narrow;
 mod rename;
 mod rows;
 
+pub use annotation::Annotated;
 pub use answer::{Answers, Given, Rename};
 pub use change::{Change, Question, Sides, WayBack, remarks};
 pub use desired::load;
+pub use models::Modelled;
 pub use moved::Names;
-pub use rename::Renaming;
+pub use rename::{Candidate, Renaming};
 pub use rows::{Counts, Flavor, Insert, Rows, Seeded, Unfit, Unseeded};

@@ -9,7 +9,8 @@ use upfront_scratch::Database;
 use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts};
-use crate::generate::answer::{self, Rename};
+use crate::generate::annotation::Formerly;
+use crate::generate::answer::{self, Answers, Rename};
 use crate::generate::label;
 use crate::identity::Identity;
 use crate::plan::Statement;
@@ -92,9 +93,6 @@ impl Renaming {
             "column" | "table constraint" => {
                 format!("ALTER TABLE {} RENAME {noun} {old} TO {new}", owner.owner_path())
             }
-            "trigger" | "policy" => {
-                format!("ALTER {noun} {old} ON {} RENAME TO {new}", owner.owner_path())
-            }
             label::KIND => {
                 let (old, new) = (quote::literal(self.id.name()), quote::literal(&self.to));
                 format!("ALTER TYPE {} RENAME VALUE {old} TO {new}", owner.owner_path())
@@ -117,27 +115,100 @@ pub(crate) fn answered(
     copy: &Database<'_>,
     wanted: &Facts,
     scope: &Scope,
-    renames: &[Rename],
+    answers: &Answers,
 ) -> Result<Vec<Renaming>> {
+    let annotated = answers.annotated.renames(wanted)?;
+    let mut ordered: Vec<_> = annotated.iter().map(Old::Annotated).collect();
+    ordered.extend(answers.renames.iter().map(Old::Told));
+    // What holds others goes first.
+    ordered.sort_by_key(Old::depth);
     let mut done = Vec::new();
-    let mut ordered: Vec<_> = renames.iter().collect();
-    ordered.sort_by_key(|it| it.old.len());
+    let mut have = extract(&mut session::open(copy)?, scope)?;
     for it in ordered {
-        let have = extract(&mut session::open(copy)?, scope)?;
-        let renaming = resolve(it, &have, wanted, &done)?;
+        let Some(renaming) = it.resolve(&have, wanted, &done, answers)? else { continue };
         perform(copy, std::slice::from_ref(&renaming))?;
         done.push(renaming);
+        have = extract(&mut session::open(copy)?, scope)?;
     }
     while !done.is_empty() {
-        let have = extract(&mut session::open(copy)?, scope)?;
         let next = followers(&have, wanted);
         if next.is_empty() {
             break;
         }
         perform(copy, &next)?;
         done.extend(next);
+        have = extract(&mut session::open(copy)?, scope)?;
     }
     Ok(done)
+}
+
+/// Something that has a new name, by whom that is said.
+enum Old<'a> {
+    Told(&'a Rename),
+    Annotated(&'a Formerly),
+}
+
+impl Old<'_> {
+    fn depth(&self) -> usize {
+        match self {
+            Self::Told(it) => it.old.len(),
+            Self::Annotated(it) => it.new.names.len(),
+        }
+    }
+
+    /// Nothing if it has its new name already, or if something else is told of it.
+    fn resolve(
+        &self,
+        have: &Facts,
+        wanted: &Facts,
+        done: &[Renaming],
+        answers: &Answers,
+    ) -> Result<Option<Renaming>> {
+        match self {
+            Self::Told(it) => resolve(it, have, wanted, done).map(Some),
+            Self::Annotated(it) if is_told(it, done, answers) => Ok(None),
+            Self::Annotated(it) => resolve_annotated(it, have, wanted),
+        }
+    }
+}
+
+/// Whether an option speaks of the old name or of the new one.
+fn is_told(it: &Formerly, done: &[Renaming], answers: &Answers) -> bool {
+    let old = it.old();
+    let is_old = |given: &[String]| answer::is_named(&old.names, &under_new_names(given, done));
+    let denied = answers.not_renamed.iter().filter_map(|it| answer::parts(it));
+    let mut renames = answers.renames.iter();
+    denied.into_iter().any(|given| is_old(&given))
+        || renames.any(|told| is_old(&told.old) || told.new == it.new.name() && told.is_beside(it))
+}
+
+impl Rename {
+    /// Whether the other name would be one within the same object.
+    fn is_beside(&self, it: &Formerly) -> bool {
+        let owner = |names: &[String]| names[..names.len() - 1].to_vec();
+        answer::is_named(&owner(&it.new.names), &owner(&self.old))
+    }
+}
+
+fn resolve_annotated(it: &Formerly, have: &Facts, wanted: &Facts) -> Result<Option<Renaming>> {
+    let old = it.old();
+    if is_there(have, &it.new) || !is_there(have, &old) {
+        return Ok(None);
+    }
+    if is_there(wanted, &old) {
+        let message =
+            format!("{old} is in the desired schema, too, so it is not {} by now", it.new);
+        return Err(it.at.error(message));
+    }
+    Ok(Some(Renaming { id: old, to: it.new.name().to_owned(), part: Part::Name }))
+}
+
+/// A value of an enum is no object of its own.
+fn is_there(facts: &Facts, id: &Identity) -> bool {
+    match id.kind {
+        label::KIND => label::is_there(facts, id),
+        _ => facts.find(id).is_some(),
+    }
 }
 
 /// Renames these, in order.
@@ -184,19 +255,15 @@ fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Resu
         Ok(fact) => fact.id.clone(),
         Err(why) => label::find(have, &old).ok_or_else(|| wrong(why))?,
     };
-    let is_in = |facts: &Facts, id: &Identity| match id.kind {
-        label::KIND => label::is_there(facts, id),
-        _ => facts.find(id).is_some(),
-    };
     let renaming = Renaming { id: id.clone(), to: it.new.clone(), part: Part::Name };
     let new = renaming.renamed();
-    if is_in(have, &new) {
+    if is_there(have, &new) {
         return Err(wrong(format!("{new} is there already")));
     }
-    if !is_in(wanted, &new) {
+    if !is_there(wanted, &new) {
         return Err(wrong(format!("{new} is not in the desired schema")));
     }
-    if is_in(wanted, &id) {
+    if is_there(wanted, &id) {
         return Err(wrong(format!("{id} is in the desired schema, too")));
     }
     Ok(renaming)
@@ -274,7 +341,7 @@ pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identit
         "table" => Some(format!("table {:?} {:?}", it.id.names.first(), columns(facts, it)))
             .filter(|_| !columns(facts, it).is_empty()),
         "column" => Some(format!("column {:?} {:?}", it.id.owner_path(), it.text("type")))
-            .filter(|_| it.id.names.len() == 3 && is_in_both(have, wanted, it)),
+            .filter(|_| is_in_both(have, wanted, it)),
         "enum" => Some(format!("enum {:?} {:?}", it.id.names.first(), it.attributes)),
         _ => None,
     };
@@ -283,9 +350,56 @@ pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identit
     pairs.chain(label::candidates(have, wanted)).collect()
 }
 
+/// Something that is gone, and what it may be called now.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// By its old name.
+    pub old: Identity,
+    /// What came and is like it.
+    pub new: Vec<Identity>,
+}
+
+/// What is gone with all that came and is alike: a column of the same table and type, a table or an
+/// enum that shares half of what is in it.
+pub(crate) fn all_candidates(have: &Facts, wanted: &Facts) -> Vec<Candidate> {
+    let came: Vec<_> = wanted.iter().filter(|it| have.find(&it.id).is_none()).collect();
+    let one = |old: &Fact| {
+        let alike = came.iter().filter(|new| is_alike(have, wanted, old, new));
+        let new: Vec<_> = alike.map(|it| it.id.clone()).collect();
+        (!new.is_empty()).then(|| Candidate { old: old.id.clone(), new })
+    };
+    have.iter().filter(|it| wanted.find(&it.id).is_none()).filter_map(one).collect()
+}
+
+fn is_alike(have: &Facts, wanted: &Facts, old: &Fact, new: &Fact) -> bool {
+    let owner = |it: &Fact| it.id.names[..it.id.names.len() - 1].to_vec();
+    if old.id.kind != new.id.kind || owner(old) != owner(new) {
+        return false;
+    }
+    match old.id.kind {
+        "column" => {
+            let is_one = |it| is_in_both(have, wanted, it);
+            is_one(old) && is_one(new) && old.text("type") == new.text("type")
+        }
+        "table" => shares_half(&columns(have, old), &columns(wanted, new)),
+        "enum" => shares_half(&labels(old), &labels(new)),
+        _ => false,
+    }
+}
+
+fn labels(it: &Fact) -> BTreeMap<String, Value> {
+    let all = it.attributes.get("labels").and_then(Value::as_array).into_iter().flatten();
+    all.map(|it| (it.to_string(), Value::Null)).collect()
+}
+
+fn shares_half(old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>) -> bool {
+    let shared = old.iter().filter(|(name, it)| new.get(*name) == Some(*it)).count();
+    shared > 0 && 2 * shared >= old.len().max(new.len())
+}
+
 fn is_in_both(have: &Facts, wanted: &Facts, column: &Fact) -> bool {
     let is_in = |facts: &Facts| facts.get("table", &column.id.names[..2]).is_some();
-    column.origin.is_none() && is_in(have) && is_in(wanted)
+    column.id.names.len() == 3 && column.origin.is_none() && is_in(have) && is_in(wanted)
 }
 
 fn columns(facts: &Facts, table: &Fact) -> BTreeMap<String, Value> {

@@ -134,9 +134,10 @@ impl<'a> Steps<'a> {
             .says(comment)
     }
 
-    /// What rows get.
-    pub(super) fn fill(&self, column: &Fact) -> Option<&'a str> {
-        self.draft.options.fills.get(&column.id.path()).map(String::as_str)
+    /// What rows get. A default is called as its column is.
+    pub(super) fn fill(&self, fact: &Fact) -> Option<&'a str> {
+        let path = (fact.id.kind == "column").then(|| fact.id.path())?;
+        self.draft.options.fills.get(&path).map(String::as_str)
     }
 }
 

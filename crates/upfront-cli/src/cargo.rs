@@ -1,0 +1,96 @@
+//! The models of a crate, printed by a program of it that Cargo builds and runs.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::Path,
+    process::{Command, Output as Outcome, Stdio},
+};
+
+use upfront::cli::{Exit, Output};
+
+use crate::{failure::Failure, project::Models};
+
+/// The example that `upfront init` writes.
+pub(crate) const EXAMPLE: &str = "upfront_models";
+
+/// What messages call the SQL.
+pub(crate) const LABEL: &str = "the models";
+
+/// The SQL of the models. What Cargo and the program have to say goes to the standard error.
+pub(crate) fn printed(models: &Models, root: &Path, output: &Output) -> Result<String, Failure> {
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let words = words(models);
+    let shown = format!("command: cargo {}", words.join(" "));
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let mut command = Command::new(&program);
+    command.args(&words).current_dir(root).stdin(Stdio::null());
+    let outcome = command.output().map_err(|err| {
+        let title = format!("cannot run `{}`: {err}", program.display());
+        Failure::new(Exit::Failed, title).more(shown.as_str())
+    })?;
+    if !outcome.status.success() {
+        return Err(failed(&outcome, &shown));
+    }
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    said.lines().for_each(|it| output.note(it));
+    match String::from_utf8(outcome.stdout) {
+        Ok(it) if !it.trim().is_empty() => Ok(it),
+        Ok(_) => Err(Failure::mistake("the models are empty: nothing was printed")
+            .more(shown)
+            .help("let the program return `upfront::model::print()` from `main`")),
+        Err(_) => Err(Failure::mistake("the models are no UTF-8").more(shown)),
+    }
+}
+
+/// What Cargo is asked for.
+fn words(it: &Models) -> Vec<String> {
+    let mut words = vec!["run".to_owned(), "--quiet".to_owned()];
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    if let Some(package) = &it.package {
+        option("--package", package);
+    }
+    if !it.features.is_empty() {
+        option("--features", &it.features.join(","));
+    }
+    match &it.bin {
+        Some(bin) => option("--bin", bin),
+        None => option("--example", it.example.as_deref().unwrap_or(EXAMPLE)),
+    }
+    if !it.arguments.is_empty() {
+        words.push("--".to_owned());
+        words.extend(it.arguments.iter().cloned());
+    }
+    words
+}
+
+fn failed(outcome: &Outcome, shown: &str) -> Failure {
+    const LINES: usize = 30;
+    let text = String::from_utf8_lossy(&outcome.stderr);
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    let failure = Failure::mistake(format!("the models were not printed: {}", outcome.status));
+    let failure = last.iter().fold(failure.more(shown), |it, line| it.more(*line));
+    match text.contains("no example target named") {
+        true => failure.help("`upfront init --models` writes the example"),
+        false => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Models, words};
+
+    #[test]
+    fn asks_cargo_for_the_program() {
+        let check = |it: &Models, expected: &str| assert_eq!(words(it).join(" "), expected);
+        let mut it = Models::default();
+        check(&it, "run --quiet --example upfront_models");
+        it.package = Some("shop".into());
+        it.features = vec!["a".into(), "b/c".into()];
+        check(&it, "run --quiet --package shop --features a,b/c --example upfront_models");
+        it.bin = Some("shop".into());
+        it.arguments = vec!["print-models".into()];
+        check(&it, "run --quiet --package shop --features a,b/c --bin shop -- print-models");
+    }
+}

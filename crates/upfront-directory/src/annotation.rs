@@ -1,0 +1,250 @@
+//! Comments that say of an object what a schema cannot: what it was called, what its rows get.
+//!
+//! They stand in the SQL of a schema that is wanted, before an object or on its line:
+//!
+//! ```sql
+//! -- renamed from: accounts
+//! CREATE TABLE users (
+//!   handle text, -- @renamed from=nick
+//!   -- fill: lower(handle)
+//!   key text NOT NULL
+//! );
+//! ```
+
+mod target;
+
+use std::ops::Range;
+
+use crate::cursor::fold;
+use crate::lexer::{Kind, Lexer, Token};
+use crate::statement::cut_statements;
+
+/// What is said of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// It had this name.
+    RenamedFrom(String),
+    /// Rows that are there get this, where it becomes NOT NULL.
+    Fill(String),
+}
+
+/// What an annotation is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Made by a statement `CREATE …`: a table, an index, a function.
+    Object(&'static str),
+    /// A column of a table.
+    Column,
+    /// A constraint of a table.
+    Constraint,
+    /// A value of an enum.
+    Label,
+}
+
+/// A comment that says something of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// What it is on.
+    pub on: On,
+    /// The object's names, as far as they are written: schema, table, column.
+    pub names: Vec<String>,
+    /// What it says.
+    pub says: Says,
+    /// Where it stands in the text, in bytes.
+    pub range: Range<usize>,
+}
+
+/// An annotation that says nothing, or is on nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unclear {
+    /// Why.
+    pub why: String,
+    /// Where it stands in the text, in bytes.
+    pub range: Range<usize>,
+}
+
+/// The annotations of any SQL text, in their order.
+///
+/// A comment behind something on its line is about that, and otherwise about what comes next.
+///
+/// ```
+/// let sql = "create table users (\n  id int,\n  handle text -- renamed from: nick\n);";
+/// let all = upfront_directory::annotations(sql);
+/// assert_eq!(all[0].as_ref().unwrap().names, ["users", "handle"]);
+/// ```
+#[must_use]
+pub fn annotations(sql: &str) -> Vec<Result<Annotation, Unclear>> {
+    let tokens: Vec<_> = Lexer::of(sql).map_while(Result::ok).collect();
+    let statements = cut_statements(sql);
+    let comments = tokens.iter().enumerate().filter(|(_, it)| !it.is_solid());
+    let read = |(at, it): (usize, &Token)| {
+        let says = said(it.text(sql))?;
+        let range = it.start..it.end;
+        let known = says.and_then(|says| {
+            let (on, names) = target::find(sql, &tokens, at, &statements)?;
+            match (&says, on) {
+                (Says::Fill(_), on) if on != On::Column => Err("a fill is for a column".to_owned()),
+                _ => Ok(Annotation { on, names, says, range: range.clone() }),
+            }
+        });
+        Some(known.map_err(|why| Unclear { why, range }))
+    };
+    comments.filter_map(read).collect()
+}
+
+/// What a comment says, if it is an annotation.
+fn said(comment: &str) -> Option<Result<Says, String>> {
+    let text = match comment.strip_prefix("--") {
+        Some(it) => it.trim(),
+        None => comment.strip_prefix("/*")?.strip_suffix("*/")?.trim(),
+    };
+    if let Some(it) = after(text, "fill:") {
+        return Some(match it {
+            "" => Err("the expression is missing, as in `-- fill: lower(email)`".to_owned()),
+            it => Ok(Says::Fill(it.to_owned())),
+        });
+    }
+    let name = after(text, "renamed from:").or_else(|| tagged(text))?;
+    let missing = "one name is wanted, as in `-- renamed from: nick`";
+    Some(one_name(name).map(Says::RenamedFrom).ok_or_else(|| missing.to_owned()))
+}
+
+fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then(|| rest.trim())
+}
+
+/// `@renamed from=x` anywhere in a comment, as sqldef has it.
+fn tagged(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("@renamed").or_else(|| text.split_once("@rename"))?;
+    let rest = rest.strip_prefix([' ', '\t'])?.trim_start().strip_prefix("from=")?;
+    let is_quoted = rest.starts_with('"');
+    let end = rest.find(|it: char| it.is_whitespace()).filter(|_| !is_quoted);
+    Some(&rest[..end.unwrap_or(rest.len())])
+}
+
+/// The name that the text is, and nothing else.
+fn one_name(text: &str) -> Option<String> {
+    let tokens: Vec<_> = Lexer::of(text).collect::<Result<_, _>>().ok()?;
+    match tokens.as_slice() {
+        [it] if matches!(it.kind, Kind::Word | Kind::Quoted) => fold(it.text(text)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{On, Says, annotations};
+
+    /// `[kind names: what it says]`
+    fn shown(sql: &str) -> String {
+        let one = |it: Result<super::Annotation, super::Unclear>| match it {
+            Err(it) => format!("{}: {}", &sql[it.range], it.why),
+            Ok(it) => {
+                let kind = match it.on {
+                    On::Object(kind) => kind,
+                    On::Column => "column",
+                    On::Constraint => "constraint",
+                    On::Label => "label",
+                };
+                let says = match it.says {
+                    Says::RenamedFrom(old) => format!("was {old}"),
+                    Says::Fill(it) => format!("fill {it}"),
+                };
+                format!("{kind} {}: {says}", it.names.join("."))
+            }
+        };
+        annotations(sql).into_iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn finds_what_they_are_on() {
+        let check = |sql: &str, expected: &str| assert_eq!(shown(sql), expected, "{sql}");
+        check("-- renamed from: a\ncreate table app.b (i int);", "table app.b: was a");
+        check("create table b ( -- renamed from: a\n i int);", "table b: was a");
+        check("create table b (i int); -- renamed from: a", "table b: was a");
+        check("create table b (\n  i int, -- renamed from: h\n  j int\n);", "column b.i: was h");
+        check("create table b (\n  -- renamed from: h\n  i int,\n  j int)", "column b.i: was h");
+        check("create table b (i int, j numeric(1, 2) -- @renamed from=h\n)", "column b.j: was h");
+        check("create table b (i int /* @renamed from=\"H h\" */)", "column b.i: was H h");
+        check(
+            "create table b (\n  i int\n  -- fill: a || '-- x'\n  , j int)",
+            "column b.j: fill a || '-- x'",
+        );
+        check(
+            "create table b (i int,\n constraint c check (i > 0)) -- renamed from: a",
+            "table b: was a",
+        );
+        check(
+            "create table b (\nconstraint c check (\ni > 0) -- renamed from: a\n)",
+            "constraint b.c: was a",
+        );
+        check(
+            "-- m::S\n-- renamed from: a\ncreate type s.t as enum (\n  'x',\n  -- renamed from: y\n  'it''s'\n);",
+            "type s.t: was a; label s.t.it's: was y",
+        );
+        check(
+            "-- renamed from: a\ncreate unique index concurrently i on only s.t (x);",
+            "index s.i: was a",
+        );
+        check(
+            "-- renamed from: a\nalter table s.t\n  add constraint c foreign key (x) references y;",
+            "constraint s.t.c: was a",
+        );
+        check(
+            "alter table t add column c int, -- renamed from: a\n  add d int;",
+            "column t.c: was a",
+        );
+        check("-- renamed from: a\ncreate policy p on s.t;", "policy s.t.p: was a");
+        check(
+            "/* @rename from=a */ create or replace function s.f(i int) returns int;",
+            "function s.f: was a",
+        );
+        check(
+            "-- renamed from: a\ncreate trigger g after insert or update of x on t;",
+            "trigger t.g: was a",
+        );
+        check(
+            "-- renamed from: a\ncreate rule r as on insert to s.t do nothing;",
+            "rule s.t.r: was a",
+        );
+    }
+
+    #[test]
+    fn passes_over_what_only_looks_alike() {
+        let check = |sql: &str| assert_eq!(shown(sql), "", "{sql}");
+        check("-- it was renamed from: a\ncreate table b ();");
+        check("create function f() returns int as $$ -- renamed from: a\n $$ language sql;");
+        check("select '-- renamed from: a';");
+        check("-- refill: no\nselect 1; -- @renamed to=x");
+    }
+
+    #[test]
+    fn says_what_is_unclear() {
+        let check = |sql: &str, why: &str| {
+            let shown = shown(sql);
+            assert!(shown.ends_with(why), "{sql}: {shown}");
+        };
+        let name = "one name is wanted, as in `-- renamed from: nick`";
+        check("-- renamed from:\ncreate table b ();", name);
+        check("-- renamed from: a b\ncreate table b ();", name);
+        check("-- renamed from: s.a\ncreate table b ();", name);
+        check("-- fill:\ncreate table b ();", "as in `-- fill: lower(email)`");
+        check("-- fill: 1\ncreate table b ();", "a fill is for a column");
+        let nothing = "nothing stands here that it could be about";
+        check("create table b ();\n-- renamed from: a\n", nothing);
+        check("-- renamed from: a\ninsert into b values (1);", "at a statement that makes nothing");
+        check("-- renamed from: a\nalter table b drop c;", "at an action that adds nothing");
+        check(
+            "-- renamed from: a\nalter table b add c int, add d int;",
+            "before one of the actions",
+        );
+        check("-- renamed from: a\ncreate extension b;", "makes cannot be renamed");
+        check("create table b (i int\n-- renamed from: a\n);", "nothing comes after it here");
+        check(
+            "create table b (\n-- renamed from: a\ncheck (true));",
+            "needs a name to have had another one",
+        );
+        check("-- renamed from: a\ncreate index on b (i);", "needs a name to have had another one");
+    }
+}

@@ -1,0 +1,216 @@
+//! What a comment is about: the object on its line, or the next one.
+
+use std::ops::Range;
+
+use super::On;
+use crate::cursor::{Cursor, fold};
+use crate::lexer::{Kind, Token};
+
+/// What it is on and its names, or why that cannot be told.
+pub(super) type Target = Result<(On, Vec<String>), String>;
+
+/// What the comment at this place is on.
+pub(super) fn find(
+    sql: &str,
+    tokens: &[Token],
+    comment: usize,
+    statements: &[Range<usize>],
+) -> Target {
+    let nothing = "nothing stands here that it could be about";
+    let (anchor, side) = anchor(sql, tokens, comment).ok_or(nothing)?;
+    let it = statements.iter().find(|it| it.contains(&anchor.start)).ok_or(nothing)?;
+    let within = |token: &&Token| token.is_solid() && it.contains(&token.start);
+    let solid: Vec<_> = tokens.iter().filter(within).copied().collect();
+    read_statement(Cursor::of(sql, &solid), &Place { at: anchor.start, side })
+}
+
+/// On which side of the comment stands what it is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    Behind,
+}
+
+/// A token that belongs to what a comment is about.
+struct Place {
+    at: usize,
+    side: Side,
+}
+
+impl Place {
+    fn is_in(&self, it: Cursor<'_>) -> bool {
+        it.tokens().iter().any(|it| it.start == self.at)
+    }
+}
+
+/// The token that the comment is behind on its line, or the next one.
+fn anchor(sql: &str, tokens: &[Token], comment: usize) -> Option<(Token, Side)> {
+    let is_mark = |it: &&Token| !it.is_solid() || it.kind == Kind::Comma;
+    let line = sql[..tokens[comment].start].rfind('\n').map_or(0, |it| it + 1);
+    let mut left = tokens[..comment].iter().rev();
+    if left.clone().find(|it| it.is_solid()).is_some_and(|it| it.end > line) {
+        let it = left.find(|it| !is_mark(it) && it.kind != Kind::Semicolon);
+        return it.map(|it| (*it, Side::Before));
+    }
+    tokens[comment..].iter().find(|it| !is_mark(it)).map(|it| (*it, Side::Behind))
+}
+
+/// The words before the name of what a statement makes.
+const MADE: [(&str, &str); 22] = [
+    ("TABLE", "table"),
+    ("UNLOGGED TABLE", "table"),
+    ("FOREIGN TABLE", "foreign table"),
+    ("VIEW", "view"),
+    ("RECURSIVE VIEW", "view"),
+    ("MATERIALIZED VIEW", "materialized view"),
+    ("SEQUENCE", "sequence"),
+    ("UNLOGGED SEQUENCE", "sequence"),
+    ("INDEX", "index"),
+    ("UNIQUE INDEX", "index"),
+    ("TYPE", "type"),
+    ("DOMAIN", "domain"),
+    ("SCHEMA", "schema"),
+    ("FUNCTION", "function"),
+    ("PROCEDURE", "procedure"),
+    ("AGGREGATE", "aggregate"),
+    ("TRIGGER", "trigger"),
+    ("CONSTRAINT TRIGGER", "trigger"),
+    ("POLICY", "policy"),
+    ("RULE", "rule"),
+    ("COLLATION", "collation"),
+    ("PUBLICATION", "publication"),
+];
+
+fn read_statement(mut it: Cursor<'_>, place: &Place) -> Target {
+    if it.eat("ALTER TABLE") {
+        return read_alter(it, place);
+    }
+    if !it.eat("CREATE") {
+        return Err("it stands at a statement that makes nothing".to_owned());
+    }
+    it.eat("OR REPLACE");
+    let made = MADE.iter().find(|(words, _)| it.eat(words));
+    let (_, kind) = made.ok_or("what this statement makes cannot be renamed")?;
+    it.eat("CONCURRENTLY");
+    it.eat("IF NOT EXISTS");
+    let mut names = if is_nameless(kind, it) { Vec::new() } else { path(&mut it)? };
+    match *kind {
+        "index" => names = of_index(&names, it)?,
+        "trigger" | "policy" | "rule" => names = [of_table(it)?, names].concat(),
+        "table" | "foreign table" => return read_table(kind, names, it, place),
+        "type" if it.eat("AS ENUM") => return read_enum(names, it, place),
+        _ => {}
+    }
+    Ok((On::Object(kind), names))
+}
+
+fn is_nameless(kind: &str, it: Cursor<'_>) -> bool {
+    kind == "index" && it.is_at("ON")
+}
+
+/// A name with what stands before it.
+fn path(it: &mut Cursor<'_>) -> Result<Vec<String>, String> {
+    let unclear = || "the name of what it is about cannot be told".to_owned();
+    let mut names = Vec::new();
+    loop {
+        names.push(it.identifier().and_then(fold).ok_or_else(unclear)?);
+        if !it.eat_kind(Kind::Dot) {
+            return Ok(names);
+        }
+    }
+}
+
+/// An index stands in the schema of its table.
+fn of_index(own: &[String], it: Cursor<'_>) -> Result<Vec<String>, String> {
+    let own = own.last().cloned().ok_or("the index needs a name to have had another one")?;
+    let mut names = of_table(it)?;
+    names.pop();
+    names.push(own);
+    Ok(names)
+}
+
+/// What stands behind `ON`, or behind `TO` of a rule's.
+fn of_table(it: Cursor<'_>) -> Result<Vec<String>, String> {
+    let mut places = it.places().filter(|it| it.is_at("ON") || it.is_at("TO"));
+    let is_event = |it: &Cursor<'_>| {
+        let mut behind = *it;
+        behind.skip();
+        behind.is_at_any(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+    };
+    let mut on = places.find(|it| !is_event(it)).ok_or("its table cannot be told")?;
+    on.skip();
+    on.eat("ONLY");
+    path(&mut on)
+}
+
+fn read_table(kind: &'static str, names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
+    match element(it, place)? {
+        None => Ok((On::Object(kind), names)),
+        Some(element) => of_element(names, element),
+    }
+}
+
+fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
+    let Some(label) = element(it, place)? else { return Ok((On::Object("type"), names)) };
+    let token = label.peek().filter(|it| it.kind == Kind::Text);
+    let text = token.map(|it| it.text(label.text())).and_then(|it| it.strip_prefix('\''));
+    let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("no value of the enum is here")?;
+    Ok((On::Label, [names, vec![text.replace("''", "'")]].concat()))
+}
+
+/// What stands between two commas of the parentheses around a place; nothing outside of them.
+fn element<'a>(mut it: Cursor<'a>, place: &Place) -> Result<Option<Cursor<'a>>, String> {
+    let open = loop {
+        match it.peek() {
+            Some(token) if token.kind == Kind::Open => break token,
+            Some(_) => _ = it.skip(),
+            None => return Ok(None),
+        }
+    };
+    let Some(within) = it.group() else { return Ok(None) };
+    let behind = it.peek().map_or(usize::MAX, |it| it.start);
+    if place.at <= open.start || place.at >= behind {
+        return Ok(None);
+    }
+    match (within.parts().into_iter().find(|it| place.is_in(*it)), place.side) {
+        (None, Side::Behind) => Err("nothing comes after it here".to_owned()),
+        (found, _) => Ok(found),
+    }
+}
+
+/// A column or a constraint of a table.
+fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> Target {
+    if it.eat("CONSTRAINT") {
+        return Ok((On::Constraint, [table, path(&mut it)?].concat()));
+    }
+    let mut ahead = it;
+    let is_exclusion = ahead.eat("EXCLUDE") && (ahead.is_at("USING") || ahead.group().is_some());
+    if is_exclusion || it.is_at_any(&["PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]) {
+        return Err("the constraint needs a name to have had another one".to_owned());
+    }
+    if it.is_at("LIKE") {
+        return Err("what `LIKE` takes over cannot be renamed here".to_owned());
+    }
+    let name = it.identifier().and_then(fold).ok_or("the name of the column cannot be told")?;
+    Ok((On::Column, [table, vec![name]].concat()))
+}
+
+/// `ALTER TABLE … ADD …`: what is added at the place, or by the only action.
+fn read_alter(mut it: Cursor<'_>, place: &Place) -> Target {
+    it.eat("IF EXISTS");
+    it.eat("ONLY");
+    let table = path(&mut it)?;
+    let actions = it.parts();
+    let action = match actions.as_slice() {
+        [one] => Some(one),
+        all => all.iter().find(|it| place.is_in(**it)),
+    };
+    let mut action = *action.ok_or("it belongs before one of the actions")?;
+    if !action.eat("ADD") {
+        return Err("it stands at an action that adds nothing".to_owned());
+    }
+    if action.eat("COLUMN") {
+        action.eat("IF NOT EXISTS");
+    }
+    of_element(table, action)
+}
