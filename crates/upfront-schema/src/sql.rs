@@ -24,6 +24,15 @@ pub enum Probe {
     None(&'static str),
 }
 
+impl Hazard {
+    /// Puts another probe in the place of the one that is there.
+    pub(crate) fn ask(&mut self, other: Probe) {
+        if let Hazard::MayFail(_, probe) = self {
+            *probe = other;
+        }
+    }
+}
+
 impl Probe {
     pub(crate) fn query(sql: impl Into<String>) -> Self {
         Self::Query(sql.into())

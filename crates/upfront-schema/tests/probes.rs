@@ -122,6 +122,8 @@ fn counts_what_checks_do_not_allow() {
         "",
         "insert into t default values",
     );
+    let domain = "create domain d as int not null; create table t ()";
+    check(domain, &format!("{domain}; alter table t add d d"), "", "insert into t default values");
 }
 
 #[test]

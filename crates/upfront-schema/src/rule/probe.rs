@@ -138,6 +138,16 @@ pub(super) fn is_without_rows(it: &Created<'_>) -> bool {
     })
 }
 
+/// Whether the type of a column forbids NULL, and has no value of its own.
+pub(super) fn has_strict_domain(it: &Created<'_>) -> bool {
+    let name = it.fact.text("type");
+    let domain = it
+        .facts
+        .iter()
+        .find(|domain| domain.id.kind == "domain" && name == Some(domain.id.path().as_str()));
+    domain.is_some_and(|it| it.is("not_null") && !it.attributes.contains_key("default"))
+}
+
 /// Counts the rows with NULL in a column.
 pub(super) fn nulls(column: &Fact) -> Probe {
     let (table, name) = (column.id.owner_path(), quote::name(column.id.name()));

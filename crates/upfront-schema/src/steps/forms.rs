@@ -4,7 +4,7 @@ use crate::facts::Fact;
 use crate::identity::Identity;
 use crate::quote;
 use crate::rule;
-use crate::sql::{Place, Sql};
+use crate::sql::{Place, Probe, Sql};
 use crate::steps::Steps;
 
 impl<'a> Steps<'a> {
@@ -97,6 +97,9 @@ impl<'a> Steps<'a> {
             return sql;
         }
         let mut rest = sql.split_off(place);
+        if let Some(it) = self.fill(fact) {
+            rest[0].hazards.iter_mut().for_each(|hazard| hazard.ask(self.unfilled(fact, it)));
+        }
         if self.online.is_proven(at) {
             // The server takes constraints away before it looks for a proof, so alone.
             rest[0] = Sql::whole(rest[0].statement())
@@ -112,6 +115,16 @@ impl<'a> Steps<'a> {
         rest.splice(0..0, fill);
         sql.extend(rest.into_iter().map(Sql::sequel));
         sql
+    }
+
+    /// Counts the rows that have NULL still when they are filled.
+    fn unfilled(&self, column: &Fact, expression: &str) -> Probe {
+        let (table, name) = (column.id.owner_path(), quote::name(column.id.name()));
+        let is_open = match self.a().find(&column.id) {
+            Some(_) => format!("{name} IS NULL AND "),
+            None => String::new(),
+        };
+        Probe::query(format!("SELECT count(*) FROM {table} WHERE {is_open}({expression}) IS NULL"))
     }
 
     /// The values of several columns of one table, in one statement.
