@@ -245,6 +245,8 @@ impl Work<'_> {
             it.write(&staging)?;
         }
         let proofs = self.prove(&staging, &mut files, values)?;
+        // What is said of rows has come to the files since their sums were made.
+        staging.directory()?;
         let written = match arguments.dry_run {
             true => Vec::new(),
             false => staging.install()?,
