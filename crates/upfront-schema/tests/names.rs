@@ -6,21 +6,31 @@ use std::fs;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use upfront_schema::{Options, Source, prove};
+use upfront_schema::{Forms, Options, Source, prove};
 use upfront_scratch::Server;
 
 proptest! {
     #![proptest_config(Config { cases: 12, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn keeps_every_name(names in prop::collection::hash_set(name(), 7)) {
+    fn keeps_every_name(names in prop::collection::hash_set(name(), 10)) {
         let names: Vec<_> = names.iter().map(|it| quote(it)).collect();
-        let [schema, table, column, other, index, label, key] = &names[..] else { return Ok(()) };
-        let old = format!("create schema {schema}; create table {schema}.{table} ({other} int);");
+        let [schema, table, column, other, index, label, key, changed, unique, parts] = &names[..]
+        else { return Ok(()) };
+        let parted = format!("create table {schema}.{parts} ({other} int) partition by list ({other});
+             create table {schema}.part partition of {schema}.{parts} default;");
+        let old = format!(
+            "create schema {schema}; {parted}
+             create table {schema}.{table} ({other} int, constraint {unique} unique ({other}));
+             create index {changed} on {schema}.{table} ({other});"
+        );
         let new = format!(
-            "create schema {schema}; create type {schema}.{label} as enum ('a', {});
-             create table {schema}.{table} ({column} bigint, {other} int, x {schema}.{label},
-               constraint {key} check ({column} > 0));
+            "create schema {schema}; {parted} create type {schema}.{label} as enum ('a', {});
+             create table {schema}.{table} ({column} bigint, {other} int not null,
+               x {schema}.{label}, constraint {key} check ({column} > 0),
+               constraint {unique} unique ({other}, {column}));
+             create index {changed} on {schema}.{table} ({other} desc);
+             create index on {schema}.{parts} ({other});
              create index {index} on {schema}.{table} ({column}) where {other} > 0;
              comment on column {schema}.{table}.{column} is {};",
             literal(label),
@@ -38,9 +48,12 @@ fn check(old: &str, new: &str) {
         Source::Sql(path)
     };
     let (old, new) = (source("old.sql", old), source("new.sql", new));
-    let options = Options::default();
-    let load = |it: &Source| it.load(Server::shared().unwrap(), &options.scope).unwrap();
-    prove(&load(&old), &load(&new), &options).unwrap();
+    let scope = Options::default().scope;
+    let load = |it: &Source| it.load(Server::shared().unwrap(), &scope).unwrap();
+    let (old, new) = (load(&old), load(&new));
+    for forms in [Forms::Plain, Forms::Online] {
+        prove(&old, &new, &Options { forms, ..Options::default() }).unwrap();
+    }
 }
 
 /// Words of the grammar, mixed case, quotes, blanks, line feeds, and more bytes than a name has.
