@@ -10,6 +10,7 @@
 //! the bytes alone, and so is the same in `build.rs`, in a test and in a running service.
 
 mod annotation;
+mod beyond;
 mod canonical;
 mod class;
 mod cursor;
@@ -19,6 +20,7 @@ mod directory;
 mod error;
 mod hash;
 mod lexer;
+mod lift;
 mod loss;
 mod migration;
 mod name;
@@ -27,11 +29,13 @@ mod sum;
 mod text;
 
 pub use crate::annotation::{Annotation, On, Says, Unclear, annotations};
+pub use crate::beyond::{Beyond, beyond, long_names};
 pub use crate::class::{Class, ReindexKind};
 pub use crate::directory::{Directory, write_sums};
 pub use crate::error::{Error, Errors, Warning};
 pub use crate::hash::{Hash, NotAHash, Row, chain, fingerprint};
+pub use crate::lift::lift_references;
 pub use crate::loss::Loss;
 pub use crate::migration::{Migration, Side};
-pub use crate::statement::{Statement, cut_statements};
+pub use crate::statement::{Statement, cut_statements, unclosed};
 pub use crate::sum::{Change, Difference, NotASum, Running, Sum};

@@ -76,6 +76,18 @@ pub fn cut_statements(sql: &str) -> Vec<Range<usize>> {
     cut.iter().map(|it| it[0].start..it[it.len() - 1].end).collect()
 }
 
+/// What is opened in a text of SQL and not closed: where, in bytes, and what.
+///
+/// ```
+/// let (at, what) = upfront_directory::unclosed("select 'one").unwrap();
+/// assert_eq!((at, what.as_str()), (7, "this string is never closed"));
+/// ```
+#[must_use]
+pub fn unclosed(sql: &str) -> Option<(usize, String)> {
+    let (_, open) = cut(sql);
+    open.map(|(at, what)| (at, what.to_string()))
+}
+
 fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved) -> Statement {
     let it = Cursor::of(body, tokens);
     let range = tokens[0].start..tokens[tokens.len() - 1].end;
@@ -93,7 +105,7 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
 /// A `;` ends a statement where psql and the server see its end: outside parentheses, which hold
 /// the several actions of a rule, and outside the body of a function between `BEGIN ATOMIC` and
 /// `END`.
-fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake)>) {
+pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake)>) {
     let mut cut = Cut::default();
     let mut lexer = Lexer::of(body);
     while let Some(next) = lexer.next() {

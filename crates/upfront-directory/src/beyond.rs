@@ -1,0 +1,143 @@
+//! What a statement makes or needs beyond its own database.
+
+use std::ops::Range;
+
+use crate::cursor::{Cursor, fold};
+use crate::lexer::Kind;
+use crate::statement::cut;
+
+/// What a statement is about that a server has, and not a database alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// `CREATE EXTENSION`: its name, and the version where one is named.
+    Extension {
+        /// The extension.
+        name: String,
+        /// As the statement has it.
+        version: Option<String>,
+    },
+    /// `COMMENT ON EXTENSION`.
+    ExtensionComment(String),
+    /// `CREATE ROLE`, `USER` or `GROUP`.
+    Role(String),
+    /// `CREATE SUBSCRIPTION`.
+    Subscription(String),
+    /// `SECURITY LABEL`: what it is on, as the statement writes it.
+    SecurityLabel(String),
+}
+
+/// Reads a statement as far as that.
+///
+/// ```
+/// use upfront_directory::Beyond;
+///
+/// let it = upfront_directory::beyond("create extension if not exists \"uuid-ossp\"");
+/// assert_eq!(it, Some(Beyond::Extension { name: "uuid-ossp".into(), version: None }));
+/// assert_eq!(upfront_directory::beyond("create table extension ()"), None);
+/// ```
+#[must_use]
+pub fn beyond(sql: &str) -> Option<Beyond> {
+    // Most statements are long and begin with another word.
+    let start = sql.get(..7).unwrap_or(sql).to_ascii_uppercase();
+    if !["CREATE", "COMMENT", "SECURIT"].iter().any(|it| start.starts_with(it)) {
+        return None;
+    }
+    let (statements, _) = cut(sql);
+    let mut it = Cursor::of(sql, statements.first()?);
+    if it.eat("COMMENT ON EXTENSION") {
+        return name(&mut it).map(Beyond::ExtensionComment);
+    }
+    if it.eat("SECURITY LABEL") {
+        return it.places().find_map(|mut it| it.eat("ON").then_some(it)).map(label);
+    }
+    if !it.eat("CREATE") {
+        return None;
+    }
+    if it.eat_any(&["ROLE", "USER", "GROUP"]) && !it.is_at("MAPPING") {
+        return name(&mut it).map(Beyond::Role);
+    }
+    if it.eat("SUBSCRIPTION") {
+        return name(&mut it).map(Beyond::Subscription);
+    }
+    if it.eat("EXTENSION") {
+        it.eat("IF NOT EXISTS");
+        let name = name(&mut it)?;
+        let version = it.places().find_map(|mut it| it.eat("VERSION").then(|| word(&mut it))?);
+        return Some(Beyond::Extension { name, version });
+    }
+    None
+}
+
+/// The names of a text that the server cuts to 63 bytes, by their places.
+#[must_use]
+pub fn long_names(sql: &str) -> Vec<Range<usize>> {
+    let (statements, _) = cut(sql);
+    let tokens = statements.iter().flatten();
+    let is_long = |text: &str| match text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\"").len() > 63,
+        None => text.len() > 63,
+    };
+    tokens
+        .filter(|it| matches!(it.kind, Kind::Word | Kind::Quoted) && is_long(it.text(sql)))
+        .map(|it| it.start..it.end)
+        .collect()
+}
+
+fn name(it: &mut Cursor<'_>) -> Option<String> {
+    fold(it.identifier()?)
+}
+
+/// A name or a text.
+fn word(it: &mut Cursor<'_>) -> Option<String> {
+    if let Some(written) = it.identifier() {
+        return fold(written);
+    }
+    let text = it.peek().filter(|it| it.kind == Kind::Text)?.text(it.text());
+    Some(text.trim_matches('\'').to_owned())
+}
+
+fn label(it: Cursor<'_>) -> Beyond {
+    let end = it.places().find(|it| it.is_at("IS")).map_or(0, |it| it.tokens().len());
+    let tokens = &it.tokens()[..it.tokens().len() - end];
+    let text = tokens.first().zip(tokens.last()).map(|(first, last)| first.start..last.end);
+    Beyond::SecurityLabel(text.map(|range| it.text()[range].to_owned()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Beyond;
+
+    #[test]
+    fn reads_what_a_statement_needs() {
+        let check = |sql, expected| assert_eq!(super::beyond(sql), Some(expected), "{sql}");
+        let extension = |name: &str, version: Option<&str>| Beyond::Extension {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+        };
+        check("CREATE EXTENSION Hstore", extension("hstore", None));
+        check(
+            "create extension if not exists x with schema \"version\" version '1.2' cascade",
+            extension("x", Some("1.2")),
+        );
+        check("CREATE EXTENSION x VERSION \"1.0\"", extension("x", Some("1.0")));
+        check("comment on extension x is 'y'", Beyond::ExtensionComment("x".into()));
+        check("CREATE USER \"My\" LOGIN", Beyond::Role("My".into()));
+        check(
+            "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+            Beyond::Subscription("s".into()),
+        );
+        check(
+            "SECURITY LABEL FOR x ON TABLE a.b IS 'c'",
+            Beyond::SecurityLabel("TABLE a.b".into()),
+        );
+    }
+
+    #[test]
+    fn passes_over_the_rest() {
+        let check = |sql| assert_eq!(super::beyond(sql), None, "{sql}");
+        check("CREATE USER MAPPING FOR x SERVER y");
+        check("CREATE TABLE role (extension int)");
+        check("é");
+        check("");
+    }
+}
