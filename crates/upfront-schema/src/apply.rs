@@ -5,7 +5,7 @@ use postgres::Client;
 use crate::error::{Error, Kind, Result, reason};
 use crate::observe::{Lock, Observer};
 use crate::plan::{Plan, Statement};
-use crate::quote;
+use crate::roles;
 use crate::session;
 
 /// Runs the plan, each of its parts in a transaction, and tells what each statement locked.
@@ -25,8 +25,7 @@ pub(crate) fn apply(
             match ran {
                 Ran::Done(seen) => break locks.extend(seen),
                 Ran::Misses(role) => {
-                    let sql = format!("CREATE ROLE {} NOLOGIN", quote::name(&role));
-                    session::run(client, &sql).map_err(Error::postgres("make a role"))?;
+                    roles::make(client, &role).map_err(|err| roles::missing(&role, &err))?;
                 }
             }
         }

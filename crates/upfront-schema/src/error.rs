@@ -13,17 +13,52 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub(crate) enum Kind {
     Scratch(upfront_scratch::Error),
-    Postgres { doing: String, source: postgres::Error },
-    Path { doing: &'static str, path: PathBuf, source: io::Error },
+    Postgres {
+        doing: String,
+        source: postgres::Error,
+    },
+    Path {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     Directory(upfront_directory::Errors),
     NoSource(String),
-    Answer { given: String, why: String },
-    Statement { place: String, excerpt: String, message: String },
+    Answer {
+        given: String,
+        why: String,
+    },
+    Statement {
+        place: String,
+        excerpt: String,
+        message: String,
+    },
+    /// A statement for which the scratch server lacks something.
+    Lacking {
+        place: String,
+        excerpt: String,
+        message: String,
+        help: String,
+    },
+    /// The role of the scratch server may not create databases.
+    NoDatabases(String),
+    /// A role is missing there and may not be made.
+    NoRoles {
+        role: String,
+        why: String,
+    },
     NotModelled(Vec<String>),
     Refused(Vec<String>),
     Cycle(Vec<String>),
-    NotProven { side: &'static str, remains: Vec<String> },
-    Failed { side: &'static str, statement: String, message: String },
+    NotProven {
+        side: &'static str,
+        remains: Vec<String>,
+    },
+    Failed {
+        side: &'static str,
+        statement: String,
+        message: String,
+    },
 }
 
 impl Error {
@@ -51,7 +86,11 @@ impl Error {
     pub fn is_input(&self) -> bool {
         matches!(
             *self.0,
-            Kind::Statement { .. } | Kind::Directory(_) | Kind::NoSource(_) | Kind::Answer { .. }
+            Kind::Statement { .. }
+                | Kind::Lacking { .. }
+                | Kind::Directory(_)
+                | Kind::NoSource(_)
+                | Kind::Answer { .. }
         )
     }
 
@@ -122,6 +161,19 @@ impl fmt::Display for Error {
             Kind::Statement { place, excerpt, message } => {
                 write!(f, "{place}: {message}\n{excerpt}")
             }
+            Kind::Lacking { place, excerpt, message, help } => {
+                write!(f, "{place}: {message}\n{excerpt}\nhelp: {help}")
+            }
+            Kind::NoDatabases(role) => write!(
+                f,
+                "the role `{role}` of the scratch server may not create databases\nhelp: `ALTER \
+                 ROLE {role} CREATEDB` there, or name another in `UPFRONT_SCRATCH_URL`"
+            ),
+            Kind::NoRoles { role, why } => write!(
+                f,
+                "the scratch server has no role `{role}`, and it cannot be made: {why}\nhelp: make \
+                 it there, or let `UPFRONT_SCRATCH_URL` name a role that may create roles"
+            ),
             Kind::NotModelled(all) => list(f, "not modelled yet, so nothing is compared", all),
             Kind::Refused(all) => list(f, "this difference cannot be written as SQL", all),
             Kind::Cycle(all) => list(f, "these changes wait for each other", all),

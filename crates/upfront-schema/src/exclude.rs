@@ -70,8 +70,9 @@ impl Pattern {
         self.kind == "schema" && id.schema().is_some_and(|it| glob(&self.path, it))
     }
 
-    /// Whether it is this that is left alone.
-    pub(crate) fn names(&self, kind: &str, path: &str) -> bool {
+    /// Whether something of this kind and name is left alone by it.
+    #[must_use]
+    pub fn names(&self, kind: &str, path: &str) -> bool {
         self.kind == kind && glob(&self.path, path)
     }
 }

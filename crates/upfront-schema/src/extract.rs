@@ -44,12 +44,32 @@ pub struct Scope {
     pub without_schemas: Vec<String>,
     /// Objects that are left alone with all that is in them.
     pub exclude: Vec<Pattern>,
+    /// Roles that count as the default owner beside whoever reads, in privileges too: whose
+    /// migrations a database has.
+    pub default_owners: Vec<String>,
+    /// Whether owners count.
+    pub owners: Owners,
+}
+
+/// Whether who owns an object is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owners {
+    /// It is.
+    #[default]
+    Compared,
+    /// It is not, as with what was read without owners.
+    LeftOut,
 }
 
 impl Default for Scope {
     /// Everything but upfront's own schema.
     fn default() -> Self {
-        Self { without_schemas: vec!["upfront".to_owned()], exclude: Vec::new() }
+        Self {
+            without_schemas: vec!["upfront".to_owned()],
+            exclude: Vec::new(),
+            default_owners: Vec::new(),
+            owners: Owners::default(),
+        }
     }
 }
 
@@ -86,7 +106,9 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
     rule::untangle(&mut facts);
     let left_alone = facts.left_alone(&scope.exclude);
     coverage::check(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
-    let mut facts = facts.without(&left_alone);
+    let says_nothing = facts.read_owners(scope);
+    let out: Vec<_> = left_alone.iter().zip(&says_nothing).map(|(a, b)| *a || *b).collect();
+    let mut facts = facts.without(&out);
     facts.version = version;
     Ok(facts)
 }

@@ -36,10 +36,14 @@ mod identity;
 mod load;
 mod observe;
 mod options;
+mod owner;
+mod picture;
 mod plan;
+mod preflight;
 mod prove;
 mod quote;
 mod remark;
+mod roles;
 mod rule;
 mod session;
 mod settle;
@@ -51,16 +55,20 @@ pub use bodies::Bodies;
 pub use difference::{Difference, difference};
 pub use error::Error;
 pub use exclude::Pattern;
-pub use extract::{Scope, extract};
+pub use extract::{Owners, Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
     Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
-    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, load, remarks,
+    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, cut_names, load,
+    load_within, remarks, with_rows,
 };
 pub use identity::Identity;
 pub use observe::Lock;
 pub use options::{Forms, Options};
+pub use picture::Picture;
 pub use plan::{Plan, Statement, plan};
+pub use preflight::preflight;
 pub use prove::{Proof, compare, diff, prove, prove_up};
+pub use roles::{Roles, made_by, make_missing, mark_made};
 pub use source::{Source, copy};
 pub use sql::{Hazard, Probe};

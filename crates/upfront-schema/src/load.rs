@@ -6,16 +6,26 @@ use std::path::{Path, PathBuf};
 
 use postgres::Client;
 use postgres::error::{ErrorPosition, SqlState};
-use upfront_directory::cut_statements;
+use upfront_directory::{Beyond, beyond, cut_statements, lift_references, long_names, unclosed};
 
 use crate::error::{Error, Kind, Result, reason};
-use crate::session;
+use crate::extract::Scope;
+use crate::preflight::{self, Lack};
+use crate::{roles, session};
 
 /// A statement of a file.
 struct Piece {
     file: usize,
     range: Range<usize>,
+    form: Form,
     error: Option<postgres::Error>,
+}
+
+/// What is run of a statement.
+enum Form {
+    AsWritten,
+    WithoutKeys(String),
+    Keys(String),
 }
 
 struct File {
@@ -24,25 +34,30 @@ struct File {
 }
 
 /// Runs the statements of the file, or of all `.sql` files in the folder, until none is left.
-pub(crate) fn load(client: &mut Client, path: &Path) -> Result<()> {
-    run(client, &read(path)?)
+pub(crate) fn load(client: &mut Client, path: &Path, scope: &Scope) -> Result<()> {
+    run(client, &read(path)?, scope)
 }
 
 /// The same with texts that have been read, each with what messages call it.
-pub(crate) fn texts(client: &mut Client, texts: Vec<(String, String)>) -> Result<()> {
+pub(crate) fn texts(
+    client: &mut Client,
+    texts: Vec<(String, String)>,
+    scope: &Scope,
+) -> Result<()> {
     let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
-    run(client, &texts.into_iter().map(file).collect::<Vec<_>>())
+    run(client, &texts.into_iter().map(file).collect::<Vec<_>>(), scope)
 }
 
 /// The same beside objects that are made as soon as they can be.
 pub(crate) fn texts_beside(
     client: &mut Client,
     texts: Vec<(String, String)>,
+    scope: &Scope,
     mut beside: impl FnMut() -> Result<Progress>,
 ) -> Result<()> {
     let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
     let files: Vec<_> = texts.into_iter().map(file).collect();
-    run_beside(client, &files, &mut beside)
+    run_beside(client, &files, scope, &mut beside)
 }
 
 /// Whether a round has made anything.
@@ -52,29 +67,90 @@ pub(crate) enum Progress {
     None,
 }
 
-fn run(client: &mut Client, files: &[File]) -> Result<()> {
-    run_beside(client, files, &mut || Ok(Progress::None))
+fn run(client: &mut Client, files: &[File], scope: &Scope) -> Result<()> {
+    run_beside(client, files, scope, &mut || Ok(Progress::None))
 }
 
 fn run_beside(
     client: &mut Client,
     files: &[File],
+    scope: &Scope,
     beside: &mut dyn FnMut() -> Result<Progress>,
 ) -> Result<()> {
     let mut open: Vec<Piece> =
-        files.iter().enumerate().flat_map(|(at, it)| pieces(at, it)).collect();
-    let mut checks_bodies = true;
+        files.iter().enumerate().flat_map(|(at, it)| pieces(at, it, scope)).collect();
+    look(client, files, &open)?;
+    let mut unchecked = None;
+    let mut may_lift = true;
     while !open.is_empty() {
         let before = open.len();
         open = round(client, files, open)?;
         if open.len() < before || beside()? == Progress::Some {
             continue;
         }
-        if !checks_bodies {
+        if unchecked.is_none() {
+            let bodies = open.iter().map(|it| (it.file, it.range.clone()));
+            unchecked = Some(bodies.collect::<Vec<_>>());
+            session::run(client, "SET check_function_bodies = off")
+                .map_err(Error::postgres("load"))?;
+        } else if may_lift && open.iter().any(|it| lifted(files, it).is_some()) {
+            may_lift = false;
+            open = lift(files, open);
+        } else {
             return Err(first(files, open));
         }
-        checks_bodies = false;
-        session::run(client, "SET check_function_bodies = off").map_err(Error::postgres("load"))?;
+    }
+    check_bodies(client, files, unchecked.unwrap_or_default())
+}
+
+/// Routines that only loaded without a look at their bodies are looked at when all is there.
+fn check_bodies(client: &mut Client, files: &[File], of: Vec<(usize, Range<usize>)>) -> Result<()> {
+    const AGAIN: &str = "CREATE OR REPLACE";
+    session::run(client, "SET check_function_bodies = on").map_err(Error::postgres("load"))?;
+    for (file, range) in of {
+        let sql = &files[file].text[range.clone()];
+        let Some(rest) = sql.get(6..).filter(|_| is_routine(sql)) else { continue };
+        let again = match sql.get(..AGAIN.len()).is_some_and(|it| it.eq_ignore_ascii_case(AGAIN)) {
+            true => sql.to_owned(),
+            false => format!("{AGAIN}{rest}"),
+        };
+        if let Err(err) = session::run(client, &again) {
+            let form = Form::AsWritten;
+            let shift = again.len() - sql.len();
+            let at = offset(&err, &again).map_or(0, |it| it.saturating_sub(shift));
+            let range = range.start + at..range.end;
+            let piece = Piece { file, range, form, error: Some(err) };
+            return Err(first(files, vec![piece]));
+        }
+    }
+    Ok(())
+}
+
+fn is_routine(sql: &str) -> bool {
+    let words = sql.split_whitespace().map(str::to_ascii_uppercase).take(4).collect::<Vec<_>>();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    matches!(
+        words[..],
+        ["CREATE", "FUNCTION" | "PROCEDURE", ..]
+            | ["CREATE", "OR", "REPLACE", "FUNCTION" | "PROCEDURE"]
+    )
+}
+
+/// What the server lacks is said before anything runs.
+fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
+    for it in files {
+        if let Some((at, message)) = unclosed(&it.text) {
+            let (place, excerpt) = excerpt(&it.label, &it.text, at);
+            return Err(Kind::Statement { place, excerpt, message }.into());
+        }
+    }
+    for it in all {
+        let file = &files[it.file];
+        let Some(wanted) = beyond(&file.text[it.range.clone()]) else { continue };
+        if let Some(Lack { message, help }) = preflight::lack(client, &wanted)? {
+            let (place, excerpt) = excerpt(&file.label, &file.text, it.range.start);
+            return Err(Kind::Lacking { place, excerpt, message, help }.into());
+        }
     }
     Ok(())
 }
@@ -82,13 +158,20 @@ fn run_beside(
 fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Piece>> {
     let mut left = Vec::new();
     for mut it in open {
-        let sql = &files[it.file].text[it.range.clone()];
+        let written = &files[it.file].text[it.range.clone()];
+        let sql = match &it.form {
+            Form::AsWritten => written,
+            Form::WithoutKeys(sql) | Form::Keys(sql) => sql,
+        };
         match session::run(client, sql) {
-            Ok(()) => {}
-            Err(err) if is_there_already(&err, sql) => {}
+            Ok(()) => mark_role(client, written),
+            Err(err) if is_there_already(&err, written) => {}
             Err(err) if err.is_closed() => return Err(Error::postgres("load")(err)),
             Err(err) => {
-                it.error = Some(err);
+                // The table as it is written has failed with a place in the file.
+                if !matches!(it.form, Form::WithoutKeys(_)) {
+                    it.error = Some(err);
+                }
                 left.push(it);
             }
         }
@@ -96,11 +179,35 @@ fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Pi
     Ok(left)
 }
 
+/// Tables that refer to each other come without their foreign keys, which are added at last.
+fn lift(files: &[File], open: Vec<Piece>) -> Vec<Piece> {
+    let (mut all, mut keys) = (Vec::new(), Vec::new());
+    for mut it in open {
+        if let Some((table, key)) = lifted(files, &it) {
+            it.form = Form::WithoutKeys(table);
+            let range = it.range.clone();
+            keys.push(Piece { file: it.file, range, form: Form::Keys(key), error: None });
+        }
+        all.push(it);
+    }
+    all.extend(keys);
+    all
+}
+
+fn lifted(files: &[File], it: &Piece) -> Option<(String, String)> {
+    lift_references(&files[it.file].text[it.range.clone()])
+}
+
 /// Roles outlive a database.
 fn is_there_already(err: &postgres::Error, sql: &str) -> bool {
-    let starts = |it: &str| sql.get(..it.len()).is_some_and(|start| start.eq_ignore_ascii_case(it));
-    let makes_role = ["CREATE ROLE", "CREATE USER", "CREATE GROUP"].iter().any(|it| starts(it));
-    makes_role && err.code() == Some(&SqlState::DUPLICATE_OBJECT)
+    err.code() == Some(&SqlState::DUPLICATE_OBJECT) && matches!(beyond(sql), Some(Beyond::Role(_)))
+}
+
+fn mark_role(client: &mut Client, sql: &str) {
+    if let Some(Beyond::Role(name)) = beyond(sql) {
+        // Without the right to, it stays.
+        let _ = roles::mark(client, &name);
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<File>> {
@@ -137,10 +244,24 @@ fn without_psql(text: &str) -> String {
 }
 
 /// A file is run statement by statement, so that its own transactions mean nothing.
-fn pieces(file: usize, it: &File) -> Vec<Piece> {
+fn pieces(file: usize, it: &File, scope: &Scope) -> Vec<Piece> {
     let ranges = cut_statements(&it.text).into_iter();
-    let ranges = ranges.filter(|range| !is_passed_over(&it.text[range.clone()]));
-    ranges.map(|range| Piece { file, range, error: None }).collect()
+    let is_run = |sql: &str| !is_passed_over(sql) && !is_left_alone(sql, scope);
+    let ranges = ranges.filter(|range| is_run(&it.text[range.clone()]));
+    ranges.map(|range| Piece { file, range, form: Form::AsWritten, error: None }).collect()
+}
+
+/// What the scratch server may not even have.
+fn is_left_alone(sql: &str, scope: &Scope) -> bool {
+    let (kind, name) = match beyond(sql) {
+        Some(Beyond::Extension { name, .. } | Beyond::ExtensionComment(name)) => {
+            ("extension", name)
+        }
+        Some(Beyond::Subscription(name)) => ("subscription", name),
+        Some(Beyond::SecurityLabel(on)) => ("security label", on),
+        Some(Beyond::Role(_)) | None => return false,
+    };
+    scope.leaves_alone(kind, &name, "")
 }
 
 /// Control of transactions, the encoding, which is UTF-8 whatever a file says, and rows for psql,
@@ -156,22 +277,48 @@ fn is_passed_over(sql: &str) -> bool {
 
 /// The error of the first statement that is left.
 fn first(files: &[File], open: Vec<Piece>) -> Error {
+    let others = open.len() - 1;
     let Some(it) = open.into_iter().next() else { return Kind::NoSource(String::new()).into() };
     let file = &files[it.file];
-    let at = it.range.start
-        + it.error.as_ref().and_then(|err| offset(err, &file.text[it.range.clone()])).unwrap_or(0);
-    let (place, excerpt) = excerpt(&file.label, &file.text, at);
-    let message = it.error.as_ref().map(reason).unwrap_or_default();
-    Kind::Statement { place, excerpt, message }.into()
+    let offset = match it.form {
+        Form::Keys(_) => None,
+        _ => it.error.as_ref().and_then(|err| offset(err, &file.text[it.range.clone()])),
+    };
+    let at = it.range.start + offset.unwrap_or(0);
+    let (place, mut excerpt) = excerpt(&file.label, &file.text, at);
+    let more = match others {
+        0 => String::new(),
+        1 => "\none more statement does not load either".to_owned(),
+        _ => format!("\n{others} more statements do not load either"),
+    };
+    excerpt.push_str(&more);
+    let message = it.error.as_ref().map(|err| match session::missing_role(err) {
+        Some(_) => format!("{}, and it cannot be made on the scratch server", reason(err)),
+        None => reason(err),
+    });
+    Kind::Statement { place, excerpt, message: message.unwrap_or_default() }.into()
 }
 
 /// A byte of a text: file, line and column, and the line with a mark under it.
 pub(crate) fn excerpt(label: &str, text: &str, at: usize) -> (String, String) {
     let (line, column) = place(text, at);
     let shown = text.lines().nth(line - 1).unwrap_or_default();
+    // A password may stand in it.
+    if shown.to_ascii_lowercase().contains("password") {
+        return (format!("{label}:{line}:{column}"), "(the line holds a password)".to_owned());
+    }
     let number = line.to_string();
     let caret = " ".repeat(number.len() + 3 + column - 1);
     (format!("{label}:{line}:{column}"), format!("{number} | {shown}\n{caret}^"))
+}
+
+/// The names in a text that the server cuts, as warnings with their places.
+pub(crate) fn cut_names(label: &str, text: &str) -> Vec<String> {
+    let one = |range: Range<usize>| {
+        let (line, column) = place(text, range.start);
+        format!("{label}:{line}:{column}: PostgreSQL cuts {} to 63 bytes", &text[range])
+    };
+    long_names(text).into_iter().map(one).collect()
 }
 
 /// The byte that the server points at; it counts characters from one.

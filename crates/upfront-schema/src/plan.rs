@@ -94,6 +94,12 @@ impl Plan {
         self.statements.chunk_by(|one, next| one.phase == next.phase)
     }
 
+    /// The same as a list of statements of which each stands alone, as `psql -f` runs them.
+    #[must_use]
+    pub fn listing(&self) -> String {
+        self.to_string().replace("\nSET LOCAL check_function_bodies", "\nSET check_function_bodies")
+    }
+
     fn add(&mut self, work: Work<'_>) {
         let comment = comment(&work);
         let table = match work.fact.id.kind {

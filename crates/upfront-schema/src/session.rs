@@ -5,7 +5,7 @@ use postgres::{Client, NoTls};
 use upfront_scratch::Database;
 
 use crate::error::{Error, Result};
-use crate::quote;
+use crate::roles;
 
 /// Connects to a database, whose messages then are in English.
 pub(crate) fn connect(url: &str) -> Result<Client> {
@@ -22,7 +22,9 @@ pub(crate) fn run(client: &mut Client, sql: &str) -> Result<(), postgres::Error>
     loop {
         let Err(err) = client.batch_execute(sql) else { return Ok(()) };
         let Some(role) = missing_role(&err) else { return Err(err) };
-        client.batch_execute(&format!("CREATE ROLE {} NOLOGIN", quote::name(&role)))?;
+        if roles::make(client, &role).is_err() {
+            return Err(err);
+        }
     }
 }
 

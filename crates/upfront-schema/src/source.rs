@@ -13,6 +13,7 @@ use crate::extract::{Scope, extract};
 use crate::load;
 use crate::options::Options;
 use crate::plan::plan;
+use crate::preflight::preflight;
 use crate::session;
 
 /// Something that describes a schema.
@@ -65,7 +66,7 @@ impl Source {
         }
         let database = server.database()?;
         match self {
-            Source::Sql(path) => load::load(&mut session::open(&database)?, path)?,
+            Source::Sql(path) => load::load(&mut session::open(&database)?, path, scope)?,
             Source::Migrations(path) => replay(&database, path)?,
             Source::Url(_) => {}
         }
@@ -92,6 +93,7 @@ pub fn copy<'s>(server: &'s Server, live: &mut Client, scope: &Scope) -> Result<
 
 fn replay(database: &Database<'_>, path: &Path) -> Result<()> {
     let directory = Directory::read(path).map_err(Kind::Directory)?;
+    preflight(database, &directory)?;
     let mut client = session::open(database)?;
     for it in directory.migrations() {
         run(&mut client, &it.up)?;

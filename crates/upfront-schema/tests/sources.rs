@@ -39,6 +39,38 @@ fn loads_a_folder_in_whatever_order() {
     assert_eq!(compare(&built, &expected, &Scope::default()).unwrap(), []);
 }
 
+/// As the server names the keys of tables that are made one after the other.
+#[test]
+fn loads_tables_that_refer_to_each_other() {
+    let server = Server::shared().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sql = "create table a (id int primary key, b int references b, \"Other\" int not null
+                 constraint mine references b (id) on delete cascade deferrable references c);
+               create table b (id int primary key, a int, c int check (c > 0),
+                 foreign key (a) references a, foreign key (a) references c);
+               create table c (id int primary key references a);
+               create view v as select a.id from a join b using (id) join c using (id);";
+    write(folder.path(), "schema.sql", sql);
+    let built = Source::Sql(folder.path().to_owned()).load(server, &Scope::default()).unwrap();
+    let expected = server.database().unwrap();
+    expected
+        .execute(
+            "create table a (id int primary key, b int, \"Other\" int not null);
+             create table b (id int primary key, a int, c int check (c > 0));
+             create table c (id int primary key);
+             alter table a add constraint a_b_fkey foreign key (b) references b;
+             alter table a add constraint mine foreign key (\"Other\") references b (id)
+               on delete cascade deferrable;
+             alter table a add constraint \"a_Other_fkey\" foreign key (\"Other\") references c;
+             alter table b add constraint b_a_fkey foreign key (a) references a;
+             alter table b add constraint b_a_fkey1 foreign key (a) references c;
+             alter table c add constraint c_id_fkey foreign key (id) references a;
+             create view v as select a.id from a join b using (id) join c using (id);",
+        )
+        .unwrap();
+    assert_eq!(compare(&built, &expected, &Scope::default()).unwrap(), []);
+}
+
 #[test]
 fn replays_migrations() {
     let server = Server::shared().unwrap();

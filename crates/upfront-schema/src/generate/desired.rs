@@ -16,12 +16,86 @@ const OTHERS: &str = "SELECT nspname::text FROM pg_namespace
 ///
 /// # Errors
 ///
-/// The first statement that never works, with its place.
+/// The first statement that never works or for which the server lacks something, with its place.
 pub fn load(database: &Database<'_>, sources: Vec<(String, String)>) -> Result<()> {
-    texts(&mut session::open(database)?, sources)
+    load_within(database, sources, &Scope::default())
 }
 
+/// The same, where extensions, subscriptions and security labels that are left alone are passed
+/// over.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_within(
+    database: &Database<'_>,
+    sources: Vec<(String, String)>,
+    scope: &Scope,
+) -> Result<()> {
+    texts(&mut session::open(database)?, sources, scope)
+}
+
+/// The names in texts of SQL that the server cuts to their first 63 bytes, as warnings with their
+/// places.
+#[must_use]
+pub fn cut_names(sources: &[(String, String)]) -> Vec<String> {
+    sources.iter().flat_map(|(label, text)| crate::load::cut_names(label, text)).collect()
+}
+
+const TABLES: &str = "
+SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), n.nspname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND n.nspname <> ALL ($1) AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+    AND d.deptype = 'e') ORDER BY 2";
+
+/// The tables that have rows, which are no part of a schema.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub fn with_rows(database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+    let mut client = session::open(database)?;
+    let failed = || Error::postgres("look for rows");
+    let mut all = Vec::new();
+    for row in client.query(TABLES, &[&scope.without_schemas]).map_err(failed())? {
+        let (path, name, schema): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+        let sql = format!("SELECT EXISTS (SELECT FROM {name})");
+        if scope.leaves_alone("table", path, schema) {
+            continue;
+        }
+        if client.query_one(&sql, &[]).map_err(failed())?.get(0) {
+            all.push(name.to_owned());
+        }
+    }
+    Ok(all)
+}
+
+const MISSING: &str = "
+SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
+
 impl Scope {
+    /// The schemas among these that none of the databases has.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not answer.
+    pub fn missing(schemas: &[String], databases: &[&Database<'_>]) -> Result<Vec<String>> {
+        let mut missing = schemas.to_vec();
+        for it in databases {
+            let mut client = session::open(it)?;
+            for name in std::mem::take(&mut missing) {
+                let row = client.query_one(MISSING, &[&name]);
+                let row = row.map_err(Error::postgres("list the schemas"))?;
+                if row.get::<_, i64>(0) == 0 {
+                    missing.push(name);
+                }
+            }
+        }
+        Ok(missing)
+    }
+
     /// Leaves out all schemas of these databases but those that are named.
     ///
     /// # Errors

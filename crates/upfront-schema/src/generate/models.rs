@@ -82,7 +82,7 @@ impl<'s> Modelled<'s> {
         let mut open = Open::of(&have, &stays, scope)?;
         session::run(&mut client, "SET check_function_bodies = off")
             .map_err(Error::postgres("load"))?;
-        texts_beside(&mut session::open(&database)?, texts.to_vec(), || {
+        texts_beside(&mut session::open(&database)?, texts.to_vec(), scope, || {
             Ok(open.round(&mut client))
         })?;
         while open.round(&mut client) == Progress::Some {}

@@ -153,7 +153,7 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     let head = table::head(&it.fact.id.names);
     let mut sql = Sql::clause(head, format!("ADD COLUMN {}", definition(it)));
     let filled = ["generated", "identity"].iter().any(|a| it.fact.attributes.contains_key(*a));
-    let takes_null = !it.fact.is("not_null") && !probe::has_strict_domain(it);
+    let takes_null = not_null::words(it.fact).is_none() && !probe::has_strict_domain(it);
     if !takes_null && it.folded.is_empty() && !filled && !probe::is_without_rows(it) {
         let why = format!("{} is NOT NULL and rows have no value", it.fact.id.path());
         sql = sql.may_fail(why, probe::rows(&it.fact.id.owner_path()));

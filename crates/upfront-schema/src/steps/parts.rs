@@ -40,8 +40,27 @@ impl Steps<'_> {
             _ if fact.is("invalid") => true,
             Some(it) if self.creates.contains_key(&it) => self.is_by_parts(it),
             Some(_) => true,
+            None if self.has_named_part(at) => true,
             None => self.is_online() && self.is_there(self.b(), fact) && !self.grows(table),
         }
+    }
+
+    /// Whether one that a partition gets has a name that the server would not give it.
+    fn has_named_part(&self, at: usize) -> bool {
+        let all = self.b().all.iter().enumerate();
+        let mut parts = all.filter(|(heir, it)| {
+            it.origin == Some(at) && it.id.kind == "index" && self.creates.contains_key(heir)
+        });
+        parts.any(|(heir, it)| !self.is_named_by_server(it) || self.has_named_part(heir))
+    }
+
+    /// Whether it is called by its table, and as an index is; the server cuts long names.
+    fn is_named_by_server(&self, index: &Fact) -> bool {
+        let table = self.b().parent(index).map_or("", |it| it.id.name());
+        let start: String = table.chars().take(20).collect();
+        let name = index.id.name();
+        let end = name.trim_end_matches(|it: char| it.is_ascii_digit());
+        name.starts_with(&start) && end.ends_with("_idx")
     }
 
     /// Whether partitions come or go, at whatever height.
