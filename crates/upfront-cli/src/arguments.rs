@@ -2,12 +2,16 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
-use upfront::cli::{Exit, Output, Verb};
+use clap::{
+    Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
+use upfront::cli::{Exit, Format, Output, Verb};
 
 use crate::{
     adopt, completions, database, diff, drift, failure::Failure, generate, hash, import, init, new,
-    project::Project, protect, schema, verify,
+    project::Project, protect, schema, schema::Drawn, verify,
 };
 
 /// PostgreSQL migrations that a Rust service compiles in
@@ -88,11 +92,13 @@ enum Command {
     Completions(completions::Arguments),
 }
 
-/// What this command adds to verbs of the library.
+/// What this command adds to verbs and options of the library.
 #[derive(Debug, Clone, Copy)]
 struct More {
     /// `check --schema`
     schema: bool,
+    /// `schema --format mermaid`
+    drawn: Drawn,
 }
 
 /// Does what the command line asks for.
@@ -100,7 +106,13 @@ pub(crate) fn run() -> ExitCode {
     let matches = command().get_matches();
     let it = Arguments::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     let check = matches.subcommand_matches("check");
-    let more = More { schema: check.is_some_and(|it| it.get_flag("schema")) };
+    let format = matches.get_raw("format").and_then(|mut it| it.next_back()?.to_str());
+    let drawn = Drawn::of(format);
+    if drawn != Drawn::Sql && !matches!(it.command, Command::Schema(_)) {
+        let message = "only `schema` has the formats `mermaid` and `dot`";
+        command().error(ErrorKind::InvalidValue, message).exit();
+    }
+    let more = More { schema: check.is_some_and(|it| it.get_flag("schema")), drawn };
     it.trace();
     match it.command.run(more, &it.place, &it.output) {
         Ok(exit) => exit.into(),
@@ -112,7 +124,17 @@ pub(crate) fn run() -> ExitCode {
 pub(crate) fn command() -> clap::Command {
     let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
     let schema = schema.help("Compare the schema with what the migrations make, too");
-    Arguments::command().mut_subcommand("check", |it| it.arg(schema))
+    Arguments::command()
+        .mut_subcommand("check", |it| it.arg(schema))
+        .mut_arg("format", |it| it.value_parser(formats()))
+}
+
+/// Those of the library, and those of `schema` alone.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let drawn = ["mermaid", "dot"].map(|it| PossibleValue::new(it).hide(true));
+    let usual = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let all = PossibleValuesParser::new(usual.chain(drawn));
+    all.map(|it| Format::from_str(&it, false).unwrap_or_default())
 }
 
 impl Command {
@@ -123,7 +145,7 @@ impl Command {
             Self::New(it) => it.run(&project()?, output)?,
             Self::Gen(it) => return it.run(&project()?, output),
             Self::Diff(it) => return it.run(&project()?, output),
-            Self::Schema(it) => return it.run(&project()?, output),
+            Self::Schema(it) => return it.run(more.drawn, &project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
             Self::Database(_) if more.schema => return drift::run(&project()?, output),

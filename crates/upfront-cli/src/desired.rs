@@ -60,6 +60,7 @@ impl<'s> Parts<'s> {
             let printed = cargo::printed(models, &desired.root, output)?;
             it.texts.push((cargo::LABEL.to_owned(), printed));
         }
+        scratch::warn_of_names(&it.texts, output);
         Ok(it)
     }
 
@@ -77,7 +78,8 @@ impl<'s> Parts<'s> {
     ) -> Result<Wanted<'s>, Failure> {
         let Some(base) = &self.base else { return self.models(project, before, answers) };
         let database = scratch::copy(base)?;
-        upfront_schema::load(&database, self.texts.clone())
+        let scope = scratch::scope(project, &[])?;
+        upfront_schema::load_within(&database, self.texts.clone(), &scope)
             .map_err(|err| scratch::of_schema(&err))?;
         Ok(Wanted { database, left: None, stuck: Vec::new() })
     }

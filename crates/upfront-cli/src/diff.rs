@@ -32,12 +32,17 @@ struct Printed {
 
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
-        let from = Source::of(&self.from, project)?;
-        let to = Source::of(&self.to, project)?;
-        let annotated = to.annotated()?;
-        let server = scratch::start_for(project, &[&from, &to])?;
-        let (from, to) = (from.build(project, &server)?, to.build(project, &server)?);
-        let scope = scratch::scope(project, &[&from, &to])?;
+        let ends = [("the database of `--from`", &self.from), ("the database of `--to`", &self.to)];
+        let [from, to] = ends.map(|(end, named)| Source::of(end, named, project, output));
+        let sources = [&from?, &to?];
+        let annotated = sources[1].annotated()?;
+        let server = scratch::start_for(project, &sources)?;
+        let [from, to] = sources.map(|it| it.build(project, &server, output));
+        let (from, to) = (from?, to?);
+        let mut scope = scratch::scope_of_both(project, &[&from, &to])?;
+        for it in sources {
+            it.narrow(&mut scope);
+        }
         let mut answers = self.told.read();
         answers.annotated = annotated;
         let forms = if self.online { Forms::Online } else { Forms::Plain };

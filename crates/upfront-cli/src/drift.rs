@@ -9,6 +9,7 @@ use crate::{
     database::{self, Needs},
     differences::{self, Ends},
     failure::Failure,
+    live::Found,
     project::Project,
     scratch,
     source::Source,
@@ -27,8 +28,11 @@ pub(crate) fn run(project: &Project, output: &Output) -> Result<Exit, Failure> {
         if let Err(err) = it.migrator.check().await {
             return Ok(output.failed(&err));
         }
-        live =
-            Some(Source::Live { libpq: it.address.libpq.clone(), major: major(&it.pool).await? });
+        let major = major(&it.pool).await?;
+        let found = Found::ask(&it.pool, project).await?;
+        found.warn(project, output);
+        let libpq = it.address.libpq.clone();
+        live = Some(Source::Live { libpq, major, end: "the database", found });
         Ok(Exit::Done)
     })?;
     match live {
@@ -40,9 +44,10 @@ pub(crate) fn run(project: &Project, output: &Output) -> Result<Exit, Failure> {
 fn against(live: &Source, project: &Project, output: &Output) -> Result<Exit, Failure> {
     let migrations = Source::Migrations(project.folder()?);
     let server = scratch::start_for(project, &[live])?;
-    let made = migrations.build(project, &server)?;
-    let found = live.build(project, &server)?;
-    let scope = scratch::scope(project, &[&made, &found])?;
+    let made = migrations.build(project, &server, output)?;
+    let found = live.build(project, &server, output)?;
+    let mut scope = scratch::scope_of_both(project, &[&made, &found])?;
+    live.narrow(&mut scope);
     let all = compare(&made, &found, &scope).map_err(|err| scratch::of_schema(&err))?;
     if all.is_empty() {
         let text = "nothing is pending, and the schema is what the migrations make";

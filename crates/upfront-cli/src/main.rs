@@ -16,6 +16,7 @@ mod generate;
 mod hash;
 mod import;
 mod init;
+mod live;
 mod mask;
 mod new;
 mod package;

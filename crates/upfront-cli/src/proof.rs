@@ -20,6 +20,8 @@ pub(crate) struct Bench<'p, 's> {
     project: &'p Project,
     settings: Target,
     migrations: Migrations,
+    /// The roles that the migrations make.
+    roles: Vec<String>,
     /// What counts, where that does not depend on what there is.
     scope: Option<Scope>,
     pub(crate) database: Database<'s>,
@@ -47,6 +49,7 @@ impl<'p, 's> Bench<'p, 's> {
         directory: &Directory,
     ) -> Result<Self, Failure> {
         let database = scratch::database(server)?;
+        scratch::preflight(&database, directory)?;
         Self::on(project, database, directory)
     }
 
@@ -57,7 +60,8 @@ impl<'p, 's> Bench<'p, 's> {
         directory: &Directory,
     ) -> Result<Self, Failure> {
         let migrations = Migrations::from_directory(directory);
-        Ok(Self { project, settings: project.settings()?, migrations, scope: None, database })
+        let (settings, roles) = (project.settings()?, upfront_schema::made_by(directory));
+        Ok(Self { project, settings, migrations, roles, scope: None, database })
     }
 
     /// The same within this scope.
@@ -75,20 +79,20 @@ impl<'p, 's> Bench<'p, 's> {
 
     /// Applies all up to a version.
     pub(crate) fn up_to(&self, version: &str) -> Result<(), Failure> {
-        self.migrate(Some(version), async |it| it.up().await.map(drop))
+        self.migrate(Some(version), &async |it| it.up().await.map(drop))
     }
 
     /// Goes one migration up or down, on connections that are closed afterwards.
     pub(crate) fn migrate_one(&self, it: &Migration, way: Way) -> Result<(), Failure> {
         match way {
             Way::Up => self.up_to(&it.version),
-            Way::Down => self.roll_back(Some(&it.version), Rollback::Steps(1)),
+            Way::Down => self.roll_back(Some(&it.version), &Rollback::Steps(1)),
         }
     }
 
-    fn roll_back(&self, head: Option<&str>, target: Rollback) -> Result<(), Failure> {
-        self.migrate(head, async |it| {
-            let mut plan = it.plan_down(target).await?;
+    fn roll_back(&self, head: Option<&str>, target: &Rollback) -> Result<(), Failure> {
+        self.migrate(head, &async |it| {
+            let mut plan = it.plan_down(target.clone()).await?;
             plan.accept_loss();
             it.apply(&plan).await.map(drop)
         })
@@ -97,9 +101,28 @@ impl<'p, 's> Bench<'p, 's> {
     fn migrate(
         &self,
         head: Option<&str>,
-        work: impl AsyncFnOnce(&Migrator) -> Result<(), Error>,
+        work: &impl AsyncFn(&Migrator) -> Result<(), Error>,
     ) -> Result<(), Failure> {
-        let done = block_on(async {
+        // Roles belong to a server: one that is missing is made, and then all goes on.
+        loop {
+            let done = self.attempt(head, work)?;
+            match done {
+                Err(err) if scratch::make_role(&self.database, &err)? => {}
+                done => {
+                    let marked = upfront_schema::mark_made(&self.database, &self.roles);
+                    marked.map_err(|err| scratch::of_schema(&err))?;
+                    return done.map_err(|err| Failure::of_library(&err));
+                }
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        head: Option<&str>,
+        work: &impl AsyncFn(&Migrator) -> Result<(), Error>,
+    ) -> Result<Result<(), Error>, Failure> {
+        block_on(async {
             let pool = connection::local(&self.database.url())?;
             let migrate = async {
                 let migrations = match head {
@@ -110,8 +133,7 @@ impl<'p, 's> Bench<'p, 's> {
                 work(&migrator.build()?).await
             };
             Ok(migrate.await)
-        });
-        done?.map_err(|err: Error| Failure::of_library(&err))
+        })
     }
 
     /// Tries one migration, after which it is applied; `before` is a copy of what there is.
@@ -155,9 +177,9 @@ impl<'p, 's> Bench<'p, 's> {
     pub(crate) fn round_trip(&self) -> Result<(), Failure> {
         let head = scratch::copy(&self.database)?;
         let empty = scratch::database(self.database.server())?;
-        self.roll_back(None, Rollback::All)?;
+        self.roll_back(None, &Rollback::All)?;
         self.expect(&empty, "rolled back, all migrations leave something", "down")?;
-        self.migrate(None, async |it| it.up().await.map(drop))?;
+        self.migrate(None, &async |it| it.up().await.map(drop))?;
         self.expect(&head, "applied again, all migrations make another schema", "down")
     }
 

@@ -1,50 +1,120 @@
 //! Scratch servers, and how two databases of one are compared.
 
-use upfront::cli::Exit;
-use upfront_schema::Scope;
+use std::ops::Deref;
+
+use upfront::cli::{Exit, Output};
+use upfront_directory::Directory;
+use upfront_schema::{Roles, Scope};
 use upfront_scratch::{Database, Server};
 
 use crate::{failure::Failure, project::Project, source::Source};
 
+/// A server in use.
+pub(crate) struct Scratch {
+    server: Server,
+    /// On a server that is not ours, roles outlive us.
+    _roles: Option<Roles>,
+}
+
+impl Deref for Scratch {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
 /// Starts a server of the major version that is asked for, else of that in `upfront.toml`.
-pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Server, Failure> {
-    let configured = project.scratch_version();
-    if let (Some(asked), Some(configured)) = (major, configured)
-        && asked != configured
-    {
-        return Err(other_version(configured, asked));
-    }
-    let mut builder = Server::builder();
-    if let Some(it) = major.or(configured) {
-        builder = builder.major(it);
-    }
-    let server = builder.start().map_err(|err| failed(&err))?;
-    match major.or(configured) {
-        Some(it) if it != server.version().major() => {
-            Err(other_version(it, server.version().major()))
-        }
-        _ => Ok(server),
-    }
+pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Scratch, Failure> {
+    let asked = major.map(|it| (it, "`--major`".to_owned()));
+    start_as(agreed(project.scratch_version(), asked.as_slice())?)
 }
 
 /// The same for sources, of which databases bring their own version.
-pub(crate) fn start_for(project: &Project, sources: &[&Source]) -> Result<Server, Failure> {
-    let mut majors: Vec<_> = sources.iter().filter_map(|it| it.major()).collect();
-    majors.dedup();
-    match majors.as_slice() {
-        [one, other, ..] => Err(other_version(*one, *other)),
-        all => start(project, all.first().copied()),
+pub(crate) fn start_for(project: &Project, sources: &[&Source]) -> Result<Scratch, Failure> {
+    let major = |it: &&Source| Some((it.major()?, it.words()));
+    let majors: Vec<_> = sources.iter().filter_map(major).collect();
+    start_as(agreed(project.scratch_version(), &majors)?)
+}
+
+fn start_as(major: Option<u32>) -> Result<Scratch, Failure> {
+    let mut builder = Server::builder();
+    if let Some(it) = major {
+        builder = builder.major(it);
+    }
+    let server = builder.start().map_err(|err| failed(&err))?;
+    let is_given = server.socket_dir().is_none();
+    let roles = is_given.then(|| Roles::of(&server)).transpose();
+    Ok(Scratch { _roles: roles.map_err(|err| of_schema(&err))?, server })
+}
+
+/// The one major version that the settings and all others have.
+fn agreed(configured: Option<u32>, asked: &[(u32, String)]) -> Result<Option<u32>, Failure> {
+    let configured = configured.map(|it| (it, "`[scratch] version`".to_owned()));
+    let all: Vec<_> = configured.into_iter().chain(asked.iter().cloned()).collect();
+    let Some((first, whose)) = all.first() else { return Ok(None) };
+    match all.iter().find(|(major, _)| major != first) {
+        None => Ok(Some(*first)),
+        Some((other, whose_other)) => {
+            let title = format!("{whose} is PostgreSQL {first}, and {whose_other} is {other}");
+            Err(Failure::mistake(title).help(
+                "schemas are compared on one server, whose texts differ from version to version; \
+                 `[scratch] version` is to be that of the servers in use",
+            ))
+        }
     }
 }
 
-fn other_version(configured: u32, other: u32) -> Failure {
-    let title = format!("PostgreSQL {configured} is asked for, and this is {other}");
-    Failure::mistake(title).help("`[scratch] version` has to be that of the servers in use")
+/// Warns of names that PostgreSQL cuts.
+pub(crate) fn warn_of_names(texts: &[(String, String)], output: &Output) {
+    for it in upfront_schema::cut_names(texts) {
+        output.warning(&it);
+    }
+}
+
+/// Warns of rows in a schema that is wanted.
+pub(crate) fn warn_of_rows(
+    project: &Project,
+    wanted: &Database<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let scope = scope(project, &[])?;
+    let with_rows = upfront_schema::with_rows(wanted, &scope).map_err(|err| of_schema(&err))?;
+    if !with_rows.is_empty() {
+        output.warning(&format!(
+            "rows are no part of a schema, and no migration will insert those of {}",
+            with_rows.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// Loads SQL that somebody named.
+pub(crate) fn load(
+    project: &Project,
+    database: &Database<'_>,
+    texts: Vec<(String, String)>,
+    output: &Output,
+) -> Result<(), Failure> {
+    warn_of_names(&texts, output);
+    let scope = scope(project, &[])?;
+    upfront_schema::load_within(database, texts, &scope).map_err(|err| of_schema(&err))?;
+    warn_of_rows(project, database, output)
+}
+
+/// Looks whether the scratch server has what migrations want, before they are replayed.
+pub(crate) fn preflight(database: &Database<'_>, directory: &Directory) -> Result<(), Failure> {
+    upfront_schema::preflight(database, directory).map_err(|err| of_schema(&err))
 }
 
 /// A scratch server that cannot be had.
 pub(crate) fn failed(err: &upfront_scratch::Error) -> Failure {
     Failure::new(Exit::Failed, format!("the scratch server failed: {err}"))
+}
+
+/// Makes the role that migrations miss; whether that is what they stopped at.
+pub(crate) fn make_role(database: &Database<'_>, err: &upfront::Error) -> Result<bool, Failure> {
+    upfront_schema::make_missing(database, &err.to_string()).map_err(|err| of_schema(&err))
 }
 
 /// An empty database.
@@ -75,6 +145,24 @@ pub(crate) fn scope(project: &Project, databases: &[&Database<'_>]) -> Result<Sc
     Ok(scope)
 }
 
+/// The same for the two that are compared, one of which has to have each schema that counts.
+pub(crate) fn scope_of_both(
+    project: &Project,
+    both: &[&Database<'_>; 2],
+) -> Result<Scope, Failure> {
+    let schemas = project.schemas().unwrap_or_default();
+    let missing = Scope::missing(schemas, both).map_err(|err| of_schema(&err))?;
+    match missing.first() {
+        None => scope(project, both),
+        Some(it) => {
+            Err(Failure::mistake(format!("`schemas` names `{it}`, which neither of the two has"))
+                .help(
+                    "take it out of `schemas` in `[desired]` of `upfront.toml`, or write it right",
+                ))
+        }
+    }
+}
+
 /// What the comparison of schemas or the writing of SQL has against it.
 pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
     let exit = match err {
@@ -85,7 +173,11 @@ pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
     let text = err.to_string();
     let mut lines = text.lines();
     let title = lines.next().unwrap_or_default().to_owned();
-    let failure = lines.fold(Failure::new(exit, title), |it, line| it.more(line.trim_end()));
+    let line = |it: Failure, line: &str| match line.strip_prefix("help: ") {
+        Some(help) => it.help(help),
+        None => it.more(line.trim_end()),
+    };
+    let failure = lines.fold(Failure::new(exit, title), line);
     match () {
         () if err.is_refused() => {
             failure.help("`--using TABLE.COLUMN=EXPRESSION` tells how values become others")
@@ -94,5 +186,33 @@ pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
             failure.help("`exclude` in `[desired]` leaves objects alone")
         }
         () => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_debug_snapshot;
+
+    use super::agreed;
+
+    #[test]
+    fn all_have_one_version() {
+        let check = |configured: Option<u32>, asked: &[(u32, &str)]| {
+            let asked: Vec<_> =
+                asked.iter().map(|(it, whose)| (*it, (*whose).to_owned())).collect();
+            agreed(configured, &asked).map_err(|err| err.line())
+        };
+        let from = |major| (major, "the database of `--from`");
+        let to = |major| (major, "the database of `--to`");
+        assert_debug_snapshot!([
+            check(None, &[]),
+            check(Some(15), &[]),
+            check(None, &[from(15), to(15)]),
+            check(Some(15), &[from(15)]),
+            check(Some(15), &[(16, "`--major`")]),
+            check(Some(15), &[from(16)]),
+            check(Some(15), &[from(15), to(16)]),
+            check(None, &[from(15), to(16)]),
+        ]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use upfront_schema::Annotated;
+use upfront::cli::Output;
+use upfront_schema::{Annotated, Owners, Scope};
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     directory::Folder,
     failure::Failure,
     generate::replayed,
+    live::Found,
     project::{Project, Target},
     scratch,
 };
@@ -26,14 +28,22 @@ pub(crate) enum Source {
     Live {
         libpq: String,
         major: u32,
+        /// What messages call it, never by its URL.
+        end: &'static str,
+        found: Found,
     },
 }
 
 impl Source {
     /// What a person named.
-    pub(crate) fn of(named: &str, project: &Project) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        end: &'static str,
+        named: &str,
+        project: &Project,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         if ["postgres://", "postgresql://"].iter().any(|it| named.starts_with(it)) {
-            return Self::at(named, project);
+            return Self::at(end, named, project, output);
         }
         let path = Path::new(named);
         if !path.exists() {
@@ -51,13 +61,22 @@ impl Source {
         })
     }
 
-    fn at(url: &str, project: &Project) -> Result<Self, Failure> {
+    fn at(
+        end: &'static str,
+        url: &str,
+        project: &Project,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         let settings = project.settings()?;
         let (url, origin) = (Some(url.to_owned()), "the command line".to_owned());
         let target = Target { url, origin, root: None, ..settings };
         let address = Address::read(&target, &project.variables)?;
-        let major = block_on(async { major(&address.connect().await?).await })?;
-        Ok(Self::Live { libpq: address.libpq, major })
+        let (major, found) = block_on(async {
+            let pool = address.connect().await?;
+            Ok((major(&pool).await?, Found::ask(&pool, project).await?))
+        })?;
+        found.warn(project, output);
+        Ok(Self::Live { libpq: address.libpq, major, end, found })
     }
 
     /// The major version that a scratch server has to have for it.
@@ -65,6 +84,23 @@ impl Source {
         match self {
             Self::Live { major, .. } => Some(*major),
             Self::Sql(_) | Self::Migrations(_) => None,
+        }
+    }
+
+    /// What messages call it where it is a database.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Live { end, .. } => (*end).to_owned(),
+            Self::Sql(path) => path.clone(),
+            Self::Migrations(folder) => folder.label.clone(),
+        }
+    }
+
+    /// Narrows a scope to what is known of a database, which is read without owners.
+    pub(crate) fn narrow(&self, scope: &mut Scope) {
+        if let Self::Live { found, .. } = self {
+            scope.owners = Owners::LeftOut;
+            scope.default_owners.extend(found.owner.clone());
         }
     }
 
@@ -82,20 +118,25 @@ impl Source {
         &self,
         project: &Project,
         server: &'s Server,
+        output: &Output,
     ) -> Result<Database<'s>, Failure> {
         match self {
-            Self::Sql(path) => loaded(server, desired::texts(Path::new(path), path)?),
+            Self::Sql(path) => {
+                let database = scratch::database(server)?;
+                let texts = desired::texts(Path::new(path), path)?;
+                scratch::load(project, &database, texts, output)?;
+                Ok(database)
+            }
             Self::Migrations(folder) => replayed(project, server, &folder.read()?),
-            Self::Live { libpq, .. } => {
+            Self::Live { libpq, end, found, .. } => {
+                let database = scratch::database(server)?;
                 let sql = server.schema_of(libpq).map_err(|err| scratch::failed(&err))?;
-                loaded(server, vec![("the database".to_owned(), sql)])
+                let texts = vec![((*end).to_owned(), found.without_owner(&sql))];
+                let scope = scratch::scope(project, &[])?;
+                let loaded = upfront_schema::load_within(&database, texts, &scope);
+                loaded.map_err(|err| scratch::of_schema(&err))?;
+                Ok(database)
             }
         }
     }
-}
-
-fn loaded(server: &Server, texts: Vec<(String, String)>) -> Result<Database<'_>, Failure> {
-    let database = scratch::database(server)?;
-    upfront_schema::load(&database, texts).map_err(|err| scratch::of_schema(&err))?;
-    Ok(database)
 }

@@ -116,7 +116,8 @@ impl Arguments {
         let parts = Parts::gather(project, &server, output)?;
         let (goal, answers) = self.goal(project, &parts, &before, output)?;
         let (wanted, left) = (&goal.database, goal.left());
-        let scope = scratch::scope(project, &[&before, wanted])?;
+        let scope = scratch::scope_of_both(project, &[&before, wanted])?;
+        scratch::warn_of_rows(project, wanted, output)?;
         let change = Change::between(&before, wanted, &scope, &answers);
         let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
         if change.is_empty() {

@@ -86,7 +86,7 @@ impl Generation {
                 "sql" => self.sql = paths(value)?,
                 "command" => self.command = Some(text(value)?),
                 "models" => self.models = Some(models(value)?),
-                "schemas" => self.schemas = Some(texts(value)?),
+                "schemas" => self.schemas = Some(some(value)?),
                 "exclude" => self.exclude = patterns(value)?,
                 _ => return Err(no_key(key, &DESIRED)),
             }
@@ -170,6 +170,15 @@ fn models(value: &Spanned<DeValue<'_>>) -> Result<Models, Mistake> {
             Some("take `example` or `bin` out".to_owned()),
         )),
         _ => Ok(it),
+    }
+}
+
+/// Where no schema counts, nothing would.
+fn some(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+    let all = texts(value)?;
+    match all.is_empty() {
+        true => Err(wanted(value, "a list of at least one schema")),
+        false => Ok(all),
     }
 }
 
