@@ -128,6 +128,17 @@ fn notices_sequences_that_go_back() {
     assert_eq!(read().failing().collect::<Vec<_>>(), [("public.u", "23514")]);
 }
 
+#[test]
+fn shorter_steps_go_on_too() {
+    let database = database("create sequence s increment 3; select nextval('s'), nextval('s')");
+    let read = || Counts::read(&database, &Scope::default()).unwrap();
+    let before = read();
+    database.execute("alter sequence s increment 1").unwrap();
+    assert_eq!(before.behind(&read()), Vec::<String>::new());
+    database.execute("select setval('s', 4, false)").unwrap();
+    assert_eq!(before.behind(&read()), ["public.s"]);
+}
+
 fn database(sql: &str) -> Database<'static> {
     let database = Server::shared().unwrap().database().unwrap();
     database.execute(sql).unwrap();

@@ -45,6 +45,8 @@ struct Position {
     name: String,
     /// What it gives next, times the sign of its steps.
     next: i128,
+    /// The least that it may give next later on: with shorter steps that is less than now.
+    least: i128,
     is_rising: bool,
 }
 
@@ -77,7 +79,7 @@ impl Counts {
         let both =
             self.positions.iter().filter_map(|(oid, it)| Some((it, later.positions.get(oid)?)));
         let behind =
-            both.filter(|(old, new)| old.is_rising == new.is_rising && new.next < old.next);
+            both.filter(|(old, new)| old.is_rising == new.is_rising && new.next < old.least);
         behind.map(|(_, new)| new.name.clone()).collect()
     }
 
@@ -117,9 +119,13 @@ fn positions(client: &mut Client, scope: &Scope) -> Result<BTreeMap<u32, Positio
         let at = client.query_one(&format!("SELECT last_value, is_called FROM {name}"), &[]);
         let at = at.map_err(broken())?;
         let last = i128::from(at.get::<_, i64>(0));
-        let next = if at.get(1) { last + i128::from(step) } else { last };
         let sign = i128::from(step.signum());
-        all.insert(row.get(0), Position { name, next: next * sign, is_rising: step > 0 });
+        let [next, least] = match at.get(1) {
+            true => [last + i128::from(step), last + sign],
+            false => [last, last],
+        };
+        let (next, least) = (next * sign, least * sign);
+        all.insert(row.get(0), Position { name, next, least, is_rising: step > 0 });
     }
     Ok(all)
 }
