@@ -60,6 +60,7 @@ impl<'a> Draft<'a> {
             it.fates.push(fate);
         }
         it.grant_on_columns_anew();
+        it.keep_what_is_their_own();
         while let Some(at) = it.pending.pop() {
             it.spread(at);
         }
@@ -88,6 +89,60 @@ impl<'a> Draft<'a> {
                 self.fates[at] = Fate::Alter(rule::grant_anew(self.b, &self.b.all[twin]));
             }
         }
+    }
+
+    /// What is set for a column is set for those that inherit it too, so these get what they have of
+    /// their own once more.
+    fn keep_what_is_their_own(&mut self) {
+        for at in 0..self.a.all.len() {
+            let is_there = matches!(self.fates[at], Fate::Keep | Fate::Alter(_));
+            let Some(twin) = self.twin(at).filter(|_| is_there) else { continue };
+            let mut sql = self.overwritten(at, twin);
+            if sql.is_empty() {
+                continue;
+            }
+            for it in &mut sql {
+                it.hazards.clear();
+            }
+            let before = self.fates[at].statements().unwrap_or_default().to_vec();
+            self.fates[at] = Fate::Alter([before, sql].concat());
+        }
+    }
+
+    /// What sets the attributes that the object above overwrites.
+    fn overwritten(&self, at: usize, twin: usize) -> Vec<Sql> {
+        let (from, to) = (&self.a.all[at], &self.b.all[twin]);
+        let mut sql = Vec::new();
+        for attribute in rule::handed_down(from.id.kind) {
+            let value =
+                |of: Option<&Fact>| of.and_then(|it| it.attributes.get(*attribute)).cloned();
+            let Some((old, new)) = self.above(to) else { continue };
+            let (old, new, own) = (value(old), value(new), value(Some(to)));
+            if old == new || own == new || own.is_none() || own != value(Some(from)) {
+                continue;
+            }
+            let mut from = from.clone();
+            from.attributes.remove(*attribute);
+            from.attributes.extend(new.map(|it| ((*attribute).to_owned(), it)));
+            let (a, b, options) = (self.a, self.b, self.options);
+            let change = Change { a, b, from: &from, to, attribute, options };
+            let alter = rule::of(to).attributes.iter().find(|(name, _)| name == attribute);
+            if let Some(Outcome::InPlace(it)) = alter.map(|(_, alter)| alter(&change)) {
+                sql.extend(it);
+            }
+        }
+        sql
+    }
+
+    /// The same of the column above, in both schemas, where that is there in both.
+    fn above(&self, fact: &Fact) -> Option<(Option<&'a Fact>, Option<&'a Fact>)> {
+        let column = match fact.id.kind {
+            "column" => fact,
+            _ => self.b.parent(fact)?,
+        };
+        let above = &self.b.all[column.origin?].id;
+        self.a.find(above)?;
+        Some((self.a.get(fact.id.kind, &above.names), self.b.get(fact.id.kind, &above.names)))
     }
 
     /// The object in the second schema.

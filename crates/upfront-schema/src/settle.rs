@@ -80,8 +80,12 @@ fn settled(
     }
 }
 
-/// What a partition has from the table above is made there, and can be dropped nowhere else.
+/// What a partition has from the table above is made there, and can be dropped nowhere else. Its
+/// defaults are its own.
 fn maker(facts: &Facts, mut at: usize) -> usize {
+    if facts.all[at].id.kind == "default value" {
+        return at;
+    }
     while let Some(it) = facts.all[at].origin
         && facts.all[it].id.kind == facts.all[at].id.kind
     {

@@ -220,6 +220,15 @@ pub(crate) fn find(kind: &str) -> Option<&'static Rule> {
     all().find(|it| it.kind == kind)
 }
 
+/// The attributes that a change of the column above, or of its default, overwrites.
+pub(crate) fn handed_down(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "column" => &["not_null", "statistics", "storage"],
+        "default value" => &["expression"],
+        _ => &[],
+    }
+}
+
 /// The rule of a fact, which was read by one.
 pub(crate) fn of(fact: &Fact) -> &'static Rule {
     find(fact.id.kind).expect("a fact has a kind of the table")
