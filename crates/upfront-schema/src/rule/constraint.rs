@@ -2,7 +2,7 @@
 
 use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{Change, Created, Nature, Outcome, Rule, probe, replace, table};
+use crate::rule::{Change, Created, Nature, Outcome, Rule, options, probe, replace, table};
 use crate::sql::{Probe, Sql};
 
 pub(super) static TABLE_CONSTRAINT: Rule = Rule {
@@ -20,10 +20,14 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
       WHEN k.condeferrable THEN 'DEFERRABLE' END,
     'not_valid', NULLIF(NOT k.convalidated, false),
     'clustered', NULLIF(x.indisclustered, false),
+    'options', CASE WHEN k.contype <> 'x' THEN (
+      SELECT jsonb_object_agg(option_name, option_value)
+      FROM pg_options_to_table(i.reloptions)) END,
     'tablespace', s.spcname))::text,
   jsonb_strip_nulls(jsonb_build_object(
     'type', k.contype,
     'index', CASE WHEN k.contype IN ('p', 'u') THEN pg_get_indexdef(k.conindid) END,
+    'predicate', pg_get_expr(x.indpred, x.indrelid),
     'local', NULLIF(k.conislocal, false),
     'probe', ",
         constraint_probe!(),
@@ -48,6 +52,7 @@ WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
         ("deferrable", alter_deferrable),
         ("not_valid", alter_valid),
         ("clustered", alter_clustered),
+        ("options", alter_options),
         ("tablespace", replace),
     ],
     nature: Nature::Definition,
@@ -90,15 +95,27 @@ WHERE k.contype = 'c' AND NOT EXISTS (
 /// The constraint as a list of a table or domain has it.
 pub(super) fn definition(fact: &Fact) -> String {
     let mut parts = vec![format!("CONSTRAINT {}", quote::name(fact.id.name()))];
-    parts.extend(fact.text("definition").map(str::to_owned));
-    parts.extend(
-        fact.text("tablespace").map(|it| format!("USING INDEX TABLESPACE {}", quote::name(it))),
-    );
+    parts.extend(fact.text("definition").map(|it| with_index(it, fact)));
     parts.extend(fact.text("deferrable").map(str::to_owned));
     if fact.is("not_valid") {
         parts.push("NOT VALID".to_owned());
     }
     parts.join(" ")
+}
+
+/// Storage parameters and tablespace of the index stand before the predicate of an exclusion, whose
+/// definition has the parameters already.
+fn with_index(definition: &str, fact: &Fact) -> String {
+    let place = fact
+        .text("tablespace")
+        .map(|it| format!(" USING INDEX TABLESPACE {}", quote::name(it)))
+        .unwrap_or_default();
+    let index = options::with(fact.attributes.get("options")) + &place;
+    let predicate = fact.note("predicate").map(|it| format!(" WHERE ({it})")).unwrap_or_default();
+    match definition.strip_suffix(&predicate) {
+        Some(keys) => format!("{keys}{index}{predicate}"),
+        None => format!("{definition}{index}"),
+    }
 }
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
@@ -163,6 +180,17 @@ fn alter_domain_valid(it: &Change<'_>) -> Outcome {
     let name = quote::name(it.to.id.name());
     let sql = format!("ALTER DOMAIN {} VALIDATE CONSTRAINT {name}", it.to.id.owner_path());
     Outcome::InPlace(vec![domain_may_fail(Sql::whole(sql), it.a, it.to)])
+}
+
+/// Those of the index. The server does not change them where the table is partitioned.
+fn alter_options(it: &Change<'_>) -> Outcome {
+    if it.b.parent(it.to).is_some_and(|it| it.attributes.contains_key("partition_key")) {
+        return Outcome::Replace;
+    }
+    let index = quote::qualified(&[it.to.id.names[0].clone(), it.to.id.name().to_owned()]);
+    let clauses = options::change(it.old_value(), it.wanted_value());
+    let sql = |clause| Sql::whole(format!("ALTER INDEX {index} {clause}"));
+    Outcome::InPlace(clauses.into_iter().map(sql).collect())
 }
 
 fn alter_clustered(it: &Change<'_>) -> Outcome {

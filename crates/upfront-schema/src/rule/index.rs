@@ -29,7 +29,7 @@ SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]
     'tablespace', s.spcname,
     'statistics', (SELECT jsonb_object_agg(a.attnum, a.attstattarget) FROM pg_attribute a
       WHERE a.attrelid = i.oid AND a.attstattarget >= 0)))::text,
-  jsonb_strip_nulls(jsonb_build_object('probe', CASE WHEN x.indisunique THEN ",
+  jsonb_strip_nulls(jsonb_build_object('predicate', pg_get_expr(x.indpred, x.indrelid), 'probe', CASE WHEN x.indisunique THEN ",
         unique_probe!("t"),
         " END, 'from', (
     SELECT jsonb_build_array('pg_class'::regclass::oid::int8, h.inhparent::int8, 0)
@@ -83,7 +83,9 @@ fn identify(fact: &Fact, by: Option<&str>) -> Sql {
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;
-    let text = fact.text("definition").unwrap_or_default().replacen(" ON ONLY ", " ON ", 1);
+    let own = quote::name(fact.id.name());
+    let (only, all) = (format!("INDEX {own} ON ONLY "), format!("INDEX {own} ON "));
+    let text = fact.text("definition").unwrap_or_default().replacen(&only, &all, 1);
     let text = with_options(&text, fact);
     let sql = Sql::whole(text);
     let unique = fact.text("definition").is_some_and(|it| it.starts_with("CREATE UNIQUE"));
@@ -100,8 +102,9 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
 fn with_options(text: &str, fact: &Fact) -> String {
     let tablespace = fact.text("tablespace").map(|it| format!(" TABLESPACE {}", quote::name(it)));
     let extra = options::with(fact.attributes.get("options")) + &tablespace.unwrap_or_default();
-    match text.rfind(" WHERE ").filter(|_| !extra.is_empty()) {
-        Some(at) => format!("{}{extra}{}", &text[..at], &text[at..]),
+    let predicate = fact.note("predicate").map(|it| format!(" WHERE {it}")).unwrap_or_default();
+    match text.strip_suffix(&predicate) {
+        Some(keys) => format!("{keys}{extra}{predicate}"),
         None => format!("{text}{extra}"),
     }
 }
@@ -121,7 +124,11 @@ fn alter_clustered(it: &Change<'_>) -> Outcome {
     Outcome::InPlace(sql.into_iter().collect())
 }
 
+/// The server does not change those of an index of a partitioned table.
 fn alter_options(it: &Change<'_>) -> Outcome {
+    if it.b.parent(it.to).is_some_and(|it| it.attributes.contains_key("partition_key")) {
+        return Outcome::Replace;
+    }
     let path = it.to.id.path();
     let clauses = options::change(it.old_value(), it.wanted_value());
     let sql = |clause| Sql::whole(format!("ALTER INDEX {path} {clause}"));
