@@ -38,8 +38,12 @@ pub(super) fn alter_identity_options(it: &Change<'_>) -> Outcome {
     }
     let sequence = sequence::of_identity(it.to);
     let mut sql = sequence::moves(&sequence, it.old_value(), it.wanted_value());
-    let changes = sequence::changes(it.old_value(), it.wanted_value());
-    let clauses = changes.iter().map(|it| format!("SET {it}")).collect::<Vec<_>>();
+    let changes = sequence::alterations(it.old_value(), it.wanted_value());
+    let clause_of = |it: &String| match it.starts_with("RESTART") {
+        true => it.clone(),
+        false => format!("SET {it}"),
+    };
+    let clauses = changes.iter().map(clause_of).collect::<Vec<_>>();
     sql.push(clause(it.to, &clauses.join(" ")));
     Outcome::InPlace(sql)
 }

@@ -106,7 +106,7 @@ fn alter_own(it: &Change<'_>) -> Outcome {
 fn alter_options(it: &Change<'_>) -> Outcome {
     let path = it.to.id.path();
     let mut sql = moves(&path, it.old_value(), it.wanted_value());
-    let changes = changes(it.old_value(), it.wanted_value()).join(" ");
+    let changes = alterations(it.old_value(), it.wanted_value()).join(" ");
     sql.push(Sql::whole(format!("ALTER SEQUENCE {path} {changes}")));
     Outcome::InPlace(sql)
 }
@@ -134,6 +134,9 @@ pub(super) fn catch_up(sequence: &str, column: &Fact, options: Option<&Value>) -
 /// Moves the value of a sequence between its new bounds, where it is outside.
 pub(super) fn moves(sequence: &str, from: Option<&Value>, to: Option<&Value>) -> Vec<Sql> {
     let (old, new) = (bounds(from), bounds(to));
+    if is_elsewhere(&old, &new) {
+        return Vec::new();
+    }
     let text = quote::literal(sequence);
     let to = |which: &str, is: &str, bound: i64| {
         Sql::whole(format!(
@@ -146,7 +149,13 @@ pub(super) fn moves(sequence: &str, from: Option<&Value>, to: Option<&Value>) ->
     raised.into_iter().chain(lowered).collect()
 }
 
+/// Whether no value is in both: the sequence starts anew.
+fn is_elsewhere(old: &Bounds, new: &Bounds) -> bool {
+    new.min > old.max || new.max < old.min
+}
+
 struct Bounds {
+    rises: bool,
     min: i64,
     max: i64,
     start: i64,
@@ -163,13 +172,34 @@ fn bounds(options: Option<&Value>) -> Bounds {
     let rises = number("increment").is_none_or(|it| it > 0);
     let min = number("min").unwrap_or(if rises { 1 } else { low });
     let max = number("max").unwrap_or(if rises { high } else { -1 });
-    Bounds { min, max, start: number("start").unwrap_or(if rises { min } else { max }) }
+    Bounds { rises, min, max, start: number("start").unwrap_or(if rises { min } else { max }) }
 }
 
 /// The options that are not the usual ones, each with a blank before it.
 pub(super) fn options(of: Option<&Value>) -> String {
     let all = changes(None, of);
     all.iter().flat_map(|it| [" ", it]).collect()
+}
+
+fn key_of<'a>(of: Option<&'a Value>, key: &str) -> Option<&'a Value> {
+    of.and_then(|it| it.get(key))
+}
+
+/// What turns the options of a sequence that is there into others.
+pub(super) fn alterations(from: Option<&Value>, to: Option<&Value>) -> Vec<String> {
+    let (old, new) = (bounds(from), bounds(to));
+    let mut all = changes(from, to);
+    // The usual bounds of one that falls are others than those of one that rises.
+    let is_usual = |of, key| key_of(of, key).is_none();
+    for (key, word, bound) in [("min", "MINVALUE", new.min), ("max", "MAXVALUE", new.max)] {
+        if old.rises != new.rises && is_usual(from, key) && is_usual(to, key) {
+            // With another type, the server takes what is left out for the largest value of that.
+            let is_told = key_of(from, "type") != key_of(to, "type");
+            all.push(if is_told { format!("{word} {bound}") } else { format!("NO {word}") });
+        }
+    }
+    all.extend(is_elsewhere(&old, &new).then(|| format!("RESTART WITH {}", new.start)));
+    all
 }
 
 /// What turns the options of a sequence into others.
