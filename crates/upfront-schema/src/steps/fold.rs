@@ -29,8 +29,7 @@ impl Steps<'_> {
             let uses = self.a().uses[at]
                 .iter()
                 .filter(|(_, how)| matches!(how, Use::EndsWith | Use::OnlyEndsWith));
-            let is_detached = attachment(self.a(), fact)
-                .is_some_and(|it| matches!(self.draft.fates[it], Fate::Drop));
+            let is_detached = attachment(self.a(), fact).is_some_and(|it| self.leaves(fact, it));
             let uses = uses.filter(|(used, _)| !is_detached || fact.origin != Some(*used));
             let hosts = uses.filter(|(base, _)| !matches!(self.draft.fates[*base], Fate::Swap));
             let hosts: Vec<_> = hosts.filter_map(|(base, _)| self.drops.get(base)).collect();

@@ -24,9 +24,12 @@ impl Steps<'_> {
         }
         let old = self.a().find(&fact.id).filter(|it| !self.draft.fates[*it].is_dropped());
         let is_attached = old.is_some_and(|it| self.a().all[it].origin.is_some());
-        let is_partition = attachment(self.b(), fact)
-            .is_some_and(|it| self.a().find(&self.b().all[it].id).is_some());
-        !is_attached && is_partition
+        !is_attached && self.was_attached(fact)
+    }
+
+    /// Whether the table of an inherited index was a partition before.
+    fn was_attached(&self, fact: &Fact) -> bool {
+        attachment(self.b(), fact).is_some_and(|it| self.a().find(&self.b().all[it].id).is_some())
     }
 
     /// Whether an index of a partitioned table is made without those of the partitions.
@@ -39,7 +42,8 @@ impl Steps<'_> {
         match fact.origin {
             _ if fact.is("invalid") => true,
             Some(it) if self.creates.contains_key(&it) => self.is_by_parts(it),
-            Some(_) => true,
+            // That of a new partition comes with it, and so do those below.
+            Some(_) => self.was_attached(fact),
             None if self.has_named_part(at) => true,
             None => self.is_online() && self.is_there(self.b(), fact) && !self.grows(table),
         }

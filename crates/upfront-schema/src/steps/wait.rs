@@ -28,9 +28,10 @@ impl Steps<'_> {
         }
         self.wait_around_detachment();
         self.wait_for_other_keys();
-        self.wait_for_revocations();
         self.wait_for_names();
         self.wait_for_attachment();
+        self.wait_for_persistence();
+        self.wait_for_revocations();
     }
 
     /// A partition whose bound changes takes part in the changes of its parent before it is detached
@@ -91,7 +92,37 @@ impl Steps<'_> {
                 for (first, second) in
                     firsts.iter().flat_map(|it| seconds.iter().map(move |to| (*it, *to)))
                 {
-                    self.graph.wait(first, second);
+                    // The columns of a view that is made again lose theirs with the old one.
+                    if !self.graph.leads(second, first) {
+                        self.graph.wait(first, second);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A table that is logged must not refer to one that is not.
+    fn wait_for_persistence(&mut self) {
+        let changes = |it: &Self, old: usize| {
+            let twin = it.draft.twin(old)?;
+            let persistence = |fact: &Fact| fact.text("persistence").map(str::to_owned);
+            let (old_fact, new) = (&it.a().all[old], &it.b().all[twin]);
+            let differs = persistence(old_fact) != persistence(new);
+            let step = it.alters[0].get(&old).copied().filter(|_| differs);
+            step.map(|step| (step, persistence(new).is_some()))
+        };
+        for (at, key) in self.draft.a.all.iter().enumerate() {
+            if key.note("type") != Some("f") || self.drops.contains_key(&at) {
+                continue;
+            }
+            let Some(own) = key.parent.and_then(|it| changes(self, it)) else { continue };
+            for (base, _) in &self.draft.a.uses[at] {
+                let table = self.draft.a.all[*base].parent;
+                if let Some(other) = table.and_then(|it| changes(self, it)) {
+                    match own.1 {
+                        true => self.graph.wait(own.0, other.0),
+                        false => self.graph.wait(other.0, own.0),
+                    }
                 }
             }
         }
@@ -110,7 +141,10 @@ impl Steps<'_> {
         let gone = self.drops.get(&base).copied();
         // A new label disturbs nobody.
         let is_enum = self.draft.a.all[base].id.kind == "enum";
-        let changed = self.alters[0].get(&base).copied().filter(|_| !is_enum);
+        // Nor does a column its sequence.
+        let is_owned = self.draft.a.all[base].id.kind == "column"
+            && matches!(self.draft.a.all[user].id.kind, "sequence" | "sequence owner");
+        let changed = self.alters[0].get(&base).copied().filter(|_| !is_enum && !is_owned);
         let swapped = matches!(self.draft.fates[base], Fate::Swap)
             .then(|| self.draft.twin(base).and_then(|it| self.creates.get(&it).copied()))
             .flatten();
@@ -188,11 +222,31 @@ impl Steps<'_> {
             }
         }
         for (&at, &step) in &self.drops {
-            let detached = attachment(self.draft.a, &self.draft.a.all[at])
-                .filter(|it| matches!(self.draft.fates[*it], Fate::Drop));
-            if let Some(it) = detached.and_then(|it| self.drops.get(&it)) {
-                self.graph.wait(*it, step);
+            let fact = &self.draft.a.all[at];
+            let detached = attachment(self.draft.a, fact).filter(|it| self.leaves(fact, *it));
+            let Some(detach) = detached.and_then(|it| self.drops.get(&it)) else { continue };
+            self.graph.wait(*detach, step);
+            let above = fact.origin.filter(|_| fact.id.kind == "index");
+            if let Some(above) = above.and_then(|it| self.drops.get(&it)) {
+                self.graph.wait(*detach, *above);
             }
+        }
+    }
+
+    /// Whether something of the first schema is detached with its table before the object above it
+    /// goes. A partition with another bound is in time for what comes from above, unless its own
+    /// table has left that: then its indexes do not go along.
+    pub(super) fn leaves(&self, fact: &Fact, attached: usize) -> bool {
+        match self.draft.fates[attached] {
+            Fate::Drop => true,
+            Fate::Replace => {
+                let above = fact.origin.filter(|_| fact.id.kind == "index");
+                let above = above.map(|it| &self.draft.a.all[it]);
+                above.is_some_and(|it| {
+                    attachment(self.draft.a, it).is_some_and(|to| self.leaves(it, to))
+                })
+            }
+            _ => false,
         }
     }
 }

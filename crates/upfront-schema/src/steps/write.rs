@@ -134,8 +134,7 @@ impl<'a> Steps<'a> {
 
     fn goes_along(&self, fact: &Fact) -> bool {
         let Some(origin) = fact.origin else { return false };
-        let stays = attachment(self.a(), fact)
-            .is_some_and(|it| self.b().find(&self.a().all[it].id).is_some());
+        let stays = attachment(self.a(), fact).is_some_and(|it| !self.leaves(fact, it));
         stays && self.drops.contains_key(&origin) && !self.leaves_heirs(origin)
     }
 }

@@ -1,0 +1,2 @@
+create sequence s;
+create table t (a bigserial, b bigint default nextval('s'));
