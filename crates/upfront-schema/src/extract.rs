@@ -57,7 +57,7 @@ pub enum Owners {
     /// It is.
     #[default]
     Compared,
-    /// It is not, as with what was read without owners.
+    /// It is not, as with what was read without owners and rows: nor which materialized views have some.
     LeftOut,
 }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use upfront_schema::{Options, Scope, Source, compare, diff};
+use upfront_schema::{Options, Owners, Scope, Source, compare, diff};
 use upfront_scratch::Server;
 
 const TABLES: &str = "create table a (i int primary key); create view v as select i from a;";
@@ -99,4 +99,15 @@ fn passes_over_what_pg_dump_writes_for_psql() {
 
 fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).unwrap();
+}
+
+#[test]
+fn reads_no_missing_rows_into_a_dump() {
+    let server = Server::shared().unwrap();
+    let (there, dumped) = (server.database().unwrap(), server.database().unwrap());
+    there.psql("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a").unwrap();
+    dumped.psql("CREATE MATERIALIZED VIEW v AS SELECT 1 AS a WITH NO DATA").unwrap();
+    let scope = Scope { owners: Owners::LeftOut, ..Scope::default() };
+    assert_eq!(compare(&there, &dumped, &scope).unwrap(), []);
+    assert_ne!(compare(&there, &dumped, &Scope::default()).unwrap(), []);
 }
