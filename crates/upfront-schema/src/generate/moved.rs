@@ -27,6 +27,11 @@ SELECT 'pg_proc'::regclass::oid, p.oid, 0,
 FROM pg_proc p JOIN space s ON s.oid = p.pronamespace WHERE NOT EXISTS (
   SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
   AND d.deptype IN ('e', 'i'))
+UNION ALL SELECT 'pg_enum'::regclass, e.oid, 0, 'enum value',
+  ARRAY[s.nspname, t.typname, e.enumlabel], '{}', NULL
+FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid JOIN space s ON s.oid = t.typnamespace
+WHERE NOT EXISTS (
+  SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
 UNION ALL SELECT 'pg_class'::regclass, r.oid, a.attnum::int4,
   CASE r.relkind WHEN 'c' THEN 'attribute' ELSE 'column' END,
   ARRAY[r.nspname, r.relname, a.attname]::text[], '{}'::text[], NULL::oid
@@ -58,11 +63,6 @@ UNION ALL SELECT 'pg_type'::regclass, t.oid, 0,
   ARRAY[s.nspname, t.typname], '{}', t.typnamespace
 FROM pg_type t JOIN space s ON s.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r') AND NOT EXISTS (
-  SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
-UNION ALL SELECT 'pg_enum'::regclass, e.oid, 0, 'enum value',
-  ARRAY[s.nspname, t.typname, e.enumlabel], '{}', NULL
-FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid JOIN space s ON s.oid = t.typnamespace
-WHERE NOT EXISTS (
   SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
 UNION ALL SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname], '{}', NULL
 FROM space s";
@@ -115,7 +115,7 @@ impl Names {
         };
         let (spaces, others): (Vec<_>, Vec<_>) =
             kept.iter().partition(|(it, _)| it.id.kind == "schema");
-        let names = others.iter().filter_map(name);
+        let names = self.free(others.iter().filter_map(name).collect());
         let moves = kept.iter().filter_map(|(it, old)| self.back_into(it, old, before));
         let moves: Vec<_> = moves.collect();
         let made = moves.iter().filter_map(|it| self.missing(&it.to));
@@ -123,10 +123,33 @@ impl Names {
         made.sort_by(|a, b| a.to.cmp(&b.to));
         made.dedup();
         names
+            .into_iter()
             .chain(made)
             .chain(moves.iter().cloned())
             .chain(spaces.iter().filter_map(name))
             .collect()
+    }
+
+    /// The same steps, where names that others still have are made free before: what has traded its
+    /// name takes another one meanwhile, and so does what came under the name of something else.
+    fn free(&self, names: Vec<Renaming>) -> Vec<Renaming> {
+        let mut taken: HashMap<_, _> =
+            self.0.iter().map(|it| (place(&it.id), it.id.clone())).collect();
+        let (parts, wholes) = names.into_iter().partition(|it| it.id.names.len() > 2);
+        let mut done = Vec::new();
+        for mut open in <[Vec<Renaming>; 2]>::from((parts, wholes)) {
+            while !open.is_empty() {
+                let is_free = |it: &Renaming| !taken.contains_key(&place(&it.renamed()));
+                let next = match open.iter().position(is_free) {
+                    Some(at) => open.remove(at),
+                    None => give_way(&mut open, &taken),
+                };
+                taken.remove(&place(&next.id));
+                taken.insert(place(&next.renamed()), next.renamed());
+                done.push(next);
+            }
+        }
+        done
     }
 
     /// Moves back what is in another schema by now; its own name is the old one again.
@@ -151,4 +174,36 @@ impl Names {
         let is_there = self.0.iter().any(|it| it.id == id);
         (!is_there).then(|| Renaming { id, to: name.to_owned(), part: Part::Made })
     }
+}
+
+/// What no two objects share: tables, types and indexes have their names together.
+fn place(of: &Identity) -> (&'static str, Vec<String>, Vec<String>) {
+    let kind = match of.kind {
+        "function" | "procedure" | "aggregate" => "routine",
+        "schema" => "schema",
+        kind if of.names.len() > 2 => kind,
+        _ => "relation",
+    };
+    (kind, of.names.clone(), of.arguments.clone())
+}
+
+/// The object whose name the first step takes, under a name that nothing has.
+fn give_way(
+    open: &mut [Renaming],
+    taken: &HashMap<(&'static str, Vec<String>, Vec<String>), Identity>,
+) -> Renaming {
+    let id = taken[&place(&open[0].renamed())].clone();
+    let name = id.name();
+    let end = (0..=name.len().min(50)).rev().find(|it| name.is_char_boundary(*it));
+    let stem = format!("{}__away", &name[..end.unwrap_or_default()]);
+    let names = std::iter::once(stem.clone()).chain((2..).map(|it| format!("{stem}{it}")));
+    let under = |to| Renaming { id: id.clone(), to, part: Part::Name };
+    let mut all = names.map(under);
+    let step = all.find(|it| !taken.contains_key(&place(&it.renamed())));
+    let step = step.expect("there are more names than objects");
+    let own = open.iter_mut().find(|it| it.id == id);
+    if let Some(it) = own {
+        it.id = step.renamed();
+    }
+    step
 }
