@@ -52,11 +52,15 @@ pub struct Rows {
     all: BTreeMap<u32, Content>,
     /// The type and name of each value of an enum.
     labels: BTreeMap<u32, (String, String)>,
+    /// The fields of each composite type, with their types.
+    fields: BTreeMap<String, Vec<(String, String)>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Content {
     table: String,
+    /// Its partitions, at whatever depth.
+    partitions: BTreeSet<u32>,
     columns: Vec<Part>,
     /// The numbers of the columns that tell rows apart; empty if there are none.
     key: Vec<i32>,
@@ -126,6 +130,14 @@ const LABELS: &str = "
 SELECT e.oid, format_type(e.enumtypid, NULL), e.enumlabel::text FROM pg_enum e
 WHERE e.enumtypid >= 16384";
 
+const FIELDS: &str = "
+SELECT format_type(c.reltype, NULL), a.attname::text, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('c', 'r', 'p') AND c.oid >= 16384 ORDER BY c.oid, a.attnum";
+
+const PARTITIONS: &str = "
+SELECT pg_partition_root(c.oid)::oid, c.oid FROM pg_class c WHERE c.relispartition AND c.relkind IN ('r', 'p')";
+
 impl Rows {
     /// Reads them.
     ///
@@ -141,9 +153,19 @@ impl Rows {
             let key = keys.get(&table.oid).cloned().unwrap_or_default();
             all.insert(table.oid, Content::read(&mut client, &table, key)?);
         }
+        for it in client.query(PARTITIONS, &[]).map_err(Error::postgres("read the partitions"))? {
+            let root: u32 = it.get(0);
+            all.entry(root).and_modify(|whole: &mut Content| {
+                whole.partitions.insert(it.get(1));
+            });
+        }
         let labels = client.query(LABELS, &[]).map_err(Error::postgres("read the enums"))?;
         let labels = labels.iter().map(|it| (it.get(0), (it.get(1), it.get(2)))).collect();
-        Ok(Self { all, labels })
+        let mut fields: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for it in client.query(FIELDS, &[]).map_err(Error::postgres("read the fields"))? {
+            fields.entry(it.get(0)).or_default().push((it.get(1), it.get(2)));
+        }
+        Ok(Self { all, labels, fields })
     }
 
     /// What of the rows is not as it was, in columns that have their type and expression still.
@@ -157,7 +179,27 @@ impl Rows {
     /// Rows that the way there brought may be gone, and those that it took may be back.
     #[must_use]
     pub fn not_restored(&self, first: &Self, later: &Self) -> Vec<String> {
-        self.compare(later, Some(first))
+        [first.misnamed(later), self.compare(later, Some(first))].concat()
+    }
+
+    /// Columns that are called otherwise later: where two have traded their names, the schema is the
+    /// same, and the values are not.
+    fn misnamed(&self, later: &Self) -> Vec<String> {
+        let both = self.all.iter().filter_map(|(oid, it)| Some((it, later.all.get(oid)?)));
+        let one = |(old, new): (&Content, &Content)| {
+            let was = |part: &Part| old.columns.iter().find(|it| it.number == part.number).cloned();
+            let (table, path) = (old.table.clone(), new.table.clone());
+            let moved = (table != path).then(|| format!("{table} is called {path}"));
+            let columns = new.columns.iter().filter_map(move |it| {
+                let name = was(it)?.name;
+                (name != it.name).then(|| {
+                    let [name, now] = [&name, &it.name].map(|it| quote::name(it));
+                    format!("{table}: what was {name} is called {now}")
+                })
+            });
+            moved.into_iter().chain(columns).collect::<Vec<_>>()
+        };
+        both.flat_map(one).collect()
     }
 
     fn compare(&self, later: &Self, first: Option<&Self>) -> Vec<String> {
@@ -165,17 +207,37 @@ impl Rows {
         let both = self.all.iter().filter_map(|(oid, it)| Some((oid, it, later.all.get(oid)?)));
         let one = |(oid, old, new): (&u32, &Content, &Content)| {
             let earlier = first.and_then(|it| it.all.get(oid));
-            old.compare(new, earlier, &renamed)
+            // What is attached or detached has its rows still.
+            let came = old.with(new.partitions.difference(&old.partitions), self);
+            let went = new.with(old.partitions.difference(&new.partitions), later);
+            came.compare(&went, earlier, &renamed)
         };
         both.flat_map(one).collect()
     }
 
-    /// The enums of which a value has another name later, so that rows read differently.
+    /// The types whose values read differently later: an enum of which a value has another name, a
+    /// composite type with other fields, and those with a field of such a type.
     fn renamed(&self, later: &Self) -> BTreeSet<&str> {
         let is_other = |(oid, (_, label)): &(&u32, &(String, String))| {
             later.labels.get(oid).is_some_and(|(_, it)| it != label)
         };
-        self.labels.iter().filter(is_other).map(|(_, (name, _))| name.as_str()).collect()
+        let enums = self.labels.iter().filter(is_other).map(|(_, (name, _))| name.as_str());
+        let types = |it: &[(String, String)]| it.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
+        let has_others = |(name, fields): &(&String, &Vec<(String, String)>)| {
+            later.fields.get(*name).is_some_and(|it| types(it) != types(fields))
+        };
+        let composites = self.fields.iter().filter(has_others).map(|(name, _)| name.as_str());
+        let mut all: BTreeSet<_> = enums.chain(composites).collect();
+        loop {
+            let holds = |it: &(String, String)| all.contains(it.1.trim_end_matches("[]"));
+            let more = self.fields.iter().filter(|(_, fields)| fields.iter().any(holds));
+            let more: Vec<_> = more.map(|(name, _)| name.as_str()).collect();
+            let before = all.len();
+            all.extend(more);
+            if all.len() == before {
+                return all;
+            }
+        }
     }
 
     /// How many rows each table has more than before, where it has.
@@ -207,7 +269,24 @@ impl Content {
             generated: it.generated.clone(),
         };
         let columns = table.columns.iter().map(part).collect();
-        Ok(Self { table: table.path.clone(), columns, key, rows: rows.collect() })
+        let (table, rows) = (table.path.clone(), rows.collect());
+        Ok(Self { table, partitions: BTreeSet::new(), columns, key, rows })
+    }
+
+    /// The same with the rows of other tables, by the names of their columns.
+    fn with<'a>(&self, others: impl Iterator<Item = &'a u32>, all: &Rows) -> Self {
+        let mut whole = self.clone();
+        for other in others.filter_map(|it| all.all.get(it)) {
+            let place = |it: &Part| other.columns.iter().position(|own| own.name == it.name);
+            let places: Vec<_> = self.columns.iter().map(place).collect();
+            whole.rows.extend(
+                other
+                    .rows
+                    .iter()
+                    .map(|row| places.iter().map(|it| it.and_then(|it| row[it].clone())).collect()),
+            );
+        }
+        whole
     }
 
     /// What differs later, and from each of the earlier ones too.
