@@ -28,7 +28,9 @@ const NAMED: [&str; 15] = [
 /// Whether anything is gone, has another type, or wants a value that such a program does not give.
 pub(crate) fn is_breaking(have: &Facts, wanted: &Facts) -> bool {
     difference(have, wanted).iter().any(|it| match it {
-        Difference::Dropped(id) => NAMED.contains(&id.kind),
+        Difference::Dropped(id) => {
+            NAMED.contains(&id.kind) || id.kind == "default value" && wants_value(wanted, &id.names)
+        }
         Difference::Created(id) => wanted.find(id).is_some_and(|at| {
             let it = &wanted.all[at];
             is_missed(have, wanted, it) || forbids_null(have, wanted, it)
@@ -36,6 +38,12 @@ pub(crate) fn is_breaking(have: &Facts, wanted: &Facts) -> bool {
         Difference::Changed { id, attribute, from, to } => match (id.kind, attribute.as_str()) {
             ("column" | "domain", "type") => true,
             ("column", "generated") => to.is_some(),
+            // Who gave values because nobody else did may not any more.
+            ("column", "identity") => {
+                let is_always = to.as_ref().and_then(Value::as_str) == Some("ALWAYS");
+                let was_given = from.is_some() || have.get("default value", &id.names).is_some();
+                to.is_none() && wants_value(wanted, &id.names) || is_always && !was_given
+            }
             ("column", "not_null") => {
                 let is_given = wanted.get("default value", &id.names).is_some();
                 to.is_some() && !is_given && !have.iter().any(|it| is_on(it, &id.names))
@@ -55,6 +63,15 @@ pub(crate) fn is_missed(have: &Facts, wanted: &Facts, it: &Fact) -> bool {
         && it.origin.is_none()
         && !gets_one
         && have.get("table", &it.id.names[..it.id.names.len() - 1]).is_some()
+}
+
+/// Whether a column takes no NULL and gets no value by itself.
+fn wants_value(wanted: &Facts, column: &[String]) -> bool {
+    wanted.get("column", column).is_some_and(|it| {
+        let gets_one = ["identity", "generated"].iter().any(|a| it.attributes.contains_key(*a));
+        let has_default = wanted.get("default value", column).is_some();
+        it.is("not_null") && !gets_one && !has_default
+    })
 }
 
 /// A check that keeps NULL from a column, as there is one before the column becomes NOT NULL.

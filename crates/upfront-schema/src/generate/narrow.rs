@@ -26,16 +26,22 @@ pub(crate) fn mark(plan: &mut Plan, differences: &[Difference]) {
 }
 
 fn loses(from: &str, to: &str) -> bool {
+    let [from, to] = [from, to].map(|it| it.trim_end_matches("[]"));
     let (old, new) = (base(from), base(to));
     let is_fraction = |it: &str| matches!(it, "numeric" | "real" | "double precision");
     let is_whole = |it: &str| matches!(it, "smallint" | "integer" | "bigint");
     let is_time = |it: &str| it.starts_with("time");
     match new.as_str() {
-        it if is_whole(it) => is_fraction(&old),
+        it if is_whole(it) => is_fraction(&old) && (old != "numeric" || scale(from) > 0),
         "numeric" => is_fraction(&old) && scale(to) < scale(from),
-        "real" => matches!(old.as_str(), "numeric" | "double precision"),
-        "double precision" => old == "numeric",
+        "real" => {
+            matches!(old.as_str(), "numeric" | "double precision" | "integer" | "bigint")
+        }
+        "double precision" => matches!(old.as_str(), "numeric" | "bigint"),
         "date" => old.starts_with("timestamp"),
+        it if it.starts_with("interval") && old.starts_with("interval") => {
+            it != "interval" && it != old || precision(to) < precision(from)
+        }
         it if is_time(it) && is_time(&old) => {
             old.starts_with("timestamp") && !it.starts_with("timestamp")
                 || precision(to) < precision(from)
@@ -88,5 +94,16 @@ mod tests {
         check("timestamp without time zone", "timestamp with time zone", false);
         check("timestamp without time zone", "time without time zone", true);
         check("text", "character varying(10)", false);
+        check("numeric(10,4)[]", "numeric(10,2)[]", true);
+        check("integer[]", "bigint[]", false);
+        check("numeric(10,0)", "integer", false);
+        check("bigint", "double precision", true);
+        check("integer", "double precision", false);
+        check("integer", "real", true);
+        check("smallint", "real", false);
+        check("interval", "interval(0)", true);
+        check("interval(0)", "interval", false);
+        check("interval", "interval year to month", true);
+        check("interval year to month", "interval", false);
     }
 }
