@@ -168,6 +168,43 @@ impl Graph {
         phases
     }
 
+    /// Moves what shares its phase with some steps, and need not come before them, into the next one.
+    pub(crate) fn set_apart(&self, apart: &[bool], phases: &mut [u32]) {
+        let mut done = 0;
+        loop {
+            let own = |it: &usize| apart[*it] && phases[*it] >= done;
+            let Some(phase) = (0..phases.len()).filter(own).map(|it| phases[it]).min() else {
+                return;
+            };
+            let needed = self.needed(|it| apart[it] && phases[it] == phase);
+            let shares = |it: &usize| phases[*it] == phase && !needed.contains(it);
+            let others: HashSet<_> = (0..phases.len()).filter(shares).collect();
+            others.iter().for_each(|it| phases[*it] += 2);
+            self.keep_distance(phases);
+            done = phase + 1;
+        }
+    }
+
+    /// Lets those that wait for others that have moved move too.
+    fn keep_distance(&self, phases: &mut [u32]) {
+        for step in self.any_order() {
+            let bound = |it: &usize| phases[*it] + u32::from(self.commits.contains(&(*it, step)));
+            let first = self.before[step].iter().map(bound).max().unwrap_or_default();
+            let first = first + u32::from(self.is_off(step, first));
+            phases[step] = phases[step].max(first);
+        }
+    }
+
+    /// Some steps, and those that they wait for.
+    fn needed(&self, by: impl Fn(usize) -> bool) -> HashSet<usize> {
+        let mut open: Vec<_> = (0..self.before.len()).filter(|it| by(*it)).collect();
+        let mut seen: HashSet<_> = open.iter().copied().collect();
+        while let Some(it) = open.pop() {
+            open.extend(self.before[it].iter().copied().filter(|next| seen.insert(*next)));
+        }
+        seen
+    }
+
     /// Whether a phase is not one for the step.
     fn is_off(&self, step: usize, phase: u32) -> bool {
         (phase % 2 == 1) != self.alone.contains(&step)
@@ -331,6 +368,19 @@ mod tests {
         assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 4]);
         graph.stand_alone(4);
         assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 3]);
+    }
+
+    #[test]
+    fn sets_steps_apart() {
+        let mut graph = Graph::new(5);
+        graph.wait_for_commit(0, 1);
+        graph.wait_for_commit(0, 2);
+        graph.wait_for_commit(1, 3);
+        graph.wait(4, 1);
+        let mut phases = graph.phases(&HashSet::new());
+        assert_eq!(phases, [0, 2, 2, 4, 0]);
+        graph.set_apart(&[false, true, false, false, false], &mut phases);
+        assert_eq!(phases, [0, 2, 4, 4, 0]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A plan: statements with comments, as they stand in a file.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::draft::Draft;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::observe::Lock;
-use crate::options::Options;
+use crate::options::{Forms, Options};
+use crate::rule::{self, Nature};
 use crate::sql::{Hazard, Place, Sql};
 use crate::steps::{self, Verb, Work};
 
@@ -47,6 +49,9 @@ pub struct Statement {
 pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
     let draft = Draft::of(a, b, options)?;
     let works = steps::order(&draft)?;
+    if options.forms == Forms::Builds && leaves_a_gap(&works) {
+        return self::plan(a, b, &Options { forms: Forms::Plain, ..options.clone() });
+    }
     let mut plan = Plan::default();
     let lets_bodies_be = may_name_each_other(&works);
     for it in works {
@@ -57,6 +62,19 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
         plan.let_bodies_be();
     }
     Ok(plan)
+}
+
+/// Whether something that guards or shows rows goes and comes back in another transaction: statement
+/// by statement, programs would find it missing.
+fn leaves_a_gap(works: &[Work<'_>]) -> bool {
+    // Indexes and keys have forms that leave none.
+    let is_definition = |it: &&Work<'_>| {
+        rule::of(it.fact).nature == Nature::Definition
+            && !matches!(it.fact.id.kind, "index" | "table constraint" | "comment")
+    };
+    let of = |verb| works.iter().filter(is_definition).filter(move |it| it.verb == verb);
+    let made: HashSet<_> = of(Verb::Create).map(|it| &it.fact.id).collect();
+    works.iter().any(|it| it.phase > 0) && of(Verb::Drop).any(|it| made.contains(&it.fact.id))
 }
 
 /// Whether a routine is made beside something that its body may name.
@@ -165,14 +183,26 @@ impl Plan {
             if let Some(label) = added_label(sql) {
                 open.push(label);
             } else if open.iter().any(|label| sql.contains(label.as_str())) {
-                self.commit_before(at);
+                self.commit_labels(at);
                 open.clear();
             }
         }
     }
 
+    /// Lets the new values of enums be committed before a statement. Nothing else is committed
+    /// with them than what stands before them: what goes to come back must not be missed in between.
+    pub(crate) fn commit_labels(&mut self, before: usize) {
+        let phase = self.statements[before].phase;
+        let is_label = |at: &usize| {
+            let it = &self.statements[*at];
+            it.phase == phase && added_label(&it.sql).is_some()
+        };
+        let last = (0..before).rev().find(is_label);
+        self.commit_before(last.map_or(before, |it| it + 1));
+    }
+
     /// Puts a statement and those behind it into later transactions.
-    pub(crate) fn commit_before(&mut self, at: usize) {
+    fn commit_before(&mut self, at: usize) {
         self.statements[at..].iter_mut().for_each(|it| it.phase += 2);
     }
 

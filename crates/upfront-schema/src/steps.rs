@@ -128,7 +128,11 @@ impl<'a> Steps<'a> {
         let pieces = self.pieces();
         let ranks: Vec<_> = pieces.iter().map(|it| self.rank_of(it)).collect();
         let heads: Vec<_> = pieces.iter().map(|it| common_head(&it.sql)).collect();
-        let phases = self.graph.phases(&self.late());
+        let mut phases = self.graph.phases(&self.late());
+        if self.is_online() {
+            let fills = pieces.iter().map(|it| *it.place() == Place::Fills).collect::<Vec<_>>();
+            self.graph.set_apart(&fills, &mut phases);
+        }
         let order = match self.graph.order(&ranks, &heads, &phases) {
             Ok(order) => order,
             Err(cycle) => {

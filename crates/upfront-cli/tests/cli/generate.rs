@@ -152,6 +152,10 @@ fn fills_columns_while_programs_go_on() {
     let check = online;
     let filled = MANY.replace("team int)", "team int NOT NULL, born date NOT NULL)");
     check("filled", &filled, &["--fill", "users.team=0", "--fill", "users.born=now()"]);
+    let one = MANY
+        .replace("team int)", "team int NOT NULL)")
+        .replace("name text,", "name text NOT NULL,");
+    check("one of two filled", &one, &["--fill", "users.team=0"]);
     let key = filled_key();
     check("key of a filled column", &key, &["--fill", "users.part=1"]);
 }
@@ -214,6 +218,80 @@ fn a_value_of_an_enum_is_committed_before_it_is_used() {
     shows!("gen enum value", written(&it, &["gen", "mood"]));
     it.write("schema.sql", "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE a (m mood)");
     shows!("gen enum value removed", written(&it, &["gen", "gone"]));
+}
+
+/// A table, a view and a trigger, with what may change in them.
+fn guarded(labels: &str, default: &str, columns: &str, events: &str) -> String {
+    format!(
+        "CREATE TYPE mood AS ENUM ({labels});\n\
+         CREATE TABLE a (m mood DEFAULT '{default}', name text{columns});\n\
+         CREATE VIEW names AS SELECT name, m FROM a;\n\
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
+         CREATE TRIGGER t BEFORE {events} ON a FOR EACH ROW EXECUTE FUNCTION f();\n"
+    )
+}
+
+#[test]
+fn what_goes_to_come_back_does_so_in_one_transaction() {
+    let first = guarded("'sad'", "sad", ", n int, CHECK (n > 0)", "INSERT");
+    let it = place(&[("upfront.toml", SETTINGS), ("schema.sql", &first)]);
+    it.write("migrations/1000_init.sql", &first);
+    it.write(
+        "migrations/down/1000_init.sql",
+        "DROP TABLE a CASCADE;\nDROP FUNCTION f;\nDROP TYPE mood;\n",
+    );
+    it.run("hash");
+    let seen = first.replace("SELECT name, m", "SELECT m, name");
+    it.write(
+        "schema.sql",
+        &seen.replace("'sad')", "'sad','ok')").replace("DEFAULT 'sad'", "DEFAULT 'ok'"),
+    );
+    shows!("gen enum value under a view", written(&it, &["gen", "value"]));
+    let second = guarded("'sad','ok'", "ok", ", n int, CHECK (n > 1)", "UPDATE");
+    it.write("schema.sql", &second);
+    shows!("gen down in one transaction", written(&it, &["gen", "trigger"]));
+}
+
+#[test]
+fn values_that_read_differently_may_stay() {
+    let first = "CREATE TYPE place AS (street text);\nCREATE TABLE a (id int PRIMARY KEY, at place, \
+                 all_of numeric(10,4)[], n text NOT NULL DEFAULT 'x');\n";
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("migrations/1000_a.sql", first),
+        ("migrations/down/1000_a.sql", "DROP TABLE a;\nDROP TYPE place;\n"),
+        ("schema.sql", &first.replace("street text", "street text, town text")),
+    ]);
+    it.run("hash");
+    let added = written(&it, &["gen", "town"]);
+    it.write(
+        "schema.sql",
+        &first.replace("street text", "street text, town text").replace("10,4", "10,2"),
+    );
+    let refused = it.run("gen cut");
+    it.write(
+        "schema.sql",
+        &first.replace("street text", "street text, town text").replace(" DEFAULT 'x'", ""),
+    );
+    let breaking = written(&it, &["gen", "wanted"]);
+    shows!("gen of fields and arrays and a default", [added, refused, breaking].join("\n"));
+}
+
+#[test]
+fn rows_of_a_partition_stay_without_the_table_above() {
+    let above = "CREATE TABLE t (id int PRIMARY KEY, d int) PARTITION BY RANGE (id);\n";
+    let part = "CREATE TABLE p PARTITION OF t FOR VALUES FROM (1) TO (100);\n";
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        ("migrations/1000_a.sql", &format!("{above}{part}")),
+        ("migrations/down/1000_a.sql", "DROP TABLE t;\n"),
+        ("schema.sql", &format!("{above}CREATE TABLE p (id int PRIMARY KEY, d int);\n")),
+    ]);
+    it.run("hash");
+    let detached = written(&it, &["gen", "detach"]);
+    it.write("schema.sql", &format!("{above}{part}"));
+    let attached = written(&it, &["gen", "attach"]);
+    shows!("gen of a partition that goes and comes", [detached, attached].join("\n"));
 }
 
 #[test]
@@ -363,6 +441,38 @@ fn writes_missing_down_sides() {
     assert!(ups.map(|file| it.read(file)).eq(before), "no up side was touched");
     shows!("verify of generated down sides", it.run("verify"));
     shows!("gen down again", it.run("gen --down --format json"));
+}
+
+/// Names that were traded, or taken by something new, say nothing of what is what.
+#[test]
+fn names_that_were_traded_are_traded_back() {
+    let it = place(&[
+        ("upfront.toml", SETTINGS),
+        (
+            "migrations/1_a.sql",
+            "CREATE TYPE mood AS ENUM ('sad');\nCREATE TABLE a (id int, x text, y text);\n\
+             CREATE TABLE b (id int, m mood);\n",
+        ),
+        (
+            "migrations/2_columns.sql",
+            "ALTER TABLE a RENAME x TO z;\nALTER TABLE a RENAME y TO x;\n\
+             ALTER TABLE a RENAME z TO y;\n",
+        ),
+        (
+            "migrations/3_tables.sql",
+            "ALTER TABLE a RENAME TO c;\nALTER TABLE b RENAME TO a;\nALTER TABLE c RENAME TO b;\n",
+        ),
+        ("migrations/4_new.sql", "ALTER TABLE a RENAME TO was;\nCREATE TABLE a (id int);\n"),
+        (
+            "migrations/5_value.sql",
+            "ALTER TYPE mood RENAME VALUE 'sad' TO 'low';\nALTER TYPE mood RENAME TO feeling;\n",
+        ),
+    ]);
+    it.run("hash");
+    shows!("gen down of traded names", written(&it, &["gen", "--down"]));
+    it.write("migrations/down/2_columns.sql", "-- Nothing\n");
+    it.run("hash");
+    shows!("verify of traded names", it.run("verify"));
 }
 
 #[test]

@@ -220,7 +220,7 @@ impl<'a> Change<'a> {
                 Some(at)
                     if at > 0 && plan.statements[at - 1].phase == plan.statements[at].phase =>
                 {
-                    plan.commit_before(at);
+                    plan.commit_labels(at);
                 }
                 _ => break,
             }
