@@ -179,7 +179,9 @@ impl Graph {
             let needed = self.needed(|it| apart[it] && phases[it] == phase);
             let shares = |it: &usize| phases[*it] == phase && !needed.contains(it);
             let others: HashSet<_> = (0..phases.len()).filter(shares).collect();
-            others.iter().for_each(|it| phases[*it] += 2);
+            for it in others {
+                phases[it] += 2;
+            }
             self.keep_distance(phases);
             done = phase + 1;
         }

@@ -195,8 +195,8 @@ fn give_way(
     let id = taken[&place(&open[0].renamed())].clone();
     let name = id.name();
     let end = (0..=name.len().min(50)).rev().find(|it| name.is_char_boundary(*it));
-    let stem = format!("{}__away", &name[..end.unwrap_or_default()]);
-    let names = std::iter::once(stem.clone()).chain((2..).map(|it| format!("{stem}{it}")));
+    let free = format!("{}__away", &name[..end.unwrap_or_default()]);
+    let names = std::iter::once(free.clone()).chain((2..).map(|it| format!("{free}{it}")));
     let under = |to| Renaming { id: id.clone(), to, part: Part::Name };
     let mut all = names.map(under);
     let step = all.find(|it| !taken.contains_key(&place(&it.renamed())));
