@@ -46,7 +46,7 @@ struct Position {
     /// What it gives next, times the sign of its steps.
     next: i128,
     /// The least that it may give next later on: with shorter steps that is less than now.
-    least: i128,
+    soonest: i128,
     is_rising: bool,
 }
 
@@ -79,7 +79,7 @@ impl Counts {
         let both =
             self.positions.iter().filter_map(|(oid, it)| Some((it, later.positions.get(oid)?)));
         let behind =
-            both.filter(|(old, new)| old.is_rising == new.is_rising && new.next < old.least);
+            both.filter(|(old, new)| old.is_rising == new.is_rising && new.next < old.soonest);
         behind.map(|(_, new)| new.name.clone()).collect()
     }
 
@@ -120,12 +120,12 @@ fn positions(client: &mut Client, scope: &Scope) -> Result<BTreeMap<u32, Positio
         let at = at.map_err(broken())?;
         let last = i128::from(at.get::<_, i64>(0));
         let sign = i128::from(step.signum());
-        let [next, least] = match at.get(1) {
+        let [next, soonest] = match at.get(1) {
             true => [last + i128::from(step), last + sign],
             false => [last, last],
         };
-        let (next, least) = (next * sign, least * sign);
-        all.insert(row.get(0), Position { name, next, least, is_rising: step > 0 });
+        let (next, soonest) = (next * sign, soonest * sign);
+        all.insert(row.get(0), Position { name, next, soonest, is_rising: step > 0 });
     }
     Ok(all)
 }
