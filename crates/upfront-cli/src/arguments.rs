@@ -120,12 +120,16 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+const DRAWN: &str =
+    "`--format mermaid` and `--format dot` (Graphviz) draw the tables and their references.";
+
 /// The command line, with what a service's own has not.
 pub(crate) fn command() -> clap::Command {
     let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
     let schema = schema.help("Compare the schema with what the migrations make, too");
     Arguments::command()
         .mut_subcommand("check", |it| it.arg(schema))
+        .mut_subcommand("schema", |it| it.after_help(DRAWN))
         .mut_arg("format", |it| it.value_parser(formats()))
 }
 
