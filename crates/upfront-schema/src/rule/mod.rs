@@ -262,8 +262,23 @@ fn plain_drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     vec![Sql::whole(format!("DROP {} {}", of(fact).noun, reference(&fact.id)))]
 }
 
-/// For kinds that are known by the statements that make them.
-fn opaque(it: &Created<'_>) -> Vec<Sql> {
+/// A kind that is known by the statements that make it, and made anew where they differ.
+const fn opaque(kind: &'static str, noun: &'static str, weight: u16, query: &'static str) -> Rule {
+    Rule {
+        kind,
+        noun,
+        weight,
+        query,
+        create: as_stated,
+        drop: plain_drop,
+        attributes: &[("owner", alter_owner), ("statements", replace)],
+        nature: Nature::Definition,
+        folds: false,
+        blocks_retype: false,
+    }
+}
+
+fn as_stated(it: &Created<'_>) -> Vec<Sql> {
     let statements = strings(it.fact.attributes.get("statements"));
     with_owner(it, statements.into_iter().map(Sql::whole).collect())
 }

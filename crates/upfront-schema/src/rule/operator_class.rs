@@ -5,27 +5,10 @@
 
 use crate::facts::{Fact, Facts};
 use crate::quote;
-use crate::rule::{
-    Created, Nature, Rule, alter_owner, opaque, plain_drop, reference, replace, strings,
-};
+use crate::rule::{Created, Nature, Rule, opaque, reference, replace, strings};
 use crate::sql::Sql;
 
-const fn rule(kind: &'static str, noun: &'static str, weight: u16, query: &'static str) -> Rule {
-    Rule {
-        kind,
-        noun,
-        weight,
-        query,
-        create: opaque,
-        drop: plain_drop,
-        attributes: &[("owner", alter_owner), ("statements", replace)],
-        nature: Nature::Definition,
-        folds: false,
-        blocks_retype: false,
-    }
-}
-
-pub(super) static FAMILY: Rule = rule(
+pub(super) static FAMILY: Rule = opaque(
     "operator family",
     "OPERATOR FAMILY",
     257,
@@ -41,7 +24,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_opfamily'::regclass AND m.objid = f.oid)",
 );
 
-pub(super) static CLASS: Rule = rule(
+pub(super) static CLASS: Rule = opaque(
     "operator class",
     "OPERATOR CLASS",
     258,

@@ -1,23 +1,8 @@
 //! Kinds that extensions bring more often than schemas do.
 
-use crate::rule::{Nature, Rule, alter_owner, opaque, plain_drop, replace};
+use crate::rule::{Rule, opaque};
 
-const fn rule(kind: &'static str, noun: &'static str, weight: u16, query: &'static str) -> Rule {
-    Rule {
-        kind,
-        noun,
-        weight,
-        query,
-        create: opaque,
-        drop: plain_drop,
-        attributes: &[("owner", alter_owner), ("statements", replace)],
-        nature: Nature::Definition,
-        folds: false,
-        blocks_retype: false,
-    }
-}
-
-pub(super) static OPERATOR: Rule = rule(
+pub(super) static OPERATOR: Rule = opaque(
     "operator",
     "OPERATOR",
     254,
@@ -45,7 +30,7 @@ WHERE o.oprcode <> 0 AND NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_operator'::regclass AND m.objid = o.oid)",
 );
 
-pub(super) static CONVERSION: Rule = rule(
+pub(super) static CONVERSION: Rule = opaque(
     "conversion",
     "CONVERSION",
     254,
@@ -63,7 +48,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_conversion'::regclass AND m.objid = c.oid)",
 );
 
-pub(super) static LANGUAGE: Rule = rule(
+pub(super) static LANGUAGE: Rule = opaque(
     "language",
     "LANGUAGE",
     28,
@@ -81,7 +66,7 @@ FROM pg_language l WHERE l.lanispl AND l.oid >= 16384 AND NOT EXISTS (SELECT FRO
   WHERE m.classid = 'pg_language'::regclass AND m.objid = l.oid)",
 );
 
-pub(super) static ACCESS_METHOD: Rule = rule(
+pub(super) static ACCESS_METHOD: Rule = opaque(
     "access method",
     "ACCESS METHOD",
     29,
@@ -95,7 +80,7 @@ FROM pg_am a WHERE a.oid >= 16384 AND NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_am'::regclass AND m.objid = a.oid)",
 );
 
-pub(super) static TRANSFORM: Rule = rule(
+pub(super) static TRANSFORM: Rule = opaque(
     "transform",
     "TRANSFORM",
     256,

@@ -1,23 +1,8 @@
 //! Text search: parsers, templates, dictionaries and configurations.
 
-use crate::rule::{Nature, Rule, alter_owner, opaque, plain_drop, replace};
+use crate::rule::{Rule, opaque};
 
-const fn rule(kind: &'static str, noun: &'static str, weight: u16, query: &'static str) -> Rule {
-    Rule {
-        kind,
-        noun,
-        weight,
-        query,
-        create: opaque,
-        drop: plain_drop,
-        attributes: &[("owner", alter_owner), ("statements", replace)],
-        nature: Nature::Definition,
-        folds: false,
-        blocks_retype: false,
-    }
-}
-
-pub(super) static PARSER: Rule = rule(
+pub(super) static PARSER: Rule = opaque(
     "text search parser",
     "TEXT SEARCH PARSER",
     251,
@@ -34,7 +19,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_parser'::regclass AND m.objid = p.oid)",
 );
 
-pub(super) static TEMPLATE: Rule = rule(
+pub(super) static TEMPLATE: Rule = opaque(
     "text search template",
     "TEXT SEARCH TEMPLATE",
     251,
@@ -50,7 +35,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_template'::regclass AND m.objid = t.oid)",
 );
 
-pub(super) static DICTIONARY: Rule = rule(
+pub(super) static DICTIONARY: Rule = opaque(
     "text search dictionary",
     "TEXT SEARCH DICTIONARY",
     252,
@@ -68,7 +53,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_dict'::regclass AND m.objid = d.oid)",
 );
 
-pub(super) static CONFIGURATION: Rule = rule(
+pub(super) static CONFIGURATION: Rule = opaque(
     "text search configuration",
     "TEXT SEARCH CONFIGURATION",
     253,
