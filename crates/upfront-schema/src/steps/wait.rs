@@ -65,11 +65,10 @@ impl Steps<'_> {
 
     /// A foreign key that is made again must not find the key that is about to go.
     fn wait_for_other_keys(&mut self) {
-        for (&at, &step) in &self.drops {
+        for &at in self.drops.keys() {
             let Some(create) = self.draft.twin(at).and_then(|it| self.creates.get(&it)) else {
                 continue;
             };
-            let _ = step;
             for (base, _) in &self.draft.a.uses[at] {
                 let is_key = self.draft.a.all[*base].id.kind == "table constraint";
                 if let Some(drop) = self.drops.get(base).filter(|_| is_key) {
