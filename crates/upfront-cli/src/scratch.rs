@@ -137,7 +137,8 @@ pub(crate) fn scope(project: &Project, databases: &[&Database<'_>]) -> Result<Sc
     let kinds = ["table", "sequence"].into_iter();
     let histories = kinds.flat_map(|kind| names.iter().map(move |it| format!("{kind} *.{it}")));
     let atlas = "schema atlas_schema_revisions".to_owned();
-    scope.exclude = histories.chain([atlas]).filter_map(|it| it.parse().ok()).collect();
+    let never = histories.chain([atlas]).map(|it| it.parse()).collect::<Result<_, _>>();
+    scope.exclude = never.map_err(|err| of_schema(&err))?;
     scope.exclude.extend(project.exclude().iter().cloned());
     if let Some(schemas) = project.schemas() {
         scope.narrow(schemas, databases).map_err(|err| of_schema(&err))?;
