@@ -22,7 +22,7 @@ pub struct Statement {
     pub class: Class,
     /// What it may lose; nothing when empty.
     pub losses: Vec<Loss>,
-    /// Whether a password stands in it, so that no message shows its text.
+    /// Whether a password or another secret stands in it, so that no message shows that.
     pub secret: bool,
 }
 
@@ -58,7 +58,13 @@ pub(crate) fn read(
     let mut mistakes: Vec<_> = cut.iter().filter_map(|it| mistake(body, it, mode)).collect();
     mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
     let mut moved = Moved::default();
-    let statements = cut.iter().map(|it| statement(body, lines, it, &mut moved)).collect();
+    let mut statements: Vec<_> =
+        cut.iter().map(|it| statement(body, lines, it, &mut moved)).collect();
+    if upfront_redact::may_hold(body) {
+        for it in &mut statements {
+            it.secret = !upfront_redact::secrets(&body[it.range.clone()]).is_empty();
+        }
+    }
     (statements, mistakes)
 }
 
@@ -96,7 +102,7 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
         range,
         class: classify(it).0,
         losses: moved.losses(it),
-        secret: is_secret(it),
+        secret: false,
     }
 }
 
@@ -283,38 +289,6 @@ fn set(mut it: Cursor<'_>) -> Option<Mistake> {
     let is_kept =
         allowed.iter().any(|it| it.eq_ignore_ascii_case(value)) || scoped.tokens().len() == 1;
     (!is_kept).then_some(Mistake::Reading(setting))
-}
-
-/// Errs on the side of silence: a statement taken for a secret is merely shown less.
-fn is_secret(statement: Cursor<'_>) -> bool {
-    let text = statement.text();
-    let mut after_password = false;
-    statement.tokens().iter().any(|it| match it.kind {
-        Kind::Word => {
-            after_password = it.text(text).eq_ignore_ascii_case("password");
-            false
-        }
-        Kind::Text | Kind::DollarText => after_password || holds_password(it.text(text)),
-        _ => {
-            after_password = false;
-            false
-        }
-    })
-}
-
-/// Looks into a string, its last character aside, which is its own quote.
-fn holds_password(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let text = text.get(..text.len() - 1).unwrap_or_default();
-    let assigned = text.match_indices("password").any(|(at, word)| {
-        let rest = text[at + word.len()..].trim_start_matches([' ', '\t', '\n']);
-        rest.starts_with('=') || rest.starts_with('\'')
-    });
-    let in_address = text.split_once("://").is_some_and(|(_, rest)| {
-        let authority = rest.split(['/', '\'', ' ']).next().unwrap_or_default();
-        authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
-    });
-    assigned || in_address
 }
 
 impl fmt::Display for Mistake {

@@ -253,6 +253,8 @@ fn notices_passwords() {
     check("CREATE SUBSCRIPTION s CONNECTION 'host=h password=x' PUBLICATION p", true);
     check("SELECT dblink_connect('postgres://a:x@h/d')", true);
     check("DO $$ BEGIN EXECUTE 'ALTER ROLE a PASSWORD ''x'''; END $$", true);
+    check("DO $$BEGIN EXECUTE format('ALTER ROLE a PASSWORD %L', 'x'); END$$", true);
+    check("SELECT crypt('x', gen_salt('bf'))", true);
     check("ALTER ROLE a PASSWORD NULL", false);
     check("CREATE TABLE users (password text, note text DEFAULT 'password')", false);
     check("INSERT INTO links VALUES ('https://example.com/@a')", false);

@@ -1,0 +1,186 @@
+//! A statement, token by token.
+
+use std::ops::Range;
+
+use crate::{
+    lexer::{Kind, Token},
+    may_hold,
+    names::{is_harmless, is_placeholder, is_secret},
+    scan::{Context, Outcome, read},
+    view::View,
+};
+
+/// How a text begins that is a statement.
+const VERBS: [&str; 16] = [
+    "ALTER", "CREATE", "DROP", "GRANT", "REVOKE", "SELECT", "INSERT", "UPDATE", "DELETE", "SET",
+    "COMMENT", "WITH", "DO", "CALL", "REFRESH", "TRUNCATE",
+];
+
+/// A statement, or the body of a routine: what may share a secret.
+pub(crate) struct Block<'a> {
+    pub(crate) view: &'a View<'a>,
+    pub(crate) tokens: &'a [Token],
+    pub(crate) context: Context,
+    depth: usize,
+    /// Of each token, the `(` around it.
+    pub(crate) openers: Vec<Option<usize>>,
+    pub(crate) found: Vec<Range<usize>>,
+    pub(crate) wants: bool,
+    pub(crate) ends_open: bool,
+    /// Literals into which a secret is put. Then any other literal may be it.
+    templates: Vec<usize>,
+}
+
+impl<'a> Block<'a> {
+    pub(crate) fn of(
+        view: &'a View<'a>,
+        tokens: &'a [Token],
+        context: Context,
+        depth: usize,
+    ) -> Self {
+        let mut stack: Vec<usize> = Vec::new();
+        let openers = tokens.iter().enumerate().map(|(at, it)| {
+            if it.is(b')') {
+                stack.pop();
+            }
+            let opener = stack.last().copied();
+            if it.is(b'(') {
+                stack.push(at);
+            }
+            opener
+        });
+        let openers = openers.collect();
+        let (found, templates) = (Vec::new(), Vec::new());
+        let (wants, ends_open) = (false, false);
+        Self { view, tokens, context, depth, openers, found, wants, ends_open, templates }
+    }
+
+    pub(crate) fn read(mut self, out: &mut Outcome) {
+        for at in 0..self.tokens.len() {
+            let token = self.tokens[at];
+            match token.kind {
+                Kind::Text { .. } | Kind::Dollar | Kind::Quoted => self.text(at),
+                Kind::Word if self.is_word(at, "VALUES") => self.values(at),
+                Kind::Word if self.is_word(at, "SELECT") => self.selected(at),
+                Kind::Word
+                    if self.is_word(at, "MAPPING") && self.is_word(at.wrapping_sub(1), "USER") =>
+                {
+                    self.user_mapping(at);
+                }
+                Kind::Word if self.is_symbol(at + 1, b'(') => self.call(at),
+                Kind::Symbol(b'=') => self.row(at),
+                _ => {}
+            }
+            if self.name(at).is_some_and(is_secret) {
+                self.value(at);
+            }
+        }
+        if !self.templates.is_empty() {
+            self.what_is_put_in();
+        }
+        out.found.append(&mut self.found);
+        out.wants |= self.wants && self.context == Context::Text;
+        out.ends_open |= self.ends_open && self.context == Context::Text;
+    }
+
+    pub(crate) fn is_symbol(&self, at: usize, symbol: u8) -> bool {
+        self.tokens.get(at).is_some_and(|it| it.is(symbol))
+    }
+
+    pub(crate) fn is_literal(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(Token::is_literal)
+    }
+
+    pub(crate) fn word(&self, at: usize) -> Option<&str> {
+        let token = self.tokens.get(at).filter(|it| it.kind == Kind::Word)?;
+        Some(token.inner(&self.view.text))
+    }
+
+    pub(crate) fn is_word(&self, at: usize, word: &str) -> bool {
+        self.word(at).is_some_and(|it| it.eq_ignore_ascii_case(word))
+    }
+
+    pub(crate) fn is_any(&self, at: usize, words: &[&str]) -> bool {
+        self.word(at).is_some_and(|it| words.iter().any(|word| word.eq_ignore_ascii_case(it)))
+    }
+
+    /// What may be the name of something.
+    pub(crate) fn name(&self, at: usize) -> Option<&str> {
+        let token = self.tokens.get(at)?;
+        match token.kind {
+            Kind::Word | Kind::Quoted | Kind::Text { .. } => Some(token.inner(&self.view.text)),
+            _ => None,
+        }
+    }
+
+    /// The word before the `(` around a token.
+    pub(crate) fn callee(&self, at: usize) -> Option<&str> {
+        self.word(self.openers[at]?.checked_sub(1)?)
+    }
+
+    /// Reads a text within this one.
+    fn text(&mut self, at: usize) {
+        let token = self.tokens[at];
+        let inside = self.view.inside(&token);
+        let may_hold_a_name_and_a_value = inside.text.contains([' ', '\n', '=', ':', '>']);
+        if !may_hold_a_name_and_a_value || !may_hold(&inside.text) {
+            return;
+        }
+        let is_body = token.kind == Kind::Dollar && self.depth == 0 && self.is_routine();
+        let context = if is_body { Context::Code } else { Context::Text };
+        let Outcome { found, wants, ends_open } = read(&inside, context, self.depth + 1);
+        let is_joined = self.is_symbol(at + 1, b'|') || self.is_called(at, &["concat", "format"]);
+        let is_changed =
+            !found.is_empty() && self.is_called(at, &["replace", "translate", "overlay"]);
+        if token.kind != Kind::Quoted && (wants || (ends_open && is_joined) || is_changed) {
+            self.templates.push(at);
+        }
+        self.found.extend(found);
+    }
+
+    pub(crate) fn is_called(&self, at: usize, functions: &[&str]) -> bool {
+        let callee = self.callee(at).unwrap_or_default().to_ascii_lowercase();
+        functions.iter().any(|it| callee.contains(it))
+    }
+
+    fn is_routine(&self) -> bool {
+        let is_made = self.is_word(0, "CREATE")
+            && (1..5).any(|at| self.is_any(at, &["FUNCTION", "PROCEDURE"]));
+        self.context == Context::Code && (is_made || self.is_word(0, "DO"))
+    }
+
+    /// Where a literal takes a secret in, every other literal may be one that is put in.
+    fn what_is_put_in(&mut self) {
+        for at in 0..self.tokens.len() {
+            let token = self.tokens[at];
+            if !token.is_literal() || self.templates.contains(&at) {
+                continue;
+            }
+            let text = token.inner(&self.view.text);
+            let is_statement = text
+                .split_once(char::is_whitespace)
+                .is_some_and(|(verb, _)| VERBS.iter().any(|it| it.eq_ignore_ascii_case(verb)));
+            if !is_statement {
+                self.mask(at);
+            }
+        }
+    }
+
+    /// Hides what stands between the quotes of a token.
+    pub(crate) fn mask(&mut self, at: usize) {
+        if self.is_called(at, &["current_setting", "gen_salt", "nextval"]) {
+            return;
+        }
+        let token = self.tokens[at];
+        let inside = self.view.inside(&token);
+        let is_never_closed =
+            token.inner.1 == token.end && token.kind != Kind::Word && token.kind != Kind::Number;
+        if inside.text.trim().is_empty() && is_never_closed {
+            self.ends_open = true;
+        } else if is_placeholder(&inside.text) {
+            self.wants = true;
+        } else if !is_harmless(&inside.text) {
+            self.found.push(self.view.place(token.inner.0..token.inner.1));
+        }
+    }
+}

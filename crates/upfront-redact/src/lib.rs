@@ -1,0 +1,133 @@
+//! Finds passwords and other secrets in SQL text, so that no message shows them.
+//!
+//! A secret is known by what stands before it (`PASSWORD '…'`, `api_key => '…'`, a column of that
+//! name in an `INSERT`), by the function that takes it (`crypt`, `pgp_sym_encrypt`), by what is put
+//! into a statement that wants one (`format('… PASSWORD %L', '…')`), or by its own look (a URL
+//! with a password, a private key). Texts are searched within texts: the body of a function, a
+//! statement that it executes, a connection string in that.
+//!
+//! It errs on the side of silence, a literal at a time: what is taken for a secret is merely shown
+//! less. It never fails, whatever the text is.
+
+mod block;
+mod group;
+mod lexer;
+mod names;
+mod scan;
+mod shapes;
+mod value;
+mod view;
+
+use std::{borrow::Cow, ops::Range};
+
+/// What is shown in place of a secret.
+pub const MASK: &str = "***";
+
+/// Finds the secrets in statements of SQL: their places in bytes, in order, without overlap.
+///
+/// ```
+/// let sql = "ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL '2030-01-01'";
+/// let secrets = upfront_redact::secrets(sql);
+/// assert_eq!(secrets.into_iter().map(|it| &sql[it]).collect::<Vec<_>>(), ["hunter2"]);
+/// ```
+#[must_use]
+pub fn secrets(sql: &str) -> Vec<Range<usize>> {
+    match may_hold(sql) {
+        true => merged(scan::statements(sql)),
+        false => Vec::new(),
+    }
+}
+
+/// Replaces the secrets in statements of SQL.
+///
+/// ```
+/// let shown = upfront_redact::redact("DO $$BEGIN EXECUTE format('ALTER ROLE a PASSWORD %L', 'x1');END$$");
+/// assert_eq!(shown, "DO $$BEGIN EXECUTE format('ALTER ROLE a PASSWORD %L', '***');END$$");
+/// ```
+#[must_use]
+pub fn redact(sql: &str) -> Cow<'_, str> {
+    replaced(sql, &secrets(sql))
+}
+
+/// Replaces the secrets in what a server says, which quotes statements, connection strings and
+/// rows.
+///
+/// ```
+/// let context = r#"SQL statement "ALTER ROLE a PASSWORD 'hunter2'""#;
+/// let shown = upfront_redact::redact_message(context);
+/// assert_eq!(shown, r#"SQL statement "ALTER ROLE a PASSWORD '***'""#);
+/// ```
+#[must_use]
+pub fn redact_message(text: &str) -> Cow<'_, str> {
+    match may_hold(text) {
+        true => replaced(text, &merged(scan::message(text))),
+        false => text.into(),
+    }
+}
+
+/// Replaces these places of a text, which are in order and do not overlap.
+#[must_use]
+pub fn replaced<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
+    if places.is_empty() {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for it in places {
+        shown.push_str(&text[from..it.start]);
+        shown.push_str(MASK);
+        from = it.end;
+    }
+    shown.push_str(&text[from..]);
+    shown.into()
+}
+
+/// Is there any word without which a text holds no secret? A first look, as most texts of SQL hold
+/// none and there are large ones.
+#[must_use]
+pub fn may_hold(text: &str) -> bool {
+    const WORDS: [&str; 23] = [
+        "pass",
+        "pwd",
+        "pw",
+        "psw",
+        "secret",
+        "token",
+        "key",
+        "credential",
+        "authoriz",
+        "bearer",
+        "basic ",
+        "crypt",
+        "digest",
+        "hmac",
+        "md5",
+        "sha2",
+        "sha3",
+        "sha5",
+        "://",
+        "mapping",
+        "scram",
+        "service_account",
+        "-u ",
+    ];
+    const MARKS: [&str; 9] =
+        ["eyJ", "AKIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "whsec_"];
+    let lower = text.to_ascii_lowercase();
+    WORDS.iter().any(|it| lower.contains(it))
+        || MARKS.iter().any(|it| text.contains(it))
+        || ["sk_live_", "sk_test_", "rk_live_"].iter().any(|it| text.contains(it))
+}
+
+fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.retain(|it| it.start < it.end);
+    places.sort_by_key(|it| (it.start, it.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(places.len());
+    for it in places {
+        match merged.last_mut() {
+            Some(last) if it.start <= last.end => last.end = last.end.max(it.end),
+            _ => merged.push(it),
+        }
+    }
+    merged
+}
