@@ -10,7 +10,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use crate::{
     Direction, Event, Result,
     backoff::Backoff,
-    embedded::{Class, Migration, Side, Statement},
+    embedded::{Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
     event::Holder,
     excerpt::Excerpt,
@@ -56,8 +56,9 @@ impl Subject {
         self.side.map_or(self.it.up.path, |it| it.path)
     }
 
-    fn statements(&self) -> &'static [Statement] {
-        self.side.map_or(&[], |it| it.statements)
+    /// How many statements the side has.
+    fn count(&self) -> usize {
+        self.side.map_or(0, Side::count)
     }
 }
 
@@ -158,7 +159,7 @@ pub(crate) async fn send(
     subject: Subject,
     message: &str,
 ) -> Result<Answer, Stopped> {
-    let of = subject.statements().len();
+    let of = subject.count();
     let told = |done: usize| {
         if done <= of {
             work.tell(&Event::Statement { version: subject.it.version.into(), ordinal: done, of });
@@ -182,8 +183,7 @@ pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
 ///
 /// Prepared statements go where the migration may have made some; a pooler keeps its own.
 pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
-    let prepares = |it: &Side| it.statements.iter().any(|it| it.class == Class::Session);
-    match side.is_some_and(prepares) {
+    match side.is_some_and(Side::has_session_statement) {
         true => "DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
         false => "CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
     }
@@ -236,7 +236,7 @@ pub(crate) async fn judge(
     if is_denied(work, subject, &stopped, err) {
         return Err(work.writing_denied("recording a migration", &stopped.err, session).await);
     }
-    if stopped.completed > subject.statements().len() {
+    if stopped.completed > subject.count() {
         let doing = "recording a migration, which was rolled back";
         return Err(Kind::Server { doing, source: stopped.err }.into());
     }
@@ -247,7 +247,7 @@ pub(crate) async fn judge(
 
 /// Is it upfront's tables that the role may not touch?
 fn is_denied(work: &Work<'_>, subject: Subject, stopped: &Stopped, err: &DbError) -> bool {
-    let ours = work.own || stopped.completed > subject.statements().len();
+    let ours = work.own || stopped.completed > subject.count();
     ours && *err.code() == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
@@ -319,7 +319,7 @@ async fn fate(
 fn failure(subject: Subject, stopped: &Stopped, err: &DbError, attempts: u32) -> Error {
     let Subject { it, direction, .. } = subject;
     let side = subject.side.unwrap_or(&it.up);
-    let statement = subject.statements().get(stopped.completed);
+    let statement = subject.side.and_then(|it| it.statements().get(stopped.completed));
     let excerpt = match (statement, stopped.completed) {
         (None, 1..) => Excerpt::end(side),
         _ => Excerpt::of(side, statement, 0, err),
@@ -334,7 +334,7 @@ fn failure(subject: Subject, stopped: &Stopped, err: &DbError, attempts: u32) ->
 pub(crate) fn is_secret(side: &Side, statement: Option<&Statement>, err: &DbError) -> bool {
     match statement {
         Some(it) if *err.code() != SqlState::SYNTAX_ERROR => it.secret,
-        _ => side.statements.iter().any(|it| it.secret),
+        _ => side.has_secret(),
     }
 }
 

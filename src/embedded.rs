@@ -1,131 +1,139 @@
-//! The migrations as the build left them: plain `static` data, nothing parsed at run time.
+//! The migrations as the build left them: data that live as long as the program. No SQL is parsed at
+//! run time.
 
-/// The data that `upfront-build` writes. Its shape is tied to `__embedded_v1!`: a change of the
-/// shape is a new version of both.
-#[doc(hidden)]
-pub mod v1 {
-    /// One directory.
-    #[derive(Debug)]
-    pub struct Set {
-        /// How messages call the directory, such as `migrations`.
-        pub label: &'static str,
-        /// What the database answers when it has exactly these migrations, in hex.
-        pub fingerprint: &'static str,
-        /// In the order in which they are applied.
-        pub migrations: &'static [Migration],
-    }
+use std::sync::OnceLock;
 
-    /// One file, and its down side.
-    #[derive(Debug)]
-    pub struct Migration {
-        pub version: &'static str,
-        pub name: &'static str,
-        /// SHA-256 over everything up to here, in hex.
-        pub chain: &'static str,
-        pub breaking: bool,
-        pub irreversible: Option<&'static str>,
-        pub checkpoint: bool,
-        /// Hashes of earlier texts of this file that count as the same.
-        pub accepts: &'static [&'static str],
-        pub up: Side,
-        pub down: Option<Side>,
-    }
+use crate::decode::{self, Embedded};
 
-    /// The SQL of one direction.
-    #[derive(Debug)]
-    pub struct Side {
-        /// Where the file stood, for messages.
-        pub path: &'static str,
-        /// The canonical text: what is hashed and stored.
-        pub source: &'static str,
-        /// What is sent, where that differs; of the same length in characters.
-        pub body: Option<&'static str>,
-        /// SHA-256 of `source`, in hex.
-        pub hash: &'static str,
-        pub transactional: bool,
-        pub lock_timeout_ms: Option<u32>,
-        pub statement_timeout_ms: Option<u32>,
-        pub statements: &'static [Statement],
-    }
-
-    /// One statement, by its place in the body.
-    #[derive(Debug)]
-    pub struct Statement {
-        /// Bytes.
-        pub start: u32,
-        /// Bytes, exclusive.
-        pub end: u32,
-        /// One-based.
-        pub line: u32,
-        pub class: Class,
-        /// What it would lose.
-        pub losses: &'static [Loss],
-        /// A password stands in it: no message shows its text.
-        pub secret: bool,
-    }
-
-    /// What a statement may lose. Names are as the statement writes them.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct Loss {
-        pub kind: LossKind,
-        /// The table, type, schema …; empty where nobody can tell.
-        pub name: &'static str,
-        /// The column, of a column.
-        pub column: Option<&'static str>,
-    }
-
-    /// What kind of thing is lost.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum LossKind {
-        /// A table with its rows.
-        Table,
-        /// A column with its values.
-        Column,
-        /// Whatever the new type of a column cannot hold.
-        ColumnType,
-        /// Rows that are deleted, or overwritten.
-        Rows,
-        /// The columns of a type.
-        Type,
-        /// A schema with all that is in it.
-        Schema,
-        /// How far a sequence has counted.
-        Sequence,
-        /// An extension with the tables that it brought.
-        Extension,
-        /// Nobody can tell from the text.
-        Unknown,
-    }
-
-    /// How a statement may run, and how to find out afterwards whether it did.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Class {
-        /// May stand in a transaction.
-        Transactional,
-        /// Sets something for the session: run again after a crash.
-        Session,
-        /// `CREATE INDEX CONCURRENTLY`.
-        CreateIndex { index: Option<&'static str>, table: &'static str, if_not_exists: bool },
-        /// `DROP INDEX CONCURRENTLY`.
-        DropIndex { index: &'static str, if_exists: bool },
-        /// `REINDEX INDEX CONCURRENTLY`.
-        ReindexIndex { index: &'static str },
-        /// `REINDEX TABLE CONCURRENTLY`.
-        ReindexTable { table: &'static str },
-        /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`.
-        DetachPartition { parent: &'static str, partition: &'static str },
-        /// `CREATE DATABASE`.
-        CreateDatabase { name: &'static str },
-        /// `DROP DATABASE`.
-        DropDatabase { name: &'static str },
-        /// Cannot stand in a transaction, and running it twice does no harm.
-        Repeatable,
-        /// Nobody can tell afterwards whether it ran.
-        Unknown,
-    }
+/// One directory.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// How messages call the directory, such as `migrations`.
+    pub(crate) label: &'static str,
+    /// What the database answers when it has exactly these migrations, in hex.
+    pub(crate) fingerprint: &'static str,
+    /// In the order in which they are applied.
+    pub(crate) migrations: &'static [Migration],
 }
 
-pub(crate) use v1::{Class, Loss, LossKind, Migration, Set, Side, Statement};
+/// One file, and its down side.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    pub(crate) version: &'static str,
+    pub(crate) name: &'static str,
+    /// SHA-256 over everything up to here, in hex.
+    pub(crate) chain: &'static str,
+    pub(crate) breaking: bool,
+    pub(crate) irreversible: Option<&'static str>,
+    pub(crate) checkpoint: bool,
+    /// Hashes of earlier texts of this file that count as the same.
+    pub(crate) accepts: &'static [&'static str],
+    pub(crate) up: Side,
+    pub(crate) down: Option<Side>,
+}
+
+/// The SQL of one direction.
+#[derive(Debug)]
+pub(crate) struct Side {
+    /// Where the file stood, for messages.
+    pub(crate) path: &'static str,
+    /// The canonical text: what is hashed and stored.
+    pub(crate) source: &'static str,
+    /// What is sent, where that differs; of the same length in characters.
+    pub(crate) body: Option<&'static str>,
+    /// SHA-256 of `source`, in hex.
+    pub(crate) hash: &'static str,
+    pub(crate) transactional: bool,
+    pub(crate) lock_timeout_ms: Option<u32>,
+    pub(crate) statement_timeout_ms: Option<u32>,
+    pub(crate) statements: Statements,
+}
+
+/// The statements of a side, decoded when they are first asked for: few boots need them.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    count: usize,
+    has_session: bool,
+    has_secret: bool,
+    table: &'static str,
+    decoded: OnceLock<Vec<Statement>>,
+}
+
+/// One statement, by its place in the body.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// Bytes.
+    pub(crate) start: u32,
+    /// Bytes, exclusive.
+    pub(crate) end: u32,
+    /// One-based.
+    pub(crate) line: u32,
+    pub(crate) class: Class,
+    /// What it would lose.
+    pub(crate) losses: &'static [Loss],
+    /// A password stands in it: no message shows its text.
+    pub(crate) secret: bool,
+}
+
+/// What a statement may lose. Names are as the statement writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) kind: LossKind,
+    /// The table, type, schema …; empty where nobody can tell.
+    pub(crate) name: &'static str,
+    /// The column, of a column.
+    pub(crate) column: Option<&'static str>,
+}
+
+/// What kind of thing is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LossKind {
+    /// A table with its rows.
+    Table,
+    /// A column with its values.
+    Column,
+    /// Whatever the new type of a column cannot hold.
+    ColumnType,
+    /// Rows that are deleted, or overwritten.
+    Rows,
+    /// The columns of a type.
+    Type,
+    /// A schema with all that is in it.
+    Schema,
+    /// How far a sequence has counted.
+    Sequence,
+    /// An extension with the tables that it brought.
+    Extension,
+    /// Nobody can tell from the text.
+    Unknown,
+}
+
+/// How a statement may run, and how to find out afterwards whether it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// May stand in a transaction.
+    Transactional,
+    /// Sets something for the session: run again after a crash.
+    Session,
+    /// `CREATE INDEX CONCURRENTLY`.
+    CreateIndex { index: Option<&'static str>, table: &'static str, if_not_exists: bool },
+    /// `DROP INDEX CONCURRENTLY`.
+    DropIndex { index: &'static str, if_exists: bool },
+    /// `REINDEX INDEX CONCURRENTLY`.
+    ReindexIndex { index: &'static str },
+    /// `REINDEX TABLE CONCURRENTLY`.
+    ReindexTable { table: &'static str },
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`.
+    DetachPartition { parent: &'static str, partition: &'static str },
+    /// `CREATE DATABASE`.
+    CreateDatabase { name: &'static str },
+    /// `DROP DATABASE`.
+    DropDatabase { name: &'static str },
+    /// Cannot stand in a transaction, and running it twice does no harm.
+    Repeatable,
+    /// Nobody can tell afterwards whether it ran.
+    Unknown,
+}
 
 impl Set {
     /// The last migration: where this program's schema ends.
@@ -173,7 +181,53 @@ pub(crate) fn title(version: &str, name: &str) -> String {
     if name.is_empty() { version.to_owned() } else { format!("{version}_{name}") }
 }
 
+impl Statements {
+    /// How many there are, whether any is of [`Class::Session`], whether any is secret, and their
+    /// table.
+    pub(crate) fn encoded(
+        count: usize,
+        has_session: bool,
+        has_secret: bool,
+        table: &'static str,
+    ) -> Self {
+        Self { count, has_session, has_secret, table, decoded: OnceLock::new() }
+    }
+}
+
+impl From<Vec<Statement>> for Statements {
+    fn from(it: Vec<Statement>) -> Self {
+        Self {
+            count: it.len(),
+            has_session: it.iter().any(|it| it.class == Class::Session),
+            has_secret: it.iter().any(|it| it.secret),
+            table: "",
+            decoded: OnceLock::from(it),
+        }
+    }
+}
+
 impl Side {
+    /// The statements, in order.
+    pub(crate) fn statements(&self) -> &[Statement] {
+        let Statements { count, table, decoded, .. } = &self.statements;
+        decoded.get_or_init(|| decode::statements(table, *count, self.source))
+    }
+
+    /// How many statements there are.
+    pub(crate) fn count(&self) -> usize {
+        self.statements.count
+    }
+
+    /// Whether a statement changes the settings of the session, or prepares something in it.
+    pub(crate) fn has_session_statement(&self) -> bool {
+        self.statements.has_session
+    }
+
+    /// Whether a password stands in any statement.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.statements.has_secret
+    }
+
     /// The text that is sent.
     pub(crate) fn body(&self) -> &'static str {
         self.body.unwrap_or(self.source)
@@ -193,7 +247,9 @@ pub struct Migrations(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    Compiled(&'static Set),
+    Compiled(&'static Embedded),
+    #[cfg(feature = "cli")]
+    Parsed(&'static Set),
     #[cfg(feature = "rust-embed")]
     Folder(std::sync::Arc<crate::folder::Folder>),
     #[cfg(feature = "dev")]
@@ -204,8 +260,8 @@ impl Migrations {
     /// Called by the macro alone.
     #[doc(hidden)]
     #[must_use]
-    pub const fn from_static(set: &'static Set) -> Self {
-        Self(Source::Compiled(set))
+    pub const fn from_static(it: &'static Embedded) -> Self {
+        Self(Source::Compiled(it))
     }
 
     /// The migrations of a folder that the application embeds already, by [`rust_embed`].
@@ -237,7 +293,7 @@ impl Migrations {
     #[doc(hidden)]
     #[must_use]
     pub fn from_directory(directory: &upfront_directory::Directory) -> Self {
-        Self(Source::Compiled(crate::parsed::set(directory)))
+        Self(Source::Parsed(crate::parsed::set(directory)))
     }
 
     /// The first of these migrations, up to and with a version: what a scratch server needs in order
@@ -250,7 +306,7 @@ impl Migrations {
     pub fn up_to(&self, version: &str) -> crate::Result<Self> {
         let set = self.set()?;
         let at = crate::adopt::find(set, version)?;
-        Ok(Self(Source::Compiled(set.first(at + 1))))
+        Ok(Self(Source::Parsed(set.first(at + 1))))
     }
 
     /// Called by the macro alone.
@@ -262,13 +318,13 @@ impl Migrations {
     }
 
     /// The set of a program that compiled it in, as upfront itself does.
-    pub(crate) const fn compiled(&self) -> &'static Set {
+    pub(crate) fn compiled(&self) -> &'static Set {
         match &self.0 {
-            Source::Compiled(set) => set,
+            Source::Compiled(it) => it.set(),
             #[cfg(feature = "dev")]
             Source::Live(it) => it.compiled(),
-            #[cfg(feature = "rust-embed")]
-            Source::Folder(_) => panic!("upfront's own migrations are compiled in"),
+            #[cfg(any(feature = "cli", feature = "rust-embed"))]
+            _ => panic!("upfront's own migrations are compiled in"),
         }
     }
 
@@ -278,7 +334,9 @@ impl Migrations {
     )]
     pub(crate) fn set(&self) -> crate::Result<&'static Set> {
         match &self.0 {
-            Source::Compiled(set) => Ok(set),
+            Source::Compiled(it) => Ok(it.set()),
+            #[cfg(feature = "cli")]
+            Source::Parsed(set) => Ok(set),
             #[cfg(feature = "rust-embed")]
             Source::Folder(folder) => folder.set(),
             #[cfg(feature = "dev")]

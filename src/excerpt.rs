@@ -42,7 +42,7 @@ impl Excerpt {
 
     /// The end of a migration: what fails there is no statement's fault alone.
     pub(crate) fn end(side: &'static Side) -> Self {
-        Self::at(side, side.statements.last().map_or(0, |it| it.start as usize))
+        Self::at(side, side.statements().last().map_or(0, |it| it.start as usize))
     }
 
     fn at(side: &'static Side, at: usize) -> Self {
@@ -52,7 +52,7 @@ impl Excerpt {
         let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
         let touches =
             |it: &Statement| it.start as usize <= line_end && line_start <= it.end as usize;
-        let secret = side.statements.iter().any(|it| it.secret && touches(it));
+        let secret = side.statements().iter().any(|it| it.secret && touches(it));
         let text = match secret {
             true => "(not shown: the statement holds a password)",
             false => &source[line_start..line_end],

@@ -12,6 +12,7 @@ mod boot;
 mod chain;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod decode;
 #[cfg(feature = "dev")]
 mod dev;
 mod down;
@@ -123,10 +124,8 @@ macro_rules! embedded {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __embedded_v1 {
-    ($directory:literal, $set:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__embedded::v1::*;
-        static SET: Set = $set;
+    ($directory:literal, $text:expr) => {{
+        static SET: $crate::__embedded::Embedded = $crate::__embedded::Embedded::new($text);
         $crate::Migrations::from_static(&SET)
     }};
 }
@@ -138,10 +137,8 @@ macro_rules! __embedded_v1 {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __embedded_v1 {
-    ($directory:literal, $set:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__embedded::v1::*;
-        static SET: Set = $set;
+    ($directory:literal, $text:expr) => {{
+        static SET: $crate::__embedded::Embedded = $crate::__embedded::Embedded::new($text);
         static LIVE: $crate::__embedded::Live = $crate::__embedded::Live::new($directory, &SET);
         $crate::Migrations::from_live(&LIVE)
     }};
@@ -149,7 +146,7 @@ macro_rules! __embedded_v1 {
 
 #[doc(hidden)]
 pub mod __embedded {
-    pub use crate::embedded::v1;
+    pub use crate::decode::Embedded;
     #[cfg(feature = "dev")]
     pub use crate::live::Live;
 }

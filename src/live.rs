@@ -7,7 +7,7 @@ use std::{
 
 use upfront_directory::{Directory, Migration};
 
-use crate::{Result, embedded::Set, error::Misread, git::Committed, parsed};
+use crate::{Result, decode::Embedded, embedded::Set, error::Misread, git::Committed, parsed};
 
 /// The directory of a set, and what it held when the program was built.
 ///
@@ -16,7 +16,7 @@ use crate::{Result, embedded::Set, error::Misread, git::Committed, parsed};
 #[derive(Debug)]
 pub struct Live {
     directory: &'static str,
-    compiled: &'static Set,
+    compiled: &'static Embedded,
     last: Mutex<Option<Parsed>>,
 }
 
@@ -31,12 +31,12 @@ impl Live {
     /// Called by the macro alone.
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(directory: &'static str, compiled: &'static Set) -> Self {
+    pub const fn new(directory: &'static str, compiled: &'static Embedded) -> Self {
         Self { directory, compiled, last: Mutex::new(None) }
     }
 
-    pub(crate) const fn compiled(&self) -> &'static Set {
-        self.compiled
+    pub(crate) fn compiled(&self) -> &'static Set {
+        self.compiled.set()
     }
 
     pub(crate) const fn directory(&self) -> &'static str {
@@ -48,7 +48,7 @@ impl Live {
     pub(crate) fn set(&self) -> Result<&'static Set> {
         match Path::new(self.directory).exists() {
             true => self.read(),
-            false => Ok(self.compiled),
+            false => Ok(self.compiled()),
         }
     }
 
@@ -63,7 +63,7 @@ impl Live {
             return Err(Misread::DirectoryGone { directory: self.directory }.into());
         }
         let settled = |file: &str| Committed::of(path).holds(file);
-        let read = Directory::read_draft(self.compiled.label, path, settled);
+        let read = Directory::read_draft(self.compiled().label, path, settled);
         Ok(self.remember(&read.map_err(Misread::Directory)?))
     }
 

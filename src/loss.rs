@@ -202,7 +202,7 @@ impl<'a> Measure<'a> {
     /// aborted. All else that cannot be locked or asked counts as lost.
     pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<Loss>> {
         let mut losses = Vec::new();
-        for it in side.statements {
+        for it in side.statements() {
             losses.extend(self.statement(it).await?);
         }
         Ok(losses)

@@ -388,7 +388,7 @@ pub(crate) mod tests {
                     transactional: true,
                     lock_timeout_ms: None,
                     statement_timeout_ms: None,
-                    statements: &[],
+                    statements: Vec::new().into(),
                 },
                 down: None,
             }

@@ -243,7 +243,7 @@ fn planned_undo(undo: &Undo, journal: &[Journal]) -> PlannedStep {
         transactional: side.is_none_or(|it| it.transactional),
         covered: side.is_none(),
         breaking: false,
-        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.statements.len()), journal)
+        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.count()), journal)
             .into_iter()
             .collect(),
         losses: Vec::new(),
@@ -269,8 +269,8 @@ fn progress(
 
 fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {
     let mut warnings = Vec::new();
-    warnings.extend(progress(it, Direction::Up, it.up.statements.len(), journal));
-    for at in it.up.statements.iter().filter(|_| !it.up.transactional) {
+    warnings.extend(progress(it, Direction::Up, it.up.count(), journal));
+    for at in it.up.statements().iter().filter(|_| !it.up.transactional) {
         if at.class == Class::Unknown {
             let line = at.line;
             warnings.push(format!("line {line}: after a crash nobody can tell whether this ran"));

@@ -749,7 +749,7 @@ fn revision(it: &Migration, head: &Head) -> String {
 /// SQL, hash, mode and statements of a down side.
 fn down(it: Option<&Side>) -> String {
     let Some(it) = it else { return "NULL, NULL, NULL, NULL".into() };
-    let statements: Vec<_> = it.statements.iter().map(statement_json).collect();
+    let statements: Vec<_> = it.statements().iter().map(statement_json).collect();
     let statements = escape_literal(&format!("[{}]", statements.join(",")));
     let (source, hash, transactional) = (escape_literal(it.source), it.hash, it.transactional);
     format!("{source}, '{hash}', {transactional}, {statements}")

@@ -120,9 +120,9 @@ impl Run<'_> {
         let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
         limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
-        let (of, Subject { it, direction, .. }) = (self.side.statements.len(), self.subject);
+        let (of, Subject { it, direction, .. }) = (self.side.count(), self.subject);
         let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
-        for (statement, ordinal) in self.side.statements.iter().zip(1..) {
+        for (statement, ordinal) in self.side.statements().iter().zip(1..) {
             let row = journal.iter().filter(mine).find(|row| row.ordinal == ordinal);
             self.statement(ordinal, statement, row).await?;
             self.work.tell(&Event::Statement { version: it.version.into(), ordinal, of });

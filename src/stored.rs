@@ -89,7 +89,7 @@ fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
             transactional: true,
             lock_timeout_ms: None,
             statement_timeout_ms: None,
-            statements: &[],
+            statements: Vec::new().into(),
         },
         down,
     })
@@ -128,7 +128,7 @@ fn side(
         transactional: row.get(8)? == "t",
         lock_timeout_ms: milliseconds(11),
         statement_timeout_ms: milliseconds(12),
-        statements: statements.leak(),
+        statements: statements.into(),
     })
 }
 

@@ -5,53 +5,25 @@
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use upfront::{
-    __embedded::v1::{Class, Migration, Set, Side, Statement},
-    Event, Migrations, Migrator,
-};
+use upfront::{__embedded::Embedded, Event, Migrations, Migrator};
 use upfront_tests::{Events, builder, connect, database, migrator, pool};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
 
 /// A set of one migration that no directory would let pass.
-fn unchecked(sql: &'static str, statements: &'static [Statement]) -> Migrations {
-    let up = Side {
-        path: "migrations/1_escape.sql",
-        source: sql,
-        body: None,
-        hash: "0000000000000000000000000000000000000000000000000000000000000001",
-        transactional: true,
-        lock_timeout_ms: None,
-        statement_timeout_ms: None,
-        statements,
-    };
-    let migration = Migration {
-        version: "1",
-        name: "escape",
-        chain: "0000000000000000000000000000000000000000000000000000000000000002",
-        breaking: false,
-        irreversible: None,
-        checkpoint: false,
-        accepts: &[],
-        up,
-        down: None,
-    };
-    let fingerprint = "0000000000000000000000000000000000000000000000000000000000000003";
-    let migrations = vec![migration].leak();
-    Migrations::from_static(Box::leak(Box::new(Set {
-        label: "migrations",
-        fingerprint,
-        migrations,
-    })))
-}
-
-const fn statement(start: u32, end: u32) -> Statement {
-    Statement { start, end, line: 1, class: Class::Transactional, losses: &[], secret: false }
+fn unchecked(sql: &str) -> Migrations {
+    let files = [("1_escape.sql".to_owned(), b"SELECT 1;\n".to_vec())];
+    let directory = upfront_directory::Directory::from_files("migrations", files).unwrap();
+    let mut migrations = directory.migrations().to_vec();
+    let up = &mut migrations[0].up;
+    (up.source, up.body) = (sql.into(), sql.into());
+    up.statements[0].range = 0..6;
+    let text = upfront_directory::encode("migrations", &migrations).leak();
+    Migrations::from_static(Box::leak(Box::new(Embedded::new(text))))
 }
 
 #[tokio::test]
 async fn a_body_that_leaves_its_transaction_is_never_applied() {
-    static ONE: &[Statement] = &[statement(0, 6)];
     for body in [
         "COMMIT",
         "COMMIT; BEGIN",
@@ -66,7 +38,7 @@ async fn a_body_that_leaves_its_transaction_is_never_applied() {
                      unique_violation then end $$";
         database.execute(other).unwrap();
         let pool = pool(&database.url(), 2);
-        let err = Migrator::new(unchecked(body, ONE), pool).up().await.unwrap_err();
+        let err = Migrator::new(unchecked(body), pool).up().await.unwrap_err();
         if body.starts_with("PREPARE") {
             assert!(err.is_failed(), "the server has no prepared transactions: {err}");
         } else {
@@ -76,7 +48,7 @@ async fn a_body_that_leaves_its_transaction_is_never_applied() {
         assert_eq!(database.psql(rows).unwrap().trim(), "0", "{body}");
     }
     let database = database();
-    let escaped = Migrator::new(unchecked("COMMIT", ONE), pool(&database.url(), 2));
+    let escaped = Migrator::new(unchecked("COMMIT"), pool(&database.url(), 2));
     assert_snapshot!(escaped.up().await.unwrap_err());
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 use upfront::{
-    __embedded::{Live, v1::Set},
+    __embedded::{Embedded, Live},
     Error, Event, Migrations, Migrator, Report, Target,
 };
 use upfront_scratch::Database;
@@ -80,9 +80,10 @@ impl Work {
     }
 
     fn migrations(&self) -> Migrations {
-        static EMPTY: Set = Set { label: "migrations", fingerprint: "", migrations: &[] };
+        let empty = upfront_directory::encode("migrations", &[]).leak();
+        let empty = Box::leak(Box::new(Embedded::new(empty)));
         let directory = self.directory().to_str().unwrap().to_owned().leak();
-        Migrations::from_live(Box::leak(Box::new(Live::new(directory, &EMPTY))))
+        Migrations::from_live(Box::leak(Box::new(Live::new(directory, empty))))
     }
 
     fn migrator(&self) -> Migrator {

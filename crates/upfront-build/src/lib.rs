@@ -119,9 +119,12 @@ impl Config {
         let out = PathBuf::from(variable("OUT_DIR")?);
         let directory = root.join(&self.directory);
         let read = if is_live() { self.read_live(&directory) } else { self.read(&directory) }?;
-        let file = out.join(format!("upfront_{}.rs", self.name));
-        let text = render::render(&read, &directory);
-        write(&file, &text).map_err(|err| Kind::Write(file.clone(), err))?;
+        let (file, embedded) =
+            (format!("upfront_{}.rs", self.name), format!("upfront_{}.txt", self.name));
+        let text = upfront_directory::encode(read.label(), read.migrations());
+        write(&out.join(&embedded), &text)?;
+        let file = out.join(file);
+        write(&file, &render::render(&directory, &embedded))?;
         println!("cargo::rustc-env=UPFRONT_EMBEDDED_{}={}", self.name, file.display());
         Ok(())
     }
@@ -192,11 +195,12 @@ fn variable(name: &'static str) -> Result<String, Kind> {
 
 /// An unchanged file keeps its time, so that a build script that ran for another reason costs no
 /// compilation.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    match fs::read(file) {
-        Ok(it) if it == text.as_bytes() => Ok(()),
-        _ => fs::write(file, text),
+fn write(file: &Path, text: &str) -> Result<(), Kind> {
+    let has_same_length = fs::metadata(file).is_ok_and(|it| it.len() == text.len() as u64);
+    if has_same_length && fs::read(file).is_ok_and(|it| it == text.as_bytes()) {
+        return Ok(());
     }
+    fs::write(file, text).map_err(|err| Kind::Write(file.to_owned(), err))
 }
 
 impl From<Kind> for EmbedError {

@@ -1,4 +1,4 @@
 fn main() {
     // What a newer `upfront-build` would write.
-    upfront::__embedded_v2!(Set {});
+    upfront::__embedded_v2!("migrations", "");
 }
