@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,6 +24,8 @@ struct Told {
     /// The migration under way, with its place.
     migration: String,
     waiting: String,
+    /// When a line about the wait was printed last.
+    waited_at: Option<Instant>,
 }
 
 impl Progress {
@@ -54,8 +56,11 @@ impl Progress {
                     Direction::Up => "applying",
                     Direction::Down => "rolling back",
                 };
-                told.migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
-                self.state(&told.migration);
+                let migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
+                if told.migration != migration {
+                    self.state(&migration);
+                    told.migration = migration;
+                }
             }
             Event::Statement { ordinal, of, .. } => {
                 self.changing(|| format!("{}: statement {ordinal} of {of}", told.migration));
@@ -104,13 +109,17 @@ impl Progress {
         }
     }
 
+    /// A line that stays is printed at once, and then every five seconds at most, if it is another.
     fn wait(&self, told: &mut Told, text: String) {
+        const EVERY: Duration = Duration::from_secs(5);
         let subject = text.split(", busy for").next().unwrap_or_default().to_owned();
-        if told.waiting == subject {
-            self.changing(|| text);
-        } else {
+        let is_due = told.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
+        if told.waiting != subject && is_due {
             told.waiting = subject;
+            told.waited_at = Some(Instant::now());
             self.state(&text);
+        } else {
+            self.changing(|| text);
         }
     }
 }
