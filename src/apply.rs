@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::timeout;
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     backoff::Backoff,
     embedded::{Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
-    event::Holder,
+    event::{Holder, milliseconds},
     excerpt::Excerpt,
     lock::{self, Begun, Transaction},
     plan::Step,
@@ -78,7 +79,27 @@ impl From<&Undo> for Subject {
 }
 
 /// How often each migration met a lock.
-pub(crate) struct Tries(HashMap<&'static str, (u32, Backoff)>);
+pub(crate) struct Tries(HashMap<&'static str, Attempts>);
+
+/// The tries of one migration.
+struct Attempts {
+    count: u32,
+    backoff: Backoff,
+    /// When the wait was logged last.
+    logged: Option<Instant>,
+}
+
+impl Attempts {
+    /// Is it time to log that the migration waits? At once, and then at most every five seconds.
+    fn is_due(&mut self) -> bool {
+        const EVERY: Duration = Duration::from_secs(5);
+        let is_due = self.logged.is_none_or(|it| it.elapsed() >= EVERY);
+        if is_due {
+            self.logged = Some(Instant::now());
+        }
+        is_due
+    }
+}
 
 impl Tries {
     pub(crate) fn new() -> Self {
@@ -86,13 +107,19 @@ impl Tries {
     }
 
     fn of(&self, it: &Migration) -> u32 {
-        self.0.get(it.version).map_or(1, |(tries, _)| *tries)
+        self.0.get(it.version).map_or(1, |it| it.count)
     }
 
-    fn count(&mut self, it: &Migration) -> (u32, &Backoff) {
-        let (tries, backoff) = self.0.entry(it.version).or_insert_with(|| (0, Backoff::new()));
-        *tries += 1;
-        (*tries, backoff)
+    fn count(&mut self, it: &Migration) -> &mut Attempts {
+        let first = || Attempts { count: 0, backoff: Backoff::new(), logged: None };
+        let attempts = self.0.entry(it.version).or_insert_with(first);
+        attempts.count += 1;
+        attempts
+    }
+
+    /// Was the migration tried before?
+    fn has(&self, it: &Migration) -> bool {
+        self.0.contains_key(it.version)
     }
 }
 
@@ -126,7 +153,8 @@ pub(crate) async fn run(
     let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
     let message = format!("{closed}COMMIT;{}", next_begins.unwrap_or_default());
     let since = Instant::now();
-    match send(work, session, subject, &message).await {
+    let sending = Box::pin(send(work, session, subject, &message));
+    match announced(work, subject.it, tries, sending).await {
         Ok(answer) => {
             let took = since.elapsed();
             work.tell(&finished(subject, took));
@@ -166,6 +194,24 @@ pub(crate) async fn send(
         }
     };
     session::run(session.client(), message, told).await
+}
+
+/// Logs that a migration runs, if it takes longer than a second; only of its first try.
+pub(crate) async fn announced<T>(
+    work: &Work<'_>,
+    it: &Migration,
+    tries: &Tries,
+    mut run: impl Future<Output = T> + Unpin,
+) -> T {
+    const LONG: Duration = Duration::from_secs(1);
+    if work.own || tries.has(it) {
+        return run.await;
+    }
+    if let Ok(done) = timeout(LONG, &mut run).await {
+        return done;
+    }
+    tracing::info!(elapsed_ms = milliseconds(LONG), "migration is running");
+    run.await
 }
 
 pub(crate) fn started(subject: Subject, (ordinal, of): (usize, usize)) -> Event {
@@ -259,14 +305,19 @@ pub(crate) async fn pause(
     code: &str,
     tries: &mut Tries,
 ) -> bool {
-    let (attempt, backoff) = tries.count(it);
-    if backoff.waited() >= work.settings.wait_timeout {
+    let attempts = tries.count(it);
+    let (attempt, waited) = (attempts.count, attempts.backoff.waited());
+    if waited >= work.settings.wait_timeout {
         return false;
     }
-    let pause = backoff.next();
+    let pause = attempts.backoff.next();
     let blockers = blockers(session).await;
     let (version, code) = (it.version.into(), code.into());
-    work.tell(&Event::Retrying { version, attempt, pause, code, blockers });
+    let event = Event::Retrying { version, attempt, waited, pause, code, blockers };
+    if attempts.is_due() {
+        event.trace(work.own);
+    }
+    work.emit(&event);
     tokio::time::sleep(pause).await;
     true
 }

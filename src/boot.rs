@@ -280,7 +280,7 @@ async fn round(
     report.expect(&pending);
     if first.is_stepwise() {
         let run = stepwise(work, session, first, &journal, report, tries);
-        run.instrument(span(first.migration())).await?;
+        run.instrument(span(work, first.migration())).await?;
         return Ok(false);
     }
     for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
@@ -314,14 +314,17 @@ async fn stepwise(
     Ok(())
 }
 
-pub(crate) fn span(it: &Migration) -> tracing::Span {
-    tracing::info_span!(
-        "upfront.migration",
-        db.system.name = "postgresql",
-        db.operation.name = "migrate",
-        version = it.version,
-        name = it.name,
-    )
+/// The span of one migration. None of its fields may be one of the boot's span, or of those that
+/// log formats have themselves: `name`, `level`, `target`, `message`, `timestamp`.
+///
+/// A span is there whenever its warnings are: they name neither app nor migration.
+pub(crate) fn span(work: &Work<'_>, it: &Migration) -> tracing::Span {
+    match work.own {
+        true => tracing::debug_span!("upfront.tables", version = it.version, migration = it.name),
+        false => {
+            tracing::warn_span!("upfront.migration", version = it.version, migration = it.name)
+        }
+    }
 }
 
 /// Until when somebody waits for the lock.
@@ -468,7 +471,7 @@ async fn transactions(
     while let Some(step) = steps.next() {
         let next = steps.peek().copied().filter(|it| !it.is_stepwise());
         let place = report.place();
-        let span = span(step.migration());
+        let span = span(work, step.migration());
         let ran = apply::run(work, session, &transaction, step, next, place, tries);
         match ran.instrument(span).await? {
             Ran::Committed { begun, took } => {

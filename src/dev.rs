@@ -37,7 +37,7 @@ pub(crate) async fn up(pool: &Pool, live: &'static Live, settings: &Settings) ->
         let (outdated, floor) = match &found {
             Restart::Plain => return Ok(booted?.after(done)),
             Restart::Kept(why) => {
-                tracing::info!(app = work.app, %why, "nothing is rolled back");
+                tracing::info!(%why, "nothing is rolled back");
                 return Ok(booted.map_err(|err| err.noting(why))?.after(done));
             }
             Restart::RollBack { outdated, floor } => (outdated, floor.as_deref()),

@@ -341,22 +341,23 @@ impl Down<'_> {
         let work = self.work;
         let mut took = Vec::new();
         for (at, undo) in undos.iter().enumerate() {
-            let span = boot::span(undo.it);
+            let span = boot::span(work, undo.it);
             let run = self.one(session, transaction, undo, at, found);
-            match run.instrument(span).await? {
-                Ok(it) => took.push(it),
+            let run = apply::announced(work, undo.it, tries, Box::pin(run));
+            match run.instrument(span.clone()).await? {
+                Ok(it) => took.push((span, it)),
                 Err(stopped) => {
                     let subject = Subject::from(undo);
                     let judged =
                         apply::judge(work, session, transaction, subject, stopped, None, tries);
-                    let (Judged::Again | Judged::Committed) = judged.await?;
+                    let (Judged::Again | Judged::Committed) = judged.instrument(span).await?;
                     return Ok(false);
                 }
             }
         }
         session.ask("committing a rollback", "COMMIT").await?;
-        for (undo, took) in undos.iter().zip(took) {
-            work.tell(&apply::finished(Subject::from(undo), took));
+        for (undo, (span, took)) in undos.iter().zip(took) {
+            span.in_scope(|| work.tell(&apply::finished(Subject::from(undo), took)));
             self.report.rolled_back(undo.it, took);
         }
         Ok(true)
@@ -471,7 +472,7 @@ impl Down<'_> {
         };
         let (journal, place) = (&found.journal, self.report.place());
         let took = begin_and_run(work, session, undo, &order, journal, place, tries);
-        if let Some(took) = took.instrument(boot::span(undo.it)).await? {
+        if let Some(took) = took.instrument(boot::span(work, undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }
         Ok(false)
@@ -528,11 +529,12 @@ pub(crate) async fn finish(
         undos(work, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current)).await?;
     let undo = undos.first().expect("one row is one rollback");
     boot::refuse_stepwise_on_pooler(work, session, undos.iter().map(Subject::from))?;
-    tracing::warn!(app = work.app, migration = row.title(), "ending a rollback that was cut off");
+    let span = boot::span(work, undo.it);
+    span.in_scope(|| tracing::warn!("finishing a rollback that was cut off"));
     let order = read_order(work, &asked).await?.unwrap_or_default();
     let place = report.place();
     let took = begin_and_run(work, session, undo, &order, journal, place, tries);
-    if let Some(took) = took.instrument(boot::span(undo.it)).await? {
+    if let Some(took) = took.instrument(span).await? {
         report.rolled_back(undo.it, took);
     }
     Ok(())

@@ -7,7 +7,8 @@ use crate::Direction;
 /// Something that a boot does or waits for.
 ///
 /// Give a function to [`Builder::on_event`](crate::Builder::on_event). It is called between the
-/// boot's own messages and must not block. The same is told as [`tracing`] events.
+/// boot's own messages and must not block. The same is logged by [`tracing`]: a migration is one
+/// line at INFO when it is done, and its start another one only if it takes longer than a second.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -46,6 +47,8 @@ pub enum Event {
         version: String,
         /// How often it was tried so far.
         attempt: u32,
+        /// Since the first of these tries failed.
+        waited: Duration,
         /// Until the next try.
         pause: Duration,
         /// The server's SQLSTATE.
@@ -83,41 +86,81 @@ pub enum Event {
 }
 
 impl Event {
-    /// The same for whoever reads the log.
-    pub(crate) fn trace(&self, app: &str) {
+    /// Logs the event.
+    ///
+    /// The spans around it name app and migration, so the event does not repeat them. Migrations of
+    /// upfront's own tables concern nobody but upfront: they are logged at DEBUG.
+    pub(crate) fn trace(&self, own: bool) {
         match self {
-            Self::Waiting { holder, waited } => {
-                let holder = holder.as_ref().map(ToString::to_string);
-                tracing::info!(app, holder, ?waited, "waiting for another process to migrate");
+            Self::Waiting { holder, waited } => trace_waiting(holder.as_ref(), *waited),
+            Self::Started { direction: Direction::Up, ordinal, of, .. } => {
+                tracing::debug!(ordinal, of, "migration started");
             }
-            Self::Started { version, name, direction: Direction::Up, ordinal, of } => {
-                tracing::info!(app, version, name, ordinal, of, "migration started");
+            Self::Started { direction: Direction::Down, ordinal, of, .. } => {
+                tracing::debug!(ordinal, of, "rollback started");
             }
-            Self::Started { version, name, direction: Direction::Down, ordinal, of } => {
-                tracing::info!(app, version, name, ordinal, of, "rollback started");
+            Self::Statement { ordinal, of, .. } => {
+                tracing::debug!(ordinal, of, "statement executed");
             }
-            Self::Statement { version, ordinal, of } => {
-                tracing::debug!(app, version, ordinal, of, "statement executed");
+            Self::Retrying { attempt, waited, pause, code, blockers, .. } => {
+                trace_retrying(*attempt, *waited, *pause, code, blockers.first());
             }
-            Self::Retrying { version, attempt, pause, code, blockers } => {
-                let blockers: Vec<_> = blockers.iter().map(ToString::to_string).collect();
-                tracing::warn!(app, version, attempt, ?pause, code, ?blockers, "migration retried");
+            Self::Finished { duration, .. } if own => {
+                tracing::debug!(duration_ms = milliseconds(*duration), "upfront's tables migrated");
             }
-            Self::Finished { version, name, direction: Direction::Up, duration } => {
-                tracing::info!(app, version, name, ?duration, "migration applied");
+            Self::Finished { direction: Direction::Up, duration, .. } => {
+                tracing::info!(duration_ms = milliseconds(*duration), "migration applied");
             }
-            Self::Finished { version, name, direction: Direction::Down, duration } => {
-                tracing::info!(app, version, name, ?duration, "migration rolled back");
+            Self::Finished { direction: Direction::Down, duration, .. } => {
+                tracing::info!(duration_ms = milliseconds(*duration), "migration rolled back");
             }
             #[cfg(feature = "dev")]
             Self::Outdated { version, name, why } => {
-                tracing::warn!(app, version, name, why, "rolling an uncommitted migration back");
+                let migration = name;
+                tracing::warn!(version, migration, why, "rolling an uncommitted migration back");
             }
             Self::Reconnecting { pause } => {
-                tracing::warn!(app, ?pause, "the connection was lost; connecting again");
+                let pause_ms = milliseconds(*pause);
+                tracing::warn!(pause_ms, "the connection was lost; connecting again");
             }
         }
     }
+}
+
+fn trace_waiting(holder: Option<&Holder>, waited: Duration) {
+    tracing::info!(
+        waited_ms = milliseconds(waited),
+        holder_pid = holder.map(|it| it.pid),
+        holder_application = holder.and_then(Holder::named),
+        holder_address = holder.and_then(Holder::shown_address),
+        holder_busy_ms = holder.and_then(|it| it.age).map(milliseconds),
+        "waiting for another process to migrate"
+    );
+}
+
+fn trace_retrying(
+    attempt: u32,
+    waited: Duration,
+    pause: Duration,
+    code: &str,
+    blocker: Option<&Holder>,
+) {
+    tracing::warn!(
+        attempt,
+        waited_ms = milliseconds(waited),
+        pause_ms = milliseconds(pause),
+        sqlstate = code,
+        blocker_pid = blocker.map(|it| it.pid),
+        blocker_application = blocker.and_then(Holder::named),
+        blocker_address = blocker.and_then(Holder::shown_address),
+        blocker_busy_ms = blocker.and_then(|it| it.age).map(milliseconds),
+        "waiting for a lock on a table; the migration was rolled back and is tried again"
+    );
+}
+
+/// A duration as logs have it: a number, whose key ends in `_ms`.
+pub(crate) fn milliseconds(it: Duration) -> u64 {
+    u64::try_from(it.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A session of the server that stands in the way.
@@ -139,6 +182,14 @@ pub struct Holder {
 impl Holder {
     pub(crate) fn ending(&self) -> String {
         format!("`SELECT pg_terminate_backend({})`", self.pid)
+    }
+
+    fn named(&self) -> Option<&str> {
+        Some(self.application.as_str()).filter(|it| !it.is_empty())
+    }
+
+    fn shown_address(&self) -> Option<String> {
+        self.address.map(|it| it.to_string())
     }
 }
 

@@ -424,7 +424,8 @@ impl Migrator {
     }
 
     fn span(&self, verb: &'static str) -> tracing::Span {
-        tracing::info_span!(
+        // Warnings need it as much as the rest: they do not name the app.
+        tracing::warn_span!(
             "upfront.boot",
             db.system.name = "postgresql",
             db.operation.name = verb,

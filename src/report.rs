@@ -102,8 +102,8 @@ impl Report {
 
     pub(crate) fn settle(&mut self, unknown: &[Unknown]) {
         self.ahead = unknown.iter().map(Unknown::title).collect();
-        for it in &self.ahead {
-            tracing::warn!(app = self.app, migration = it, "the database is ahead of this program");
+        for Unknown { version, name, .. } in unknown {
+            tracing::warn!(version, migration = name, "the database is ahead of this program");
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) async fn run(
     let mut run = Run { work, session, subject, side, limit: String::new() };
     let since = Instant::now();
     work.tell(&apply::started(subject, place));
-    let ran = match run.all(journal).await {
+    let ran = match apply::announced(work, subject.it, tries, Box::pin(run.all(journal))).await {
         Ok(()) => run.write(&record(since.elapsed())).await,
         Err(err) => Err(err),
     };

@@ -47,7 +47,12 @@ impl<'a> Work<'a> {
 
     /// Tells the log and the program.
     pub(crate) fn tell(&self, event: &Event) {
-        event.trace(self.app);
+        event.trace(self.own);
+        self.emit(event);
+    }
+
+    /// Tells the program, which may want to count what a log need not repeat.
+    pub(crate) fn emit(&self, event: &Event) {
         if let Some(told) = &self.settings.on_event {
             told(event);
         }

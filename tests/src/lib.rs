@@ -6,6 +6,7 @@
 
 mod corpus;
 mod gate;
+mod json;
 mod process;
 mod service;
 mod until;
@@ -24,6 +25,7 @@ use upfront_scratch::{Database, Server};
 
 pub use corpus::Corpus;
 pub use gate::Gate;
+pub use json::{JsonLog, Layout, strict};
 pub use process::{Boot, Process};
 pub use service::Service;
 pub use until::{ask, until, until_waited_for};
