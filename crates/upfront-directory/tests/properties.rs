@@ -46,6 +46,8 @@ fn sql() -> impl Strategy<Value = String> {
         Just("-- atlas:txmode none\n\n"),
         Just("COPY t FROM STDIN"),
         Just("1"),
+        Just("ALTER TABLE t SET (pg_a=1"),
+        Just(", pg_b='2'"),
     ];
     prop::collection::vec(piece, 0..40).prop_map(|it| it.concat())
 }
@@ -94,6 +96,18 @@ proptest! {
         }
         let both = up(&format!("{a}\n;\n{b}")).unwrap();
         prop_assert_eq!(both.statements.len(), one.statements.len() + other.statements.len());
+    }
+
+    #[test]
+    fn options_of_a_server_can_be_taken_out(text in sql()) {
+        let mut left = text.clone();
+        let mut after = text.len();
+        for it in upfront_directory::internal_options(&text).into_iter().rev() {
+            prop_assert!(it.start < it.end && it.end <= after && text[it.clone()].contains("pg_"));
+            after = it.start;
+            left.replace_range(it, "");
+        }
+        prop_assert_eq!(upfront_directory::internal_options(&left), []);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use postgres::Client;
 use postgres::error::{ErrorPosition, SqlState};
-use upfront_directory::{Beyond, beyond, cut_statements, lift_references, long_names, unclosed};
+use upfront_directory::{
+    Beyond, beyond, cut_statements, internal_options, lift_references, long_names, unclosed,
+};
 
 use crate::error::{Error, Kind, Result, reason};
 use crate::extract::Scope;
@@ -44,7 +46,7 @@ pub(crate) fn texts(
     texts: Vec<(String, String)>,
     scope: &Scope,
 ) -> Result<()> {
-    let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
+    let file = |(label, text): (String, String)| File { label, text: loadable(&text) };
     run(client, &texts.into_iter().map(file).collect::<Vec<_>>(), scope)
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn texts_beside(
     scope: &Scope,
     mut beside: impl FnMut() -> Result<Progress>,
 ) -> Result<()> {
-    let file = |(label, text): (String, String)| File { label, text: without_psql(&text) };
+    let file = |(label, text): (String, String)| File { label, text: loadable(&text) };
     let files: Vec<_> = texts.into_iter().map(file).collect();
     run_beside(client, &files, scope, &mut beside)
 }
@@ -166,6 +168,7 @@ fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Pi
         match session::run(client, sql) {
             Ok(()) => mark_role(client, written),
             Err(err) if is_there_already(&err, written) => {}
+            Err(err) if is_of_newer_dump(&err, written) => {}
             Err(err) if err.is_closed() => return Err(Error::postgres("load")(err)),
             Err(err) => {
                 // The table as it is written has failed with a place in the file.
@@ -203,6 +206,22 @@ fn is_there_already(err: &postgres::Error, sql: &str) -> bool {
     err.code() == Some(&SqlState::DUPLICATE_OBJECT) && matches!(beyond(sql), Some(Beyond::Role(_)))
 }
 
+/// A setting that a newer `pg_dump` writes and this server does not know. None of them is part of a
+/// schema, and any other name may be a slip of the pen.
+fn is_of_newer_dump(err: &postgres::Error, sql: &str) -> bool {
+    const SETTINGS: [&str; 5] = [
+        "default_table_access_method",
+        "idle_in_transaction_session_timeout",
+        "idle_session_timeout",
+        "row_security",
+        "transaction_timeout",
+    ];
+    let mut words = sql.split([' ', '=']).filter(|it| !it.is_empty());
+    err.code() == Some(&SqlState::UNDEFINED_OBJECT)
+        && words.next().is_some_and(|it| it.eq_ignore_ascii_case("SET"))
+        && words.next().is_some_and(|it| SETTINGS.contains(&it.to_ascii_lowercase().as_str()))
+}
+
 fn mark_role(client: &mut Client, sql: &str) {
     if let Some(Beyond::Role(name)) = beyond(sql) {
         // Without the right to, it stays.
@@ -215,7 +234,7 @@ fn read(path: &Path) -> Result<Vec<File>> {
     walk(path, &mut paths)?;
     let file = |it: PathBuf| {
         let text = fs::read_to_string(&it).map_err(Error::path("read", &it))?;
-        Ok(File { label: it.display().to_string(), text: without_psql(&text) })
+        Ok(File { label: it.display().to_string(), text: loadable(&text) })
     };
     paths.into_iter().map(file).collect()
 }
@@ -235,12 +254,18 @@ fn walk(path: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
     all.iter().try_for_each(|it| walk(it, paths))
 }
 
-/// The lines that `pg_dump` writes for psql alone are blanked, so that places stay what they are.
-fn without_psql(text: &str) -> String {
+/// What only psql or another server can read of a dump is blanked, so that places stay what they are.
+fn loadable(text: &str) -> String {
     let is_psql =
         |line: &str| ["\\restrict ", "\\unrestrict "].iter().any(|it| line.starts_with(it));
     let lines = text.split_inclusive('\n');
-    lines.map(|it| if is_psql(it) { "\n" } else { it }).collect()
+    let mut text: String = lines.map(|it| if is_psql(it) { "\n" } else { it }).collect();
+    for it in internal_options(&text) {
+        let blank = |byte| if byte == b'\n' { '\n' } else { ' ' };
+        let blanks: String = text[it.clone()].bytes().map(blank).collect();
+        text.replace_range(it, &blanks);
+    }
+    text
 }
 
 /// A file is run statement by statement, so that its own transactions mean nothing.

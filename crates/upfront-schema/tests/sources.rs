@@ -97,6 +97,30 @@ fn passes_over_what_pg_dump_writes_for_psql() {
     assert_eq!(built.unwrap().psql("select count(*) from a").unwrap(), "0\n");
 }
 
+/// As a `pg_dump` of 17 writes it for a server of 15.20.
+#[test]
+fn loads_a_dump_of_a_newer_server() {
+    let server = Server::shared().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let dump = "\\restrict abc\nSET transaction_timeout = 0;\nSET no_such_setting_timeout = 0;\n\
+                create table a (i int, b text) with (pg_mark='1', fillfactor='50');\n\
+                ALTER TABLE ONLY a ALTER COLUMN i SET (pg_attver=22, n_distinct=5);\n\
+                ALTER TABLE ONLY a ALTER COLUMN b SET (pg_attver=22);\n\
+                create index on a (i) with (pg_mark='1');\n\\unrestrict abc\n";
+    let load = |dump: &str| {
+        write(folder.path(), "dump.sql", dump);
+        Source::Sql(folder.path().join("dump.sql")).load(server, &Scope::default())
+    };
+    let error = load(dump).unwrap_err().to_string();
+    assert!(error.contains("dump.sql:3:") && error.contains("no_such_setting_timeout"), "{error}");
+    let built = load(&dump.replace("SET no_such_setting_timeout = 0;", "")).unwrap();
+    let expected = server.database().unwrap();
+    let sql = "create table a (i int, b text) with (fillfactor = 50); create index on a (i);
+               alter table a alter i set (n_distinct = 5)";
+    expected.execute(sql).unwrap();
+    assert_eq!(compare(&built, &expected, &Scope::default()).unwrap(), []);
+}
+
 fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).unwrap();
 }

@@ -55,7 +55,7 @@ impl Database<'_> {
     /// If there is no `pg_dump`, if it fails, for instance as the role may not read a table, or if
     /// the other server is of another major version, whose `pg_dump` writes other texts.
     pub fn difference(&self, other: &str, without: &Without<'_>) -> Result<Option<String>> {
-        let ours = self.server().bin("pg_dump");
+        let ours = self.server().pg_dump();
         let theirs = callers(&ours);
         let major = self.server().version().major();
         let more = ["--no-privileges"];
@@ -76,7 +76,7 @@ impl Server {
     ///
     /// As [`Database::difference`].
     pub fn schema_of(&self, other: &str) -> Result<String> {
-        let theirs = callers(&self.bin("pg_dump"));
+        let theirs = callers(&self.pg_dump());
         dump(theirs, other, &Without::default(), self.version().major(), &[])
     }
 }
@@ -109,8 +109,21 @@ fn dump(
     let text = account::output(&mut pg_dump).map_err(|err| newer(err, major))?;
     match version(&text, "-- Dumped from database version ") {
         Some(it) if it.major() != major => Err(Kind::OtherMajor { major, other: it }.into()),
-        _ => Ok(text),
+        _ => Ok(comparable(&text)),
     }
+}
+
+/// A dump without what differs between any two: the `\restrict` lines, whose key is a new one each
+/// time, and what servers set by themselves.
+pub(crate) fn comparable(dump: &str) -> String {
+    let lines = dump.split_inclusive('\n');
+    let restrict = ["\\restrict ", "\\unrestrict "];
+    let mut text: String =
+        lines.filter(|line| !restrict.iter().any(|it| line.starts_with(it))).collect();
+    for it in upfront_directory::internal_options(&text).into_iter().rev() {
+        text.replace_range(it, "");
+    }
+    text
 }
 
 /// A name as a pattern that fits it alone.

@@ -55,6 +55,11 @@ impl Install {
         Some(Self { bin: bin.to_owned(), version })
     }
 
+    /// Whether it has this program; a server install lacks client tools in places.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.bin.join(name).is_file()
+    }
+
     /// One of its programs, run by us.
     pub(crate) fn tool(&self, name: &str) -> Command {
         self.with_libraries(account::clean(self.program(name)))
@@ -65,10 +70,9 @@ impl Install {
         self.with_libraries(account.command(self.program(name)))
     }
 
-    /// A server install lacks client tools in places, so a name that is not there is left to `PATH`.
+    /// A name that is not there is left to `PATH`.
     fn program(&self, name: &str) -> PathBuf {
-        let path = self.bin.join(name);
-        if path.is_file() { path } else { name.into() }
+        if self.has(name) { self.bin.join(name) } else { name.into() }
     }
 
     /// An unpacked archive brings its own libpq, and a standby must not take the system's:
@@ -101,6 +105,12 @@ impl Version {
     /// The version alone, as in `15.20`.
     pub(crate) fn number(&self) -> &str {
         self.text.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// The number behind the major version, as 20 in `15.20`.
+    pub(crate) fn minor(&self) -> u32 {
+        let minor = self.number().split('.').nth(1);
+        minor.and_then(|it| it.parse().ok()).unwrap_or_default()
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -164,14 +174,15 @@ mod tests {
 
     #[test]
     fn reads_a_version() {
-        check("15.20 (Debian 15.20-0+deb12u1)", Some((15, "15.20")));
-        check("18.6", Some((18, "18.6")));
-        check("19beta1", Some((19, "19beta1")));
+        check("15.20 (Debian 15.20-0+deb12u1)", Some((15, 20, "15.20")));
+        check("18.6", Some((18, 6, "18.6")));
+        check("19beta1", Some((19, 0, "19beta1")));
         check("devel", None);
     }
 
-    fn check(text: &str, expected: Option<(u32, &str)>) {
+    fn check(text: &str, expected: Option<(u32, u32, &str)>) {
         let version = Version::parse(text);
-        assert_eq!(version.as_ref().map(|it| (it.major(), it.number())), expected, "{text}");
+        let read = version.as_ref().map(|it| (it.major(), it.minor(), it.number()));
+        assert_eq!(read, expected, "{text}");
     }
 }

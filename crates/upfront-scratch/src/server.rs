@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,8 +13,9 @@ use crate::account;
 use crate::client;
 use crate::cluster::{Cluster, Wishes};
 use crate::database::Database;
+use crate::difference::comparable;
 use crate::error::{Error, Kind, Result};
-use crate::install::{self, Version};
+use crate::install::{self, Install, Version};
 use crate::url;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -311,10 +313,15 @@ impl Server {
     /// ```
     #[must_use]
     pub fn bin(&self, tool: &str) -> Command {
-        let mut it = match &self.place {
+        let it = match &self.place {
             Place::Own(it) => it.install().tool(tool),
             Place::Given(_) => given_tool(&self.version, tool),
         };
+        self.with_environment(it)
+    }
+
+    /// A program that speaks to this server unless told otherwise.
+    fn with_environment(&self, mut it: Command) -> Command {
         it.env("PGCLIENTENCODING", "UTF8");
         if let Ok(own) = self.own("") {
             it.env("PGUSER", "postgres").env("PGHOST", own.folder());
@@ -344,17 +351,30 @@ impl Server {
     }
 
     /// The schema of a database as `pg_dump --schema-only` writes it, to be compared: without the
-    /// `\restrict` lines, whose key is a new one each time.
+    /// `\restrict` lines, whose key is a new one each time, and without options that begin with
+    /// `pg_`, which servers set by themselves.
     ///
     /// # Errors
     ///
     /// If there is no `pg_dump`, or if it fails.
     pub fn schema(&self, database: &str) -> Result<String> {
-        let mut dump = self.bin("pg_dump");
+        let mut dump = self.pg_dump();
         let text = account::output(dump.args(["--schema-only", "-d", &self.url(database)]))?;
-        let lines = text.split_inclusive('\n');
-        let restrict = ["\\restrict ", "\\unrestrict "];
-        Ok(lines.filter(|line| !restrict.iter().any(|it| line.starts_with(it))).collect())
+        Ok(comparable(&text))
+    }
+
+    /// The `pg_dump` that fits servers of this major version best: of the same one if there is any,
+    /// and of the newest minor version, which knows what an older one does not.
+    pub(crate) fn pg_dump(&self) -> Command {
+        let own = self.own("").ok().map(|it| it.install().clone());
+        let all = install::installs().into_iter().chain(own);
+        let reads =
+            |it: &Install| it.version().major() >= self.version.major() && it.has("pg_dump");
+        let fit = |it: &Install| (Reverse(it.version().major()), it.version().minor());
+        match all.filter(reads).max_by_key(fit) {
+            Some(it) => self.with_environment(it.tool("pg_dump")),
+            None => self.bin("pg_dump"),
+        }
     }
 
     fn new(own: Cluster) -> Self {

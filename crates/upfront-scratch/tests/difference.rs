@@ -34,6 +34,23 @@ fn owners_and_privileges_are_no_difference() {
     assert_eq!(one.difference(&two.url(), &Without::default()).unwrap(), None);
 }
 
+/// As a 15.20 sets them for each column.
+#[test]
+fn options_of_the_server_are_no_difference() {
+    let server = Server::shared().unwrap();
+    let (one, two) = (server.database().unwrap(), server.database().unwrap());
+    let sql = "alter table users alter name set (n_distinct = 5)";
+    one.execute(&format!("{SCHEMA}; {sql}")).unwrap();
+    two.execute(&format!("{SCHEMA}; {sql}")).unwrap();
+    let mark = "set allow_system_table_mods = on; update pg_attribute set attoptions =
+                array_prepend('pg_mark=' || attnum, attoptions)
+                where attrelid = 'users'::regclass and attnum > 0;
+                update pg_class set reloptions = '{pg_mark=1}' where relname ~ '^(users|names)'";
+    two.psql(mark).unwrap();
+    assert_eq!(one.difference(&two.url(), &Without::default()).unwrap(), None);
+    assert_eq!(one.schema().unwrap(), two.schema().unwrap());
+}
+
 #[test]
 fn shows_what_differs() {
     let server = Server::shared().unwrap();

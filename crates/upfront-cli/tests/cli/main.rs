@@ -10,6 +10,7 @@ mod files;
 mod generate;
 mod import;
 mod input;
+mod internal_options;
 mod models;
 mod moving;
 mod pictures;

@@ -46,8 +46,9 @@ SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
     'storage', NULLIF(a.attstorage, t.typstorage),
     'compression', NULLIF(a.attcompression, ''),
     'statistics', NULLIF(a.attstattarget, -1),
-    'options', (SELECT jsonb_object_agg(option_name, option_value)
-      FROM pg_options_to_table(a.attoptions)),
+    'options', ",
+        storage_options!("a.attoptions"),
+        ",
     'foreign_options', (SELECT jsonb_object_agg(option_name, coalesce(option_value, ''))
       FROM pg_options_to_table(a.attfdwoptions))))::text,
   jsonb_strip_nulls(jsonb_build_object(

@@ -20,9 +20,9 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
       WHEN k.condeferrable THEN 'DEFERRABLE' END,
     'not_valid', NULLIF(NOT k.convalidated, false),
     'clustered', NULLIF(x.indisclustered, false),
-    'options', CASE WHEN k.contype <> 'x' THEN (
-      SELECT jsonb_object_agg(option_name, option_value)
-      FROM pg_options_to_table(i.reloptions)) END,
+    'options', CASE WHEN k.contype <> 'x' THEN ",
+        storage_options!("i.reloptions"),
+        " END,
     'tablespace', s.spcname))::text,
   jsonb_strip_nulls(jsonb_build_object(
     'type', k.contype,

@@ -22,8 +22,9 @@ SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]
       SELECT string_agg(format('%I=%s', option_name, CASE WHEN quote_ident(option_value) = option_value
         THEN option_value ELSE quote_literal(option_value) END), ', ' ORDER BY o.ordinality)
       FROM pg_options_to_table(i.reloptions) WITH ORDINALITY o), '') || ')', ''),
-    'options', (SELECT jsonb_object_agg(option_name, option_value)
-      FROM pg_options_to_table(i.reloptions)),
+    'options', ",
+        storage_options!("i.reloptions"),
+        ",
     'clustered', NULLIF(x.indisclustered, false),
     'invalid', NULLIF(NOT x.indisvalid, false),
     'tablespace', s.spcname,

@@ -19,6 +19,18 @@ macro_rules! sequence_options {
     };
 }
 
+/// The storage parameters of a list, as JSON. Those that begin with `pg_` belong to the server: it
+/// sets them by itself and to other values each time, as `pg_attver` of a column.
+macro_rules! storage_options {
+    ($list:literal) => {
+        concat!(
+            "(SELECT jsonb_object_agg(option_name, option_value) FROM pg_options_to_table(",
+            $list,
+            ") WHERE option_name !~ '^pg_')"
+        )
+    };
+}
+
 #[macro_use]
 mod probe;
 

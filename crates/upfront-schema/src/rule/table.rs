@@ -20,7 +20,8 @@ SELECT 'pg_class'::regclass::oid, c.oid, 0,
     'options', (SELECT jsonb_object_agg(option_name, option_value) FROM (
       SELECT * FROM pg_options_to_table(c.reloptions)
       UNION ALL SELECT 'toast.' || o.option_name, o.option_value
-      FROM pg_class t, pg_options_to_table(t.reloptions) o WHERE t.oid = c.reltoastrelid) o),
+      FROM pg_class t, pg_options_to_table(t.reloptions) o WHERE t.oid = c.reltoastrelid) o
+      WHERE option_name !~ '^(toast\\.)?pg_'),
     'row_security', NULLIF(c.relrowsecurity, false),
     'force_row_security', NULLIF(c.relforcerowsecurity, false),
     'partition_key', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,

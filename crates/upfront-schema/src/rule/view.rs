@@ -13,7 +13,8 @@ pub(super) static VIEW: Rule = Rule {
     kind: "view",
     noun: "VIEW",
     weight: 260,
-    query: "
+    query: concat!(
+        "
 SELECT 'pg_class'::regclass::oid, c.oid, 0,
   CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END,
   ARRAY[c.nspname, c.relname]::text[], '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -23,8 +24,9 @@ SELECT 'pg_class'::regclass::oid, c.oid, 0,
     'columns', (SELECT jsonb_agg(jsonb_build_array(a.attname,
         format_type(a.atttypid, a.atttypmod), a.attcollation::text) ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-    'options', (SELECT jsonb_object_agg(option_name, option_value)
-      FROM pg_options_to_table(c.reloptions)),
+    'options', ",
+        storage_options!("c.reloptions"),
+        ",
     'access_method', NULLIF(am.amname, 'heap'),
     'tablespace', t.spcname,
     'settings', CASE c.relkind WHEN 'm' THEN (
@@ -34,13 +36,15 @@ SELECT 'pg_class'::regclass::oid, c.oid, 0,
         'STORAGE', CASE WHEN a.attstorage <> y.typstorage THEN CASE a.attstorage
           WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
         'COMPRESSION', CASE a.attcompression WHEN 'l' THEN 'lz4' WHEN 'p' THEN 'pglz' END,
-        '', '(' || array_to_string(a.attoptions, ', ') || ')')) s
+        '', '(' || (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o
+          WHERE o !~ '^pg_') || ')')) s
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND s <> '{}') END,
     'unpopulated', CASE WHEN c.relkind = 'm' THEN NULLIF(NOT c.relispopulated, false) END))::text,
   '{}'
 FROM relation c LEFT JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
-WHERE c.relkind IN ('v', 'm')",
+WHERE c.relkind IN ('v', 'm')"
+    ),
     create,
     drop: |_: &Facts, fact| vec![Sql::whole(format!("DROP VIEW {}", fact.id.path()))],
     attributes: &[
