@@ -303,11 +303,11 @@ async fn stepwise(
     tries: &mut apply::Tries,
 ) -> Result<()> {
     // The session's lock outlives the transaction, which may have stored down sides.
-    lock::keep(work, session).await?;
+    let lock = lock::keep(work, session).await?;
     session.ask("ending a transaction", "COMMIT").await?;
     let record = |took| work.revisions.record_stepwise(step, took);
     let (subject, place) = (Subject::from(step), report.place());
-    let took = stepwise::run(work, session, subject, journal, record, place, tries).await?;
+    let took = stepwise::run(work, session, &lock, subject, journal, record, place, tries).await?;
     if let Some(took) = took {
         report.applied(step, took);
     }

@@ -506,12 +506,12 @@ async fn begin_and_run(
     let losing = if order.accepted { Losing::Accepted } else { Losing::Refused };
     let subject = Subject { losing, ..Subject::from(undo) };
     // The session's lock outlives the transaction.
-    lock::keep(work, session).await?;
+    let lock = lock::keep(work, session).await?;
     let begin = work.revisions.begin_roll_back(subject.it, order);
     session.ask("beginning a rollback", &begin).await?;
     session.ask("ending a transaction", "COMMIT").await?;
     let record = |took| work.revisions.roll_back_stepwise(subject.it, order, took);
-    stepwise::run(work, session, subject, journal, record, place, tries).await
+    stepwise::run(work, session, &lock, subject, journal, record, place, tries).await
 }
 
 /// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what

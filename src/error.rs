@@ -98,6 +98,13 @@ pub(crate) enum Kind {
         path: &'static str,
     },
     Partial(Partial),
+    LockLost(LockLost),
+    /// A row of upfront's tables is not there although it was written.
+    Unwritten {
+        migration: String,
+        direction: Direction,
+        table: &'static str,
+    },
     Refused(Refused),
     #[cfg(feature = "cli")]
     Adopt(crate::refusal::Refusal),
@@ -174,10 +181,48 @@ pub(crate) struct Partial {
     pub(crate) migration: String,
     pub(crate) direction: Direction,
     pub(crate) excerpt: Excerpt,
-    pub(crate) why: &'static str,
+    pub(crate) why: Cow<'static, str>,
     pub(crate) help: &'static str,
     /// When to do what.
-    pub(crate) choices: Vec<(&'static str, String)>,
+    pub(crate) choices: Vec<(Cow<'static, str>, String)>,
+}
+
+/// A migration outside a transaction that was stopped because its lock is gone.
+#[derive(Debug)]
+pub(crate) struct LockLost {
+    pub(crate) migration: String,
+    pub(crate) direction: Direction,
+    pub(crate) path: &'static str,
+    /// The last statement that came to its end.
+    pub(crate) excerpt: Option<Excerpt>,
+    pub(crate) why: LossOfLock,
+    pub(crate) reached: Reached,
+    /// SQL that records that statement, where its row does not say that it is done.
+    pub(crate) finish: Option<String>,
+}
+
+/// How it was noticed that the session lock is gone.
+#[derive(Debug)]
+pub(crate) enum LossOfLock {
+    /// Statements go to another server process than the one that took the lock.
+    OtherBackend { pid: i32, now: String },
+    /// The server process does not have the lock any more.
+    Released { pid: i32 },
+    /// Another process wrote the journal.
+    Moved,
+}
+
+/// How far a migration came that was stopped at a write of its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// The next statement was not sent.
+    NotSent,
+    /// The statement was rolled back.
+    RolledBack,
+    /// The last statement came to its end, and its row does not say so.
+    Unrecorded,
+    /// All statements are done; the history does not say so.
+    Whole,
 }
 
 impl Error {
@@ -280,6 +325,21 @@ impl Error {
     #[must_use]
     pub fn is_partially_applied(&self) -> bool {
         matches!(*self.0, Kind::Partial(_) | Kind::Refused(Refused::HalfApplied { .. }))
+    }
+
+    /// The session lost the migration lock while a migration outside a transaction ran, and another
+    /// process may be running it: a statement released the lock, or a pooler in between does not
+    /// keep one server connection for a session. What ran until then is in the journal.
+    #[must_use]
+    pub fn is_lock_lost(&self) -> bool {
+        matches!(*self.0, Kind::LockLost(_))
+    }
+
+    /// Something swallowed or changed a row that was written to upfront's own tables: a rule or a
+    /// trigger. It was not committed.
+    #[must_use]
+    pub fn is_unwritten(&self) -> bool {
+        matches!(*self.0, Kind::Unwritten { .. })
     }
 
     /// Somebody else held the migration lock, a lock on upfront's own tables, or all connections of

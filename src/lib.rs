@@ -25,6 +25,7 @@ mod folder;
 mod foreign;
 #[cfg(feature = "dev")]
 mod git;
+mod journal;
 #[cfg(feature = "dev")]
 mod live;
 mod lock;

@@ -31,6 +31,18 @@ pub(crate) struct Transaction {
     pub(crate) head: Head,
 }
 
+/// The session lock, and the server process that took it.
+///
+/// A body can release the lock, and a pooler can send the next statement to another process:
+/// every write of the journal of a migration outside a transaction is compared with this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionLock {
+    pub(crate) pid: i32,
+    /// When the process began, in microseconds, as process ids come back; nothing where this role
+    /// may not see it.
+    pub(crate) since: Option<i64>,
+}
+
 /// What asking for the lock brought.
 #[derive(Debug)]
 pub(crate) enum Begun {
@@ -70,13 +82,15 @@ pub(crate) async fn is_free(work: &Work<'_>, session: &Session) -> Result<bool> 
 
 /// Keeps the lock that the transaction has for the transactions after it: somebody of a crowd
 /// would take it in between, and every new leader begins with cold caches.
-pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<()> {
+pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<SessionLock> {
     let doing = "keeping the migration lock";
     let answer = session.ask(doing, &work.revisions.try_session_lock()).await?;
-    match answer.row("upfront_locked").and_then(|it| it.get(0)) {
-        Some("t") => Ok(()),
-        _ => Err(Kind::Unexpected { doing }.into()),
-    }
+    let row = answer.row("upfront_locked").filter(|it| it.get(0) == Some("t"));
+    let lock = row.and_then(|it| {
+        let since = it.get(2).and_then(|it| it.parse().ok());
+        Some(SessionLock { pid: it.get(1)?.parse().ok()?, since })
+    });
+    lock.ok_or(Kind::Unexpected { doing }.into())
 }
 
 /// Reads the answer of [`begin`].

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Direction,
     embedded::title,
-    error::{Error, Failure, Kind, Note, Partial, Remains},
+    error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains},
     event::Holder,
     plan::Divergence,
 };
@@ -105,6 +105,14 @@ impl fmt::Display for Kind {
                 done(*direction)
             ),
             Kind::Partial(it) => partial(f, it),
+            Kind::LockLost(it) => lock_lost(f, it),
+            Kind::Unwritten { migration, direction, table } => write!(
+                f,
+                "the row of {} in upfront's table `{table}` was not written as sent; nothing of \
+                 that transaction was committed\n  help: see which rules and triggers the table has, \
+                 and drop them",
+                side(*direction, migration)
+            ),
             Kind::Refused(it) => it.fmt(f),
             #[cfg(feature = "cli")]
             Kind::Adopt(it) => it.fmt(f),
@@ -440,6 +448,62 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+fn lock_lost(f: &mut fmt::Formatter<'_>, it: &LockLost) -> fmt::Result {
+    let LockLost { migration, direction, path, excerpt, why, reached, finish } = it;
+    let what = side(*direction, migration);
+    write!(f, "{what} was stopped: it runs outside a transaction and lost the migration lock")?;
+    match excerpt {
+        Some(it) => write!(f, "\n  last statement: {}\n{it}", it.place())?,
+        None => write!(f, "\n  file: {path}")?,
+    }
+    match why {
+        LossOfLock::OtherBackend { pid, now } => write!(
+            f,
+            "\n  the server process with pid {pid} took the lock, and statements now go to pid \
+             {now}: a pooler in between does not keep one server connection for a session"
+        )?,
+        LossOfLock::Released { pid } => write!(
+            f,
+            "\n  the session (pid {pid}) does not hold the lock any more: a statement released it \
+             (`pg_advisory_unlock_all`, `DISCARD ALL`), or a pooler did"
+        )?,
+        LossOfLock::Moved => {
+            f.write_str("\n  another process wrote the journal of this migration meanwhile")?;
+        }
+    }
+    f.write_str("\n  another process may be running this migration now")?;
+    f.write_str(match reached {
+        Reached::NotSent => "; the next statement was not sent",
+        Reached::RolledBack => "; the statement after the last was rolled back",
+        Reached::Unrecorded => {
+            "; the last statement ran to its end, and its journal row does not record that"
+        }
+        Reached::Whole => "; all statements ran, and the history does not record that",
+    })?;
+    f.write_str(match why {
+        LossOfLock::OtherBackend { .. } => {
+            "\n  help: connect to the server directly, without `session_pooler()`, and boot again"
+        }
+        LossOfLock::Released { .. } => {
+            "\n  help: wait until `status()` shows nobody who runs it, and boot again; release no \
+             advisory locks in migrations"
+        }
+        LossOfLock::Moved => {
+            "\n  help: wait until `status()` shows nobody who runs it, and boot again"
+        }
+    })?;
+    if let LossOfLock::OtherBackend { pid, .. } = why {
+        write!(
+            f,
+            "; end the session that keeps the lock with `SELECT pg_terminate_backend({pid})`"
+        )?;
+    }
+    match finish {
+        Some(it) => write!(f, "\n    once nobody runs it, record the last statement: {it}"),
+        None => Ok(()),
+    }
 }
 
 fn partial(f: &mut fmt::Formatter<'_>, it: &Partial) -> fmt::Result {

@@ -11,7 +11,8 @@ use tokio_postgres::SimpleQueryRow;
 use crate::{
     Direction, chain,
     embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
-    lock::Transaction,
+    journal::Rewrite,
+    lock::{SessionLock, Transaction},
     plan::{Head, Hold, Row, Step, Unknown},
     protection::{Identity, Mark, Standing},
     rollback::Undo,
@@ -20,9 +21,31 @@ use crate::{
     status::Dated,
 };
 
+pub(crate) use crate::journal::Journal;
+
 /// What a message starts with that only reads.
 pub(crate) const PINNED: &str =
     "SELECT pg_catalog.set_config('search_path','pg_catalog, pg_temp',true);";
+
+/// A text that the server's error carries when the session's statements go to another server process
+/// than the one that took the lock; then the new process id.
+pub(crate) const OTHER_BACKEND: &str = "upfront: another server process";
+
+/// The same when the session lock was released.
+pub(crate) const RELEASED: &str = "upfront: the session lock is gone";
+
+/// The same when another process has written the journal.
+pub(crate) const MOVED: &str = "upfront: the journal has moved";
+
+/// The same when a row of the journal was not written as meant.
+pub(crate) const UNWRITTEN: &str = "upfront: the journal was not written";
+
+/// This session, as the server's statistics have it.
+const BACKEND: &str = "pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a";
+
+/// When it began, in microseconds; nothing where the role may not see it.
+const SINCE: &str = "(pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg_catalog.*) \
+                     1000000)::pg_catalog.int8";
 
 /// A text that the server's error carries when a body left its transaction.
 pub(crate) const ESCAPED: &str = "upfront: the body left its transaction";
@@ -64,16 +87,6 @@ pub(crate) struct History {
     /// Versions that were applied by the log, and whose rows are gone.
     pub(crate) lost: Vec<String>,
     pub(crate) holds: Vec<Hold>,
-}
-
-/// A row of the journal of a migration that runs outside a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Journal {
-    pub(crate) version: String,
-    pub(crate) direction: Direction,
-    pub(crate) ordinal: usize,
-    pub(crate) hash: String,
-    pub(crate) finished: bool,
 }
 
 impl Revisions {
@@ -127,8 +140,8 @@ impl Revisions {
             Tables::Current => format!(";{}", self.active_holds()),
         };
         format!(
-            "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL, direction FROM \
-             {schema}.steps WHERE app = {app} ORDER BY version, ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
+            "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL, direction, \
+             greatest(extract(epoch FROM clock_timestamp() - started), 0)::bigint FROM {schema}.steps WHERE app = {app} ORDER BY version, ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
              outcome FROM {schema}.log WHERE app = {app} AND outcome <> 'failed' ORDER BY version, \
              id DESC) it WHERE it.outcome <> 'reverted' AND NOT EXISTS (SELECT FROM \
              {schema}.revisions r WHERE r.app = {app} AND r.version = it.version){holds}"
@@ -210,9 +223,82 @@ impl Revisions {
         format!("CREATE SCHEMA {}", self.schema)
     }
 
-    /// The session lock, for what runs outside a transaction.
+    /// The session lock, for what runs outside a transaction, and the server process that has it.
     pub(crate) fn try_session_lock(&self) -> String {
-        format!("SELECT pg_catalog.pg_try_advisory_lock({}) AS upfront_locked", self.key)
+        format!(
+            "SELECT pg_catalog.pg_try_advisory_lock({}) AS upfront_locked, \
+             pg_catalog.pg_backend_pid(), (SELECT {SINCE} FROM {BACKEND})",
+            self.key
+        )
+    }
+
+    /// Fails, with a text of ours, unless this is the process that took the session lock, and still
+    /// has it; then takes the transaction's lock besides, so that no other process writes the
+    /// journal before this transaction ends, whatever a body releases. Needs no search path.
+    ///
+    /// The server shows both locks as one, so it is looked at before the second is taken.
+    pub(crate) fn lock_fence(&self, lock: &SessionLock) -> String {
+        let (key, pid) = (self.key, lock.pid);
+        let since = lock.since.map_or_else(String::new, |it| {
+            format!(" OR EXISTS (SELECT FROM {BACKEND} WHERE {SINCE} OPERATOR(pg_catalog.<>) {it})")
+        });
+        // An error that the planner cannot foresee.
+        let fail = |why: &str| {
+            format!(
+                "('{why} ' OPERATOR(pg_catalog.||) pg_catalog.pg_backend_pid()::pg_catalog.text)::pg_catalog.int4"
+            )
+        };
+        let (moved, released) = (fail(OTHER_BACKEND), fail(RELEASED));
+        format!(
+            "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.<>) {pid}{since} THEN \
+             {moved} WHEN NOT EXISTS ({}) THEN {released} WHEN NOT \
+             pg_catalog.pg_try_advisory_xact_lock({key}) THEN {released} ELSE 0 END;",
+            self.held_here()
+        )
+    }
+
+    /// A row where this session has the lock.
+    fn held_here(&self) -> String {
+        let key = self.key.cast_unsigned();
+        let (class, object) = (key >> 32, key & 0xffff_ffff);
+        format!(
+            "SELECT FROM pg_catalog.pg_lock_status() l WHERE l.locktype OPERATOR(pg_catalog.=) \
+             'advisory' AND l.granted AND l.mode OPERATOR(pg_catalog.=) 'ExclusiveLock' AND l.pid \
+             OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.objsubid \
+             OPERATOR(pg_catalog.=) 1 AND l.classid OPERATOR(pg_catalog.=) \
+             '{class}'::pg_catalog.oid AND l.objid OPERATOR(pg_catalog.=) \
+             '{object}'::pg_catalog.oid"
+        )
+    }
+
+    /// Fails, with a text of ours, unless the journal of one side has so many rows: whoever wrote
+    /// another one ran, or runs, the same migration.
+    pub(crate) fn journal_fence(
+        &self,
+        version: &str,
+        direction: Direction,
+        rows: usize,
+        otherwise: &str,
+    ) -> String {
+        let (schema, side) = (&self.schema, self.side_rows(version, direction));
+        format!(
+            "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) {rows} THEN 0 ELSE \
+             ('{otherwise} ' OPERATOR(pg_catalog.||) pg_catalog.count(*)::pg_catalog.text)\
+             ::pg_catalog.int4 END FROM {schema}.steps WHERE {side};"
+        )
+    }
+
+    /// Fails, with a text of ours, unless the journal says this of a statement: a rule or a trigger
+    /// may swallow what is written, or change it.
+    pub(crate) fn written_fence(&self, place: Place<'_>, hash: &str, finished: bool) -> String {
+        let (schema, row) = (&self.schema, self.step_row(place));
+        let not = if finished { " NOT" } else { "" };
+        format!(
+            "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN 0 ELSE ('{UNWRITTEN} \
+             ' OPERATOR(pg_catalog.||) pg_catalog.count(*)::pg_catalog.text)::pg_catalog.int4 END \
+             FROM {schema}.steps WHERE {row} AND hash OPERATOR(pg_catalog.=) '{hash}' AND finished \
+             IS{not} NULL;"
+        )
     }
 
     /// Asks for the lock and gives it back.
@@ -353,6 +439,15 @@ impl Revisions {
         )
     }
 
+    /// A statement of the journal starts once more.
+    pub(crate) fn restart_step(&self, place: Place<'_>, hash: &str) -> String {
+        let (schema, row) = (&self.schema, self.step_row(place));
+        format!(
+            "UPDATE {schema}.steps SET started = pg_catalog.clock_timestamp(), hash = '{hash}' WHERE \
+             {row}"
+        )
+    }
+
     /// A statement of the journal is done.
     pub(crate) fn finish_step(&self, place: Place<'_>) -> String {
         let (schema, row) = (&self.schema, self.step_row(place));
@@ -369,9 +464,53 @@ impl Revisions {
         )
     }
 
-    /// Lets go of the session lock.
+    /// The same of one side alone.
+    pub(crate) fn forget_side(&self, version: &str, direction: Direction) -> String {
+        format!("DELETE FROM {}.steps WHERE {}", self.schema, self.side_rows(version, direction))
+    }
+
+    /// Makes a journal fit a file that was changed.
+    pub(crate) fn rewrite_steps(
+        &self,
+        version: &str,
+        direction: Direction,
+        Rewrite { from, rows }: &Rewrite,
+    ) -> String {
+        let Self { schema, app, .. } = self;
+        let side = self.side_rows(version, direction);
+        let delete = format!(
+            "DELETE FROM {schema}.steps WHERE {side} AND ordinal OPERATOR(pg_catalog.>=) {from}"
+        );
+        if rows.is_empty() {
+            return delete;
+        }
+        let version = escape_literal(version);
+        let row = |(ordinal, hash, done): &(usize, String, bool)| {
+            let hash = escape_literal(hash);
+            let finished = if *done { "pg_catalog.clock_timestamp()" } else { "NULL" };
+            format!("({app}, {version}, '{direction}', {ordinal}, {hash}, {finished})")
+        };
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        format!(
+            "BEGIN; {delete}; INSERT INTO {schema}.steps (app, version, direction, ordinal, hash, \
+             finished) VALUES {}; COMMIT",
+            rows.join(", ")
+        )
+    }
+
+    fn side_rows(&self, version: &str, direction: Direction) -> String {
+        let version = escape_literal(version);
+        format!(
+            "app OPERATOR(pg_catalog.=) {} AND version OPERATOR(pg_catalog.=) {version} AND \
+             direction OPERATOR(pg_catalog.=) '{direction}'",
+            self.app
+        )
+    }
+
+    /// Lets go of the session lock, if it is still there: the server warns otherwise.
     pub(crate) fn unlock_session(&self) -> String {
-        format!("SELECT pg_catalog.pg_advisory_unlock({})", self.key)
+        let (key, held) = (self.key, self.held_here());
+        format!("SELECT CASE WHEN EXISTS ({held}) THEN pg_catalog.pg_advisory_unlock({key}) END")
     }
 
     /// A person says that a statement of the journal is done.
@@ -402,13 +541,8 @@ impl Revisions {
     }
 
     fn step_row(&self, Place { version, direction, ordinal }: Place<'_>) -> String {
-        let version = escape_literal(version);
-        format!(
-            "app OPERATOR(pg_catalog.=) {} AND version OPERATOR(pg_catalog.=) {version} AND \
-             direction OPERATOR(pg_catalog.=) '{direction}' AND ordinal OPERATOR(pg_catalog.=) \
-             {ordinal}",
-            self.app
-        )
+        let side = self.side_rows(version, direction);
+        format!("{side} AND ordinal OPERATOR(pg_catalog.=) {ordinal}")
     }
 
     /// The down sides that the database has stored, of these versions, newest first; their
@@ -664,6 +798,7 @@ impl Revisions {
         format!(
             "{};",
             sql.replace("OPERATOR(pg_catalog.=)", "=")
+                .replace("OPERATOR(pg_catalog.>=)", ">=")
                 .replace("pg_catalog.clock_timestamp", "clock_timestamp")
         )
     }
@@ -922,6 +1057,7 @@ fn journal(answer: &Answer) -> Option<Vec<Journal>> {
             hash: it.get(2)?.to_owned(),
             finished: it.get(3)? == "t",
             direction: if it.get(4)? == "up" { Direction::Up } else { Direction::Down },
+            age: it.get(5)?.parse().ok()?,
         })
     };
     named(answer, "upfront_step").map(row).collect()

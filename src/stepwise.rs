@@ -13,12 +13,14 @@ use crate::{
     apply::{self, Losing, Subject, is_contention, is_secret},
     chain,
     embedded::{Class, Migration, Side, Statement},
-    error::{Cause, Error, Failure, Kind, Partial, Remains},
+    error::{Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains},
     excerpt::Excerpt,
+    journal::{self, Failed, Journal, Listed, Mismatch},
+    lock::SessionLock,
     loss::{Measure, Moment},
     prologue::{Extent, own_role, prologue},
     refused::Refused,
-    revisions::{ESCAPED, Journal, PINNED, Place, Revisions},
+    revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions, UNWRITTEN},
     session::{self, Session, Stopped},
     work::Work,
 };
@@ -27,9 +29,11 @@ use crate::{
 /// `record` is what makes it a revision, or takes it out of the history.
 ///
 /// It gives the time that it took, or nothing where contention was in the way: then plan again.
+#[allow(clippy::too_many_arguments, reason = "each is something else, and all are needed")]
 pub(crate) async fn run(
     work: &Work<'_>,
     session: &Session,
+    lock: &SessionLock,
     subject: Subject,
     journal: &[Journal],
     record: impl FnOnce(Duration) -> String,
@@ -37,11 +41,14 @@ pub(crate) async fn run(
     tries: &mut apply::Tries,
 ) -> Result<Option<Duration>> {
     let side = subject.side.expect("what runs outside a transaction has a side");
-    let mut run = Run { work, session, subject, side, limit: String::new() };
+    let it = subject.it;
+    let mine = |row: &&Journal| row.version == it.version && row.direction == subject.direction;
+    let journal: Vec<_> = journal.iter().filter(mine).collect();
+    let mut run = Run::new(work, session, lock, subject, side, journal.len());
     let since = Instant::now();
     work.tell(&apply::started(subject, place));
-    let ran = match apply::announced(work, subject.it, tries, Box::pin(run.all(journal))).await {
-        Ok(()) => run.write(&record(since.elapsed())).await,
+    let ran = match apply::announced(work, it, tries, Box::pin(run.all(&journal))).await {
+        Ok(()) => run.record(&record(since.elapsed())).await,
         Err(err) => Err(err),
     };
     let tidied = run.tidy().await;
@@ -78,11 +85,14 @@ pub(crate) fn refuse_begun(
         migration: it.title(),
         direction: Direction::Up,
         excerpt: Excerpt::end(&it.up),
-        why: "it was begun outside a transaction, and now is to run in one from its start",
+        why: "it was begun outside a transaction, and now is to run in one from its start".into(),
         help: "find out what it did, then",
         choices: vec![
-            ("to go on where it stopped", "give the file `-- atlas:txmode none` back".to_owned()),
-            ("once what it did is undone", forget),
+            (
+                "to go on where it stopped".into(),
+                "give the file `-- atlas:txmode none` back".to_owned(),
+            ),
+            ("once what it did is undone".into(), forget),
         ],
     })
     .into())
@@ -92,10 +102,20 @@ pub(crate) fn refuse_begun(
 struct Run<'a> {
     work: &'a Work<'a>,
     session: &'a Session,
+    /// The lock as it was taken; every write of the journal verifies that it is still there.
+    lock: &'a SessionLock,
     subject: Subject,
     side: &'static Side,
     /// Our own `lock_timeout`, as the server spells it.
     limit: String,
+    /// How many rows the journal has, unless another process writes it, too.
+    rows: usize,
+    /// A transaction is open: what ends one that is not makes the server warn.
+    open: bool,
+    /// The statement under way has a row that says so.
+    started: bool,
+    /// The last statement that came to its end.
+    last: Option<&'static Statement>,
 }
 
 /// What the catalog says about a statement.
@@ -112,25 +132,56 @@ enum Found {
     CannotTell,
 }
 
-impl Run<'_> {
-    async fn all(&mut self, journal: &[Journal]) -> Result<()> {
+/// A change of the journal.
+struct Write<'a> {
+    sql: &'a str,
+    /// How many rows there are afterwards.
+    rows: usize,
+    /// What fails unless the change was made.
+    written: String,
+    /// How far the migration came before it.
+    reached: Reached,
+    /// The statement that it is about.
+    about: Option<(usize, &'static Statement)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        work: &'a Work<'a>,
+        session: &'a Session,
+        lock: &'a SessionLock,
+        subject: Subject,
+        side: &'static Side,
+        rows: usize,
+    ) -> Self {
+        let (open, started, limit, last) = (false, false, String::new(), None);
+        Self { work, session, lock, subject, side, limit, rows, open, started, last }
+    }
+}
+
+impl<'a> Run<'a> {
+    async fn all(&mut self, journal: &[&Journal]) -> Result<()> {
+        self.refuse_edited(journal)?;
         let doing = "preparing a migration";
         let prologue =
             prologue(self.work.settings, &self.session.facts, Some(self.side), Extent::Session);
         let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
         limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
-        let (of, Subject { it, direction, .. }) = (self.side.count(), self.subject);
-        let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
+        let of = self.side.count();
         for (statement, ordinal) in self.side.statements().iter().zip(1..) {
-            let row = journal.iter().filter(mine).find(|row| row.ordinal == ordinal);
+            let row = journal.iter().find(|row| row.ordinal == ordinal).copied();
             self.statement(ordinal, statement, row).await?;
-            self.work.tell(&Event::Statement { version: it.version.into(), ordinal, of });
+            self.started = false;
+            let version = self.subject.it.version.into();
+            self.work.tell(&Event::Statement { version, ordinal, of });
         }
-        match journal.iter().filter(mine).find(|row| row.ordinal > of) {
-            Some(row) => Err(self.vanished(row)),
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// For as long as the work lasts, which is longer than a borrow of the run.
+    fn work(&self) -> &'a Work<'a> {
+        self.work
     }
 
     fn place(&self, ordinal: usize) -> Place<'static> {
@@ -140,76 +191,130 @@ impl Run<'_> {
 
     /// Leaves the session as it was found, and lets go of the lock: a session pooler may pass the
     /// connection on as it is.
-    async fn tidy(&self) -> Result<()> {
+    async fn tidy(&mut self) -> Result<()> {
+        self.roll_back().await?;
         let nothing = apply::leave_nothing(Some(self.side));
         let unlock = self.work.revisions.unlock_session();
-        let sql = format!("ROLLBACK;{nothing}RESET ALL;RESET ROLE;{unlock}");
+        let sql = format!("{nothing}RESET ALL;RESET ROLE;{unlock}");
         self.session.ask("tidying up after a migration", &sql).await.map(drop)
     }
 
-    /// A statement that ran, or may have, and that the file holds no longer.
-    fn vanished(&self, row: &Journal) -> Error {
-        let forget = self.work.revisions.forget_step(self.place(row.ordinal));
-        let why = match row.finished {
-            true => "a statement after the last one ran, and the file holds it no longer",
-            false => "a statement after the last one may have run, and the file holds it no longer",
-        };
-        Kind::Partial(Partial {
-            migration: self.subject.it.title(),
-            direction: self.subject.direction,
-            excerpt: Excerpt::end(self.side),
-            why,
-            help: "find out what it did, then",
-            choices: vec![
-                ("to go on where it stopped", "restore the file".to_owned()),
-                ("once what it did is undone, or may stay", Revisions::by_hand(&forget)),
-            ],
-        })
-        .into()
+    async fn roll_back(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.open) {
+            self.session.ask("rolling back", "ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a file that is not the one of which some statements ran, with what is to be run by
+    /// hand so that the journal fits the file as it is now.
+    fn refuse_edited(&self, journal: &[&Journal]) -> Result<()> {
+        let listed = |it: &Statement| Listed::new(chain::sha256(self.side.text(it)), it.class);
+        let file: Vec<_> = self.side.statements().iter().map(listed).collect();
+        match journal::mismatch(&file, journal) {
+            Some(it) => Err(self.edited(&it)),
+            None => Ok(()),
+        }
+    }
+
+    fn edited(&self, it: &Mismatch) -> Error {
+        let Subject { it: migration, direction, .. } = self.subject;
+        let (revisions, version) = (&self.work.revisions, migration.version);
+        let rewrite = |it| Revisions::by_hand(&revisions.rewrite_steps(version, direction, it));
+        let lines: Vec<_> = it.new.iter().map(|at| self.line(*at)).collect();
+        let lines = lines.join(", ");
+        let forget = Revisions::by_hand(&revisions.forget_side(version, direction));
+        let mut choices = vec![("to go on as it was".into(), "restore the file".to_owned())];
+        if it.new.is_empty() {
+            let when = if it.gone.is_empty() { "to go on" } else { "if what those did may stay" };
+            choices.push((when.into(), rewrite(&it.to_run)));
+        } else {
+            choices.push((format!("to run {lines} and go on").into(), rewrite(&it.to_run)));
+            choices.push((format!("if {lines} took effect").into(), rewrite(&it.done)));
+        }
+        choices.push(("once all that it did is undone".into(), forget));
+        let at = it.new.first().map(|at| &self.side.statements()[at - 1]);
+        let excerpt =
+            at.map_or_else(|| Excerpt::end(self.side), |at| Excerpt::start(self.side, at));
+        let migration = migration.title();
+        let (why, help) = (edited(it), "find out what took effect, then run");
+        Kind::Partial(Partial { migration, direction, excerpt, why: why.into(), help, choices })
+            .into()
+    }
+
+    /// As the choices of an error name a statement.
+    fn line(&self, ordinal: usize) -> String {
+        format!("line {}", self.side.statements()[ordinal - 1].line)
     }
 
     async fn statement(
-        &self,
+        &mut self,
         ordinal: usize,
         it: &'static Statement,
         row: Option<&Journal>,
     ) -> Result<()> {
         let hash = chain::sha256(self.side.text(it));
-        if row.is_some_and(|row| row.hash != hash) {
-            let why = "another statement stood here when the migration ran last";
-            return Err(self.partial(ordinal, it, why));
-        }
         match (it.class, row) {
             (Class::Session, _) => self.execute(ordinal, it, self.side.text(it)).await,
             (_, Some(row)) if row.finished => Ok(()),
             (Class::Transactional, _) => self.in_transaction(ordinal, it, &hash).await,
-            (_, Some(_)) => self.resume(ordinal, it).await,
+            (_, Some(row)) => match row.failed() {
+                Some(failed) => self.again(ordinal, it, &hash, &failed, row.age).await,
+                None => self.resume(ordinal, it).await,
+            },
             (_, None) => self.begin(ordinal, it, &hash).await,
         }
     }
 
     /// The statement and its row, in one transaction.
     async fn in_transaction(
-        &self,
+        &mut self,
         ordinal: usize,
         it: &'static Statement,
         hash: &str,
     ) -> Result<()> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;SELECT \
-                     pg_catalog.pg_current_xact_id()::pg_catalog.text AS upfront_xid";
-        let doing = "beginning a statement's transaction";
-        let answer = self.session.ask(doing, begin).await?;
-        let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
-        let xid = xid.ok_or(Kind::Unexpected { doing })?;
-        let pass = self.work.revisions.pass_step(self.place(ordinal), hash, xid);
+        let xid = self.begin_transaction(ordinal, it).await?;
+        let revisions = &self.work().revisions;
+        let place = self.place(ordinal);
+        let pass = revisions.pass_step(place, hash, &xid);
+        let written = revisions.written_fence(place, hash, true);
         let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
         self.refuse_loss(ordinal, it).await?;
-        self.execute(ordinal, it, &format!("{text}\n;{role}{pass};COMMIT")).await
+        self.execute(ordinal, it, &format!("{text}\n;{role}{pass};{written}COMMIT")).await?;
+        self.open = false;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Begins a transaction that has the lock for itself, whatever the statement releases; gives
+    /// its id.
+    async fn begin_transaction(
+        &mut self,
+        ordinal: usize,
+        it: &'static Statement,
+    ) -> Result<String> {
+        let doing = "beginning a statement's transaction";
+        let revisions = &self.work().revisions;
+        let Subject { it: migration, direction, .. } = self.subject;
+        let lock = revisions.lock_fence(self.lock);
+        let journal = revisions.journal_fence(migration.version, direction, self.rows, MOVED);
+        let role = own_role(self.work.settings, &self.session.facts);
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;{lock}SAVEPOINT upfront;{role}{journal}ROLLBACK TO \
+             SAVEPOINT upfront;RELEASE SAVEPOINT upfront;SELECT \
+             pg_catalog.pg_current_xact_id()::pg_catalog.text AS upfront_xid"
+        );
+        self.open = true;
+        let answer = session::ask(self.session.client(), &sql).await;
+        let answer = answer
+            .map_err(|source| self.not_recorded(source, Reached::NotSent, Some((ordinal, it))))?;
+        let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
+        Ok(xid.ok_or(Kind::Unexpected { doing })?.to_owned())
     }
 
     /// What was empty when the rollback began may have been filled since.
-    async fn refuse_loss(&self, ordinal: usize, it: &'static Statement) -> Result<()> {
+    async fn refuse_loss(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
         if self.subject.losing == Losing::Accepted {
             return Ok(());
         }
@@ -232,42 +337,65 @@ impl Run<'_> {
     }
 
     /// A statement that never started.
-    async fn begin(&self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
+    async fn begin(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
         let text = self.side.text(it);
-        let start = self.work.revisions.start_step(self.place(ordinal), hash);
         let (first, sql) = match self.find(it.class).await? {
             Found::UnderWay => return Err(self.under_way(ordinal, it)),
             // Not by us: the server says what it thinks of that, and no row says that we started.
             Found::Done => {
+                self.verify(ordinal, it).await?;
                 self.execute(ordinal, it, text).await?;
-                self.write(&start).await?;
-                return self.finish(ordinal).await;
+                self.start(ordinal, it, hash, Reached::Unrecorded).await?;
+                return self.finish(ordinal, it, hash).await;
             }
             Found::NotDone { first } => (first, text.to_owned()),
             Found::Half { rest } => (Vec::new(), rest),
             Found::CannotTell => (Vec::new(), text.to_owned()),
         };
-        self.write(&start).await?;
+        self.start(ordinal, it, hash, Reached::NotSent).await?;
         self.outside(ordinal, it, first, &sql).await
     }
 
     /// A statement that started, and of which nobody recorded the end.
-    async fn resume(&self, ordinal: usize, it: &'static Statement) -> Result<()> {
-        match self.find(it.class).await? {
-            Found::Done => self.finish(ordinal).await,
-            Found::NotDone { first } => self.outside(ordinal, it, first, self.side.text(it)).await,
-            Found::Half { rest } => self.outside(ordinal, it, Vec::new(), &rest).await,
-            Found::UnderWay => Err(self.under_way(ordinal, it)),
+    async fn resume(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
+        let hash = chain::sha256(self.side.text(it));
+        let (first, sql) = match self.find(it.class).await? {
+            Found::Done => return self.finish(ordinal, it, &hash).await,
+            Found::NotDone { first } => (first, self.side.text(it).to_owned()),
+            Found::Half { rest } => (Vec::new(), rest),
+            Found::UnderWay => return Err(self.under_way(ordinal, it)),
             Found::CannotTell => {
                 let why = "nobody can tell whether it took effect";
-                Err(self.partial(ordinal, it, why))
+                return Err(self.partial(ordinal, it, why));
             }
-        }
+        };
+        self.restart(ordinal, it, &hash).await?;
+        self.outside(ordinal, it, first, &sql).await
+    }
+
+    /// A statement that failed and left something, or another one in its place.
+    async fn again(
+        &mut self,
+        ordinal: usize,
+        it: &'static Statement,
+        hash: &str,
+        failed: &Failed,
+        age: u64,
+    ) -> Result<()> {
+        let _ = (failed, age);
+        self.restart(ordinal, it, hash).await?;
+        let (first, sql) = match self.find(it.class).await? {
+            Found::NotDone { first } => (first, self.side.text(it).to_owned()),
+            Found::Half { rest } => (Vec::new(), rest),
+            Found::UnderWay => return Err(self.under_way(ordinal, it)),
+            Found::Done | Found::CannotTell => (Vec::new(), self.side.text(it).to_owned()),
+        };
+        self.outside(ordinal, it, first, &sql).await
     }
 
     /// Runs a statement between two rows of the journal.
     async fn outside(
-        &self,
+        &mut self,
         ordinal: usize,
         it: &'static Statement,
         first: Vec<String>,
@@ -284,7 +412,7 @@ impl Run<'_> {
         if let Some(sql) = limit {
             self.session.ask("setting a limit again", &sql).await?;
         }
-        self.finish(ordinal).await
+        self.finish(ordinal, it, &chain::sha256(self.side.text(it))).await
     }
 
     /// Lets a statement wait for locks as long as it takes, where being cut off leaves an invalid
@@ -307,29 +435,123 @@ impl Run<'_> {
         Ok(Some(format!("SELECT pg_catalog.set_config('lock_timeout', {limit}, false)")))
     }
 
-    async fn finish(&self, ordinal: usize) -> Result<()> {
-        self.write(&self.work.revisions.finish_step(self.place(ordinal))).await
+    /// Commits that a statement starts.
+    async fn start(
+        &mut self,
+        ordinal: usize,
+        it: &'static Statement,
+        hash: &str,
+        reached: Reached,
+    ) -> Result<()> {
+        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let sql = &revisions.start_step(place, hash);
+        let written = revisions.written_fence(place, hash, false);
+        let rows = self.rows + 1;
+        self.write(Write { sql, rows, written, reached, about: Some((ordinal, it)) }).await?;
+        self.started = true;
+        Ok(())
+    }
+
+    /// Commits that a statement starts once more.
+    async fn restart(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
+        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let sql = &revisions.restart_step(place, hash);
+        let written = revisions.written_fence(place, hash, false);
+        let (rows, about) = (self.rows, Some((ordinal, it)));
+        self.write(Write { sql, rows, written, reached: Reached::NotSent, about }).await?;
+        self.started = true;
+        Ok(())
+    }
+
+    async fn finish(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
+        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let sql = &revisions.finish_step(place);
+        let written = revisions.written_fence(place, hash, true);
+        let (rows, about) = (self.rows, Some((ordinal, it)));
+        self.write(Write { sql, rows, written, reached: Reached::Unrecorded, about }).await
+    }
+
+    async fn forget(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
+        let sql = &self.work().revisions.forget_step(self.place(ordinal));
+        let rows = self.rows - 1;
+        let written = String::new();
+        self.write(Write {
+            sql,
+            rows,
+            written,
+            reached: Reached::NotSent,
+            about: Some((ordinal, it)),
+        })
+        .await
+    }
+
+    /// Makes the migration a revision, or takes it out of the history; its journal ends.
+    async fn record(&mut self, sql: &str) -> Result<()> {
+        let written = String::new();
+        self.write(Write { sql, rows: 0, written, reached: Reached::Whole, about: None }).await
+    }
+
+    /// Verifies that the lock is there, for a statement that starts without a row.
+    async fn verify(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
+        let (sql, rows, written) = ("", self.rows, String::new());
+        self.write(Write {
+            sql,
+            rows,
+            written,
+            reached: Reached::NotSent,
+            about: Some((ordinal, it)),
+        })
+        .await
     }
 
     /// Writes to upfront's own tables under our role, and leaves the migration its own.
-    async fn write(&self, sql: &str) -> Result<()> {
+    ///
+    /// Nothing is written unless this session still has the lock, no other process wrote the
+    /// journal, and exactly what was meant is there afterwards.
+    async fn write(&mut self, it: Write<'_>) -> Result<()> {
+        let (revisions, Subject { it: migration, direction, .. }) =
+            (&self.work().revisions, self.subject);
         let role = own_role(self.work.settings, &self.session.facts);
         let limit = self.work.settings.wait_timeout.as_millis();
-        let sql = format!("BEGIN;{role}SET LOCAL lock_timeout TO {limit};{sql};COMMIT");
-        let written = session::ask(self.session.client(), &sql).await;
-        written.map(drop).map_err(|source| self.not_recorded(source))
+        let lock = revisions.lock_fence(self.lock);
+        let fence = |rows, otherwise| {
+            revisions.journal_fence(migration.version, direction, rows, otherwise)
+        };
+        let (before, after) = (fence(self.rows, MOVED), fence(it.rows, UNWRITTEN));
+        let Write { sql, ref written, .. } = it;
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;{role}SET LOCAL lock_timeout TO {limit};\
+             {lock}{before}{sql};{after}{written}COMMIT"
+        );
+        self.open = true;
+        match session::ask(self.session.client(), &sql).await {
+            Ok(_) => {
+                self.open = false;
+                self.rows = it.rows;
+                Ok(())
+            }
+            Err(source) => {
+                let err = self.not_recorded(source, it.reached, it.about);
+                // Where the connection is gone, so is the transaction.
+                let _ = self.roll_back().await;
+                Err(err)
+            }
+        }
     }
 
-    async fn execute(&self, ordinal: usize, it: &'static Statement, sql: &str) -> Result<()> {
+    async fn execute(&mut self, ordinal: usize, it: &'static Statement, sql: &str) -> Result<()> {
         match session::run(self.session.client(), sql, |_| {}).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.last = Some(it);
+                Ok(())
+            }
             Err(stopped) => Err(self.failed(ordinal, it, stopped).await?),
         }
     }
 
     /// What an error of a statement means; its row says the same.
     async fn failed(
-        &self,
+        &mut self,
         ordinal: usize,
         it: &'static Statement,
         stopped: Stopped,
@@ -343,19 +565,18 @@ impl Run<'_> {
         if err.message().contains(ESCAPED) {
             return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
         }
+        if err.message().contains(UNWRITTEN) {
+            return Ok(self.not_recorded(stopped.err, Reached::RolledBack, Some((ordinal, it))));
+        }
         let remains = match it.class {
             Class::Unknown if has_started(err) => Remains::Unclear,
             _ => Remains::Before,
         };
         match (it.class, remains) {
-            (Class::Transactional, _) => {
-                self.session.ask("rolling back", "ROLLBACK").await?;
-            }
+            (Class::Transactional, _) => self.roll_back().await?,
             (Class::Session, _) | (_, Remains::Unclear) => {}
-            _ => {
-                let forget = self.work.revisions.forget_step(self.place(ordinal));
-                self.write(&forget).await?;
-            }
+            _ if self.started => self.forget(ordinal, it).await?,
+            _ => {}
         }
         let cause = Cause::of(err, is_secret(self.side, Some(it), err));
         let excerpt = Excerpt::of(self.side, Some(it), it.start as usize, err);
@@ -376,14 +597,42 @@ impl Run<'_> {
         }
     }
 
-    fn not_recorded(&self, source: tokio_postgres::Error) -> Error {
+    fn not_recorded(
+        &self,
+        source: tokio_postgres::Error,
+        reached: Reached,
+        about: Option<(usize, &'static Statement)>,
+    ) -> Error {
         let doing = "writing the journal of a migration";
-        match source.code() {
-            Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
+        let message = source.as_db_error().map_or("", DbError::message);
+        if message.contains(UNWRITTEN) {
+            let (migration, direction) = (self.subject.it.title(), self.subject.direction);
+            return Kind::Unwritten { migration, direction, table: "steps" }.into();
+        }
+        match (loss_of_lock(message, self.lock), source.code()) {
+            (Some(why), _) => self.lock_lost(why, reached, about),
+            (None, Some(it)) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
                 self.work.denied(doing, &source, self.session)
             }
             _ => Kind::Server { doing, source }.into(),
         }
+    }
+
+    fn lock_lost(
+        &self,
+        why: LossOfLock,
+        reached: Reached,
+        about: Option<(usize, &'static Statement)>,
+    ) -> Error {
+        let Subject { it: migration, direction, .. } = self.subject;
+        let excerpt = self.last.map(|it| Excerpt::start(self.side, it));
+        let finish = about.filter(|_| reached == Reached::Unrecorded).map(|(ordinal, it)| {
+            let hash = chain::sha256(self.side.text(it));
+            Revisions::by_hand(&self.work.revisions.settle_step(self.place(ordinal), &hash))
+        });
+        let (migration, path) = (migration.title(), self.side.path);
+        Kind::LockLost(LockLost { migration, direction, path, excerpt, why, reached, finish })
+            .into()
     }
 
     fn under_way(&self, ordinal: usize, it: &'static Statement) -> Error {
@@ -391,7 +640,7 @@ impl Run<'_> {
     }
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
-        let (revisions, place) = (&self.work.revisions, self.place(ordinal));
+        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
         let hash = chain::sha256(self.side.text(it));
         let done = revisions.settle_step(place, &hash);
         let again = revisions.forget_step(place);
@@ -399,11 +648,11 @@ impl Run<'_> {
             migration: self.subject.it.title(),
             direction: self.subject.direction,
             excerpt: Excerpt::start(self.side, it),
-            why,
+            why: why.into(),
             help: "find out whether the statement took effect, then run",
             choices: vec![
-                ("if it did", Revisions::by_hand(&done)),
-                ("if it did not", Revisions::by_hand(&again)),
+                ("if it did".into(), Revisions::by_hand(&done)),
+                ("if it did not".into(), Revisions::by_hand(&again)),
             ],
         })
         .into()
@@ -524,6 +773,34 @@ impl Run<'_> {
         let answer = self.session.ask(ASKING, &sql).await?;
         Ok(answer.row("upfront_there").and_then(|it| it.get(0)) == Some("t"))
     }
+}
+
+/// Why a file does not fit its journal.
+fn edited(it: &Mismatch) -> String {
+    let (removed, new) = (it.gone.len(), it.new.len());
+    let why = match (removed, new) {
+        (0, 0) => "its statements moved".to_owned(),
+        (0, new) => format!("new statements among those that ran: {new}"),
+        (removed, 0) => format!("statements that ran and were removed: {removed}"),
+        (removed, new) => {
+            format!("statements that ran and were removed: {removed}, new in their place: {new}")
+        }
+    };
+    let unclear = if it.is_unclear { "; whether the removed one ran is unknown" } else { "" };
+    format!("the file was edited after a part of it ran; {why}{unclear}")
+}
+
+/// What one of our fences says of the lock.
+fn loss_of_lock(message: &str, lock: &SessionLock) -> Option<LossOfLock> {
+    let pid = lock.pid;
+    if let Some((_, now)) = message.split_once(OTHER_BACKEND) {
+        let digits = now.trim_start().chars().take_while(char::is_ascii_digit);
+        return Some(LossOfLock::OtherBackend { pid, now: digits.collect() });
+    }
+    if message.contains(RELEASED) {
+        return Some(LossOfLock::Released { pid });
+    }
+    message.contains(MOVED).then_some(LossOfLock::Moved)
 }
 
 /// A statement that the server could not even parse, or whose names it did not find, did nothing: its

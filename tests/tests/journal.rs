@@ -1,0 +1,227 @@
+//! Migrations outside a transaction: exactly once, or a named stop.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use upfront::{Migrator, Report, Target};
+use upfront_scratch::{Database, PoolMode, Pooler};
+use upfront_tests::{ask, builder, database, migrator, server};
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
+
+const ROWS: &str = "SELECT coalesce(string_agg(id::text, ' ' ORDER BY id), '') FROM a";
+
+const STEPS: &str = "SELECT count(*) FROM upfront.steps";
+
+/// Boots at the same time; what each of them reports.
+async fn herd(
+    boots: usize,
+    migrator: impl Fn() -> Migrator,
+) -> Vec<Result<Report, upfront::Error>> {
+    let mut herd = JoinSet::new();
+    for _ in 0..boots {
+        let migrator = migrator();
+        herd.spawn(async move { migrator.up().await });
+    }
+    herd.join_all().await
+}
+
+/// The commands for `psql` that an error prints.
+fn commands(err: &str) -> Vec<&str> {
+    let command = |it: &'_ str| {
+        ["BEGIN; ", "UPDATE ", "DELETE "].iter().filter_map(|word| it.find(word)).min()
+    };
+    err.lines().filter_map(|it| command(it).map(|at| &it[at..])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_releases_the_lock_is_a_named_stop() {
+    let releases = "DO $$ BEGIN PERFORM pg_advisory_unlock_all(); END $$;\n";
+    let rest = "INSERT INTO a VALUES (1);\nVACUUM a;\nINSERT INTO a SELECT 2 FROM pg_sleep(0.3);\n\
+                INSERT INTO a VALUES (3);\n";
+    let text = format!("-- atlas:txmode none\n\n{releases}{rest}");
+    let database = database();
+    let files = [A, ("2_b.sql", text.as_str())];
+    let boot = || migrator(&database.url(), &files);
+    migrator(&database.url(), &[A]).up().await.unwrap();
+    let errors: Vec<_> = herd(6, boot).await.into_iter().map(Result::unwrap_err).collect();
+    assert!(errors.iter().all(|it| it.is_lock_lost() || it.is_partially_applied()), "{errors:?}");
+    let lost = errors.iter().find(|it| it.is_lock_lost()).unwrap().to_string();
+    assert_eq!(ask(&database.url(), ROWS).await, "");
+    let pid: String =
+        lost.split_once("(pid ").unwrap().1.chars().take_while(char::is_ascii_digit).collect();
+    insta::assert_snapshot!(lost.replace(&format!("(pid {pid})"), "(pid PID)"));
+
+    database.psql(commands(&lost)[0]).unwrap();
+    assert_eq!(boot().up().await.unwrap().applied.len(), 1);
+    assert_eq!(ask(&database.url(), ROWS).await, "1 2 3");
+    assert_eq!(ask(&database.url(), STEPS).await, "0");
+}
+
+/// Releases the lock where no build can see it.
+const RELEASE: &str = "CREATE FUNCTION release() RETURNS void LANGUAGE sql AS 'SELECT \
+                       pg_advisory_unlock_all()'";
+
+/// What shares a transaction with its row is protected by that transaction's own lock; whoever comes
+/// in afterwards goes on behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_releases_the_lock_runs_once() {
+    let text = "-- atlas:txmode none\n\nINSERT INTO a VALUES (1);\nSELECT release();\nINSERT INTO a \
+                SELECT 2 FROM pg_sleep(0.2);\nVACUUM a;\nINSERT INTO a VALUES (3);\n";
+    let database = database();
+    database.execute(RELEASE).unwrap();
+    let files = [A, ("2_b.sql", text)];
+    migrator(&database.url(), &[A]).up().await.unwrap();
+    for _ in 0..3 {
+        for it in herd(4, || migrator(&database.url(), &files)).await {
+            if let Err(err) = it {
+                assert!(err.is_lock_lost(), "{err}");
+            }
+        }
+    }
+    assert_eq!(ask(&database.url(), ROWS).await, "1 2 3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_releases_the_lock_runs_once() {
+    let down = "-- atlas:txmode none\n\nSELECT release();\nINSERT INTO a SELECT 1 FROM \
+                pg_sleep(0.2);\nVACUUM a;\nINSERT INTO a VALUES (2);\n";
+    let files = [A, ("2_b.sql", "SELECT 1;\n"), ("down/2_b.sql", down)];
+    let database = database();
+    database.execute(RELEASE).unwrap();
+    migrator(&database.url(), &files).up().await.unwrap();
+    for _ in 0..3 {
+        let migrator = migrator(&database.url(), &files);
+        let mut plan = migrator.plan_down(Target::To("1".into())).await.unwrap();
+        plan.accept_loss();
+        let mut herd = JoinSet::new();
+        for _ in 0..3 {
+            let (migrator, plan) = (migrator.clone(), plan.clone());
+            herd.spawn(async move { migrator.apply(&plan).await });
+        }
+        for it in herd.join_all().await {
+            if let Err(err) = it {
+                assert!(err.is_lock_lost() || err.is_stale(), "{err}");
+            }
+        }
+    }
+    assert_eq!(ask(&database.url(), ROWS).await, "1 2");
+    assert_eq!(ask(&database.url(), STEPS).await, "0");
+}
+
+/// The lock is at one server connection, and the next statement runs at another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_of_transactions_that_is_called_one_of_sessions_is_a_named_stop() {
+    let text = "-- atlas:txmode none\n\nINSERT INTO a VALUES (1);\nVACUUM a;\nINSERT INTO a SELECT 2 \
+                FROM pg_sleep(0.2);\nCALL work();\nINSERT INTO a VALUES (4);\n";
+    for _ in 0..4 {
+        let database = database();
+        let pooler = Pooler::start(server(), PoolMode::Transaction, 3).unwrap();
+        let work = "CREATE PROCEDURE work() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a VALUES (3); \
+                    COMMIT; PERFORM pg_sleep(0.2); END $$";
+        migrator(&database.url(), &[A]).up().await.unwrap();
+        database.execute(work).unwrap();
+        let files = [A, ("2_b.sql", text)];
+        let url = pooler.url(database.name());
+        let boot = || {
+            let builder = builder(&url, &files).session_pooler();
+            builder.wait_timeout(Duration::from_secs(2)).build().unwrap()
+        };
+        let ended = herd(5, boot).await;
+        let rows = ask(&database.url(), ROWS).await;
+        let once = ["", "1", "1 2", "1 2 3", "1 2 3 4"];
+        assert!(once.contains(&rows.as_str()), "{rows}: {ended:?}");
+        for it in ended {
+            if let Err(err) = it {
+                assert!(
+                    err.is_lock_lost() || err.is_partially_applied() || err.is_timeout(),
+                    "{err}"
+                );
+            }
+        }
+    }
+}
+
+/// A row that is not there afterwards was not written, whatever the server said.
+#[tokio::test]
+async fn a_row_of_the_journal_that_is_swallowed_stops() {
+    let text = "-- atlas:txmode none\n\nINSERT INTO a VALUES (1);\nCALL work();\n";
+    let files = [A, ("2_b.sql", text)];
+    for event in ["INSERT", "UPDATE"] {
+        let database = database();
+        migrator(&database.url(), &[A]).up().await.unwrap();
+        let swallow = format!(
+            "CREATE PROCEDURE work() LANGUAGE sql AS 'SELECT 1';\
+             CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\
+             CREATE TRIGGER swallow BEFORE {event} ON upfront.steps FOR EACH ROW EXECUTE FUNCTION \
+             swallow()"
+        );
+        database.execute(&swallow).unwrap();
+        let err = migrator(&database.url(), &files).up().await.unwrap_err();
+        assert!(err.is_unwritten(), "{err}");
+        let rows = if event == "INSERT" { "" } else { "1" };
+        assert_eq!(ask(&database.url(), ROWS).await, rows);
+        assert_eq!(
+            ask(&database.url(), "SELECT count(*) FROM upfront.revisions WHERE app = 'main'").await,
+            "1"
+        );
+    }
+}
+
+/// A file outside a transaction of statements that leave their letter in a table; `!` fails.
+fn letters(text: &str) -> String {
+    let statement = |it: &str| match it {
+        "!" => "SELECT 1 / 0;\n".to_owned(),
+        it => format!("INSERT INTO ran VALUES ('{it}');\n"),
+    };
+    let statements: String = text.split_whitespace().map(statement).collect();
+    format!("-- atlas:txmode none\n\n{statements}")
+}
+
+/// Each command that the error prints is pasted as it is, and the next boot does what it says.
+#[tokio::test]
+async fn an_edited_file_is_told_commands_that_fit_it() {
+    for (edited, expected) in [
+        ("a x b c", ["a b c x", "a b c", "a a b b c x"].as_slice()),
+        ("a y c", &["a b c y", "a b c", "a a b c y"]),
+        ("b c", &["a b c", "a b b c"]),
+        ("b a c", &["a b c", "a a b b c"]),
+        ("a", &["a b", "a a b"]),
+        ("x y c", &["a b c x y", "a b c", "a b c x y"]),
+        ("s a b c", &["a b c s", "a b c", "a a b b c s"]),
+    ] {
+        let (database, text) = edited_after_a_failure(edited).await;
+        drop(database);
+        if edited == "a x b c" {
+            insta::assert_snapshot!(text);
+        }
+        let after = letters(edited);
+        let files = [("1_m.sql", after.as_str())];
+        assert_eq!(commands(&text).len(), expected.len(), "{edited}: {text}");
+        for (command, expected) in commands(&text).iter().zip(expected) {
+            let (database, _) = edited_after_a_failure(edited).await;
+            database.psql(command).unwrap();
+            let report = migrator(&database.url(), &files).up().await;
+            let report = report.unwrap_or_else(|err| panic!("{edited}, `{command}`: {err}"));
+            assert_eq!(report.applied.len(), 1);
+            let ran = "SELECT string_agg(letter, ' ' ORDER BY letter) FROM ran";
+            assert_eq!(ask(&database.url(), ran).await, *expected, "{edited}, `{command}`");
+            assert_eq!(ask(&database.url(), STEPS).await, "0");
+        }
+    }
+}
+
+/// A database on which `a b` ran and the rest failed, and what a boot with another text says.
+async fn edited_after_a_failure(edited: &str) -> (Database<'static>, String) {
+    let database = database();
+    database.execute("CREATE TABLE ran (letter text)").unwrap();
+    let before = letters("a b !");
+    let err = migrator(&database.url(), &[("1_m.sql", &before)]).up().await.unwrap_err();
+    assert!(err.is_failed(), "{err}");
+    let after = letters(edited);
+    let err = migrator(&database.url(), &[("1_m.sql", &after)]).up().await.unwrap_err();
+    assert!(err.is_partially_applied(), "{edited}: {err}");
+    (database, err.to_string())
+}
