@@ -1,6 +1,6 @@
 //! A boot, from the first look to the last commit.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::error::SqlState;
@@ -41,8 +41,10 @@ pub(crate) async fn up(
     let mut wait = Wait::new();
     let mut agreement = Agreement(plan);
     let since = Instant::now();
-    while let Err(err) = attempt(pool, &work, &mut report, &mut wait, &mut agreement).await {
-        lost.again(err, &work).await?;
+    while let Err(err) =
+        attempt(pool, &work, &mut report, &mut wait, &mut agreement, &mut lost).await
+    {
+        lost.again(err, &work, &report).await?;
     }
     report.took = since.elapsed();
     Ok(report)
@@ -107,23 +109,47 @@ impl Agreement<'_> {
 /// Connections that died on the way.
 #[derive(Default)]
 pub(crate) struct Lost {
-    bodies: u32,
+    /// Migrations that were running when one died.
+    bodies: HashSet<(String, Direction)>,
     protocol: u32,
     backoff: Option<Backoff>,
+    /// How many migrations were done when the last one died.
+    done: usize,
+    /// A server took writes before.
+    had_primary: bool,
 }
 
 impl Lost {
+    /// Takes note that the server is a primary.
+    pub(crate) fn met_primary(&mut self) {
+        self.had_primary = true;
+    }
+
     /// Pauses before the next attempt, or gives the error back.
     ///
-    /// A migration may be what kills the server: it gets one more try and no third.
-    pub(crate) async fn again(&mut self, err: Error, work: &Work<'_>) -> Result<()> {
+    /// A migration may be what kills the server: it gets one more try and no third. After a
+    /// fail-over the first server that answers may be a standby still.
+    pub(crate) async fn again(
+        &mut self,
+        err: Error,
+        work: &Work<'_>,
+        report: &Report,
+    ) -> Result<()> {
+        if report.done() > std::mem::replace(&mut self.done, report.done()) {
+            (self.protocol, self.backoff) = (0, None);
+        }
         match err.kind() {
             Kind::Server { source, .. } if is_protocol(source) && self.protocol < 3 => {
                 self.protocol += 1;
             }
             Kind::Server { source, .. } if session::is_lost(source) && !is_protocol(source) => {}
-            Kind::Lost { .. } if self.bodies == 0 => self.bodies += 1,
+            Kind::Lost { migration, direction, .. } => {
+                if !self.bodies.insert((migration.clone(), *direction)) {
+                    return Err(err);
+                }
+            }
             Kind::Connect(PoolError::Backend(_)) if self.backoff.is_some() => {}
+            Kind::ReadOnly { standby: true, .. } if self.had_primary => {}
             _ => return Err(err),
         }
         let backoff = self.backoff.get_or_insert_with(Backoff::new);
@@ -148,6 +174,7 @@ async fn attempt(
     report: &mut Report,
     wait: &mut Wait,
     agreement: &mut Agreement<'_>,
+    lost: &mut Lost,
 ) -> Result<()> {
     let limit = work.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
@@ -163,6 +190,7 @@ async fn attempt(
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
     refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
+    lost.met_primary();
     refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
     if tables != Some(Tables::Current) {
         bring_own(work, &session).await?;

@@ -214,8 +214,8 @@ pub(crate) async fn run(
     let since = Instant::now();
     let mut down = Down { work: &work, plan, fit, report: &mut report, agreed: false };
     let (mut lost, mut wait) = (Lost::default(), Wait::new());
-    while let Err(err) = down.attempt(pool, &mut wait).await {
-        lost.again(err, &work).await?;
+    while let Err(err) = down.attempt(pool, &mut wait, &mut lost).await {
+        lost.again(err, &work, down.report).await?;
     }
     report.took = since.elapsed();
     Ok(report)
@@ -232,10 +232,11 @@ struct Down<'a> {
 }
 
 impl Down<'_> {
-    async fn attempt(&mut self, pool: &Pool, wait: &mut Wait) -> Result<()> {
+    async fn attempt(&mut self, pool: &Pool, wait: &mut Wait, lost: &mut Lost) -> Result<()> {
         let session = Session::take(pool, self.work.settings.wait_timeout).await?;
         let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
         boot::refuse_read_only(&session, Some(Direction::Down), titles)?;
+        lost.met_primary();
         if self.plan.goal.tables == Tables::Old {
             boot::bring_own(self.work, &session).await?;
         }

@@ -107,9 +107,13 @@ impl Report {
         }
     }
 
+    /// How many migrations this call has brought or rolled back so far.
+    pub(crate) fn done(&self) -> usize {
+        self.applied.len() + self.rolled_back.len()
+    }
+
     pub(crate) fn expect(&mut self, pending: &Pending) {
-        let done = self.applied.len() + self.rolled_back.len();
-        self.expected = done + pending.steps.iter().map(Step::len).sum::<usize>();
+        self.expected = self.done() + pending.steps.iter().map(Step::len).sum::<usize>();
     }
 
     /// So many are still to be rolled back.
@@ -124,7 +128,7 @@ impl Report {
 
     /// The next migration's place among all that this boot brings.
     pub(crate) fn place(&self) -> (usize, usize) {
-        let next = self.applied.len() + self.rolled_back.len() + 1;
+        let next = self.done() + 1;
         (next, self.expected.max(next))
     }
 
