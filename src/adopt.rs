@@ -37,7 +37,8 @@ pub(crate) enum Witness<'a> {
 /// What [`adopt`] would do. Reads only.
 pub(crate) async fn plan(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) -> Result<Adopted> {
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    let past = look(work, &session, witness).await?;
+    let past = look(work, &session, witness).await;
+    let past = session.close(past).await?;
     Ok(Adopted::of(work.app, &past, false))
 }
 
@@ -47,19 +48,24 @@ pub(crate) async fn plan(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) -> 
 /// upfront's own tables; then again under the locks of both tools, in the transaction that writes.
 pub(crate) async fn adopt(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) -> Result<Adopted> {
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    look(work, &session, witness).await?;
-    refuse_read_only(&session)?;
-    make_own_tables(work, &session).await?;
+    let adopted = adopt_with(work, &session, witness).await;
+    session.close(adopted).await
+}
+
+async fn adopt_with(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Adopted> {
+    look(work, session, witness).await?;
+    refuse_read_only(session)?;
+    make_own_tables(work, session).await?;
     let mut report = Report::new(work.app, Direction::Up);
-    let begun = boot::begin(work, &session, &mut Wait::new(), &mut report, Until::Settled).await?;
+    let begun = boot::begin(work, session, &mut Wait::new(), &mut report, Until::Settled).await?;
     if begun.is_none() {
         // Whoever had the lock has settled the database, so there is a history now.
-        look(work, &session, witness).await?;
+        look(work, session, witness).await?;
         return Err(Kind::Unexpected { doing: "asking for the migration lock" }.into());
     }
-    let past = past(work, &session, witness).await?;
-    refuse_running(&session, &past).await?;
-    record(work, &session, &past).await?;
+    let past = past(work, session, witness).await?;
+    refuse_running(session, &past).await?;
+    record(work, session, &past).await?;
     Ok(Adopted::of(work.app, &past, true))
 }
 
@@ -67,11 +73,12 @@ pub(crate) async fn adopt(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) ->
 async fn look(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Past> {
     let prologue = prologue(work.settings, &session.facts, None, Extent::Transaction);
     let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;{prologue}");
+    session.set_open(true);
     session::ask(session.client(), &sql)
         .await
         .map_err(|source| boot::begin_failed(work, session, DOING, source))?;
     let past = past(work, session, witness).await?;
-    session.ask("ending a transaction", "ROLLBACK").await?;
+    session.roll_back("ending a transaction").await?;
     Ok(past)
 }
 
@@ -231,7 +238,7 @@ async fn record(work: &Work<'_>, session: &Session, past: &Past) -> Result<()> {
     let rows = work.revisions.baseline(&past.old, &message);
     session::ask(session.client(), &format!("{rows}COMMIT"))
         .await
-        .map(drop)
+        .map(|_| session.set_open(false))
         .map_err(|source| boot::begin_failed(work, session, doing, source))
 }
 

@@ -7,10 +7,12 @@ use std::{
 
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, SqlState};
+use tracing::Span;
 
 use crate::{
     Direction, Event, Result,
     backoff::Backoff,
+    connect::{Hearing, severity},
     embedded::{Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, Remains},
     event::{Holder, milliseconds},
@@ -156,6 +158,7 @@ pub(crate) async fn run(
     let sending = Box::pin(send(work, session, subject, &message));
     match announced(work, subject.it, tries, sending).await {
         Ok(answer) => {
+            session.set_open(next.is_some());
             let took = since.elapsed();
             work.tell(&finished(subject, took));
             let begun = match next {
@@ -193,7 +196,28 @@ pub(crate) async fn send(
             work.tell(&Event::Statement { version: subject.it.version.into(), ordinal: done, of });
         }
     };
+    let _hearing = hear(work, session, subject);
     session::run(session.client(), message, told).await
+}
+
+/// Passes on what the server raises while a migration runs, under the migration's name.
+pub(crate) fn hear(work: &Work<'_>, session: &Session, subject: Subject) -> Option<Hearing> {
+    const HIDDEN: &str = "not shown, as the migration holds a password";
+    if work.own {
+        return None;
+    }
+    let (version, span) = (subject.it.version, Span::current());
+    let is_secret = subject.side.is_some_and(Side::has_secret);
+    let emitter = work.settings.on_event.clone();
+    session.hear(move |notice| {
+        let message = if is_secret { HIDDEN } else { notice.message() };
+        let (severity, message) = (severity(notice).into(), message.into());
+        let event = Event::Notice { version: version.into(), severity, message };
+        span.in_scope(|| event.trace(false));
+        if let Some(emit) = &emitter {
+            emit(&event);
+        }
+    })
 }
 
 /// Logs that a migration runs, if it takes longer than a second; only of its first try.
@@ -269,9 +293,14 @@ pub(crate) async fn judge(
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
         return Err(Kind::Lost { migration, direction, source: stopped.err }.into());
     };
+    session.set_open(false);
+    if err.message().contains(ESCAPED) {
+        // Whether a transaction is open is the body's secret. The connection closes.
+        return Err(Kind::Escaped { migration, direction, path }.into());
+    }
     let nothing = leave_nothing(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
-    match fate(session, transaction, recorded, err).await? {
+    match fate(session, transaction, recorded).await? {
         Fate::RolledBack => {}
         Fate::Committed => return Ok(Judged::Committed),
         Fate::Escaped => return Err(Kind::Escaped { migration, direction, path }.into()),
@@ -341,16 +370,12 @@ enum Fate {
     Escaped,
 }
 
-/// The fence says that the body ended the transaction; or it is committed, and has its row or not.
+/// A transaction that is committed has its row, or the body ended it.
 async fn fate(
     session: &Session,
     transaction: &Transaction,
     recorded: Option<&str>,
-    err: &DbError,
 ) -> Result<Fate> {
-    if err.message().contains(ESCAPED) {
-        return Ok(Fate::Escaped);
-    }
     let sql = format!(
         "SELECT pg_catalog.pg_xact_status('{}'::pg_catalog.xid8) AS upfront_status",
         transaction.xid
@@ -400,7 +425,10 @@ pub(crate) async fn note(work: &Work<'_>, session: &Session, subject: Subject, e
         return;
     }
     let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings, &session.facts));
-    if let Err(err) = session::ask(session.client(), &sql).await {
+    if let Err(Stopped { completed, err }) = session::run(session.client(), &sql, |_| {}).await {
+        if completed > 0 {
+            let _ = session::ask(session.client(), "ROLLBACK").await;
+        }
         tracing::warn!(error = %err, "a failed migration could not be noted in upfront's log");
     }
 }

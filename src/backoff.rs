@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// Pauses of a tenth of the time waited so far, between 20 ms and 1 s, give or take a quarter, so
 /// that a crowd does not ask in step.
@@ -31,9 +31,5 @@ impl Backoff {
         let [random, ..] = RandomState::new().hash_one(self.since).to_be_bytes();
         let jitter = 0.75 + f64::from(random) / 256.0 / 2.0;
         (self.waited() / 10).clamp(SHORTEST, LONGEST).mul_f64(jitter)
-    }
-
-    pub(crate) async fn pause(&self) {
-        sleep(self.next()).await;
     }
 }

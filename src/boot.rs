@@ -189,13 +189,17 @@ async fn attempt(
     };
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
-    lost.met_primary();
-    refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
-    if tables != Some(Tables::Current) {
-        bring_own(work, &session).await?;
-    }
-    bring(work, &session, report, wait, agreement).await
+    let done = async {
+        refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
+        lost.met_primary();
+        refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
+        if tables != Some(Tables::Current) {
+            bring_own(work, &session).await?;
+        }
+        bring(work, &session, report, wait, agreement).await
+    };
+    let done = done.await;
+    session.close(done).await
 }
 
 /// Brings upfront's own tables to what this program needs.
@@ -269,7 +273,7 @@ pub(crate) async fn out_of_the_way(
     if !contention || wait.waited() >= work.settings.wait_timeout {
         return Err(err);
     }
-    session.ask("ending a transaction", "ROLLBACK").await?;
+    session.roll_back("ending a transaction").await?;
     wait.pause(work, session).await
 }
 
@@ -297,7 +301,7 @@ async fn round(
     }
     refuse_stepwise_on_pooler(work, session, pending.steps.iter().map(Subject::from))?;
     let Some(first) = pending.steps.first() else {
-        session.ask("ending a transaction", "ROLLBACK").await?;
+        session.roll_back("ending a transaction").await?;
         report.settle(&pending.ahead);
         return Ok(true);
     };
@@ -332,7 +336,7 @@ async fn stepwise(
 ) -> Result<()> {
     // The session's lock outlives the transaction, which may have stored down sides.
     let lock = lock::keep(work, session).await?;
-    session.ask("ending a transaction", "COMMIT").await?;
+    session.commit("ending a transaction").await?;
     let record = |took| work.revisions.record_stepwise(step, took);
     let (subject, place) = (Subject::from(step), report.place());
     let took = stepwise::run(work, session, &lock, subject, journal, record, place, tries).await?;
@@ -385,8 +389,9 @@ pub(crate) async fn begin(
 ) -> Result<Option<Transaction>> {
     let message = lock::begin(work, session);
     let doing = "asking for the migration lock";
-    let mut waiting = false;
+    let (mut waiting, mut founded) = (false, false);
     loop {
+        session.set_open(true);
         let answer = session::ask(session.client(), &message)
             .await
             .map_err(|source| begin_failed(work, session, doing, source))?;
@@ -406,10 +411,10 @@ pub(crate) async fn begin(
         if !std::mem::replace(&mut waiting, true) {
             wait.restart();
         }
-        session.ask("ending a transaction", "ROLLBACK").await?;
+        session.roll_back("ending a transaction").await?;
         loop {
             if until == Until::Settled
-                && let Some(ahead) = settled(work, session).await?
+                && let Some(ahead) = settled(work, session, &mut founded).await?
             {
                 report.waited(wait);
                 report.settle(&ahead);
@@ -444,9 +449,21 @@ pub(crate) fn begin_failed(
     }
 }
 
-/// Has the leader brought the database here?
-async fn settled(work: &Work<'_>, session: &Session) -> Result<Option<Vec<Unknown>>> {
+/// Has the leader brought the database here? As long as there are no tables, that is looked up in
+/// the catalog: each look at a missing table would be an error in the server's log.
+async fn settled(
+    work: &Work<'_>,
+    session: &Session,
+    founded: &mut bool,
+) -> Result<Option<Vec<Unknown>>> {
     let doing = "looking at the revision table";
+    if !*founded {
+        let answer = session.ask(doing, &work.revisions.exists()).await?;
+        *founded = answer.row("upfront_exists").and_then(|it| it.get(1)) == Some("t");
+        if !*founded {
+            return Ok(None);
+        }
+    }
     let look = work.revisions.look(work.set);
     let limit = work.settings.wait_timeout;
     let answer = match session::within(limit, session::ask(session.client(), &look)).await? {
@@ -507,7 +524,7 @@ async fn transactions(
                 match begun {
                     Some(Begun::Locked(it)) if it.head == step.to => transaction = it,
                     Some(_) => {
-                        session.ask("ending a transaction", "ROLLBACK").await?;
+                        session.roll_back("ending a transaction").await?;
                         return Ok(());
                     }
                     None => return Ok(()),

@@ -234,21 +234,26 @@ struct Down<'a> {
 impl Down<'_> {
     async fn attempt(&mut self, pool: &Pool, wait: &mut Wait, lost: &mut Lost) -> Result<()> {
         let session = Session::take(pool, self.work.settings.wait_timeout).await?;
+        let done = self.rounds(&session, wait, lost).await;
+        session.close(done).await
+    }
+
+    async fn rounds(&mut self, session: &Session, wait: &mut Wait, lost: &mut Lost) -> Result<()> {
         let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
-        boot::refuse_read_only(&session, Some(Direction::Down), titles)?;
+        boot::refuse_read_only(session, Some(Direction::Down), titles)?;
         lost.met_primary();
         if self.plan.goal.tables == Tables::Old {
-            boot::bring_own(self.work, &session).await?;
+            boot::bring_own(self.work, session).await?;
         }
         let mut tries = apply::Tries::new();
         let mut blocked = None;
         loop {
-            match self.round(&session, wait, &mut tries).await {
+            match self.round(session, wait, &mut tries).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => blocked = None,
                 Err(err) => {
                     let since = blocked.get_or_insert_with(Wait::new);
-                    boot::out_of_the_way(err, self.work, &session, since).await?;
+                    boot::out_of_the_way(err, self.work, session, since).await?;
                 }
             }
         }
@@ -272,7 +277,7 @@ impl Down<'_> {
         let found = found.map_err(|err| if err.is_target() { gone() } else { err })?;
         self.agree(session, &found).await?;
         let Some(first) = found.undos.first() else {
-            session.ask("ending a transaction", "ROLLBACK").await?;
+            session.roll_back("ending a transaction").await?;
             return Ok(true);
         };
         self.report.expect_in_all(found.undos.len());
@@ -356,7 +361,7 @@ impl Down<'_> {
                 }
             }
         }
-        session.ask("committing a rollback", "COMMIT").await?;
+        session.commit("committing a rollback").await?;
         for (undo, (span, took)) in undos.iter().zip(took) {
             span.in_scope(|| work.tell(&apply::finished(Subject::from(undo), took)));
             self.report.rolled_back(undo.it, took);
@@ -510,7 +515,7 @@ async fn begin_and_run(
     let lock = lock::keep(work, session).await?;
     let begin = work.revisions.begin_roll_back(subject.it, order);
     session.ask("beginning a rollback", &begin).await?;
-    session.ask("ending a transaction", "COMMIT").await?;
+    session.commit("ending a transaction").await?;
     let record = |took| work.revisions.roll_back_stepwise(subject.it, order, took);
     stepwise::run(work, session, &lock, subject, journal, record, place, tries).await
 }

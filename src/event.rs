@@ -78,6 +78,16 @@ pub enum Event {
         /// What does not fit.
         why: String,
     },
+    /// The server raised something while a migration ran, such as the progress of a `RAISE NOTICE`.
+    /// Only with a pool whose connections a [`Connector`](crate::Connector) makes.
+    Notice {
+        /// The migration's version.
+        version: String,
+        /// `NOTICE`, `WARNING`, `INFO`, `LOG` or `DEBUG`.
+        severity: String,
+        /// The server's text; not that of a migration that holds a password.
+        message: String,
+    },
     /// The connection was lost; the boot connects and looks again.
     Reconnecting {
         /// Until the next try.
@@ -119,6 +129,11 @@ impl Event {
                 let migration = name;
                 tracing::warn!(version, migration, why, "rolling an uncommitted migration back");
             }
+            Self::Notice { severity, message, .. } => match severity.as_str() {
+                "WARNING" => tracing::warn!("{severity}: {message}"),
+                "DEBUG" => tracing::debug!("{severity}: {message}"),
+                _ => tracing::info!("{severity}: {message}"),
+            },
             Self::Reconnecting { pause } => {
                 let pause_ms = milliseconds(*pause);
                 tracing::warn!(pause_ms, "the connection was lost; connecting again");

@@ -12,6 +12,7 @@ mod boot;
 mod chain;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod connect;
 mod decode;
 #[cfg(feature = "dev")]
 mod dev;
@@ -67,6 +68,7 @@ mod work;
 
 #[cfg(feature = "cli")]
 pub use adopted::Adopted;
+pub use connect::Connector;
 pub use embedded::Migrations;
 pub use error::{Error, Result};
 pub use event::{Event, Holder};

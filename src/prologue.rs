@@ -45,7 +45,7 @@ const APPLICATION_NAME: &str = "CASE pg_catalog.current_setting('application_nam
 const SYNCHRONOUS_COMMIT: &str = "CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' \
      THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END";
 
-fn set_config(name: &str, value: &str, local: bool) -> String {
+pub(crate) fn set_config(name: &str, value: &str, local: bool) -> String {
     format!("pg_catalog.set_config('{name}',{value},{local})")
 }
 
@@ -80,15 +80,31 @@ fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
     if facts.version >= 170_000 {
         pinned.push(("transaction_timeout", "0"));
     }
+    pinned.extend(dead_link(facts));
+    pinned.into_iter().map(|(name, it)| (name, it.to_owned())).collect()
+}
+
+/// What lets the server notice that nobody is at the other end of its connection any more, so that
+/// it rolls back and frees the lock.
+///
+/// A program that died is noticed within two seconds. A link that swallows everything is noticed
+/// when what was sent is not acknowledged for 20 s, or, while a statement runs and nothing is sent,
+/// by probes that begin after 30 s. Through a pooler these settings concern the pooler's link, for
+/// as long as our transaction, which holds the lock, is open.
+pub(crate) fn dead_link(facts: &Facts) -> Vec<(&'static str, &'static str)> {
+    let mut settings = Vec::new();
     if facts.checks_connection {
-        pinned.extend([
+        settings.extend([
             ("client_connection_check_interval", "2s"),
             ("tcp_keepalives_idle", "30"),
             ("tcp_keepalives_interval", "10"),
             ("tcp_keepalives_count", "3"),
         ]);
     }
-    pinned.into_iter().map(|(name, it)| (name, it.to_owned())).collect()
+    if facts.limits_acknowledgement {
+        settings.push(("tcp_user_timeout", "20s"));
+    }
+    settings
 }
 
 /// A file's own limits, else the migrator's.

@@ -92,7 +92,7 @@ impl Migrator {
         let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
         if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
             let (at, by) = (at.clone(), by.clone());
-            return Err(Refused::Copied { at, by }.into());
+            return session.close(Err(Refused::Copied { at, by }.into())).await;
         }
         let change = match (what, &now.mark) {
             (Protect::Set, Some(_)) => String::new(),
@@ -121,7 +121,7 @@ impl Migrator {
         let held = held(&answer).ok_or(Kind::Unexpected { doing })?;
         let is_held = |version: &String| held.iter().any(|it| it.is_called(version));
         if let Some(version) = versions.iter().find(|it| !is_held(it)) {
-            return Err(not_held(version, held));
+            return session.close(Err(not_held(version, held))).await;
         }
         let asked = |it: &&Hold| versions.iter().any(|version| it.is_called(version));
         let released: Vec<_> = held.iter().filter(asked).map(released).collect();
@@ -137,8 +137,12 @@ impl Migrator {
         boot::refuse_read_only(&session, None, Vec::new())?;
         boot::bring_own(work, &session).await?;
         let mut report = Report::new(work.app, Direction::Up);
-        boot::lock(work, &session, &mut Wait::new(), &mut report).await?;
-        Ok(session)
+        let mut wait = Wait::new();
+        let locked = boot::lock(work, &session, &mut wait, &mut report).await;
+        match locked {
+            Ok(_) => Ok(session),
+            Err(err) => session.close(Err(err)).await,
+        }
     }
 }
 

@@ -4,28 +4,32 @@ use std::{
     convert::Infallible,
     error::Error as StdError,
     future::{Ready, ready},
-    io,
+    io, iter,
     pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
 
 use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError, TimeoutType};
 use futures_util::TryStreamExt;
+use postgres_protocol::escape::escape_literal;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_postgres::{
     Client, SimpleQueryMessage, SimpleQueryRow,
-    error::SqlState,
+    error::{DbError, SqlState},
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
 use crate::{
     Result,
     backoff::Backoff,
+    connect::Hearing,
     error::{Error, Kind},
+    prologue::{dead_link, set_config},
 };
 
 /// Borrows a connection, within a limit.
@@ -35,25 +39,37 @@ use crate::{
 pub(crate) async fn borrow(pool: &Pool, limit: Duration) -> Result<Object> {
     let since = Instant::now();
     let backoff = Backoff::new();
+    let mut busy = None;
     loop {
         let left = limit.saturating_sub(since.elapsed());
         let err = match timeout(left, pool.get()).await {
             Ok(Ok(it)) => return Ok(it),
-            Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => {
-                return Err(Kind::Exhausted { waited: since.elapsed() }.into());
-            }
-            Err(_) if pool.status().size >= pool.status().max_size => {
-                return Err(Kind::Exhausted { waited: since.elapsed() }.into());
-            }
-            Ok(Err(PoolError::Timeout(_))) | Err(_) => {
-                return Err(Kind::Unreachable { waited: since.elapsed() }.into());
-            }
-            Ok(Err(it)) => it,
+            Ok(Err(err)) => Some(err),
+            Err(_) => None,
         };
-        if !is_busy(&err) || since.elapsed() >= limit {
-            return Err(Kind::Connect(err).into());
+        match err {
+            Some(err) if is_busy(&err) && since.elapsed() < limit => busy = Some(err),
+            err => return Err(no_connection(pool, err, busy, since.elapsed()).into()),
         }
-        backoff.pause().await;
+        sleep(backoff.next().min(limit.saturating_sub(since.elapsed()))).await;
+    }
+}
+
+/// Why there is no connection. A server that turned us away until the limit was over has answered:
+/// that the last try was cut off says nothing.
+fn no_connection(
+    pool: &Pool,
+    err: Option<PoolError>,
+    busy: Option<PoolError>,
+    waited: Duration,
+) -> Kind {
+    let is_full = pool.status().size >= pool.status().max_size;
+    match (err, busy) {
+        (None | Some(PoolError::Timeout(_)), Some(busy)) => Kind::Connect(busy),
+        (Some(PoolError::Timeout(TimeoutType::Wait)), None) => Kind::Exhausted { waited },
+        (None, None) if is_full => Kind::Exhausted { waited },
+        (None | Some(PoolError::Timeout(_)), None) => Kind::Unreachable { waited },
+        (Some(err), _) => Kind::Connect(err),
     }
 }
 
@@ -164,6 +180,10 @@ pub(crate) struct Session {
     pub(crate) facts: Facts,
     /// How long an answer to a question of our own may take.
     limit: Duration,
+    key: Option<BackendKey>,
+    /// A transaction is open. The server warns of the end of one that is not, and of a client that
+    /// vanishes in the middle of one.
+    open: AtomicBool,
 }
 
 /// What a session found out about its server.
@@ -179,6 +199,9 @@ pub(crate) struct Facts {
     pub(crate) role: String,
     /// The server notices by itself that its client is gone.
     pub(crate) checks_connection: bool,
+    /// The server's system can close a connection on which nothing is acknowledged. On others the
+    /// server writes to its log that it cannot.
+    pub(crate) limits_acknowledgement: bool,
 }
 
 /// Whether a session may write.
@@ -195,7 +218,7 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('server_version_num'), \
      pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
      pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database(), \
-     SESSION_USER, CURRENT_USER";
+     SESSION_USER, CURRENT_USER, pg_catalog.version()";
 
 /// Servers on some systems cannot, and say so: then a session that died is noticed later.
 ///
@@ -203,10 +226,15 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
 const CHECK_CONNECTION: &str =
     "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)";
 
-/// Whoever waits for another process sits idle between two looks. And the program that lent the
-/// connection may have left a temporary table, which stands before a real one of its name.
-const MAKE_OURS: &str =
-    "SELECT pg_catalog.set_config('idle_session_timeout', '0', false);DISCARD TEMP";
+/// Whoever waits for another process sits idle between two looks, and whoever holds the lock must
+/// not keep it where its link is dead. And the program that lent the connection may have left a
+/// temporary table, which stands before a real one of its name.
+fn make_ours(facts: &Facts) -> String {
+    let settings = iter::once(("idle_session_timeout", "0")).chain(dead_link(facts));
+    let calls = settings.map(|(name, it)| set_config(name, &escape_literal(it), false));
+    let calls = calls.collect::<Vec<_>>().join(",");
+    format!("SELECT pg_catalog.concat({calls});DISCARD TEMP")
+}
 
 impl Session {
     /// Takes a connection out of the pool for good.
@@ -220,9 +248,9 @@ impl Session {
         if version < 140_000 {
             return Err(Kind::OldServer { version: text(2).to_owned() }.into());
         }
-        let announced = announced_pid(&client).await;
+        let key = announced_key(&client).await;
         let facts = Facts {
-            pooled: announced.is_none_or(|it| it.to_string() != text(0)),
+            pooled: key.is_none_or(|(pid, _)| pid.to_string() != text(0)),
             version,
             writes: match (text(3), text(4)) {
                 ("t", _) => Writes::Standby,
@@ -233,15 +261,56 @@ impl Session {
             login: text(6).to_owned(),
             role: text(7).to_owned(),
             checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
+            // `PostgreSQL 18.1 on x86_64-pc-linux-gnu, …`
+            limits_acknowledgement: text(8).contains("linux"),
         };
         if !facts.pooled {
-            ask(&client, MAKE_OURS).await.map_err(|source| Kind::Server { doing, source })?;
+            let sql = make_ours(&facts);
+            ask(&client, &sql).await.map_err(|source| Kind::Server { doing, source })?;
         }
-        Ok(Self { client, facts, limit })
+        Ok(Self { client, facts, limit, key, open: AtomicBool::new(false) })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Notes whether a transaction is open after what was sent.
+    pub(crate) fn set_open(&self, is_open: bool) {
+        self.open.store(is_open, Ordering::Relaxed);
+    }
+
+    /// Ends a transaction, if one is open.
+    pub(crate) async fn roll_back(&self, doing: &'static str) -> Result<()> {
+        if self.open.swap(false, Ordering::Relaxed) {
+            self.ask(doing, "ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    /// Commits the transaction that is open.
+    pub(crate) async fn commit(&self, doing: &'static str) -> Result<()> {
+        self.set_open(false);
+        self.ask(doing, "COMMIT").await.map(drop)
+    }
+
+    /// Closes the connection after an error as after success: not in the middle of a transaction,
+    /// which the server would log.
+    pub(crate) async fn close<T>(self, done: Result<T>) -> Result<T> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        if done.is_err() && !self.client.is_closed() {
+            let _ = timeout(PATIENCE, self.roll_back("ending a transaction")).await;
+        }
+        done
+    }
+
+    /// Has what the server raises passed on while the value lives, if the pool uses a
+    /// [`Connector`](crate::Connector).
+    pub(crate) fn hear(
+        &self,
+        listener: impl Fn(&DbError) + Send + Sync + 'static,
+    ) -> Option<Hearing> {
+        Some(Hearing::start(self.key?, listener))
     }
 
     /// Sends a message of our own.
@@ -251,28 +320,34 @@ impl Session {
     }
 }
 
-/// The backend's process as it was announced when the connection was made.
+/// What the server announced when the connection was made, and takes back to cancel a query: the
+/// backend's process, and a secret.
+pub(crate) type BackendKey = (i32, i32);
+
+/// The key of a connection.
 ///
-/// A pooler announces a number of its own. The driver keeps it for cancel requests, so we have it
-/// write one to a pipe and read the number there.
-async fn announced_pid(client: &Client) -> Option<i32> {
+/// A pooler announces one of its own. The driver keeps it for cancel requests, so we have it write
+/// one to a pipe and read the key there.
+pub(crate) async fn announced_key(client: &Client) -> Option<BackendKey> {
     let (ours, theirs) = tokio::io::duplex(64);
     let request = client.cancel_token();
     let request = request.cancel_query_raw(theirs, NoEncryption);
-    let (sent, pid) = futures_util::future::join(request, read_pid(ours)).await;
-    sent.ok().and(pid)
+    let (sent, key) = futures_util::future::join(request, read_key(ours)).await;
+    sent.ok().and(key)
 }
 
 /// Reads a cancel request, after a request for TLS if there is one:
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
-async fn read_pid(mut pipe: DuplexStream) -> Option<i32> {
+async fn read_key(mut pipe: DuplexStream) -> Option<BackendKey> {
     const SSL_REQUEST: i32 = 80_877_103;
     const CANCEL_REQUEST: i32 = 80_877_102;
     loop {
         let _length = pipe.read_i32().await.ok()?;
         match pipe.read_i32().await.ok()? {
             SSL_REQUEST => pipe.write_all(b"S").await.ok()?,
-            CANCEL_REQUEST => return pipe.read_i32().await.ok(),
+            CANCEL_REQUEST => {
+                return Some((pipe.read_i32().await.ok()?, pipe.read_i32().await.ok()?));
+            }
             _ => return None,
         }
     }

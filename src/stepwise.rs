@@ -47,6 +47,7 @@ pub(crate) async fn run(
     let mut run = Run::new(work, session, lock, subject, side, journal.len());
     let since = Instant::now();
     work.tell(&apply::started(subject, place));
+    let _hearing = apply::hear(work, session, subject);
     let ran = match apply::announced(work, it, tries, Box::pin(run.all(&journal))).await {
         Ok(()) => run.record(&record(since.elapsed())).await,
         Err(err) => Err(err),

@@ -23,6 +23,8 @@ pub(super) struct Progress {
 struct Told {
     /// The migration under way, with its place.
     migration: String,
+    /// Its version and name.
+    title: String,
     waiting: String,
     /// When a line about the wait was printed last.
     waited_at: Option<Instant>,
@@ -59,6 +61,7 @@ impl Progress {
                 let migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
                 if told.migration != migration {
                     self.state(&migration);
+                    told.title = title(version, name);
                     told.migration = migration;
                 }
             }
@@ -82,15 +85,29 @@ impl Progress {
                 let title = title(version, name);
                 self.line(&format!("{title} does not fit the directory any more: {why}"));
             }
+            Event::Notice { severity, message, .. } => {
+                let text = format!("{}: {message}", told.title);
+                match severity.as_str() {
+                    "WARNING" => self.above(|| self.output.warning(&text)),
+                    severity => {
+                        self.line(&format!("{}: {text}", severity.to_ascii_lowercase()));
+                    }
+                }
+            }
             Event::Reconnecting { .. } => self.line("the connection was lost; connecting again"),
         }
     }
 
     /// A line that stays. In a terminal it stands above the one that changes.
     fn line(&self, text: &str) {
+        self.above(|| self.output.note(text));
+    }
+
+    /// Prints above the line that changes, if there is one.
+    fn above(&self, print: impl FnOnce()) {
         match &self.bar {
-            Some(it) => it.suspend(|| self.output.note(text)),
-            None => self.output.note(text),
+            Some(it) => it.suspend(print),
+            None => print(),
         }
     }
 

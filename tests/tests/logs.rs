@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use upfront::Target;
-use upfront_tests::{JsonLog, Layout, builder, connect, database, migrations, migrator, pool};
+use upfront::{Event, Migrator, Target};
+use upfront_tests::{
+    Events, JsonLog, Layout, builder, connect, database, migrations, migrator, pool,
+};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const DOWN_A: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
@@ -175,4 +177,100 @@ async fn warnings_have_their_spans_where_nothing_else_is_logged() {
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert_eq!(lines[0]["spans"][0]["app"], "main");
     assert_eq!(lines[0]["fields"]["migration"], "slow");
+}
+
+const RAISES: &str = "DO $$ BEGIN\n  RAISE NOTICE '50 %% done';\n  RAISE WARNING 'rows without an \
+                      owner: 3';\n  RAISE DEBUG 'unseen';\nEND $$;\n";
+
+/// A pool as the documentation advises it.
+fn connector_pool(url: &str) -> deadpool_postgres::Pool {
+    use deadpool_postgres::{Manager, ManagerConfig, Pool};
+    let connector = upfront::Connector::new(tokio_postgres::NoTls);
+    let config = url.parse().unwrap();
+    let manager = Manager::from_connect(config, connector, ManagerConfig::default());
+    Pool::builder(manager).max_size(2).build().unwrap()
+}
+
+#[tokio::test]
+async fn what_a_migration_raises_is_logged_under_its_name() {
+    let database = database();
+    let (stepwise, secret) = (
+        format!("-- atlas:txmode none\n\n{RAISES}"),
+        format!("{RAISES}CREATE ROLE nobody_{} PASSWORD 'hunter2';\n", database.name()),
+    );
+    let down = format!("DROP TABLE a;\n{RAISES}");
+    let in_one = format!("CREATE TABLE a (id bigint);\n{RAISES}");
+    let files = [
+        ("1_one.sql", in_one.as_str()),
+        ("2_steps.sql", &stepwise),
+        ("3_secret.sql", &secret),
+        ("down/1_one.sql", &down),
+        ("down/2_steps.sql", "SELECT 1;\n"),
+        ("down/3_secret.sql", "SELECT 1;\n"),
+    ];
+    let events = Events::default();
+    let it = Migrator::builder(migrations(&files), connector_pool(&database.url()))
+        .on_event(events.listener())
+        .build()
+        .unwrap();
+    let log = JsonLog::default();
+    let guard = log.record("upfront=info", Layout::Nested);
+    it.up().await.unwrap();
+    let mut plan = it.plan_down(Target::All).await.unwrap();
+    it.apply(plan.accept_loss()).await.unwrap();
+    drop(guard);
+    let lines = of_boots(&log);
+    lines.iter().for_each(check_line);
+    let hidden = "not shown, as the migration holds a password";
+    let expected = [
+        "one: NOTICE: 50 % done".to_owned(),
+        "one: migration applied".into(),
+        "steps: NOTICE: 50 % done".into(),
+        "steps: migration applied".into(),
+        format!("secret: NOTICE: {hidden}"),
+        "secret: migration applied".into(),
+        "one: NOTICE: 50 % done".into(),
+        "secret: migration rolled back".into(),
+        "steps: migration rolled back".into(),
+        "one: migration rolled back".into(),
+    ];
+    assert_eq!(messages(&lines, "INFO"), expected);
+    let warning = "WARNING: rows without an owner: 3";
+    let expected = [
+        format!("one: {warning}"),
+        format!("steps: {warning}"),
+        format!("secret: WARNING: {hidden}"),
+        format!("one: {warning}"),
+    ];
+    assert_eq!(messages(&lines, "WARN"), expected);
+    let told = events.told().into_iter().filter_map(|it| match it {
+        Event::Notice { version, severity, .. } => Some(format!("{version} {severity}")),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let expected = ["1 NOTICE", "1 WARNING", "2 NOTICE", "2 WARNING", "3 NOTICE", "3 WARNING"];
+    assert_eq!(told[..6], expected);
+    assert_eq!(told[6..], ["1 NOTICE", "1 WARNING"]);
+}
+
+#[tokio::test]
+async fn a_notice_arrives_while_its_statement_runs() {
+    let database = database();
+    let slow = "DO $$ BEGIN\n  RAISE NOTICE 'begun';\n  PERFORM pg_sleep(1.5);\nEND $$;\n";
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let it = Migrator::builder(migrations(&[("1_a.sql", slow)]), connector_pool(&database.url()))
+        .on_event(move |it| drop(sender.send(it.clone())))
+        .build()
+        .unwrap();
+    let since = std::time::Instant::now();
+    let boot = tokio::spawn(async move { it.up().await });
+    loop {
+        if let Event::Notice { message, .. } = receiver.recv().await.unwrap() {
+            assert_eq!(message, "begun");
+            break;
+        }
+    }
+    assert!(!boot.is_finished());
+    boot.await.unwrap().unwrap();
+    assert!(since.elapsed() > Duration::from_millis(1500));
 }

@@ -3,8 +3,9 @@
 use std::env;
 
 use anyhow::Context;
-use deadpool_postgres::{Manager, Pool};
+use deadpool_postgres::{Manager, ManagerConfig, Pool};
 use tokio_postgres::{Config, NoTls};
+use upfront::Connector;
 use upfront_scratch::Server;
 
 /// The database that `DATABASE_URL` names, or one of a server that lives as long as the value.
@@ -36,6 +37,9 @@ impl Database {
         let mut config: Config = self.url.parse().context("cannot read `DATABASE_URL`")?;
         // Whoever waits for this process, or looks at `pg_stat_activity`, reads this name.
         config.application_name("quickstart");
-        Ok(Pool::builder(Manager::new(config, NoTls)).max_size(8).build()?)
+        // Notices a dead link, and logs what migrations raise.
+        let connector = Connector::new(NoTls);
+        let manager = Manager::from_connect(config, connector, ManagerConfig::default());
+        Ok(Pool::builder(manager).max_size(8).build()?)
     }
 }
