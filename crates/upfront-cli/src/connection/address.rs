@@ -2,13 +2,15 @@
 
 use std::{
     env,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tokio_postgres::{
     Config,
-    config::{Host, SslMode},
+    config::{Host, LoadBalanceHosts, SslMode},
 };
 
 use super::{
@@ -26,6 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(super) config: Config,
+    /// The same for each host alone, in the order in which they are tried.
+    pub(super) hosts: Vec<Config>,
     pub(super) tls: Tls,
     /// The same for programs of PostgreSQL.
     pub(crate) libpq: String,
@@ -92,15 +96,47 @@ impl Address {
         all.or("sslmode", Some(tls.1.mode(tls.0).into()));
         all.or("sslrootcert", tls.1.roots_for_libpq());
         let (password, passfile) = (it.take("password"), it.take("passfile"));
-        let mut config: Config = it.list().parse().map_err(|err| invalid(&why(&it, &err)))?;
-        config.ssl_mode(tls.0);
-        if let Some(it) = password {
-            config.password(it);
-        } else if let Some(it) = passfile::password(&config, passfile.as_deref(), variables)? {
-            config.password(it);
+        let user_timeout = for_the_driver(&mut it).map_err(|why| invalid(&why))?;
+        let config = |it: &Parameters| -> Result<Config, Failure> {
+            let mut config: Config = it.list().parse().map_err(|err| invalid(&why(it, &err)))?;
+            config.ssl_mode(tls.0);
+            user_timeout.map(|it| config.tcp_user_timeout(it));
+            match &password {
+                Some(it) => config.password(it),
+                None => match passfile::password(&config, passfile.as_deref(), variables)? {
+                    Some(it) => config.password(it),
+                    None => &mut config,
+                },
+            };
+            Ok(config)
+        };
+        let all_hosts = config(&it)?;
+        let mut hosts = it.hosts_apart().iter().map(config).collect::<Result<Vec<_>, _>>()?;
+        if all_hosts.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            shuffle(&mut hosts);
         }
-        let shown = shown(&config);
-        Ok(Self { config, tls: tls.1, libpq: all.url(), shown })
+        let shown = shown(&all_hosts);
+        Ok(Self { config: all_hosts, hosts, tls: tls.1, libpq: all.url(), shown })
+    }
+}
+
+/// Puts parameters about dead links into the driver's words, and gives the limit of TCP for what
+/// is not acknowledged: libpq has it in milliseconds, the driver reads seconds.
+fn for_the_driver(it: &mut Parameters) -> Result<Option<Duration>, String> {
+    it.rename("keepalives_count", "keepalives_retries");
+    let Some(limit) = it.take("tcp_user_timeout") else { return Ok(None) };
+    let limit: i64 =
+        limit.parse().map_err(|_| "`tcp_user_timeout` is no number of milliseconds")?;
+    Ok(u64::try_from(limit).ok().filter(|it| *it > 0).map(Duration::from_millis))
+}
+
+/// In an order that is another one each time.
+fn shuffle(hosts: &mut [Config]) {
+    // The standard library's hasher is seeded at random, which is randomness enough.
+    let seed = RandomState::new();
+    for at in 1..hosts.len() {
+        let other = seed.hash_one(at) % (at as u64 + 1);
+        hosts.swap(at, usize::try_from(other).unwrap_or(at));
     }
 }
 

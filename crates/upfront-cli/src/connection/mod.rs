@@ -2,6 +2,7 @@
 
 mod address;
 mod explain;
+mod hosts;
 mod parameters;
 mod passfile;
 mod tls;
@@ -9,10 +10,11 @@ mod tls;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
-use upfront::cli::Exit;
+use upfront::{Connector, cli::Exit};
 
 pub(crate) use address::Address;
 
+use self::hosts::Hosts;
 use crate::failure::Failure;
 
 /// As many as a command can use at once.
@@ -24,7 +26,9 @@ pub(crate) fn local(url: &str) -> Result<Pool, Failure> {
         Failure::new(Exit::Failed, format!("cannot make a pool of connections: {err}"))
     };
     let config: tokio_postgres::Config = url.parse().map_err(|err| unusable(&err))?;
-    let pool = Pool::builder(Manager::new(config, NoTls)).max_size(CONNECTIONS).build();
+    let connector = Connector::new(NoTls);
+    let manager = Manager::from_connect(config, connector, ManagerConfig::default());
+    let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
     pool.map_err(|err| unusable(&err))
 }
 
@@ -34,7 +38,10 @@ impl Address {
     pub(crate) async fn connect(&self) -> Result<Pool, Failure> {
         let tls = MakeRustlsConnect::new(tls::config(&self.tls)?);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(self.config.clone(), tls, recycling);
+        let (connector, configs) = (Connector::new(tls), self.hosts.clone());
+        let limit = self.config.get_connect_timeout().copied();
+        let connect = Hosts { connector, configs, limit };
+        let manager = Manager::from_connect(self.config.clone(), connect, recycling);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
             .build()

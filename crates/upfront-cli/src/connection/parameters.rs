@@ -43,6 +43,32 @@ impl Parameters {
         value
     }
 
+    /// Gives a parameter another name.
+    pub(super) fn rename(&mut self, name: &str, other: &str) {
+        self.0.iter_mut().filter(|it| it.0 == name).for_each(|it| other.clone_into(&mut it.0));
+    }
+
+    /// The same for each of several hosts alone; the driver says what is wrong with a list of
+    /// ports or addresses that does not fit.
+    pub(super) fn hosts_apart(&self) -> Vec<Self> {
+        const LISTS: [&str; 3] = ["host", "hostaddr", "port"];
+        let list = |name: &str| -> Vec<&str> {
+            self.get(name).map(|it| it.split(',').collect()).unwrap_or_default()
+        };
+        let many = list("host").len().max(list("hostaddr").len());
+        let alone = |at: usize| {
+            let mut it = self.clone();
+            for name in LISTS {
+                let values = list(name);
+                let value = values.get(at).or(values.first().filter(|_| values.len() == 1));
+                it.take(name);
+                it.or(name, value.map(|it| (*it).to_owned()));
+            }
+            it
+        };
+        (0..many).map(alone).collect()
+    }
+
     /// Makes paths relative to a folder.
     pub(super) fn rebase(&mut self, root: &Path) {
         const PATHS: [&str; 4] = ["passfile", "sslcert", "sslkey", "sslrootcert"];

@@ -1,6 +1,6 @@
 //! Where the database is, and what is said when it is not there.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, time::Instant};
 
 use upfront_scratch::Server;
 
@@ -114,4 +114,67 @@ fn the_variables_of_libpq_are_enough() {
     assert!(shown.starts_with("exit code 0"), "{shown}");
     let who = "select distinct application from upfront.log where app = 'main'";
     assert_eq!(database.psql(who).unwrap(), "by hand\n");
+}
+
+/// A server that takes connections and never answers.
+fn mute() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[test]
+fn each_host_has_its_connect_timeout() {
+    let (_first, one) = mute();
+    let (_second, two) = mute();
+    let server = Server::builder().listen_tcp().start().unwrap();
+    let database = server.database().unwrap();
+    let (port, name) = (server.tcp_port().unwrap(), database.name());
+    let it = place();
+    let timed = |it: &Place, url: &str| {
+        let since = Instant::now();
+        (it.run_in("", &["status", "--url", url]), since.elapsed())
+    };
+    let hosts = format!("127.0.0.1:{one},localhost:{two}");
+    let (silent, took) = timed(&it, &format!("postgres://postgres@{hosts}/d?connect_timeout=1"));
+    assert!(silent.starts_with("exit code 7") && silent.contains("no answer in time"), "{silent}");
+    assert!((2..8).contains(&took.as_secs()), "{took:?}: {silent}");
+
+    let list = format!(
+        "host=127.0.0.1,127.0.0.1 port={one},{port} user=postgres dbname={name} connect_timeout=1"
+    );
+    let url = format!("postgres://postgres@127.0.0.1:{one},127.0.0.1:{port}/{name}");
+    for (it, url) in [(it, list), (place().variable("PGCONNECT_TIMEOUT", "1"), url)] {
+        let (shown, took) = timed(&it, &url);
+        assert!(shown.starts_with("exit code 0"), "{url}: {shown}");
+        assert!((1..8).contains(&took.as_secs()), "{url}: {took:?}: {shown}");
+    }
+}
+
+#[test]
+fn settings_about_dead_links_are_those_of_libpq() {
+    let database = database();
+    let folder = database.server().socket_dir().unwrap().to_str().unwrap().to_owned();
+    let it = place();
+    let url = |more: &str| {
+        let port = database.server().url("x");
+        let port = port.rsplit_once(':').unwrap().1.split_once('/').unwrap().0.to_owned();
+        format!("postgres://postgres@/{}?host={folder}&port={port}&{more}", database.name())
+    };
+    let all = "keepalives=1&keepalives_idle=5&keepalives_interval=5&keepalives_count=2&\
+               tcp_user_timeout=15000";
+    for (more, code) in [(all, 0), ("tcp_user_timeout=0", 0), ("tcp_user_timeout=20s", 8)] {
+        let shown = it.run_in("", &["status", "--url", &url(more)]);
+        assert!(shown.starts_with(&format!("exit code {code}")), "{more}: {shown}");
+    }
+}
+
+#[test]
+fn the_command_shows_what_a_migration_raises() {
+    let database = database();
+    let raises = "DO $$ BEGIN\n  RAISE NOTICE 'half';\n  RAISE WARNING 'odd';\nEND $$;\n";
+    let it = Place::on(&database, &[("migrations/1_a.sql", raises)]);
+    it.run("hash");
+    let shown = it.run("up");
+    assert!(shown.contains("\nnotice: 1_a: half\nwarning: 1_a: odd\n"), "{shown}");
 }
