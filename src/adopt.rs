@@ -117,6 +117,7 @@ async fn refuse_history(work: &Work<'_>, session: &Session) -> Result<()> {
     if answer.row("upfront_exists").and_then(|it| it.get(1)) != Some("t") {
         return Ok(());
     }
+    work.revisions.trust.diagnose_in_transaction(session.client()).await?;
     let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows(Tables::Old));
     let answer = session::ask(session.client(), &sql)
         .await

@@ -23,6 +23,7 @@ use crate::{
     revisions::{ESCAPED, PINNED},
     rollback::Undo,
     session::{self, Answer, Session, Stopped},
+    trust::{Access, Meddling},
     work::Work,
 };
 
@@ -300,6 +301,11 @@ pub(crate) async fn judge(
     }
     let nothing = leave_nothing(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
+    if let Some(how) = Meddling::of(err.message()) {
+        // What somebody else attached to the tables is still there; what the body did is not.
+        work.revisions.trust.diagnose(session.client(), Access::Write).await?;
+        return Err(Kind::Meddled { migration, direction, path, how }.into());
+    }
     match fate(session, transaction, recorded).await? {
         Fate::RolledBack => {}
         Fate::Committed => return Ok(Judged::Committed),

@@ -25,7 +25,8 @@ use crate::{
     session::{self, Session, Writes, borrow},
     settings::{OWN, Settings},
     stepwise,
-    work::{View, Work},
+    trust::{self, Access},
+    work::{View, Work, is_missing},
 };
 
 /// Brings what is pending; where there is a plan, that and nothing else.
@@ -392,9 +393,13 @@ pub(crate) async fn begin(
     let (mut waiting, mut founded) = (false, false);
     loop {
         session.set_open(true);
-        let answer = session::ask(session.client(), &message)
-            .await
-            .map_err(|source| begin_failed(work, session, doing, source))?;
+        let answer = match session::ask(session.client(), &message).await {
+            Ok(it) => it,
+            Err(source) => {
+                refuse_untrusted(work, session, &source).await?;
+                return Err(begin_failed(work, session, doing, source));
+            }
+        };
         let begun = match work.own {
             true => own::begun(work, session, &answer).await?,
             false => lock::begun(&answer),
@@ -428,6 +433,19 @@ pub(crate) async fn begin(
     }
 }
 
+/// Was it the check of upfront's own tables that failed? The transaction is rolled back then.
+async fn refuse_untrusted(
+    work: &Work<'_>,
+    session: &Session,
+    source: &tokio_postgres::Error,
+) -> Result<()> {
+    if !trust::is_doubt(source) {
+        return Ok(());
+    }
+    session.roll_back("ending a transaction").await?;
+    work.revisions.trust.diagnose(session.client(), Access::Write).await
+}
+
 pub(crate) fn begin_failed(
     work: &Work<'_>,
     session: &Session,
@@ -459,21 +477,21 @@ async fn settled(
     let doing = "looking at the revision table";
     if !*founded {
         let answer = session.ask(doing, &work.revisions.exists()).await?;
-        *founded = answer.row("upfront_exists").and_then(|it| it.get(1)) == Some("t");
+        *founded = answer.row("upfront_exists").and_then(|it| it.get(2)) == Some("t");
         if !*founded {
             return Ok(None);
         }
     }
-    let look = work.revisions.look(work.set);
+    let look = work.revisions.guarded(&work.revisions.look(work.set));
     let limit = work.settings.wait_timeout;
     let answer = match session::within(limit, session::ask(session.client(), &look)).await? {
         Ok(it) => it,
-        Err(it) if it.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(it) if is_missing(&it) => return Ok(None),
         Err(source) => return Err(Kind::Server { doing, source }.into()),
     };
     let look = Look::of(work.set, &answer);
     Ok(look
-        .filter(|it| it.settled && plan::refused(work.settings.ahead, &it.ahead).is_empty())
+        .filter(|it| it.is_settled() && plan::refused(work.settings.ahead, &it.ahead).is_empty())
         .map(|it| it.ahead))
 }
 

@@ -52,7 +52,7 @@ impl Asked<'_> {
         let doing = "reading the history";
         match self {
             Self::Ahead(client) => {
-                work.read(client, sql).await?.ok_or(Kind::Unexpected { doing }.into())
+                work.read(client, sql).await?.answer().ok_or(Kind::Unexpected { doing }.into())
             }
             // The transaction keeps the body's search path.
             Self::UnderLock(session) => {
@@ -167,6 +167,9 @@ async fn undos(
     let versions: Vec<_> = above.iter().filter(is_stored).map(|it| it.version.as_str()).collect();
     let stored = match (versions.is_empty(), tables) {
         (false, Some(tables)) => {
+            if let Asked::UnderLock(session) = asked {
+                work.revisions.trust.diagnose_stored(session.client()).await?;
+            }
             stored::migrations(&asked.ask(work, &work.revisions.stored(&versions, tables)).await?)?
         }
         _ => Vec::new(),

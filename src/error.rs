@@ -5,7 +5,14 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::{Direction, event::Holder, excerpt::Excerpt, plan::Divergence, refused::Refused};
+use crate::{
+    Direction,
+    event::Holder,
+    excerpt::Excerpt,
+    plan::Divergence,
+    refused::Refused,
+    trust::{Distrust, Meddling},
+};
 
 /// What every fallible call of this crate gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -81,6 +88,19 @@ pub(crate) enum Kind {
         direction: Option<Direction>,
         migrations: Vec<String>,
         standby: bool,
+    },
+    /// Upfront's own tables, or their schema, may be a stranger's.
+    Untrusted {
+        /// Quoted.
+        schema: String,
+        found: Vec<Distrust>,
+    },
+    /// A migration changed upfront's own tables so that they cannot be written safely.
+    Meddled {
+        migration: String,
+        direction: Direction,
+        path: &'static str,
+        how: Meddling,
     },
     Denied {
         doing: &'static str,
@@ -300,6 +320,14 @@ impl Error {
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(*self.0, Kind::Denied { .. })
+    }
+
+    /// Upfront's own tables cannot be trusted: they belong to a role that is not trusted, are no
+    /// tables, or something hangs on them that would run with the rights of this session. Nothing of
+    /// it was run; the text names the owner and what to do.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
+        matches!(*self.0, Kind::Untrusted { .. } | Kind::Meddled { .. })
     }
 
     /// A migration that runs outside a transaction met a connection pooler.

@@ -64,6 +64,7 @@ mod status;
 mod stepwise;
 mod stored;
 mod target;
+mod trust;
 mod work;
 
 #[cfg(feature = "cli")]

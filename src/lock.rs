@@ -55,10 +55,11 @@ pub(crate) enum Begun {
 /// reads the head. Simple protocol and read committed: the head is read with a snapshot taken
 /// after the lock.
 pub(crate) fn begin(work: &Work<'_>, session: &Session) -> String {
-    match work.own {
-        true => begin_with(work, session, None, &work.revisions.exists()),
-        false => begin_with(work, session, None, &work.revisions.head()),
-    }
+    let head = match work.own {
+        true => work.revisions.exists(),
+        false => work.revisions.trust.owner_fence() + &work.revisions.head(),
+    };
+    begin_with(work, session, None, &head)
 }
 
 /// The same behind a migration that is recorded: upfront's own tables are there by then.

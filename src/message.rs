@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains},
     event::Holder,
     plan::Divergence,
+    trust::{Distrust, Meddling, Problem},
 };
 
 impl fmt::Display for Error {
@@ -87,6 +88,17 @@ impl fmt::Display for Kind {
             Kind::ReadOnly { direction, migrations, standby } => {
                 read_only(f, *direction, migrations, *standby)
             }
+            Kind::Untrusted { schema, found } => untrusted(f, schema, found),
+            Kind::Meddled { migration, direction, path, how } => write!(
+                f,
+                "{} changes upfront's own tables: {}; it was rolled back\n  file: {path}\n  help: \
+                 remove from the file what changes them",
+                side(*direction, migration),
+                match how {
+                    Meddling::Attached => "a rule, trigger or policy is attached to them",
+                    Meddling::NotWritten => "the row that records it was not written",
+                }
+            ),
             Kind::Denied { doing, message, grants } => denied(f, doing, message, grants),
             Kind::Pooler { migration, path } => write!(
                 f,
@@ -363,6 +375,37 @@ fn read_only(
         (true, _) => "\n  help: do it on the primary",
         (false, _) => "\n  help: see `default_transaction_read_only` of the role and the database",
     })
+}
+
+fn untrusted(f: &mut fmt::Formatter<'_>, schema: &str, found: &[Distrust]) -> fmt::Result {
+    write!(
+        f,
+        "upfront's own tables in schema {schema} are not trusted; nothing was run from them"
+    )?;
+    for Distrust { problem, object, owner, .. } in found {
+        let problem = match problem {
+            Problem::Owner => "its owner is not trusted",
+            Problem::Kind => "not a table",
+            Problem::Type => "not of a built-in type",
+            Problem::Rule => "rule",
+            Problem::Trigger => "trigger",
+            Problem::Policy => "row-level security",
+            Problem::Guard => "its trigger `guard_app` is missing or disabled",
+        };
+        match object.contains(" on ") {
+            true => write!(f, "\n  {problem} {object}, owned by role `{owner}`")?,
+            false => write!(f, "\n  {object}: {problem} (owner: role `{owner}`)")?,
+        }
+    }
+    if let Some(Distrust { owner, .. }) = found.iter().find(|it| it.problem == Problem::Owner) {
+        return write!(
+            f,
+            "\n  help: if role `{owner}` is meant to own them, set `trusted_owner` to it \
+             (`--trusted-owner {owner}`)\n    otherwise, as a superuser: DROP SCHEMA {schema} CASCADE;"
+        );
+    }
+    f.write_str("\n  help: find out who made them; then, as the owner of the tables, run")?;
+    found.iter().try_for_each(|it| write!(f, "\n    {};", it.remedy))
 }
 
 fn denied(

@@ -31,7 +31,8 @@ pub(crate) fn tables(version: &str) -> Tables {
 /// Their SQL names no schema: the search path does.
 pub(crate) fn settings(of: &Settings) -> Settings {
     Settings {
-        search_path: Some(vec![of.schema.clone()]),
+        // Last, as else a temporary table would stand before a real one of its name.
+        search_path: Some(vec![of.schema.clone(), "pg_temp".to_owned()]),
         ahead: Ahead::Accept,
         statement_timeout: None,
         on_event: None,
@@ -55,7 +56,9 @@ pub(crate) async fn begun(
     if !table && !work.settings.ignore_foreign_history {
         foreign::refuse(session.client()).await?;
     }
-    if !schema {
+    if schema {
+        work.revisions.trust.diagnose_in_transaction(session.client()).await?;
+    } else {
         let made = crate::session::ask(session.client(), &work.revisions.create_schema()).await;
         made.map_err(|source| match source.code() {
             Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {

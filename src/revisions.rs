@@ -19,6 +19,7 @@ use crate::{
     session::Answer,
     settings::{OWN, Settings},
     status::Dated,
+    trust::{self, NOT_WRITTEN, Trust},
 };
 
 pub(crate) use crate::journal::Journal;
@@ -53,6 +54,7 @@ pub(crate) const ESCAPED: &str = "upfront: the body left its transaction";
 /// The revision tables, as one app sees them.
 #[derive(Debug, Clone)]
 pub(crate) struct Revisions {
+    pub(crate) trust: Trust,
     /// Quoted.
     schema: String,
     /// The same as a literal.
@@ -77,6 +79,10 @@ pub(crate) struct Look {
     pub(crate) ahead: Vec<Unknown>,
     /// The newest migration of upfront's own tables.
     pub(crate) own: String,
+    /// A schema that was migrated may be another one now: the history is to be read.
+    pub(crate) replaced: bool,
+    /// A migration outside a transaction is under way, or was cut off.
+    pub(crate) journal: bool,
 }
 
 /// What the tables say of an app.
@@ -93,6 +99,7 @@ impl Revisions {
     pub(crate) fn new(settings: &Settings, app: &str) -> Self {
         let quoted = |it: &Option<String>| it.as_deref().map_or("NULL".into(), escape_literal);
         Self {
+            trust: Trust::new(settings),
             schema: escape_identifier(&settings.schema),
             schema_name: escape_literal(&settings.schema),
             app: escape_literal(app),
@@ -106,19 +113,38 @@ impl Revisions {
     /// One row, of one size for one migration or ten thousand.
     ///
     /// The server derives each row's fingerprint; `bit_xor` needs no order. A row above the head
-    /// is listed, so that a boot can name what is ahead.
+    /// is listed, so that a boot can name what is ahead. The search path is pinned before it.
     pub(crate) fn look(&self, set: &Set) -> String {
         let Self { schema, app, .. } = self;
         let head = escape_literal(set.head().map_or("", |it| it.version));
         let fingerprint = set.fingerprint;
         format!(
-            "SELECT pg_catalog.biteq(pg_catalog.bit_xor(fingerprint)FILTER(WHERE version \
-             OPERATOR(pg_catalog.<=){head}),x'{fingerprint}'),pg_catalog.string_agg(\
-             pg_catalog.concat_ws('/',version,name,breaking),E'\\n' ORDER BY version)FILTER(WHERE \
-             version OPERATOR(pg_catalog.>){head}),(SELECT pg_catalog.max(version)FROM \
-             {schema}.revisions WHERE app OPERATOR(pg_catalog.=)'upfront')FROM {schema}.revisions \
-             WHERE app OPERATOR(pg_catalog.=){app}"
+            "SELECT biteq(bit_xor(fingerprint)FILTER(WHERE version<={head}),x'{fingerprint}'),\
+             string_agg(concat_ws('/',version,name,breaking),E'\\n'ORDER BY version)FILTER(WHERE \
+             version>{head}),(SELECT max(version)FROM {schema}.revisions WHERE \
+             app='upfront'),EXISTS({}),EXISTS(SELECT FROM {schema}.steps WHERE app={app})FROM \
+             {schema}.revisions WHERE app={app}",
+            self.replaced()
         )
+    }
+
+    /// Schemas that were migrated and are not the same ones any more. Where the history table is
+    /// another one too, they were restored from a dump.
+    fn replaced(&self) -> String {
+        let Self { schema, app, .. } = self;
+        let history = escape_literal(&format!("{schema}.revisions"));
+        format!(
+            "SELECT FROM {schema}.targets WHERE app={app} AND history={history}::regclass AND namespace \
+             IS DISTINCT FROM to_regnamespace(quote_ident(schema))"
+        )
+    }
+
+    /// A message that reads upfront's own tables, behind the check of whose they are.
+    pub(crate) fn guarded(&self, sql: &str) -> String {
+        let Self { schema, trust, .. } = self;
+        let is_read = |table: &&&str| sql.contains(&format!("{schema}.{table}"));
+        let tables: Vec<_> = trust::TABLES.iter().filter(is_read).copied().collect();
+        if tables.is_empty() { sql.to_owned() } else { format!("{}{sql}", trust.guarded(&tables)) }
     }
 
     /// All rows of the app, its journal, what the log misses among the rows, and what is held, for
@@ -203,7 +229,7 @@ impl Revisions {
         )
     }
 
-    /// Are schema and tables there? For upfront's own migrations, which make them.
+    /// Are schema and tables there, and the newest of the tables?
     ///
     /// Reads the catalog itself, by a snapshot taken after the lock: `to_regnamespace` asks a cache
     /// that may hold what was so when the transaction began, before another process let go of the
@@ -212,10 +238,12 @@ impl Revisions {
         let schema = &self.schema_name;
         format!(
             "SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AS upfront_exists, \
-             pg_catalog.count(c.oid) OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_namespace n LEFT \
-             JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND \
-             c.relname OPERATOR(pg_catalog.=) 'revisions' WHERE n.nspname OPERATOR(pg_catalog.=) \
-             {schema};"
+             pg_catalog.count(c.oid) OPERATOR(pg_catalog.>) 0, pg_catalog.count(t.oid) \
+             OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
+             ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname OPERATOR(pg_catalog.=) \
+             'revisions' LEFT JOIN pg_catalog.pg_class t ON t.relnamespace OPERATOR(pg_catalog.=) \
+             n.oid AND t.relname OPERATOR(pg_catalog.=) 'targets' WHERE n.nspname \
+             OPERATOR(pg_catalog.=) {schema};"
         )
     }
 
@@ -317,9 +345,9 @@ impl Revisions {
         let Transaction { xid, login, role, .. } = transaction;
         let (login, role) = (escape_literal(login), escape_literal(role));
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
-        let fence = fence(xid, &roles);
+        let (trusted, fence) = (self.trust.write_fence(), fence(xid, &roles));
         let rows = self.insert(step, "clock_timestamp() - statement_timestamp()");
-        format!("{fence}{rows}")
+        format!("{trusted}{fence}{rows}")
     }
 
     /// The rows of a migration that ran statement by statement; its journal ends.
@@ -349,13 +377,23 @@ impl Revisions {
             (revision, log)
         });
         let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
+        let (count, more) = (step.len(), if self.own { "" } else { MORE });
         let (revisions, log) = (revisions.join(","), log.join(","));
-        let more = if self.own { "" } else { MORE };
-        format!(
-            "INSERT INTO {schema}.revisions (app, kind, duration, host, release, {COLUMNS}{more}) \
-             VALUES {revisions};INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, \
-             duration, host, release) VALUES {log};"
-        )
+        let revisions = exactly(
+            count,
+            &format!(
+                "INSERT INTO {schema}.revisions (app, kind, duration, host, release, {COLUMNS}{more}) \
+                 VALUES {revisions}"
+            ),
+        );
+        let log = exactly(
+            count,
+            &format!(
+                "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, duration, \
+                 host, release) VALUES {log}"
+            ),
+        );
+        format!("{revisions}{log}")
     }
 
     /// Rows for what was here before upfront, with the moment at which it came where that is known;
@@ -381,11 +419,21 @@ impl Revisions {
         });
         let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
         let (revisions, log) = (revisions.join(","), log.join(","));
-        format!(
-            "{PINNED}INSERT INTO {schema}.revisions (app, kind, applied_at, host, release, \
-             {COLUMNS}{MORE}) VALUES {revisions};INSERT INTO {schema}.log (app, version, name, \
-             direction, outcome, hash, message, host, release) VALUES {log};"
-        )
+        let revisions = exactly(
+            old.len(),
+            &format!(
+                "INSERT INTO {schema}.revisions (app, kind, applied_at, host, release, {COLUMNS}{MORE}) \
+                 VALUES {revisions}"
+            ),
+        );
+        let log = exactly(
+            old.len(),
+            &format!(
+                "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, message, \
+                 host, release) VALUES {log}"
+            ),
+        );
+        format!("{PINNED}{}{revisions}{log}", self.trust.write_fence())
     }
 
     /// Is the last row of a step there?
@@ -608,7 +656,8 @@ impl Revisions {
         let (login, role) = (escape_literal(login), escape_literal(role));
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
         let took = "clock_timestamp() - statement_timestamp()";
-        format!("{}{}", fence(xid, &roles), self.take_out(undo.it, order, took))
+        let trusted = self.trust.write_fence();
+        format!("{trusted}{}{}", fence(xid, &roles), self.take_out(undo.it, order, took))
     }
 
     /// What is held.
@@ -679,12 +728,14 @@ impl Revisions {
             (escape_literal(it.version), escape_literal(it.name), it.up.hash);
         let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
         let hold = self.hold(it, order);
-        format!(
-            "{hold}DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version};INSERT INTO \
-             {schema}.log (app, version, name, direction, outcome, hash, duration, approval, lost, \
-             host, release) VALUES ({app}, {version}, {name}, 'down', 'reverted', '{hash}', \
-             {took}, {approval}, {lost}, {host}, {release});"
-        )
+        let revision =
+            format!("DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version}");
+        let log = format!(
+            "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, duration, \
+             approval, lost, host, release) VALUES ({app}, {version}, {name}, 'down', 'reverted', \
+             '{hash}', {took}, {approval}, {lost}, {host}, {release})"
+        );
+        format!("{hold}{}{}", exactly(1, &revision), exactly(1, &log))
     }
 
     /// A rollback outside a transaction begins: from now on the row is no applied migration to any
@@ -736,13 +787,20 @@ impl Revisions {
         ]
     }
 
-    /// What a role needs in order to migrate where the tables are somebody else's.
+    /// What a role needs in order to migrate an app where the tables are somebody else's.
     pub(crate) fn writer_grants(&self, role: &str) -> Vec<String> {
-        let (schema, role) = (&self.schema, escape_identifier(role));
+        let (Self { schema, app, .. }, owner) = (self, escape_literal(role));
+        let role = escape_identifier(role);
+        let written = ["revisions", "steps", "holds", "targets"];
+        let written = written.map(|it| format!("{schema}.{it}")).join(", ");
         vec![
             format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
+            format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"),
+            format!("GRANT INSERT, UPDATE, DELETE ON {written} TO {role}"),
+            format!("GRANT INSERT ON {schema}.log TO {role}"),
             format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
+                "INSERT INTO {schema}.apps (app, owner) VALUES ({app}, {owner}) ON CONFLICT (app) DO \
+                 UPDATE SET owner = excluded.owner"
             ),
         ]
     }
@@ -777,8 +835,9 @@ impl Revisions {
             return Self::membership_grants(owner, role);
         }
         let (schema, to) = (&self.schema, escape_identifier(role));
-        let tables = ["revisions", "log", "steps"];
-        let alter = tables.iter().map(|it| format!("ALTER TABLE {schema}.{it} OWNER TO {to}"));
+        let alter = trust::TABLES
+            .iter()
+            .map(|it| format!("ALTER TABLE IF EXISTS {schema}.{it} OWNER TO {to}"));
         self.founder_grants(role).into_iter().chain(alter).collect()
     }
 
@@ -865,6 +924,17 @@ fn fence(xid: &str, roles: &str) -> String {
     format!(
         "SELECT CASE WHEN pg_current_xact_id()::text = {xid}{roles} THEN 0 ELSE ('{ESCAPED} ' || \
          pg_current_xact_id()::text)::integer END;"
+    )
+}
+
+/// A statement that writes as many rows as this, or fails with [`NOT_WRITTEN`]: a rule or a trigger
+/// may keep a row out, and the server calls that a success.
+///
+/// The search path is pinned before it.
+pub(crate) fn exactly(rows: usize, sql: &str) -> String {
+    format!(
+        "WITH it AS ({sql} RETURNING 1) SELECT CASE WHEN count(*) = {rows} THEN 0 ELSE \
+         ('{NOT_WRITTEN} ' || count(*))::integer END FROM it;"
     )
 }
 
@@ -960,13 +1030,19 @@ fn interval(it: Duration) -> String {
 }
 
 impl Look {
+    /// Does one row say that there is nothing to do?
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled && !self.replaced && !self.journal
+    }
+
     /// Reads the answer; `None` where it is not of this shape.
     pub(crate) fn of(set: &Set, answer: &Answer) -> Option<Self> {
-        let row = answer.rows.first()?;
+        let row = answer.rows.last()?;
         let settled = row.get(0).map_or(set.migrations.is_empty(), |it| it == "t");
         let ahead = row.get(1).map(|it| it.lines().filter_map(unknown).collect());
         let own = row.get(2).unwrap_or_default().to_owned();
-        Some(Self { settled, ahead: ahead.unwrap_or_default(), own })
+        let (replaced, journal) = (row.get(3)? == "t", row.get(4)? == "t");
+        Some(Self { settled, ahead: ahead.unwrap_or_default(), own, replaced, journal })
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) wait_timeout: Duration,
     pub(crate) role: Option<String>,
+    pub(crate) trusted_owner: Option<String>,
     pub(crate) search_path: Option<Vec<String>>,
     pub(crate) ahead: Ahead,
     pub(crate) session_pooler: bool,
@@ -42,6 +43,7 @@ impl Default for Settings {
             statement_timeout: None,
             wait_timeout: Duration::from_secs(600),
             role: None,
+            trusted_owner: None,
             search_path: None,
             ahead: Ahead::Accept,
             session_pooler: false,
@@ -68,6 +70,7 @@ impl fmt::Debug for Settings {
             .field("statement_timeout", &self.statement_timeout)
             .field("wait_timeout", &self.wait_timeout)
             .field("role", &self.role)
+            .field("trusted_owner", &self.trusted_owner)
             .field("search_path", &self.search_path)
             .field("ahead", &self.ahead)
             .field("session_pooler", &self.session_pooler)
@@ -143,6 +146,18 @@ impl Builder {
     /// tables too. The login role must be a member of it.
     pub fn role(mut self, name: impl Into<String>) -> Self {
         self.settings.role = Some(name.into());
+        self
+    }
+
+    /// Trusts upfront's own tables if this role owns them.
+    ///
+    /// By default an owner is trusted if it could act as the migrating role anyway (a superuser, the
+    /// role itself, a member of it), if it owns the database, or if the migrating role is a member
+    /// of it. Tables of another owner are refused
+    /// ([`is_untrusted`](crate::Error::is_untrusted)), as its functions could run with the rights of
+    /// whoever writes there.
+    pub fn trusted_owner(mut self, role: impl Into<String>) -> Self {
+        self.settings.trusted_owner = Some(role.into());
         self
     }
 

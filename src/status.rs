@@ -78,7 +78,7 @@ impl Status {
             return Ok(Self::of(work, &[], &History::default()));
         };
         let status = work.revisions.status(tables);
-        let answer = work.read(client, &status).await?.unwrap_or_default();
+        let answer = work.read(client, &status).await?.answer().unwrap_or_default();
         let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
         let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
         Ok(Self::of(work, &rows, &history))

@@ -15,6 +15,7 @@ use crate::{
     revisions::{History, Journal, Look, Revisions, Tables, history},
     session::{self, Answer, Session, borrow, unless_silent, within},
     settings::{OWN, Settings},
+    trust::{self, Access},
 };
 
 /// One app's migrations, and all that is needed in order to bring them to a database.
@@ -33,6 +34,36 @@ pub(crate) enum View {
     Settled(Vec<Unknown>),
     /// Something is pending. Without tables, upfront was never there.
     Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables> },
+}
+
+/// What a message found that reads upfront's own tables.
+pub(crate) enum Read {
+    /// There are none.
+    NoTables,
+    /// They are older than what was to be read.
+    OldTables,
+    Answer(Answer),
+}
+
+impl Read {
+    pub(crate) fn answer(self) -> Option<Answer> {
+        match self {
+            Self::Answer(it) => Some(it),
+            Self::NoTables | Self::OldTables => None,
+        }
+    }
+}
+
+enum FirstLook {
+    NoTables,
+    OldTables,
+    Tables(Look),
+}
+
+enum Founded {
+    No,
+    WithOldTables,
+    WithAllTables,
 }
 
 impl<'a> Work<'a> {
@@ -60,16 +91,18 @@ impl<'a> Work<'a> {
 
     /// Looks: one round trip where nothing is to be done.
     pub(crate) async fn look(&self, client: &Object) -> Result<View> {
-        let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
-            return self.judge(History::default(), None);
+        let look = match self.first_look(client).await? {
+            FirstLook::NoTables => return self.judge(History::default(), None),
+            FirstLook::OldTables => None,
+            FirstLook::Tables(look) => Some(look),
         };
-        let look = Look::of(self.set, &answer)
-            .ok_or(Kind::Unexpected { doing: "looking at the revision table" })?;
-        // What is refused may be the rest of a rollback, which only the rows tell.
-        if look.settled && plan::refused(self.settings.ahead, &look.ahead).is_empty() {
+        let tables = look.as_ref().map_or(Tables::Old, |it| own::tables(&it.own));
+        if let Some(look) = look.filter(Look::is_settled)
+            // What is refused may be the rest of a rollback, which only the rows tell.
+            && plan::refused(self.settings.ahead, &look.ahead).is_empty()
+        {
             return Ok(View::Settled(look.ahead));
         }
-        let tables = own::tables(&look.own);
         match self.judge(self.history(client, tables).await?, Some(tables)) {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
             other => other,
@@ -78,12 +111,23 @@ impl<'a> Work<'a> {
 
     /// How new upfront's own tables are; nothing where there are none.
     pub(crate) async fn tables(&self, client: &Object) -> Result<Option<Tables>> {
+        Ok(match self.first_look(client).await? {
+            FirstLook::NoTables => None,
+            FirstLook::OldTables => Some(Tables::Old),
+            FirstLook::Tables(look) => Some(own::tables(&look.own)),
+        })
+    }
+
+    async fn first_look(&self, client: &Object) -> Result<FirstLook> {
         let doing = "looking at the revision table";
-        let Some(answer) = self.read(client, &self.revisions.look(self.set)).await? else {
-            return Ok(None);
-        };
-        let look = Look::of(self.set, &answer).ok_or(Kind::Unexpected { doing })?;
-        Ok(Some(own::tables(&look.own)))
+        Ok(match self.read(client, &self.revisions.look(self.set)).await? {
+            Read::NoTables => FirstLook::NoTables,
+            Read::OldTables => FirstLook::OldTables,
+            Read::Answer(it) => {
+                let look = Look::of(self.set, &it).ok_or(Kind::Unexpected { doing })?;
+                FirstLook::Tables(look)
+            }
+        })
     }
 
     /// Looks within a limit; a connection that does not answer never goes back to the pool.
@@ -114,7 +158,7 @@ impl<'a> Work<'a> {
     }
 
     pub(crate) async fn history(&self, client: &Object, tables: Tables) -> Result<History> {
-        match self.read(client, &self.revisions.rows(tables)).await? {
+        match self.read(client, &self.revisions.rows(tables)).await?.answer() {
             Some(it) => {
                 history(&it).ok_or(Kind::Unexpected { doing: "reading the history" }.into())
             }
@@ -122,19 +166,33 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Reads on a borrowed connection; `None` where there is no revision table.
-    pub(crate) async fn read(&self, client: &Object, sql: &str) -> Result<Option<Answer>> {
-        let missing = |err: &tokio_postgres::Error| err.code() == Some(&SqlState::UNDEFINED_TABLE);
-        let mut answer = session::ask(client, sql).await;
-        if answer.as_ref().is_err_and(missing) {
-            if !self.is_founded(client).await? {
-                return Ok(None);
+    /// Reads on a borrowed connection, where upfront's own tables are trusted.
+    pub(crate) async fn read(&self, client: &Object, sql: &str) -> Result<Read> {
+        let sql = self.revisions.guarded(sql);
+        let mut answer = session::ask(client, &sql).await;
+        // The second time they were made, or made good, just now.
+        for _ in 0..2 {
+            match answer {
+                Ok(it) => return Ok(Read::Answer(it)),
+                Err(err) if is_missing(&err) => match self.founded(client).await? {
+                    Founded::No => return Ok(Read::NoTables),
+                    Founded::WithOldTables => {
+                        self.revisions.trust.diagnose(client, Access::Read).await?;
+                        return Ok(Read::OldTables);
+                    }
+                    Founded::WithAllTables => {
+                        self.revisions.trust.diagnose(client, Access::Read).await?;
+                    }
+                },
+                Err(err) if trust::is_doubt(&err) => {
+                    self.revisions.trust.diagnose(client, Access::Read).await?;
+                }
+                Err(source) => return Err(self.unreadable(client, source).await),
             }
-            // Made just now; or it is another of upfront's tables that is gone.
-            answer = session::ask(client, sql).await;
+            answer = session::ask(client, &sql).await;
         }
         match answer {
-            Ok(it) => Ok(Some(it)),
+            Ok(it) => Ok(Read::Answer(it)),
             Err(source) => Err(self.unreadable(client, source).await),
         }
     }
@@ -149,13 +207,18 @@ impl<'a> Work<'a> {
         denied(DOING, &source, self.revisions.reader_grants(&role.unwrap_or_default()))
     }
 
-    /// Is there a revision table? Where another of upfront's tables is gone, a history is not.
-    async fn is_founded(&self, client: &Object) -> Result<bool> {
+    /// Which of upfront's own tables are there? Where one of them is gone, a history is not.
+    async fn founded(&self, client: &Object) -> Result<Founded> {
         let doing = "looking for the revision table";
         let answer = session::ask(client, &self.revisions.exists())
             .await
             .map_err(|source| Kind::Server { doing, source })?;
-        Ok(answer.row("upfront_exists").and_then(|it| it.get(1)) == Some("t"))
+        let row = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
+        Ok(match (row.get(1), row.get(2)) {
+            (Some("t"), Some("t")) => Founded::WithAllTables,
+            (Some("t"), _) => Founded::WithOldTables,
+            _ => Founded::No,
+        })
     }
 
     /// Compares what the tables say with the program.
@@ -256,6 +319,12 @@ impl<'a> Work<'a> {
         let grants = Revisions::schema_grants(role, &session.facts.database);
         denied("making upfront's own tables", source, grants)
     }
+}
+
+/// Is a table of upfront's missing, or their schema?
+pub(crate) fn is_missing(err: &tokio_postgres::Error) -> bool {
+    let codes = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
+    err.code().is_some_and(|it| codes.contains(it))
 }
 
 /// The error for something that is pending.

@@ -356,8 +356,9 @@ async fn a_stored_body_that_was_changed_is_refused() {
 }
 
 /// As a program of before the rollbacks has left it.
-const FIRST_TABLES: &str = "DROP TABLE upfront.holds, upfront.protection; ALTER TABLE upfront.log \
-     DROP COLUMN approval, DROP COLUMN lost; ALTER TABLE upfront.revisions DROP COLUMN down_body, \
+const FIRST_TABLES: &str = "DROP TABLE upfront.holds, upfront.protection, upfront.apps, \
+     upfront.targets; DROP FUNCTION upfront.guard_app CASCADE; ALTER TABLE upfront.steps DROP COLUMN \
+     name, DROP COLUMN breaking; ALTER TABLE upfront.log DROP COLUMN approval, DROP COLUMN lost; ALTER TABLE upfront.revisions DROP COLUMN down_body, \
      DROP COLUMN down_lock_timeout, DROP COLUMN down_statement_timeout, DROP COLUMN checkpoint, \
      DROP COLUMN rollback_accepted, DROP COLUMN rollback_approval, DROP COLUMN rollback_lost; \
      DELETE FROM upfront.revisions WHERE app = 'upfront' AND version > '20261123000000'; DELETE \
@@ -399,7 +400,8 @@ async fn a_role_that_does_not_own_the_tables_is_told_what_it_lacks() {
             sql.extend(tables.map(|it| format!("ALTER {it} OWNER TO {owner};")));
         }
         database.execute(&sql).unwrap();
-        let it = builder(&database.url(), &files).role(&role).build().unwrap();
+        let it =
+            builder(&database.url(), &files).role(&role).trusted_owner(&owner).build().unwrap();
         let err = it.up().await.unwrap_err().to_string();
         let (_, grants) = err.split_once("as an owner, run").unwrap();
         database.execute(grants).unwrap();

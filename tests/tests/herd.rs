@@ -237,7 +237,7 @@ async fn two_apps_make_the_tables_of_one_database() {
             assert_eq!(report.applied.len(), 1);
         }
         let rows = "SELECT string_agg(app, ' ' ORDER BY app) FROM upfront.revisions";
-        assert_eq!(ask(&database.url(), rows).await, "billing shop upfront upfront");
+        assert_eq!(ask(&database.url(), rows).await, "billing shop upfront upfront upfront");
     }
 }
 
