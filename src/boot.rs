@@ -54,17 +54,24 @@ pub(crate) async fn up(
 /// What a boot would do. Writes nothing and takes no lock.
 pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
     let (steps, cut_off, journal, tables) = match work.look(client).await? {
-        View::Settled(_) => (Vec::new(), None, Vec::new(), None),
+        View::Settled { .. } => (Vec::new(), None, Vec::new(), None),
         View::Behind { pending: Pending { steps, cut_off, .. }, journal, tables } => {
             (steps, cut_off, journal, tables)
         }
     };
     let standing = down::read_standing_ahead(work, client, tables).await?;
     let mut plan = Plan::up(work, &steps, &journal, &standing);
+    let holder = work.holder_of(client, &journal).await;
     plan.warnings.extend(cut_off.map(|it| {
         let title = it.title();
-        format!("the rollback of `{title}` was cut off, and comes to its end first")
+        match &holder {
+            Some(holder) => format!("the rollback of `{title}` is running, by {holder}"),
+            None => format!("the rollback of `{title}` was cut off, and comes to its end first"),
+        }
     }));
+    if plan.warnings.is_empty() {
+        plan.name_holder(&journal, holder.as_ref());
+    }
     let mut measure = Measure::new(client, work.settings, Moment::Ahead);
     for step in &mut plan.steps {
         let Some(it) = work.set.find(&step.version).filter(|_| !step.covered) else { continue };
@@ -181,9 +188,12 @@ async fn attempt(
     let client = borrow(pool, limit).await?;
     let (client, view) = work.look_within(client, limit).await?;
     let (pending, tables) = match view {
-        View::Settled(ahead) => {
+        View::Settled { ahead, partly } => {
             agreement.refuse_settled()?;
             report.settle(&ahead);
+            if !partly.is_empty() {
+                report.partly(&partly, work.holder(&client).await.as_ref());
+            }
             return Ok(());
         }
         View::Behind { pending, tables, .. } => (pending, tables),
@@ -304,6 +314,7 @@ async fn round(
     let Some(first) = pending.steps.first() else {
         session.roll_back("ending a transaction").await?;
         report.settle(&pending.ahead);
+        report.partly(&pending.partly, None);
         return Ok(true);
     };
     if transaction.head == plan::Head::start() && !work.own && !work.settings.ignore_foreign_history

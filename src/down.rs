@@ -11,6 +11,7 @@ use crate::{
     boot::{self, Lost},
     embedded::{Migration, Set, title},
     error::{Error, Kind},
+    event::Holder,
     lock::{self, Transaction, Wait},
     loss::{Measure, Moment},
     plan::Row,
@@ -39,6 +40,8 @@ struct Found {
     standing: Standing,
     /// What was agreed to of the first of them, where it was begun and cut off.
     ordered: Option<Undoing>,
+    /// Who runs what the journal speaks of.
+    holder: Option<Holder>,
 }
 
 /// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
@@ -68,6 +71,7 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> R
     let tables = work.tables(client).await?;
     let found = find(work, &asked, target, tables).await?;
     let mut plan = Plan::down(work, &found.undos, &found.journal, &found.standing);
+    plan.name_holder(&found.journal, found.holder.as_ref());
     let mut measure = Measure::new(client, work.settings, Moment::Ahead);
     for (step, undo) in plan.steps.iter_mut().zip(&found.undos) {
         let Some(side) = undo.side else { continue };
@@ -103,7 +107,13 @@ async fn find(
     if !tampered.is_empty() {
         return Err(work.diverged(tampered));
     }
-    refuse_half_applied(work, &history)?;
+    let holder = match asked {
+        Asked::Ahead(client) => work.holder_of(client, &history.journal).await,
+        Asked::UnderLock(_) => None,
+    };
+    if holder.is_none() {
+        refuse_half_applied(work, &history)?;
+    }
     let above = rollback::above(work.set, &history.rows, target).map_err(Refused::Target)?;
     let undos = undos(work, asked, &history.rows, &above, tables).await?;
     let rows: Vec<_> = above.into_iter().cloned().collect();
@@ -114,7 +124,7 @@ async fn find(
         true => read_order(work, asked).await?,
         false => None,
     };
-    Ok(Found { undos, rows, floor, journal: history.journal, standing, ordered })
+    Ok(Found { undos, rows, floor, journal: history.journal, standing, ordered, holder })
 }
 
 pub(crate) async fn read_standing_ahead(
@@ -151,7 +161,8 @@ async fn read_standing(
 fn refuse_half_applied(work: &Work<'_>, history: &History) -> Result<()> {
     let is_applied = |it: &Journal| history.rows.iter().any(|row| row.version == it.version);
     let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
-    let migration = work.set.find(&it.version).map_or(it.version.clone(), Migration::title);
+    let stored = || title(&it.version, &it.name);
+    let migration = work.set.find(&it.version).map_or_else(stored, Migration::title);
     let forget = Revisions::by_hand(&work.revisions.forget_steps(&it.version));
     Err(Refused::HalfApplied { migration, forget }.into())
 }

@@ -9,6 +9,7 @@ use crate::{
     Direction,
     event::Holder,
     excerpt::Excerpt,
+    journal::PartlyApplied,
     plan::Divergence,
     refused::Refused,
     trust::{Distrust, Meddling},
@@ -74,6 +75,12 @@ pub(crate) enum Kind {
     },
     Pending {
         migrations: Vec<String>,
+        /// Another process is at it.
+        running: bool,
+    },
+    /// Applied in part, and not in this program; with SQL for a person.
+    PartlyAhead {
+        found: Vec<(PartlyApplied, String)>,
     },
     Diverged {
         label: &'static str,
@@ -119,12 +126,6 @@ pub(crate) enum Kind {
     },
     Partial(Partial),
     LockLost(LockLost),
-    /// A row of upfront's tables is not there although it was written.
-    Unwritten {
-        migration: String,
-        direction: Direction,
-        table: &'static str,
-    },
     Refused(Refused),
     #[cfg(feature = "cli")]
     Adopt(crate::refusal::Refusal),
@@ -352,7 +353,12 @@ impl Error {
     /// A migration outside a transaction was cut off at a statement whose fate nobody can tell.
     #[must_use]
     pub fn is_partially_applied(&self) -> bool {
-        matches!(*self.0, Kind::Partial(_) | Kind::Refused(Refused::HalfApplied { .. }))
+        matches!(
+            *self.0,
+            Kind::Partial(_)
+                | Kind::PartlyAhead { .. }
+                | Kind::Refused(Refused::HalfApplied { .. })
+        )
     }
 
     /// The session lost the migration lock while a migration outside a transaction ran, and another
@@ -361,13 +367,6 @@ impl Error {
     #[must_use]
     pub fn is_lock_lost(&self) -> bool {
         matches!(*self.0, Kind::LockLost(_))
-    }
-
-    /// Something swallowed or changed a row that was written to upfront's own tables: a rule or a
-    /// trigger. It was not committed.
-    #[must_use]
-    pub fn is_unwritten(&self) -> bool {
-        matches!(*self.0, Kind::Unwritten { .. })
     }
 
     /// Somebody else held the migration lock, a lock on upfront's own tables, or all connections of

@@ -2,7 +2,11 @@
 //!
 //! Pure: what to run, and what to ask a person, is decided here over rows and hashes.
 
-use crate::{Direction, embedded::Class};
+use crate::{
+    Direction,
+    embedded::{Class, Set, title},
+    plan::Row,
+};
 
 /// A row of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,9 @@ pub(crate) struct Journal {
     /// Of the statement; or a [`Failed`] statement's mark.
     pub(crate) hash: String,
     pub(crate) finished: bool,
+    /// The migration's, for a program that does not carry it; empty in rows of an older upfront.
+    pub(crate) name: String,
+    pub(crate) breaking: bool,
     /// Seconds since the statement started, or failed.
     pub(crate) age: u64,
 }
@@ -55,6 +62,49 @@ impl Journal {
     pub(crate) fn failed(&self) -> Option<Failed> {
         Failed::parse(&self.hash)
     }
+}
+
+/// A migration outside a transaction of which the database has a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PartlyApplied {
+    pub(crate) version: String,
+    pub(crate) name: String,
+    pub(crate) breaking: bool,
+    /// How many statements are done, of those that started.
+    pub(crate) done: usize,
+    pub(crate) started: usize,
+}
+
+impl PartlyApplied {
+    /// As messages name it.
+    pub(crate) fn title(&self) -> String {
+        title(&self.version, &self.name)
+    }
+}
+
+/// The migrations that are applied in part and that a program does not carry. What is being rolled
+/// back has a row still.
+pub(crate) fn unknown(set: &Set, rows: &[Row], journal: &[Journal]) -> Vec<PartlyApplied> {
+    let is_known =
+        |version: &str| set.find(version).is_some() || rows.iter().any(|it| it.version == version);
+    let mut found: Vec<PartlyApplied> = Vec::new();
+    for it in journal.iter().filter(|it| it.direction == Direction::Up && !is_known(&it.version)) {
+        let done = usize::from(it.finished);
+        match found.last_mut().filter(|last| last.version == it.version) {
+            Some(last) => {
+                (last.done, last.started) = (last.done + done, last.started + 1);
+                last.breaking |= it.breaking;
+            }
+            None => found.push(PartlyApplied {
+                version: it.version.clone(),
+                name: it.name.clone(),
+                breaking: it.breaking,
+                done,
+                started: 1,
+            }),
+        }
+    }
+    found
 }
 
 /// One statement of the file as it is now.
@@ -209,6 +259,8 @@ mod tests {
             ordinal: at + 1,
             hash: it.trim_end_matches('!').to_owned(),
             finished: !it.ends_with('!'),
+            name: "m".to_owned(),
+            breaking: false,
             age: 0,
         };
         text.split_whitespace().enumerate().filter(|(_, it)| !it.ends_with('-')).map(row).collect()

@@ -10,6 +10,7 @@ use crate::{
     embedded::title,
     error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains},
     event::Holder,
+    journal::PartlyApplied,
     plan::Divergence,
     trust::{Distrust, Meddling, Problem},
 };
@@ -78,11 +79,15 @@ impl fmt::Display for Kind {
                 list(f, "pending", pending)?;
                 held(f, holder.as_ref())
             }
-            Kind::Pending { migrations } => {
+            Kind::Pending { migrations, running } => {
                 f.write_str("the database is behind this program")?;
                 list(f, "pending", migrations)?;
-                f.write_str("\n  help: run `up()` with a role that may migrate")
+                f.write_str(match running {
+                    true => "\n  help: wait for it",
+                    false => "\n  help: run `up()` with a role that may migrate",
+                })
             }
+            Kind::PartlyAhead { found } => partly_ahead(f, found),
             Kind::Diverged { label, found, own } => diverged(f, label, found, *own),
             Kind::Foreign { tables } => foreign(f, tables),
             Kind::ReadOnly { direction, migrations, standby } => {
@@ -118,13 +123,6 @@ impl fmt::Display for Kind {
             ),
             Kind::Partial(it) => partial(f, it),
             Kind::LockLost(it) => lock_lost(f, it),
-            Kind::Unwritten { migration, direction, table } => write!(
-                f,
-                "the row of {} in upfront's table `{table}` was not written as sent; nothing of \
-                 that transaction was committed\n  help: see which rules and triggers the table has, \
-                 and drop them",
-                side(*direction, migration)
-            ),
             Kind::Refused(it) => it.fmt(f),
             #[cfg(feature = "cli")]
             Kind::Adopt(it) => it.fmt(f),
@@ -328,12 +326,16 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
              row back from a backup",
             title(version, name)
         ),
-        Divergence::Ahead { version, name, breaking } => {
+        Divergence::Ahead { version, name, breaking, partly } => {
             let why = if *breaking { "is breaking for older programs" } else { "is unknown here" };
+            let (how, way) = match partly {
+                true => ("partially applied", "undo by hand what it did"),
+                false => ("applied", "roll the migration back"),
+            };
             write!(
                 f,
-                "  migration `{}` was applied by a newer program and {why}\n    help: deploy the \
-                 newer program again, or roll the migration back",
+                "  migration `{}` was {how} by a newer program and {why}\n    help: deploy the \
+                 newer program again, or {way}",
                 title(version, name)
             )
         }
@@ -417,6 +419,20 @@ fn denied(
     write!(f, "not allowed while {doing}: {message} (SQLSTATE 42501)")?;
     f.write_str("\n  help: as an owner, run")?;
     grants.iter().try_for_each(|it| write!(f, "\n    {it};"))
+}
+
+fn partly_ahead(f: &mut fmt::Formatter<'_>, found: &[(PartlyApplied, String)]) -> fmt::Result {
+    f.write_str("the database has a part of a migration that this program does not carry")?;
+    for (it, _) in found {
+        let PartlyApplied { done, started, .. } = it;
+        let title = it.title();
+        write!(f, "\n  partially applied: {title}, {done} of {started} started statements done")?;
+    }
+    f.write_str(
+        "\n  help: deploy the program that carries it, whose `up()` continues it; or undo by hand \
+         what it did, and then run",
+    )?;
+    found.iter().try_for_each(|(_, forget)| write!(f, "\n    {forget}"))
 }
 
 fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {

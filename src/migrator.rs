@@ -19,7 +19,7 @@ use crate::{
     lock::Wait,
     session::{borrow, unless_silent, within},
     settings::Settings,
-    work::{View, Work, behind},
+    work::{View, Work},
 };
 
 /// A program's migrations and the database that they are for.
@@ -144,17 +144,13 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_pending`](crate::Error::is_pending), [`is_diverged`](crate::Error::is_diverged), or
-    /// the database cannot be read.
+    /// [`is_pending`](crate::Error::is_pending), [`is_diverged`](crate::Error::is_diverged);
+    /// [`is_partially_applied`](crate::Error::is_partially_applied) if the database has a part of a
+    /// migration that this program does not carry and that no process runs; or the database cannot
+    /// be read.
     pub async fn check(&self) -> Result<()> {
         let work = Work::new(self.migrations.set()?, &self.settings);
-        let look = async {
-            match work.view(&self.pool).await? {
-                View::Settled(_) => Ok(()),
-                View::Behind { pending, .. } => Err(behind(&pending)),
-            }
-        };
-        look.instrument(self.span("check")).await
+        work.check(&self.pool).instrument(self.span("check")).await
     }
 
     /// Waits until somebody else has brought the database here: for replicas without the right to
@@ -176,16 +172,16 @@ impl Migrator {
             let left = limit.saturating_sub(wait.waited()).max(Duration::from_secs(1));
             let client = borrow(&self.pool, left).await?;
             let (client, view) = work.look_within(client, left).await?;
-            let pending = match view {
-                View::Settled(_) => return Ok(()),
-                View::Behind { pending, .. } => pending,
+            let (pending, journal) = match view {
+                View::Settled { .. } => return Ok(()),
+                View::Behind { pending, journal, .. } => (pending, journal),
             };
             wait.name_holder(work, &client).await;
             drop(client);
             if wait.waited() >= limit {
                 return Err(Kind::NotYet {
                     waited: wait.waited(),
-                    pending: pending.titles(),
+                    pending: pending.titles_as_of(&journal, wait.holder()),
                     holder: wait.holder().cloned(),
                 }
                 .into());

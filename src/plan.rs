@@ -1,8 +1,10 @@
 //! What is to be done: a pure function of what the program carries and what the database has.
 
 use crate::{
-    chain,
+    Direction, chain,
     embedded::{Migration, Set, title},
+    event::Holder,
+    journal::{Journal, PartlyApplied},
 };
 
 /// A row of the revision table, without its SQL.
@@ -129,6 +131,8 @@ pub(crate) struct Pending {
     pub(crate) downs: Vec<&'static Migration>,
     /// The newest row, where its rollback was begun outside a transaction and cut off.
     pub(crate) cut_off: Option<Box<Row>>,
+    /// What this program does not carry, and the database has in part.
+    pub(crate) partly: Vec<PartlyApplied>,
 }
 
 impl Pending {
@@ -139,10 +143,26 @@ impl Pending {
 
     /// The names of all that is to be done.
     pub(crate) fn titles(&self) -> Vec<String> {
-        let cut_off = self.cut_off.iter();
-        let cut_off = cut_off.map(|it| format!("{} (its rollback was cut off)", it.title()));
-        cut_off.chain(self.steps.iter().flat_map(Step::all).map(Migration::title)).collect()
+        self.titles_as_of(&[], None)
     }
+
+    /// The same, with what has run of them already, and who runs it.
+    pub(crate) fn titles_as_of(&self, journal: &[Journal], holder: Option<&Holder>) -> Vec<String> {
+        let cut_off = self.cut_off.iter().map(|it| match holder {
+            Some(holder) => format!("{} (its rollback is running, by {holder})", it.title()),
+            None => format!("{} (its rollback was cut off)", it.title()),
+        });
+        let title = |it: &Migration| match (is_begun(it, journal), holder) {
+            (true, Some(holder)) => format!("{} (running, by {holder})", it.title()),
+            (true, None) => format!("{} (partially applied)", it.title()),
+            (false, _) => it.title(),
+        };
+        cut_off.chain(self.steps.iter().flat_map(Step::all).map(title)).collect()
+    }
+}
+
+fn is_begun(it: &Migration, journal: &[Journal]) -> bool {
+    journal.iter().any(|row| row.version == it.version && row.direction == Direction::Up)
 }
 
 /// One way in which a history differs from the program.
@@ -161,7 +181,7 @@ pub(crate) enum Divergence {
     /// A row says something else than when it was written.
     Altered { version: String, name: String },
     /// Unknown to this program and breaking for it, or refused by the setting.
-    Ahead { version: String, name: String, breaking: bool },
+    Ahead { version: String, name: String, breaking: bool, partly: bool },
 }
 
 /// What a database newer than the program means.
@@ -203,7 +223,8 @@ pub(crate) fn plan(
         chain: it.chain.clone(),
     });
     let (steps, downs) = (steps(set, head), downs(set, rows));
-    Ok(Pending { steps, ahead: unknown, downs, cut_off: cut_off.cloned().map(Box::new) })
+    let cut_off = cut_off.cloned().map(Box::new);
+    Ok(Pending { steps, ahead: unknown, downs, cut_off, partly: Vec::new() })
 }
 
 /// The rows that stand, without the one that was being rolled back.
@@ -250,6 +271,20 @@ pub(crate) fn refused(ahead: Ahead, unknown: &[Unknown]) -> Vec<Divergence> {
             version: it.version.clone(),
             name: it.name.clone(),
             breaking: it.breaking,
+            partly: false,
+        })
+        .collect()
+}
+
+/// Judges what is applied in part and unknown, as if it were applied.
+pub(crate) fn refused_partly(ahead: Ahead, partly: &[PartlyApplied]) -> Vec<Divergence> {
+    let refused = partly.iter().filter(|it| ahead.refuses(it.breaking));
+    refused
+        .map(|it| Divergence::Ahead {
+            version: it.version.clone(),
+            name: it.name.clone(),
+            breaking: it.breaking,
+            partly: true,
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use crate::{
     Direction, Loss,
     chain::Digest,
     embedded::{Class, Migration, title},
+    event::Holder,
     plan::Step,
     protection::Standing,
     revisions::{Journal, Tables},
@@ -146,6 +147,22 @@ impl Plan {
         }
     }
 
+    /// Somebody has the lock: what the journal speaks of is under way, and was not cut off.
+    pub(crate) fn name_holder(&mut self, journal: &[Journal], holder: Option<&Holder>) {
+        let Some(holder) = holder else { return };
+        let (cut_off, running) = (cut_off(self.direction), format!("running, by {holder}"));
+        let warnings = self.steps.iter_mut().flat_map(|it| &mut it.warnings);
+        for it in warnings.filter(|it| it.starts_with(cut_off)) {
+            *it = it.replacen(cut_off, &running, 1);
+        }
+        let is_planned = |version: &str| self.steps.iter().any(|it| it.version == version);
+        let other = journal.iter().find(|it| !is_planned(&it.version));
+        self.warnings.extend(other.map(|it| {
+            let title = title(&it.version, &it.name);
+            format!("`{title}` is {running}; this plan waits for it")
+        }));
+    }
+
     /// Is there nothing to do?
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -260,11 +277,15 @@ fn progress(
     let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
     journal.iter().find(mine)?;
     let done = journal.iter().filter(mine).filter(|row| row.finished).count();
-    let what = match direction {
+    let what = cut_off(direction);
+    Some(format!("{what}: {done} of {of} statements are done"))
+}
+
+fn cut_off(direction: Direction) -> &'static str {
+    match direction {
         Direction::Up => "partially applied",
         Direction::Down => "partially rolled back",
-    };
-    Some(format!("{what}: {done} of {of} statements are done"))
+    }
 }
 
 fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {

@@ -6,6 +6,7 @@ use crate::{
     Direction,
     embedded::Migration,
     event::Holder,
+    journal::PartlyApplied,
     lock::Wait,
     plan::{Pending, Step, Unknown},
 };
@@ -24,6 +25,9 @@ pub struct Report {
     pub rolled_back: Vec<RolledBack>,
     /// Migrations that the database has and this program does not know.
     pub ahead: Vec<String>,
+    /// Migrations outside a transaction that the database has in part, that this program does not
+    /// know, and that nobody runs.
+    pub partially_applied: Vec<String>,
     /// How long the call waited for another process to migrate.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub waited: Duration,
@@ -76,6 +80,7 @@ impl Report {
             applied: Vec::new(),
             rolled_back: Vec::new(),
             ahead: Vec::new(),
+            partially_applied: Vec::new(),
             waited: Duration::ZERO,
             waited_for: None,
             took: Duration::ZERO,
@@ -104,6 +109,33 @@ impl Report {
         self.ahead = unknown.iter().map(Unknown::title).collect();
         for Unknown { version, name, .. } in unknown {
             tracing::warn!(version, migration = name, "the database is ahead of this program");
+        }
+    }
+
+    /// What the database has a part of, and this program does not carry: running, or cut off.
+    pub(crate) fn partly(&mut self, partly: &[PartlyApplied], holder: Option<&Holder>) {
+        self.partially_applied.clear();
+        for it in partly {
+            let PartlyApplied { version, name, done, started, .. } = it;
+            if let Some(Holder { pid, .. }) = holder {
+                let (migration, holder_pid) = (name, pid);
+                tracing::warn!(
+                    version,
+                    migration,
+                    holder_pid,
+                    "another process runs a migration that this program does not know"
+                );
+                continue;
+            }
+            let migration = name;
+            tracing::warn!(
+                version,
+                migration,
+                done,
+                started,
+                "a migration that this program does not know is partially applied"
+            );
+            self.partially_applied.push(it.title());
         }
     }
 
@@ -182,9 +214,12 @@ impl fmt::Display for Report {
             write!(f, ", after waiting {:.1?}", self.waited)?;
             self.waited_for.iter().try_for_each(|it| write!(f, " for {it}"))?;
         }
-        match self.ahead.len() {
-            0 => Ok(()),
-            _ => write!(f, "; the database is ahead by {}", self.ahead.join(", ")),
+        if !self.ahead.is_empty() {
+            write!(f, "; the database is ahead by {}", self.ahead.join(", "))?;
+        }
+        match self.partially_applied.is_empty() {
+            true => Ok(()),
+            false => write!(f, "; partially applied: {}", self.partially_applied.join(", ")),
         }
     }
 }

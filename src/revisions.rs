@@ -38,9 +38,6 @@ pub(crate) const RELEASED: &str = "upfront: the session lock is gone";
 /// The same when another process has written the journal.
 pub(crate) const MOVED: &str = "upfront: the journal has moved";
 
-/// The same when a row of the journal was not written as meant.
-pub(crate) const UNWRITTEN: &str = "upfront: the journal was not written";
-
 /// This session, as the server's statistics have it.
 const BACKEND: &str = "pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a";
 
@@ -165,9 +162,14 @@ impl Revisions {
             Tables::Old => String::new(),
             Tables::Current => format!(";{}", self.active_holds()),
         };
+        let more = match tables {
+            Tables::Old => "NULL, NULL",
+            Tables::Current => "name, breaking",
+        };
         format!(
             "SELECT version AS upfront_step, ordinal, hash, finished IS NOT NULL, direction, \
-             greatest(extract(epoch FROM clock_timestamp() - started), 0)::bigint FROM {schema}.steps WHERE app = {app} ORDER BY version, ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
+             greatest(extract(epoch FROM clock_timestamp() - started), 0)::bigint, {more} FROM \
+             {schema}.steps WHERE app = {app} ORDER BY version, direction, ordinal;SELECT it.version AS upfront_lost FROM (SELECT DISTINCT ON (version) version, \
              outcome FROM {schema}.log WHERE app = {app} AND outcome <> 'failed' ORDER BY version, \
              id DESC) it WHERE it.outcome <> 'reverted' AND NOT EXISTS (SELECT FROM \
              {schema}.revisions r WHERE r.app = {app} AND r.version = it.version){holds}"
@@ -322,7 +324,7 @@ impl Revisions {
         let (schema, row) = (&self.schema, self.step_row(place));
         let not = if finished { " NOT" } else { "" };
         format!(
-            "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN 0 ELSE ('{UNWRITTEN} \
+            "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN 0 ELSE ('{NOT_WRITTEN} \
              ' OPERATOR(pg_catalog.||) pg_catalog.count(*)::pg_catalog.text)::pg_catalog.int4 END \
              FROM {schema}.steps WHERE {row} AND hash OPERATOR(pg_catalog.=) '{hash}' AND finished \
              IS{not} NULL;"
@@ -477,13 +479,14 @@ impl Revisions {
     }
 
     /// A statement of the journal starts; committed before the statement is sent.
-    pub(crate) fn start_step(&self, place: Place<'_>, hash: &str) -> String {
+    pub(crate) fn start_step(&self, it: &Migration, place: Place<'_>, hash: &str) -> String {
         let Self { schema, app, .. } = self;
         let Place { version, direction, ordinal } = place;
-        let version = escape_literal(version);
+        let (version, name, breaking) =
+            (escape_literal(version), escape_literal(it.name), it.breaking);
         format!(
-            "INSERT INTO {schema}.steps (app, version, direction, ordinal, hash) VALUES ({app}, \
-             {version}, '{direction}', {ordinal}, '{hash}')"
+            "INSERT INTO {schema}.steps (app, version, direction, ordinal, hash, name, breaking) \
+             VALUES ({app}, {version}, '{direction}', {ordinal}, '{hash}', {name}, {breaking})"
         )
     }
 
@@ -577,14 +580,21 @@ impl Revisions {
     }
 
     /// A transactional statement's journal row, behind a fence of its own.
-    pub(crate) fn pass_step(&self, place: Place<'_>, hash: &str, xid: &str) -> String {
+    pub(crate) fn pass_step(
+        &self,
+        it: &Migration,
+        place: Place<'_>,
+        hash: &str,
+        xid: &str,
+    ) -> String {
         let Self { schema, app, .. } = self;
         let Place { version, direction, ordinal } = place;
         let (version, fence) = (escape_literal(version), fence(xid, ""));
+        let (name, breaking) = (escape_literal(it.name), it.breaking);
         format!(
             "SET LOCAL search_path TO pg_catalog, pg_temp;{fence}INSERT INTO {schema}.steps (app, \
-             version, direction, ordinal, hash, finished) VALUES ({app}, {version}, \
-             '{direction}', {ordinal}, '{hash}', clock_timestamp())"
+             version, direction, ordinal, hash, finished, name, breaking) VALUES ({app}, \
+             {version}, '{direction}', {ordinal}, '{hash}', clock_timestamp(), {name}, {breaking})"
         )
     }
 
@@ -1134,6 +1144,8 @@ fn journal(answer: &Answer) -> Option<Vec<Journal>> {
             finished: it.get(3)? == "t",
             direction: if it.get(4)? == "up" { Direction::Up } else { Direction::Down },
             age: it.get(5)?.parse().ok()?,
+            name: it.get(6).unwrap_or_default().to_owned(),
+            breaking: it.get(7) == Some("t"),
         })
     };
     named(answer, "upfront_step").map(row).collect()

@@ -8,6 +8,8 @@ use crate::{
     Ahead, Result,
     embedded::{Migration, title},
     error::Kind,
+    event::Holder,
+    journal,
     plan::{self, Divergence, Hold, Row},
     revisions::{History, Journal, dated, history},
     work::Work,
@@ -54,8 +56,10 @@ pub enum State {
     Applied,
     /// In the program, and not yet in the database.
     Pending,
-    /// Under way outside a transaction, either way, or cut off there.
+    /// Cut off outside a transaction, either way.
     Partial,
+    /// Under way outside a transaction, either way: another process holds the lock.
+    Running,
     /// Rolled back, and not to come back by itself: pending once it is released.
     Held,
     /// In the database, and newer than the program.
@@ -75,23 +79,24 @@ impl Status {
     pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
         let Some(tables) = work.tables(client).await? else {
-            return Ok(Self::of(work, &[], &History::default()));
+            return Ok(Self::of(work, &[], &History::default(), None));
         };
         let status = work.revisions.status(tables);
         let answer = work.read(client, &status).await?.answer().unwrap_or_default();
         let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
         let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
-        Ok(Self::of(work, &rows, &history))
+        let holder = work.holder_of(client, &history.journal).await;
+        Ok(Self::of(work, &rows, &history, holder.as_ref()))
     }
 
-    fn of(work: &Work<'_>, rows: &[Dated], history: &History) -> Self {
+    fn of(work: &Work<'_>, rows: &[Dated], history: &History, holder: Option<&Holder>) -> Self {
         let History { journal, lost, holds, .. } = history;
         let found = match plan::plan(work.set, &history.rows, Ahead::Accept) {
             Ok(pending) => plan::deleted(&pending, lost),
             Err(it) => it,
         };
         let mut entries: Vec<_> =
-            rows.iter().map(|it| applied(work, it, &found, journal)).collect();
+            rows.iter().map(|it| applied(work, it, &found, journal, holder)).collect();
         let absent = work.set.migrations.iter().filter(|it| {
             rows.binary_search_by(|row| row.row.version.as_str().cmp(it.version)).is_err()
         });
@@ -101,15 +106,26 @@ impl Status {
             let hold = holds.iter().find(|hold| is_held(it, hold));
             let state = match (&note, started, hold) {
                 (Some(_), _, _) => State::Diverged,
-                (None, true, _) => State::Partial,
+                (None, true, _) => unfinished(holder),
                 (None, false, Some(_)) => State::Held,
                 (None, false, None) => State::Pending,
             };
             let note = note
-                .or_else(|| started.then(|| progress(it.version, journal)))
+                .or_else(|| started.then(|| progress(it.version, journal, holder)))
                 .or_else(|| hold.map(|Hold { at, by, .. }| format!("rolled back at {at} by {by}")));
             let (version, name) = (it.version.to_owned(), it.name.to_owned());
             Entry { version, name, state, breaking: it.breaking, applied_at: None, note }
+        }));
+        entries.extend(journal::unknown(work.set, &history.rows, journal).into_iter().map(|it| {
+            let progress = progress(&it.version, journal, holder);
+            Entry {
+                state: unfinished(holder),
+                note: Some(format!("not in this program; {progress}")),
+                breaking: it.breaking,
+                applied_at: None,
+                version: it.version,
+                name: it.name,
+            }
         }));
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
@@ -122,7 +138,9 @@ impl Status {
         self.entries.iter().all(|it| match it.state {
             State::Applied => true,
             State::Ahead => !it.breaking,
-            State::Pending | State::Partial | State::Diverged | State::Held => false,
+            State::Pending | State::Partial | State::Running | State::Diverged | State::Held => {
+                false
+            }
         })
     }
 
@@ -136,13 +154,19 @@ fn is_held(it: &Migration, hold: &Hold) -> bool {
     hold.version == it.version && it.accepts(&hold.hash)
 }
 
-fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence], journal: &[Journal]) -> Entry {
+fn applied(
+    work: &Work<'_>,
+    it: &Dated,
+    found: &[Divergence],
+    journal: &[Journal],
+    holder: Option<&Holder>,
+) -> Entry {
     let Dated { row, applied_at } = it;
     let diverged = found.iter().find_map(|it| note(it, &row.version));
     let head = work.set.head().map_or("", |it| it.version);
     let cut_off = row.is_being_rolled_back();
     let state = match &diverged {
-        _ if cut_off => State::Partial,
+        _ if cut_off => unfinished(holder),
         _ if row.version.as_str() > head => State::Ahead,
         Some(_) => State::Diverged,
         None => State::Applied,
@@ -154,7 +178,11 @@ fn applied(work: &Work<'_>, it: &Dated, found: &[Divergence], journal: &[Journal
         applied_at: Some(applied_at.clone()),
         breaking: row.breaking,
         note: match cut_off {
-            true => Some(format!("its rollback was cut off: {}", progress(&row.version, journal))),
+            true => {
+                let what =
+                    if holder.is_some() { "its rollback" } else { "its rollback was cut off" };
+                Some(format!("{what}: {}", progress(&row.version, journal, holder)))
+            }
             false => diverged.or_else(|| (row.kind != "applied").then(|| row.kind.clone())),
         },
     }
@@ -182,13 +210,15 @@ fn note(it: &Divergence, about: &str) -> Option<String> {
     (version == about).then_some(note)
 }
 
-fn progress(version: &str, journal: &[Journal]) -> String {
+fn unfinished(holder: Option<&Holder>) -> State {
+    if holder.is_some() { State::Running } else { State::Partial }
+}
+
+fn progress(version: &str, journal: &[Journal], holder: Option<&Holder>) -> String {
     let rows = || journal.iter().filter(|it| it.version == version);
-    format!(
-        "{} of {} started statements done",
-        rows().filter(|it| it.finished).count(),
-        rows().count()
-    )
+    let by = holder.map(|it| format!("running, by {it}: ")).unwrap_or_default();
+    let (done, started) = (rows().filter(|it| it.finished).count(), rows().count());
+    format!("{by}{done} of {started} started statements done")
 }
 
 impl fmt::Display for State {
@@ -197,6 +227,7 @@ impl fmt::Display for State {
             Self::Applied => "applied",
             Self::Pending => "pending",
             Self::Partial => "partial",
+            Self::Running => "running",
             Self::Held => "held",
             Self::Ahead => "ahead",
             Self::Diverged => "diverged",
@@ -220,7 +251,14 @@ impl fmt::Display for Status {
         }
         let count = |state| self.in_state(state).count();
         write!(f, "\napp {app}: {} applied", count(State::Applied))?;
-        for state in [State::Pending, State::Held, State::Partial, State::Ahead, State::Diverged] {
+        for state in [
+            State::Pending,
+            State::Held,
+            State::Running,
+            State::Partial,
+            State::Ahead,
+            State::Diverged,
+        ] {
             match count(state) {
                 0 => {}
                 many => write!(f, ", {many} {state}")?,

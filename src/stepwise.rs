@@ -20,8 +20,9 @@ use crate::{
     loss::{Measure, Moment},
     prologue::{Extent, own_role, prologue},
     refused::Refused,
-    revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions, UNWRITTEN},
+    revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions},
     session::{self, Session, Stopped},
+    trust::{Meddling, NOT_WRITTEN},
     work::Work,
 };
 
@@ -277,7 +278,7 @@ impl<'a> Run<'a> {
         let xid = self.begin_transaction(ordinal, it).await?;
         let revisions = &self.work().revisions;
         let place = self.place(ordinal);
-        let pass = revisions.pass_step(place, hash, &xid);
+        let pass = revisions.pass_step(self.subject.it, place, hash, &xid);
         let written = revisions.written_fence(place, hash, true);
         let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
@@ -445,7 +446,7 @@ impl<'a> Run<'a> {
         reached: Reached,
     ) -> Result<()> {
         let (revisions, place) = (&self.work().revisions, self.place(ordinal));
-        let sql = &revisions.start_step(place, hash);
+        let sql = &revisions.start_step(self.subject.it, place, hash);
         let written = revisions.written_fence(place, hash, false);
         let rows = self.rows + 1;
         self.write(Write { sql, rows, written, reached, about: Some((ordinal, it)) }).await?;
@@ -518,7 +519,7 @@ impl<'a> Run<'a> {
         let fence = |rows, otherwise| {
             revisions.journal_fence(migration.version, direction, rows, otherwise)
         };
-        let (before, after) = (fence(self.rows, MOVED), fence(it.rows, UNWRITTEN));
+        let (before, after) = (fence(self.rows, MOVED), fence(it.rows, NOT_WRITTEN));
         let Write { sql, ref written, .. } = it;
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED;{role}SET LOCAL lock_timeout TO {limit};\
@@ -566,7 +567,7 @@ impl<'a> Run<'a> {
         if err.message().contains(ESCAPED) {
             return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
         }
-        if err.message().contains(UNWRITTEN) {
+        if Meddling::of(err.message()).is_some() {
             return Ok(self.not_recorded(stopped.err, Reached::RolledBack, Some((ordinal, it))));
         }
         let remains = match it.class {
@@ -606,9 +607,10 @@ impl<'a> Run<'a> {
     ) -> Error {
         let doing = "writing the journal of a migration";
         let message = source.as_db_error().map_or("", DbError::message);
-        if message.contains(UNWRITTEN) {
-            let (migration, direction) = (self.subject.it.title(), self.subject.direction);
-            return Kind::Unwritten { migration, direction, table: "steps" }.into();
+        if let Some(how) = Meddling::of(message) {
+            let (migration, path) = (self.subject.it.title(), self.side.path);
+            let direction = self.subject.direction;
+            return Kind::Meddled { migration, direction, path, how }.into();
         }
         match (loss_of_lock(message, self.lock), source.code()) {
             (Some(why), _) => self.lock_lost(why, reached, about),

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    Event, Result,
+    Direction, Event, Result,
     embedded::{Migration, Set},
     error::{Error, Kind},
-    own,
+    event::Holder,
+    journal::{self, PartlyApplied},
+    lock, own,
     plan::{self, Divergence, Pending, Unknown},
     refused::Refused,
     revisions::{History, Journal, Look, Revisions, Tables, history},
@@ -31,7 +33,7 @@ pub(crate) struct Work<'a> {
 /// What the first look found.
 pub(crate) enum View {
     /// Nothing to do.
-    Settled(Vec<Unknown>),
+    Settled { ahead: Vec<Unknown>, partly: Vec<PartlyApplied> },
     /// Something is pending. Without tables, upfront was never there.
     Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables> },
 }
@@ -101,7 +103,7 @@ impl<'a> Work<'a> {
             // What is refused may be the rest of a rollback, which only the rows tell.
             && plan::refused(self.settings.ahead, &look.ahead).is_empty()
         {
-            return Ok(View::Settled(look.ahead));
+            return Ok(View::Settled { ahead: look.ahead, partly: Vec::new() });
         }
         match self.judge(self.history(client, tables).await?, Some(tables)) {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
@@ -142,17 +144,57 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Looks without any wish to write: for `check`, `wait`, `status` and `plan_up`.
-    pub(crate) async fn view(&self, pool: &Pool) -> Result<View> {
+    /// Is the database where this program needs it?
+    ///
+    /// # Errors
+    ///
+    /// It is not, or it has a part of a migration that nobody runs.
+    pub(crate) async fn check(&self, pool: &Pool) -> Result<()> {
         let limit = self.settings.wait_timeout;
         let client = borrow(pool, limit).await?;
-        Ok(self.look_within(client, limit).await?.1)
+        let (client, view) = self.look_within(client, limit).await?;
+        match view {
+            View::Settled { partly, .. } if partly.is_empty() => Ok(()),
+            View::Settled { partly, .. } => match self.holder(&client).await {
+                Some(_) => Ok(()),
+                None => Err(self.partly_ahead(partly)),
+            },
+            View::Behind { pending, journal, .. } => {
+                let holder = self.holder_of(&client, &journal).await;
+                let migrations = pending.titles_as_of(&journal, holder.as_ref());
+                Err(Kind::Pending { migrations, running: holder.is_some() }.into())
+            }
+        }
+    }
+
+    /// Who has the migration lock, as far as this role may see. Not to know is no error.
+    pub(crate) async fn holder(&self, client: &Client) -> Option<Holder> {
+        let answer = session::ask(client, &self.revisions.holder()).await.unwrap_or_default();
+        answer.row("upfront_pid").and_then(lock::holder)
+    }
+
+    /// Who runs what the journal speaks of: a migration that is under way is not one that was cut
+    /// off.
+    pub(crate) async fn holder_of(&self, client: &Client, journal: &[Journal]) -> Option<Holder> {
+        match journal.is_empty() {
+            true => None,
+            false => self.holder(client).await,
+        }
+    }
+
+    /// The error for what is applied in part and not in this program.
+    pub(crate) fn partly_ahead(&self, partly: Vec<PartlyApplied>) -> Error {
+        let forget = |it: &PartlyApplied| {
+            Revisions::by_hand(&self.revisions.forget_side(&it.version, Direction::Up))
+        };
+        let found = partly.into_iter().map(|it| (it.clone(), forget(&it))).collect();
+        Kind::PartlyAhead { found }.into()
     }
 
     fn judge(&self, history: History, tables: Option<Tables>) -> Result<View> {
         let pending = self.plan(&history)?;
         match pending.is_empty() {
-            true => Ok(View::Settled(pending.ahead)),
+            true => Ok(View::Settled { ahead: pending.ahead, partly: pending.partly }),
             false => Ok(View::Behind { pending, journal: history.journal, tables }),
         }
     }
@@ -225,7 +267,18 @@ impl<'a> Work<'a> {
     pub(crate) fn plan(&self, history: &History) -> Result<Pending> {
         let ahead = if self.own { crate::Ahead::Accept } else { self.settings.ahead };
         let pending = plan::plan(self.set, &history.rows, ahead);
-        let pending = pending.map_err(|found| self.diverged(found))?;
+        let mut pending = pending.map_err(|found| self.diverged(found))?;
+        pending.partly = journal::unknown(self.set, &history.rows, &history.journal);
+        let refused = plan::refused_partly(ahead, &pending.partly);
+        if !refused.is_empty() {
+            return Err(self.diverged(refused));
+        }
+        // What comes after it would put it out of order.
+        let newest = pending.steps.last().map_or("", |it| it.to.version.as_str());
+        let older = |it: &PartlyApplied| it.version.as_str() < newest;
+        if pending.partly.iter().any(older) {
+            return Err(self.partly_ahead(pending.partly));
+        }
         let deleted = plan::deleted(&pending, &history.lost);
         if !deleted.is_empty() {
             return Err(self.diverged(deleted));
@@ -325,11 +378,6 @@ impl<'a> Work<'a> {
 pub(crate) fn is_missing(err: &tokio_postgres::Error) -> bool {
     let codes = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
     err.code().is_some_and(|it| codes.contains(it))
-}
-
-/// The error for something that is pending.
-pub(crate) fn behind(pending: &Pending) -> Error {
-    Kind::Pending { migrations: pending.titles() }.into()
 }
 
 fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<String>) -> Error {

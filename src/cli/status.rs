@@ -27,7 +27,9 @@ impl Arguments {
 fn exit(it: &Status) -> Exit {
     let has = |state| it.in_state(state).next().is_some();
     let is_refused = it.in_state(State::Ahead).any(|it| it.breaking);
-    match (has(State::Diverged) || is_refused, has(State::Pending) || has(State::Partial)) {
+    let unfinished = [State::Pending, State::Running, State::Partial];
+    let is_unfinished = unfinished.into_iter().any(has);
+    match (has(State::Diverged) || is_refused, is_unfinished) {
         (true, _) => Exit::Diverged,
         (false, true) => Exit::Pending,
         (false, false) => Exit::Done,
@@ -65,7 +67,7 @@ fn cells(it: &Entry) -> [Cell; 5] {
 fn color(it: State) -> Color {
     match it {
         State::Applied => Color::Green,
-        State::Pending | State::Held | State::Ahead => Color::Yellow,
+        State::Pending | State::Running | State::Held | State::Ahead => Color::Yellow,
         State::Partial | State::Diverged => Color::Red,
     }
 }

@@ -51,6 +51,12 @@ async fn deploy(migrator: &Migrator, output: &Output) -> Result<Exit> {
     let report = migrator.listened_to(progress.listener()).up().await;
     progress.end();
     let report = report?;
+    for it in &report.partially_applied {
+        output.warning(&format!(
+            "the database has a part of migration `{it}`, which is not in this directory: `check` \
+             says how to go on"
+        ));
+    }
     output.result(&report, || report.to_string());
     Ok(Exit::Done)
 }

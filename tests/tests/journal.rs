@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use upfront::{Migrator, Report, Target};
+use upfront::{Ahead, Migrator, Report, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
-use upfront_tests::{ask, builder, database, migrator, server};
+use upfront_tests::{Gate, ask, builder, database, migrator, server, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
 
@@ -147,27 +147,138 @@ async fn a_pooler_of_transactions_that_is_called_one_of_sessions_is_a_named_stop
 /// A row that is not there afterwards was not written, whatever the server said.
 #[tokio::test]
 async fn a_row_of_the_journal_that_is_swallowed_stops() {
-    let text = "-- atlas:txmode none\n\nINSERT INTO a VALUES (1);\nCALL work();\n";
-    let files = [A, ("2_b.sql", text)];
     for event in ["INSERT", "UPDATE"] {
         let database = database();
-        migrator(&database.url(), &[A]).up().await.unwrap();
-        let swallow = format!(
-            "CREATE PROCEDURE work() LANGUAGE sql AS 'SELECT 1';\
-             CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\
-             CREATE TRIGGER swallow BEFORE {event} ON upfront.steps FOR EACH ROW EXECUTE FUNCTION \
-             swallow()"
+        let work = "CREATE PROCEDURE work() LANGUAGE sql AS 'SELECT 1';\
+                    CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; \
+                    END'";
+        database.execute(work).unwrap();
+        let text = format!(
+            "-- atlas:txmode none\n\nCREATE TRIGGER swallow BEFORE {event} ON upfront.steps FOR EACH ROW \
+             EXECUTE FUNCTION swallow();\nCALL work();\n"
         );
-        database.execute(&swallow).unwrap();
-        let err = migrator(&database.url(), &files).up().await.unwrap_err();
-        assert!(err.is_unwritten(), "{err}");
-        let rows = if event == "INSERT" { "" } else { "1" };
-        assert_eq!(ask(&database.url(), ROWS).await, rows);
-        assert_eq!(
-            ask(&database.url(), "SELECT count(*) FROM upfront.revisions WHERE app = 'main'").await,
-            "1"
-        );
+        let err = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await.unwrap_err();
+        assert!(err.is_untrusted(), "{event}: {err}");
+        let versions = "SELECT string_agg(version, ' ') FROM upfront.revisions WHERE app = 'main'";
+        assert_eq!(ask(&database.url(), versions).await, "1");
     }
+}
+
+/// Fails at its second statement, and leaves a table.
+const FAILS: &str = "CREATE TABLE b (id int);\nSELECT 1 / 0;\n";
+
+#[tokio::test]
+async fn every_program_knows_of_a_part_that_it_does_not_carry() {
+    for head in ["-- atlas:txmode none\n\n", "-- atlas:txmode none\n-- upfront:breaking\n\n"] {
+        let database = database();
+        let url = database.url();
+        let text = format!("{head}{FAILS}");
+        let carries = [A, ("2_b.sql", text.as_str())];
+        assert!(migrator(&url, &carries).up().await.unwrap_err().is_failed());
+        let older = migrator(&url, &[A]);
+
+        let status = older.status().await.unwrap();
+        let entry = status.in_state(State::Partial).next().unwrap();
+        assert_eq!((&*entry.version, &*entry.name), ("2", "b"), "{status}");
+        assert!(!status.is_settled());
+        let refuses = builder(&url, &[A]).ahead(Ahead::Refuse).build().unwrap();
+        assert!(refuses.up().await.unwrap_err().is_ahead());
+        if head.contains("breaking") {
+            let err = older.up().await.unwrap_err();
+            assert!(err.is_ahead() && older.check().await.unwrap_err().is_ahead(), "{err}");
+            insta::assert_snapshot!("a_breaking_part", err);
+            continue;
+        }
+
+        let err = older.check().await.unwrap_err();
+        assert!(err.is_partially_applied(), "{err}");
+        insta::assert_snapshot!("a_part", err);
+        let report = older.up().await.unwrap();
+        assert_eq!(report.partially_applied, ["2_b"], "{report}");
+        older.wait(Duration::from_secs(5)).await.unwrap();
+        // What comes after the part would leave it out of order.
+        let newer = migrator(&url, &[A, ("3_c.sql", "SELECT 1;\n")]);
+        assert!(newer.up().await.unwrap_err().is_partially_applied());
+        assert!(migrator(&url, &carries).check().await.unwrap_err().is_pending());
+
+        database.psql(&format!("DROP TABLE b; {}", commands(&err.to_string())[0])).unwrap();
+        older.check().await.unwrap();
+        assert!(older.up().await.unwrap().partially_applied.is_empty());
+    }
+}
+
+/// What another process is at is no part that was cut off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_runs_is_running() {
+    let database = database();
+    let url = database.url();
+    let gate = Gate::shut(&database);
+    let text = "-- atlas:txmode none\n\nINSERT INTO a VALUES (1);\nSELECT public.gate();\n";
+    let files =
+        [A, ("2_b.sql", text), ("down/2_b.sql", "SELECT 1;\n"), ("down/1_a.sql", "SELECT 1;\n")];
+    let carries = migrator(&url, &files);
+    let boot = tokio::spawn({
+        let it = carries.clone();
+        async move { it.up().await }
+    });
+    gate.reached().await;
+
+    let status = carries.status().await.unwrap();
+    let note = status.in_state(State::Running).next().unwrap().note.clone().unwrap();
+    assert!(note.starts_with("running, by pid "), "{note}");
+    let err = carries.check().await.unwrap_err();
+    assert!(err.is_pending(), "{err}");
+    let text = err.to_string();
+    assert!(
+        text.contains("2_b (running, by pid ") && text.ends_with("help: wait for it"),
+        "{text}"
+    );
+    let plan = carries.plan_up().await.unwrap();
+    assert!(plan.steps[0].warnings[0].starts_with("running, by pid "), "{plan}");
+    let plan = carries.plan_down(Target::Steps(1)).await.unwrap();
+    assert!(plan.warnings[0].contains("`2_b` is running, by pid "), "{plan}");
+
+    let older = migrator(&url, &[A]);
+    older.check().await.unwrap();
+    assert!(older.up().await.unwrap().partially_applied.is_empty());
+    assert_eq!(older.status().await.unwrap().in_state(State::Running).count(), 1);
+
+    let down = tokio::spawn(async move { carries.down(Target::Steps(1)).await });
+    let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND \
+                 query LIKE '%pg_try_advisory_xact_lock%' AND state = 'idle'";
+    until(&url, waits, "t").await;
+    assert!(!down.is_finished() && !boot.is_finished());
+    gate.open();
+    assert_eq!(boot.await.unwrap().unwrap().applied.len(), 2);
+    let err = down.await.unwrap().unwrap_err();
+    assert!(err.is_stale(), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_another_process_runs_is_running() {
+    let database = database();
+    let url = database.url();
+    let gate = Gate::shut(&database);
+    let down = "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY a_id;\nSELECT public.gate();\n";
+    let files = [A, ("2_b.sql", "CREATE INDEX a_id ON a (id);\n"), ("down/2_b.sql", down)];
+    let carries = migrator(&url, &files);
+    carries.up().await.unwrap();
+    let mut plan = carries.plan_down(Target::Steps(1)).await.unwrap();
+    plan.accept_loss();
+    let rollback = tokio::spawn({
+        let it = carries.clone();
+        async move { it.apply(&plan).await }
+    });
+    gate.reached().await;
+    let status = carries.status().await.unwrap();
+    let note = status.in_state(State::Running).next().unwrap().note.clone().unwrap();
+    assert!(note.starts_with("its rollback: running, by pid "), "{note}");
+    let err = carries.check().await.unwrap_err().to_string();
+    assert!(err.contains("its rollback is running, by pid "), "{err}");
+    let plan = carries.plan_down(Target::Steps(1)).await.unwrap();
+    assert!(plan.steps[0].warnings[0].starts_with("running, by pid "), "{plan}");
+    gate.open();
+    assert_eq!(rollback.await.unwrap().unwrap().rolled_back.len(), 1);
 }
 
 /// A file outside a transaction of statements that leave their letter in a table; `!` fails.
