@@ -14,9 +14,10 @@ use crate::{
     foreign::{self, Tool},
     lock::{self, Wait},
     past::{Past, Source},
+    plan::Head,
     prologue::{Extent, prologue},
     refusal::Refusal,
-    revisions::{self, PINNED, Tables, history},
+    revisions::{self, History, PINNED, Tables, history},
     session::{self, Session, Writes},
     settings::Settings,
     sqlx,
@@ -97,41 +98,66 @@ async fn make_own_tables(work: &Work<'_>, session: &Session) -> Result<()> {
 
 /// What was applied; needs a transaction.
 async fn past(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Past> {
-    refuse_history(work, session).await?;
+    let begun = history_of(work, session).await?;
     match witness {
         Witness::Table { directory, name } => {
+            refuse_history(work, &begun)?;
             let source = match name {
                 Some(it) => named(session, it).await?,
                 None => only(session).await?,
             };
             read(work, session, directory, source).await
         }
-        Witness::Person { version } => Ok(Past::up_to(work.set, find(work.set, version)?)),
+        Witness::Person { version } => baseline(work, &begun, find(work.set, version)?),
     }
 }
 
-/// A history has one beginning.
-async fn refuse_history(work: &Work<'_>, session: &Session) -> Result<()> {
+/// A baseline may go on a history of this directory's first migrations: the first boot on a
+/// database that was restored stops where a table is there already, behind those that found
+/// nothing in their way.
+fn baseline(work: &Work<'_>, begun: &History, at: usize) -> Result<Past> {
+    let Some(newest) = begun.rows.last().filter(|_| begun.journal.is_empty()) else {
+        refuse_history(work, begun)?;
+        return Ok(Past::up_to(work.set, at, 0, Head::start()));
+    };
+    work.plan(begun)?;
+    let recorded = work.set.migrations.partition_point(|it| *it.version <= *newest.version);
+    match recorded <= at {
+        true => {
+            let after = Head { version: newest.version.clone(), chain: newest.chain.clone() };
+            Ok(Past::up_to(work.set, at, recorded, after))
+        }
+        false => Err(not_empty(work, newest.title())),
+    }
+}
+
+/// upfront's own history, which may have no table yet.
+async fn history_of(work: &Work<'_>, session: &Session) -> Result<History> {
     let doing = "reading the history";
     let answer = session.ask(doing, &work.revisions.exists()).await?;
     if answer.row("upfront_exists").and_then(|it| it.get(1)) != Some("t") {
-        return Ok(());
+        return Ok(History::default());
     }
     work.revisions.trust.diagnose_in_transaction(session.client()).await?;
     let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows(Tables::Old));
     let answer = session::ask(session.client(), &sql)
         .await
         .map_err(|source| boot::begin_failed(work, session, doing, source))?;
-    let it = history(&answer).ok_or(Kind::Unexpected { doing })?;
+    Ok(history(&answer).ok_or(Kind::Unexpected { doing })?)
+}
+
+/// A history has one beginning.
+fn refuse_history(work: &Work<'_>, it: &History) -> Result<()> {
     let newest = it.rows.last().map(|it| title(&it.version, &it.name));
     let begun = it.journal.last().map(|it| it.version.clone());
     match newest.or(begun).or(it.lost.last().cloned()) {
-        Some(newest) => {
-            let app = work.app.to_owned();
-            Err(Kind::Adopt(Refusal::NotEmpty { app, newest }).into())
-        }
+        Some(newest) => Err(not_empty(work, newest)),
         None => Ok(()),
     }
+}
+
+fn not_empty(work: &Work<'_>, newest: String) -> Error {
+    Kind::Adopt(Refusal::NotEmpty { app: work.app.to_owned(), newest }).into()
 }
 
 /// The table that was named, by its columns.
@@ -236,7 +262,7 @@ async fn record(work: &Work<'_>, session: &Session, past: &Past) -> Result<()> {
         Some(it) => format!("adopted from {}", it.table),
         None => format!("baseline {newest}"),
     };
-    let rows = work.revisions.baseline(&past.old, &message);
+    let rows = work.revisions.baseline(&past.after, &past.old, &message);
     session::ask(session.client(), &format!("{rows}COMMIT"))
         .await
         .map(|_| session.set_open(false))

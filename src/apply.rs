@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -13,15 +14,17 @@ use crate::{
     Direction, Event, Result,
     backoff::Backoff,
     connect::{Hearing, severity},
-    embedded::{Migration, Side, Statement},
+    embedded::{Migration, Side},
     error::{Cause, Error, Failure, Kind, Remains},
     event::{Holder, milliseconds},
     excerpt::Excerpt,
+    existing,
     lock::{self, Begun, Transaction},
     plan::Step,
     prologue::{Extent, own_role, role, timeouts},
     revisions::{ESCAPED, PINNED},
     rollback::Undo,
+    secrets,
     session::{self, Answer, Session, Stopped},
     trust::{Access, Meddling},
     work::Work,
@@ -203,16 +206,17 @@ pub(crate) async fn send(
 
 /// Passes on what the server raises while a migration runs, under the migration's name.
 pub(crate) fn hear(work: &Work<'_>, session: &Session, subject: Subject) -> Option<Hearing> {
-    const HIDDEN: &str = "not shown, as the migration holds a password";
     if work.own {
         return None;
     }
     let (version, span) = (subject.it.version, Span::current());
-    let is_secret = subject.side.is_some_and(Side::has_secret);
+    let (set, side) = (work.set, subject.side?);
+    // Few migrations raise anything.
+    let secrets = OnceLock::new();
     let emitter = work.settings.on_event.clone();
     session.hear(move |notice| {
-        let message = if is_secret { HIDDEN } else { notice.message() };
-        let (severity, message) = (severity(notice).into(), message.into());
+        let secrets = secrets.get_or_init(|| secrets::known(set, side, None));
+        let (severity, message) = (severity(notice).into(), secrets.redact(notice.message()));
         let event = Event::Notice { version: version.into(), severity, message };
         span.in_scope(|| event.trace(false));
         if let Some(emit) = &emitter {
@@ -321,7 +325,8 @@ pub(crate) async fn judge(
         let doing = "recording a migration, which was rolled back";
         return Err(Kind::Server { doing, source: stopped.err }.into());
     }
-    let err = failure(subject, &stopped, err, tries.of(it));
+    let advice = existing::advice(work, session, direction, err).await;
+    let err = failure(work, subject, &stopped, err, tries.of(it), advice);
     note(work, session, subject, &err).await;
     Err(err)
 }
@@ -398,26 +403,27 @@ async fn fate(
     })
 }
 
-fn failure(subject: Subject, stopped: &Stopped, err: &DbError, attempts: u32) -> Error {
+fn failure(
+    work: &Work<'_>,
+    subject: Subject,
+    stopped: &Stopped,
+    err: &DbError,
+    attempts: u32,
+    advice: Option<String>,
+) -> Error {
     let Subject { it, direction, .. } = subject;
     let side = subject.side.unwrap_or(&it.up);
-    let statement = subject.side.and_then(|it| it.statements().get(stopped.completed));
+    // A syntax error anywhere in the file is found before its first statement runs.
+    let at = Excerpt::position(side, 0, err).and_then(|at| side.statement_at(at));
+    let next = || subject.side.and_then(|it| it.statements().get(stopped.completed));
+    let statement = at.or_else(next);
     let excerpt = match (statement, stopped.completed) {
         (None, 1..) => Excerpt::end(side),
         _ => Excerpt::of(side, statement, 0, err),
     };
-    let cause = Cause::of(err, is_secret(side, statement, err));
+    let cause = Cause::of(err, &secrets::known(work.set, side, statement));
     let (migration, remains) = (it.title(), Remains::Nothing);
-    Kind::Failed(Failure { migration, direction, excerpt, cause, remains, attempts }).into()
-}
-
-/// A syntax error anywhere in the file is found before its first statement runs, and quotes what
-/// it found.
-pub(crate) fn is_secret(side: &Side, statement: Option<&Statement>, err: &DbError) -> bool {
-    match statement {
-        Some(it) if *err.code() != SqlState::SYNTAX_ERROR => it.secret,
-        _ => side.has_secret(),
-    }
+    Kind::Failed(Failure { migration, direction, excerpt, cause, remains, attempts, advice }).into()
 }
 
 /// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be

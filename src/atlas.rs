@@ -8,6 +8,7 @@ use crate::{
     embedded::{Migration, Set, title},
     foreign::Tool,
     past::{Difference, LineEnd, Old, Past, Scope, Source, Text, texts},
+    plan::Head,
     session::Answer,
 };
 
@@ -101,7 +102,7 @@ pub(crate) fn compare(
         Old { migration, applied_at, checked }
     });
     let source = Some(Source { table: table.to_owned(), tool: Tool::Atlas });
-    Ok(Past { source, old: old.collect(), pending })
+    Ok(Past { source, old: old.collect(), pending, after: Head::start() })
 }
 
 /// How many migrations there are up to a version.

@@ -121,7 +121,8 @@ fn pass_on(key: Option<BackendKey>, notice: &DbError) {
         return listener(notice);
     }
     // The program's own query raised it: logged as the driver does.
-    tracing::info!("{}: {}", severity(notice), notice.message());
+    let message = upfront_redact::redact_message(notice.message());
+    tracing::info!("{}: {message}", severity(notice));
 }
 
 /// The severity in English, whatever the server's language is.

@@ -233,6 +233,12 @@ impl Side {
         self.body.unwrap_or(self.source)
     }
 
+    /// The statement in which a byte of the body stands, else the one that ends before it.
+    pub(crate) fn statement_at(&self, at: usize) -> Option<&Statement> {
+        let behind = self.statements().partition_point(|it| it.start as usize <= at);
+        self.statements().get(behind.checked_sub(1)?)
+    }
+
     /// The text of one statement.
     pub(crate) fn text(&self, statement: &Statement) -> &'static str {
         &self.body()[statement.start as usize..statement.end as usize]

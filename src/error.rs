@@ -4,6 +4,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
+use upfront_redact::Known;
 
 use crate::{
     Direction,
@@ -155,6 +156,8 @@ pub(crate) struct Failure {
     pub(crate) remains: Remains,
     /// How often the migration was tried, where a lock was the cause.
     pub(crate) attempts: u32,
+    /// What to do about it on this database; else the SQLSTATE says.
+    pub(crate) advice: Option<String>,
 }
 
 /// The server's words.
@@ -168,19 +171,15 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    /// Takes the server's error; for a statement that holds a password, without its words.
-    pub(crate) fn of(err: &DbError, secret: bool) -> Self {
-        if secret {
-            let message = "the server's message is not shown, as the statement holds a password";
-            let code = err.code().clone();
-            return Self { code, message: message.into(), detail: None, hint: None, context: None };
-        }
+    /// Takes the server's error, without the secrets that it quotes.
+    pub(crate) fn of(err: &DbError, secrets: &Known) -> Self {
+        let shown = |it: &str| secrets.redact(it);
         Self {
             code: err.code().clone(),
-            message: err.message().to_owned(),
-            detail: err.detail().map(str::to_owned),
-            hint: err.hint().map(str::to_owned),
-            context: err.where_().map(str::to_owned),
+            message: shown(err.message()),
+            detail: err.detail().map(shown),
+            hint: err.hint().map(shown),
+            context: err.where_().map(shown),
         }
     }
 }

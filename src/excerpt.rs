@@ -14,7 +14,10 @@ pub(crate) struct Excerpt {
     line: usize,
     /// One-based, in characters.
     column: usize,
+    /// The line, without the secrets that stand in it.
     text: String,
+    /// Where the caret stands below it, in characters from zero.
+    caret: usize,
 }
 
 impl Excerpt {
@@ -28,11 +31,15 @@ impl Excerpt {
         err: &DbError,
     ) -> Self {
         let start = statement.map_or(sent_from, |it| it.start as usize);
-        let at = match err.position() {
+        Self::at(side, Self::position(side, sent_from, err).unwrap_or(start))
+    }
+
+    /// The byte of the body that an error names.
+    pub(crate) fn position(side: &Side, sent_from: usize, err: &DbError) -> Option<usize> {
+        match err.position() {
             Some(ErrorPosition::Original(it)) => position(side.body(), sent_from, *it),
             _ => None,
-        };
-        Self::at(side, at.unwrap_or(start))
+        }
     }
 
     /// The start of a statement.
@@ -49,19 +56,14 @@ impl Excerpt {
         // The body has the same places, and fewer lines where a delimiter is made of line ends.
         let source = side.source;
         let line_start = source[..at].rfind('\n').map_or(0, |it| it + 1);
-        let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
-        let touches =
-            |it: &Statement| it.start as usize <= line_end && line_start <= it.end as usize;
-        let secret = side.statements().iter().any(|it| it.secret && touches(it));
-        let text = match secret {
-            true => "(not shown: the statement holds a password)",
-            false => &source[line_start..line_end],
-        };
+        let (window, start) = window(side, line_start, at);
+        let (text, caret) = upfront_redact::redact_line(window, at - start);
         Self {
             path: side.path,
             line: source[..at].matches('\n').count() + 1,
             column: source[line_start..at].chars().count() + 1,
-            text: text.to_owned(),
+            text,
+            caret,
         }
     }
 
@@ -69,6 +71,20 @@ impl Excerpt {
     pub(crate) fn place(&self) -> String {
         format!("{}:{}:{}", self.path, self.line, self.column)
     }
+}
+
+/// The text from the start of the first statement of a line to the end of the last one, without
+/// which secrets in the line cannot be told; and where it starts.
+fn window(side: &Side, line_start: usize, at: usize) -> (&'static str, usize) {
+    let source = side.source;
+    let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
+    let touches = |it: &&Statement| it.start as usize <= line_end && line_start <= it.end as usize;
+    let (mut start, mut end) = (line_start, line_end);
+    for it in side.statements().iter().filter(touches) {
+        start = start.min(it.start as usize);
+        end = end.max(it.end as usize);
+    }
+    source.get(start..end).map_or((source, 0), |it| (it, start))
 }
 
 /// The byte at which a character stands; the server counts characters from one.
@@ -84,11 +100,11 @@ impl fmt::Display for Excerpt {
         const SHOWN: usize = 160;
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
-        let from = self.column.saturating_sub(SHOWN / 2);
+        let from = (self.caret + 1).saturating_sub(SHOWN / 2);
         let text: String = self.text.chars().skip(from).take(SHOWN).collect();
         let indent: String = text
             .chars()
-            .take(self.column - 1 - from.min(self.column - 1))
+            .take(self.caret - from.min(self.caret))
             .map(|it| if it == '\t' { '\t' } else { ' ' })
             .collect();
         write!(f, "  {margin} |\n  {number} | {text}\n  {margin} | {indent}^")

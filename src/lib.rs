@@ -21,6 +21,7 @@ mod embedded;
 mod error;
 mod event;
 mod excerpt;
+mod existing;
 #[cfg(feature = "rust-embed")]
 mod folder;
 mod foreign;
@@ -56,6 +57,7 @@ mod revisions;
 mod rollback;
 #[cfg(feature = "serde")]
 mod seconds;
+mod secrets;
 mod session;
 mod settings;
 #[cfg(feature = "cli")]

@@ -213,7 +213,8 @@ fn connect_advice(err: &tokio_postgres::Error) -> Option<&'static str> {
 /// chain.
 fn cause(err: &tokio_postgres::Error) -> String {
     if let Some(err) = err.as_db_error() {
-        return format!("{} (SQLSTATE {})", err.message(), err.code().code());
+        let message = upfront_redact::redact_message(err.message());
+        return format!("{message} (SQLSTATE {})", err.code().code());
     }
     let mut cause: &dyn error::Error = err;
     while let Some(it) = cause.source() {
@@ -436,7 +437,7 @@ fn partly_ahead(f: &mut fmt::Formatter<'_>, found: &[(PartlyApplied, String)]) -
 }
 
 fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
-    let Failure { migration, direction, excerpt, cause, remains, attempts } = it;
+    let Failure { migration, direction, excerpt, cause, remains, attempts, .. } = it;
     let code = cause.code.code();
     write!(
         f,
@@ -476,7 +477,7 @@ fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
             ran(*direction)
         )?,
     }
-    match advice(&cause.code) {
+    match it.advice.as_deref().or(advice(&cause.code)) {
         Some(it) => write!(f, "\n  help: {it}"),
         None => Ok(()),
     }

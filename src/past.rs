@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     embedded::{Migration, Set},
     foreign::Tool,
+    plan::Head,
 };
 
 /// Migrations that were here before upfront.
@@ -16,6 +17,8 @@ pub(crate) struct Past {
     pub(crate) old: Vec<Old>,
     /// What comes after them.
     pub(crate) pending: &'static [Migration],
+    /// Where upfront's own history ends, which they go on.
+    pub(crate) after: Head,
 }
 
 /// Another tool's table.
@@ -37,11 +40,11 @@ pub(crate) struct Old {
 }
 
 impl Past {
-    /// Everything up to a version, on a person's word.
-    pub(crate) fn up_to(set: &'static Set, at: usize) -> Self {
+    /// Everything up to a version, on a person's word; without the first ones, which have rows.
+    pub(crate) fn up_to(set: &'static Set, at: usize, recorded: usize, after: Head) -> Self {
         let (old, pending) = set.migrations.split_at(at + 1);
         let of = |migration| Old { migration, applied_at: None, checked: false };
-        Self { source: None, old: old.iter().map(of).collect(), pending }
+        Self { source: None, old: old[recorded..].iter().map(of).collect(), pending, after }
     }
 }
 
@@ -178,9 +181,10 @@ impl fmt::Display for Difference {
             ),
             Self::Failed { title, error } => {
                 write!(f, "  migration `{title}` failed")?;
-                // The server may have quoted a statement that sets one.
+                // The other tool's text may quote a part of a statement, without what tells secrets.
                 let shown = !error.to_ascii_lowercase().contains("password");
                 if shown && !error.is_empty() {
+                    let error = upfront_redact::redact_message(error);
                     write!(f, ": {}", error.replace('\n', "\n    "))?;
                 }
                 f.write_str("\n    help: let the other tool finish it, or settle its row")

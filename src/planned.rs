@@ -1,6 +1,6 @@
 //! What a boot or a rollback would do, for a person to read and approve first.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::{
     Direction, Loss,
@@ -16,8 +16,8 @@ use crate::{
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.
 ///
-/// The SQL is what would run, byte for byte, with any password that stands in it: a plan is for
-/// the eyes of whoever may read the files, and upfront itself never logs one.
+/// The steps hold the SQL that would run, byte for byte. `Display`, `Debug` and JSON show passwords
+/// and other secrets in it as `***`, unless [`show_secrets`](Plan::show_secrets) is called first.
 ///
 /// [`apply`](crate::Migrator::apply) runs it, as long as the database has not moved since.
 ///
@@ -57,8 +57,7 @@ pub struct Plan {
 }
 
 /// One migration of a [`Plan`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedStep {
     /// Its version.
@@ -67,7 +66,7 @@ pub struct PlannedStep {
     pub name: String,
     /// The file.
     pub path: String,
-    /// The SQL as it would be sent; empty where a row is all that changes.
+    /// The SQL as it would be sent, with its secrets; empty where a row is all that changes.
     pub sql: String,
     /// Whether it runs in one transaction.
     pub transactional: bool,
@@ -79,6 +78,14 @@ pub struct PlannedStep {
     pub warnings: Vec<String>,
     /// What its statements take away, and what is in it now.
     pub losses: Vec<Loss>,
+    pub(crate) secrets: Secrets,
+}
+
+/// How the secrets in the SQL of a step are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    Hidden,
+    Shown,
 }
 
 /// What a person has agreed to.
@@ -196,6 +203,14 @@ impl Plan {
         self
     }
 
+    /// Shows passwords and other secrets in the SQL, as text and as JSON.
+    pub fn show_secrets(&mut self) -> &mut Self {
+        for it in &mut self.steps {
+            it.secrets = Secrets::Shown;
+        }
+        self
+    }
+
     /// Holds what is rolled back, as on a protected database: a program that carries it refuses to
     /// apply it again until it is released or its file is another one.
     pub fn hold(&mut self) -> &mut Self {
@@ -208,6 +223,14 @@ impl PlannedStep {
     /// As messages name it.
     pub(crate) fn title(&self) -> String {
         title(&self.version, &self.name)
+    }
+
+    /// The SQL as it may be shown.
+    fn shown(&self) -> Cow<'_, str> {
+        match self.secrets {
+            Secrets::Shown => Cow::Borrowed(&self.sql),
+            Secrets::Hidden => upfront_redact::redact(&self.sql),
+        }
     }
 
     fn lost(&self) -> impl Iterator<Item = &Loss> {
@@ -246,6 +269,7 @@ fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
         breaking: it.breaking,
         warnings: if covered { Vec::new() } else { warnings(it, journal) },
         losses: Vec::new(),
+        secrets: Secrets::Hidden,
     }
 }
 
@@ -264,6 +288,7 @@ fn planned_undo(undo: &Undo, journal: &[Journal]) -> PlannedStep {
             .into_iter()
             .collect(),
         losses: Vec::new(),
+        secrets: Secrets::Hidden,
     }
 }
 
@@ -325,6 +350,56 @@ impl fmt::Display for Plan {
     }
 }
 
+/// What is shown of a step to programs.
+#[derive(Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename = "PlannedStep"))]
+#[expect(clippy::struct_excessive_bools, reason = "they are the fields of the JSON")]
+struct Fields<'a> {
+    version: &'a str,
+    name: &'a str,
+    path: &'a str,
+    sql: &'a str,
+    /// Secrets in the SQL are shown as `***`.
+    redacted: bool,
+    transactional: bool,
+    covered: bool,
+    breaking: bool,
+    warnings: &'a [String],
+    losses: &'a [Loss],
+}
+
+impl PlannedStep {
+    fn fields<'a>(&'a self, shown: &'a str) -> Fields<'a> {
+        let Self { version, name, path, sql, transactional, covered, breaking, .. } = self;
+        Fields {
+            version,
+            name,
+            path,
+            sql: shown,
+            redacted: shown != sql,
+            transactional: *transactional,
+            covered: *covered,
+            breaking: *breaking,
+            warnings: &self.warnings,
+            losses: &self.losses,
+        }
+    }
+}
+
+impl fmt::Debug for PlannedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields(&self.shown()).fmt(f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for PlannedStep {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.fields(&self.shown()).serialize(serializer)
+    }
+}
+
 impl PlannedStep {
     fn write(&self, f: &mut fmt::Formatter<'_>, direction: Direction) -> fmt::Result {
         let how = match (self.covered, direction, self.transactional) {
@@ -339,10 +414,14 @@ impl PlannedStep {
             true => write!(f, "\n-- loses nothing: {it}"),
             false => write!(f, "\n-- loses: {it}"),
         })?;
-        match self.covered {
-            true => Ok(()),
-            // Byte for byte but for the line feed at its end, which whoever prints adds.
-            false => write!(f, "\n{}", self.sql.strip_suffix('\n').unwrap_or(&self.sql)),
+        if self.covered {
+            return Ok(());
         }
+        let shown = self.shown();
+        if shown != self.sql {
+            f.write_str("\n-- secrets are shown as ***")?;
+        }
+        // Byte for byte but for the line feed at its end, which whoever prints adds.
+        write!(f, "\n{}", shown.strip_suffix('\n').unwrap_or(&shown))
     }
 }

@@ -60,8 +60,12 @@ impl fmt::Display for Refusal {
             Self::Several(tables) => {
                 f.write_str("the database has more than one history that could be taken over")?;
                 list(f, tables)?;
-                f.write_str("\n  help: say which one, such as")?;
-                tables.iter().take(1).try_for_each(|(it, _)| write!(f, " `--from {it}`"))
+                f.write_str("\n  help: name one of them")?;
+                let first = tables.iter().take(1);
+                first.into_iter().try_for_each(|(it, _)| match it.contains('"') {
+                    true => write!(f, ": `upfront adopt --table '{it}'`"),
+                    false => write!(f, ": `upfront adopt --table {it}`"),
+                })
             }
             Self::NoTable(it) => write!(
                 f,

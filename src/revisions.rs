@@ -401,10 +401,10 @@ impl Revisions {
     /// Rows for what was here before upfront, with the moment at which it came where that is known;
     /// the log says where the rows are from.
     #[cfg(feature = "cli")]
-    pub(crate) fn baseline(&self, old: &[crate::past::Old], message: &str) -> String {
+    pub(crate) fn baseline(&self, after: &Head, old: &[crate::past::Old], message: &str) -> String {
         let Self { schema, app, host, release, .. } = self;
         let message = escape_literal(message);
-        let mut head = Head::start();
+        let mut head = after.clone();
         let rows = old.iter().map(|old| {
             let it = old.migration;
             head = head.after(it);
@@ -436,6 +436,14 @@ impl Revisions {
             ),
         );
         format!("{PINNED}{}{revisions}{log}", self.trust.write_fence())
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!(
+            "SELECT pg_catalog.count(*) AS upfront_count FROM {schema}.revisions WHERE app = {app}"
+        )
     }
 
     /// Is the last row of a step there?

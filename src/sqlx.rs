@@ -8,6 +8,7 @@ use crate::{
     embedded::{Migration, Set, title},
     foreign::Tool,
     past::{Difference, Old, Past, Scope, Source, Text, texts},
+    plan::Head,
     session::Answer,
 };
 
@@ -97,7 +98,7 @@ pub(crate) fn compare(
         Old { migration, applied_at, checked: row.is_some() }
     });
     let source = Some(Source { table: table.to_owned(), tool: Tool::Sqlx });
-    Ok(Past { source, old: old.collect(), pending })
+    Ok(Past { source, old: old.collect(), pending, after: Head::start() })
 }
 
 fn titled(row: &Row) -> String {

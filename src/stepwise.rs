@@ -10,17 +10,19 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::{
     Direction, Event, Result,
-    apply::{self, Losing, Subject, is_contention, is_secret},
+    apply::{self, Losing, Subject, is_contention},
     chain,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains},
     excerpt::Excerpt,
+    existing,
     journal::{self, Failed, Journal, Listed, Mismatch},
     lock::SessionLock,
     loss::{Measure, Moment},
     prologue::{Extent, own_role, prologue},
     refused::Refused,
     revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions},
+    secrets,
     session::{self, Session, Stopped},
     trust::{Meddling, NOT_WRITTEN},
     work::Work,
@@ -580,9 +582,16 @@ impl<'a> Run<'a> {
             _ if self.started => self.forget(ordinal, it).await?,
             _ => {}
         }
-        let cause = Cause::of(err, is_secret(self.side, Some(it), err));
+        let secrets = secrets::known(self.work.set, self.side, Some(it));
+        let cause = Cause::of(err, &secrets);
         let excerpt = Excerpt::of(self.side, Some(it), it.start as usize, err);
-        let failure = Failure { migration, direction, excerpt, cause, remains, attempts: 1 };
+        // What ran before it stays, and then a baseline is no way out.
+        let advice = match (ordinal, remains) {
+            (1, Remains::Before) => existing::advice(self.work, self.session, direction, err).await,
+            _ => None,
+        };
+        let attempts = 1;
+        let failure = Failure { migration, direction, excerpt, cause, remains, attempts, advice };
         let err = Kind::Failed(failure).into();
         apply::note(self.work, self.session, self.subject, &err).await;
         Ok(err)

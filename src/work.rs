@@ -381,27 +381,35 @@ pub(crate) fn is_missing(err: &tokio_postgres::Error) -> bool {
 }
 
 fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<String>) -> Error {
-    let message = source.as_db_error().map(|it| it.message().to_owned()).unwrap_or_default();
+    let message = source.as_db_error().map(|it| upfront_redact::redact_message(it.message()));
+    let message = message.unwrap_or_default().into_owned();
     Kind::Denied { doing, message, grants }.into()
 }
 
-/// The first line that differs, as two lines of a diff; without its text where a password may stand
-/// in it. What was applied is text of long ago, of which nothing is known but its words.
+/// The first line that differs, as two lines of a diff, without the secrets in them.
 fn first_difference(applied: &str, it: &Migration) -> Option<String> {
-    let secret =
-        [applied, it.up.source].iter().any(|it| it.to_ascii_lowercase().contains("password"));
     let (mut old, mut new) = (applied.lines(), it.up.source.lines());
-    for line in 1.. {
+    let mut line = 0;
+    loop {
+        line += 1;
         match (old.next(), new.next()) {
             (None, None) => return None,
             (old, new) if old == new => {}
-            (_, _) if secret => return Some(format!("    line {line} differs")),
-            (old, new) => {
-                let shown = |it: Option<&str>| it.unwrap_or("(end of file)").to_owned();
-                let (old, new) = (shown(old), shown(new));
-                return Some(format!("    line {line}:\n    - {old}\n    + {new}"));
-            }
+            _ => break,
         }
     }
-    None
+    let (old, new) = (shown_line(applied, line), shown_line(it.up.source, line));
+    match old == new {
+        true => Some(format!("    line {line} differs in a secret")),
+        false => Some(format!("    line {line}:\n    - {old}\n    + {new}")),
+    }
+}
+
+/// A line of a file as it may be shown. A secret of several lines is one in what is shown.
+fn shown_line(sql: &str, line: usize) -> String {
+    let shown = upfront_redact::redact(sql);
+    match shown.lines().count() == sql.lines().count() {
+        true => shown.lines().nth(line - 1).unwrap_or("(end of file)").to_owned(),
+        false => "(not shown: the file holds a secret of several lines)".to_owned(),
+    }
 }

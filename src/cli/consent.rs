@@ -122,7 +122,7 @@ fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
     );
     while let Some(it) = arguments.next() {
         match it.as_str() {
-            "--dry-run" => {}
+            "--dry-run" | "--show-secrets" => {}
             "--approve" | "--allow" => drop(arguments.next()),
             it if it.starts_with("--approve=") || it.starts_with("--allow=") => {}
             it => words.push(shown(it)),
@@ -132,13 +132,13 @@ fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
     words.join(" ")
 }
 
-fn shown(word: &str) -> String {
-    let may_hold_a_password =
-        word.contains("://") || word.to_ascii_lowercase().contains("password");
+/// A word as a shell reads it.
+pub(super) fn shown(word: &str) -> String {
     let is_plain = |it: char| it.is_alphanumeric() || "-_=./:,@%+".contains(it);
+    let redacted = upfront_redact::redact_message(word);
     match word {
-        _ if may_hold_a_password && word.starts_with("--url=") => "--url=…".into(),
-        _ if may_hold_a_password => "…".into(),
+        // It shows what is missing.
+        _ if redacted != word => redacted.into_owned(),
         _ if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
         _ => format!("'{}'", word.replace('\'', r"'\''")),
     }
@@ -150,8 +150,19 @@ mod tests {
     fn repeats_the_command_with_other_consent() {
         check("/usr/bin/upfront down --dry-run --env prod", "upfront down --env prod --approve d");
         check("upfront down --approve x --allow=data-loss", "upfront down --approve d");
-        check("upfront --url postgres://u:p@h/d down", "upfront --url … down --approve d");
-        check("upfront --url=postgres://u:p@h/d down", "upfront --url=… down --approve d");
+        check(
+            "upfront --url postgres://u:p@h/d down",
+            "upfront --url postgres://u:***@h/d down --approve d",
+        );
+        check(
+            "upfront --url=postgres://u:p@h/d down",
+            "upfront --url=postgres://u:***@h/d down --approve d",
+        );
+        check(
+            "upfront --url postgres://u@h/d down",
+            "upfront --url postgres://u@h/d down --approve d",
+        );
+        check("upfront down --dry-run --show-secrets", "upfront down --approve d");
         check("upfront down --to $x", "upfront down --to '$x' --approve d");
     }
 

@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Show what would be done, with the exact SQL and what would be lost, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// With `--dry-run`: show passwords and other secrets in the SQL
+    #[arg(long, requires = "dry_run")]
+    show_secrets: bool,
     #[command(flatten)]
     consent: Consent,
     /// Hold what is rolled back: no program applies it again until it is released
@@ -31,6 +34,9 @@ impl Arguments {
         output: &Output,
     ) -> Result<Exit> {
         let mut plan = migrator.plan_down(self.target()).await?;
+        if self.show_secrets {
+            plan.show_secrets();
+        }
         if self.dry_run {
             return Ok(plan::show(&plan, &self.consent, operator, output));
         }

@@ -6,7 +6,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, paste::completed};
 
 /// How to print: `--format` and `--color`.
 #[derive(Debug, Clone, clap::Args)]
@@ -69,6 +69,7 @@ impl Output {
 
     /// Prints an error: its text on the standard error, or JSON in place of the result.
     pub fn error(&self, exit: Exit, message: &str) {
+        let message = &completed(message);
         match self.format {
             Format::Text => self.labelled("error", AnsiColor::Red, message),
             Format::Json => {
@@ -93,8 +94,16 @@ impl Output {
         on_a_command_line(err)
     }
 
+    /// A message with the options of this command line in each `` `upfront …` `` of it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn completed(message: &str) -> String {
+        completed(message)
+    }
+
     /// Prints a warning on the standard error.
     pub fn warning(&self, message: &str) {
+        let message = &completed(message);
         self.labelled("warning", AnsiColor::Yellow, message);
     }
 

@@ -5,11 +5,18 @@ use crate::{Migrator, Plan, Result};
 
 /// Options of `plan`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Show passwords and other secrets in the SQL
+    #[arg(long)]
+    show_secrets: bool,
+}
 
 impl Arguments {
     pub(super) async fn run(&self, migrator: &Migrator, output: &Output) -> Result<Exit> {
-        let plan = migrator.plan_up().await?;
+        let mut plan = migrator.plan_up().await?;
+        if self.show_secrets {
+            plan.show_secrets();
+        }
         output.result(&plan, || plan.to_string());
         Ok(Exit::Done)
     }

@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Show what would be done, with the exact SQL, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// With `--dry-run`: show passwords and other secrets in the SQL
+    #[arg(long, requires = "dry_run")]
+    show_secrets: bool,
     #[command(flatten)]
     approval: Approval,
 }
@@ -27,7 +30,10 @@ impl Arguments {
     ) -> Result<Exit> {
         let consent = Consent::from(self.approval.clone());
         if self.dry_run {
-            let plan = migrator.plan_up().await?;
+            let mut plan = migrator.plan_up().await?;
+            if self.show_secrets {
+                plan.show_secrets();
+            }
             return Ok(plan::show(&plan, &consent, operator, output));
         }
         if *operator == Operator::Service && !consent.is_given() {

@@ -470,7 +470,7 @@ async fn a_history_of_our_own() {
     let err = adopt(&database, &[A, B]).await.unwrap_err();
     assert!(err.is_adoption_refused());
     assert_snapshot!(err);
-    let err = migrator(&database.url(), &[A, B]).baseline("20260102000000").await.unwrap_err();
+    let err = migrator(&database.url(), &[A, B]).baseline("20260101000000").await.unwrap_err();
     assert!(err.is_adoption_refused());
     let billing = builder(&database.url(), &[NEW]).app("billing").build().unwrap();
     assert_eq!(
@@ -688,6 +688,46 @@ async fn a_baseline() {
     assert!(it.up().await.unwrap().is_unchanged());
     let log = "select version, outcome, message from upfront.log where app = 'main' order by id";
     assert_snapshot!(database.psql(log).unwrap());
+}
+
+/// A dump without upfront's schema, restored; the first file finds nothing in its way.
+#[tokio::test]
+async fn a_database_without_its_history() {
+    let first = ("20250101000000_first.sql", "CREATE TABLE IF NOT EXISTS first (id int);\n");
+    let files = [first, A, B];
+    for outside in [false, true] {
+        let database = database();
+        for (_, text) in files {
+            database.execute(text).unwrap();
+        }
+        let head = if outside { "-- atlas:txmode none\n\n" } else { "" };
+        let a = format!("{head}{}", A.1);
+        let files = [first, (A.0, a.as_str()), B];
+        let build =
+            || builder(&database.url(), &files).app("a'b").schema("history").build().unwrap();
+        let err = build().up().await.unwrap_err();
+        assert!(err.is_failed(), "{err}");
+        let command = r"`upfront baseline 20260102000000 --app 'a'\''b' --schema history`";
+        assert!(err.to_string().contains(command), "{err}");
+        if !outside {
+            assert_snapshot!(err);
+        }
+        let done = build().baseline("20260102000000").await.unwrap();
+        assert_eq!(done.migrations, ["20260101000000_a", "20260102000000_b_and_more"]);
+        build().check().await.unwrap();
+        assert!(build().up().await.unwrap().is_unchanged());
+    }
+    // Later a table in the way is something else.
+    let database = database();
+    let files: Vec<_> =
+        (1..=6).map(|it| (format!("{it}_x.sql"), "SELECT 1;\n".to_owned())).collect();
+    Migrator::new(upfront_tests::owned(&files[..5]), pool(&database.url(), 2)).up().await.unwrap();
+    let files =
+        [&files[..5], &[("6_x.sql".into(), "CREATE TABLE t (); CREATE TABLE t ();\n".into())]]
+            .concat();
+    let later = Migrator::new(upfront_tests::owned(&files), pool(&database.url(), 2));
+    let err = later.up().await.unwrap_err().to_string();
+    assert!(!err.contains("baseline"), "{err}");
 }
 
 #[tokio::test]

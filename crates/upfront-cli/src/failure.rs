@@ -105,7 +105,7 @@ impl Failure {
                 let text = text.strip_prefix("error: ").unwrap_or(&text);
                 output.error(self.exit, text);
             }
-            false => output.note(&self.text(&Renderer::styled())),
+            false => output.note(&Output::completed(&self.text(&Renderer::styled()))),
         }
         self.exit
     }
@@ -170,20 +170,22 @@ impl Place {
         Self::Span { path: path.into(), text: text.into(), first_line: 1, span }
     }
 
-    /// One line of a file of SQL; none where a password may stand in it.
+    /// One line of a file of SQL, without the secrets in it.
     fn line(path: &str, text: &str, line: usize, column: Option<usize>) -> Option<Self> {
-        let text = text.lines().nth(line.checked_sub(1)?)?.trim_end();
-        if text.to_ascii_lowercase().contains("password") {
-            return None;
-        }
-        let start =
-            column.map_or(0, |it| text.char_indices().nth(it - 1).map_or(text.len(), |(at, _)| at));
+        let before: usize =
+            text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let raw = text.get(before..)?.lines().next()?;
+        let at =
+            column.map_or(0, |it| raw.char_indices().nth(it - 1).map_or(raw.len(), |(at, _)| at));
+        let (shown, column_shown) = upfront_redact::redact_line(text, before + at);
+        let shown = shown.trim_end();
+        let start = shown.char_indices().nth(column_shown).map_or(shown.len(), |(at, _)| at);
         let span = match column {
             // The word that stands there.
-            Some(_) => start..start + word(&text[start..]),
-            None => start..text.len(),
+            Some(_) => start..start + word(&shown[start..]),
+            None => start..shown.len(),
         };
-        Some(Self::Span { path: path.into(), text: text.into(), first_line: line, span })
+        Some(Self::Span { path: path.into(), text: shown.into(), first_line: line, span })
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod block;
 mod group;
+mod known;
 mod lexer;
 mod names;
 mod scan;
@@ -19,6 +20,8 @@ mod value;
 mod view;
 
 use std::{borrow::Cow, ops::Range};
+
+pub use known::Known;
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "***";
@@ -47,6 +50,31 @@ pub fn secrets(sql: &str) -> Vec<Range<usize>> {
 #[must_use]
 pub fn redact(sql: &str) -> Cow<'_, str> {
     replaced(sql, &secrets(sql))
+}
+
+/// The line of a text of SQL in which a byte stands, without its secrets; and how many characters of
+/// it stand before the byte. Within a secret, that is where the secret starts.
+///
+/// ```
+/// let sql = "SELECT 1;\nALTER ROLE a PASSWORD 'hunter2' LOGIN NOSUCH;\n";
+/// let at = sql.find("NOSUCH").unwrap();
+/// let (line, column) = upfront_redact::redact_line(sql, at);
+/// assert_eq!(line, "ALTER ROLE a PASSWORD '***' LOGIN NOSUCH;");
+/// assert_eq!(line.find("NOSUCH"), Some(column));
+/// ```
+#[must_use]
+pub fn redact_line(sql: &str, at: usize) -> (String, usize) {
+    let start = sql[..at].rfind('\n').map_or(0, |it| it + 1);
+    let end = sql[at..].find('\n').map_or(sql.len(), |it| at + it);
+    let secrets = secrets(sql);
+    let shown = |range: Range<usize>| {
+        let within = secrets.iter().filter(|it| it.start < range.end && range.start < it.end);
+        let within = within
+            .map(|it| it.start.max(range.start) - range.start..it.end.min(range.end) - range.start);
+        replaced(&sql[range.clone()], &within.collect::<Vec<_>>()).into_owned()
+    };
+    let hidden = secrets.iter().find(|it| it.contains(&at)).map_or(at, |it| it.start.max(start));
+    (shown(start..end), shown(start..hidden).chars().count())
 }
 
 /// Replaces the secrets in what a server says, which quotes statements, connection strings and

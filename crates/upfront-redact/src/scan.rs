@@ -90,7 +90,9 @@ pub(crate) fn read(view: &View<'_>, context: Context, depth: usize) -> Outcome {
     for it in comments {
         let inside = view.inside(&it);
         if may_hold(&inside.text) {
-            out.found.extend(read(&inside, Context::Text, depth + 1).found);
+            let comment = read(&inside, Context::Text, depth + 1);
+            out.found.extend(comment.found);
+            out.wants |= comment.wants && context == Context::Text;
         }
     }
     let is_file = depth == 0 && context == Context::Code;

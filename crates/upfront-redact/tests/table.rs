@@ -57,6 +57,7 @@ fn hides_what_is_put_into_statements() {
         "EXECUTE 'UPDATE u SET password = $1' USING 'S3CRET'",
         "PERFORM dblink_exec('h', 'ALTER ROLE a PASSWORD ''S3CRET''')",
         "EXECUTE E'ALTER ROLE a PASSWORD \\'S3CRET\\''",
+        "EXECUTE format('SELECT 1 -- PASSWORD %L', 'S3CRET')",
         "RAISE NOTICE 'password: %', 'S3CRET'",
         "RAISE NOTICE 'the password is %', 'S3CRET'",
         "RAISE EXCEPTION 'password=%', 'S3CRET'",

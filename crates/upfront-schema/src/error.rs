@@ -126,7 +126,8 @@ pub(crate) fn reason(err: &postgres::Error) -> String {
     let Some(it) = err.as_db_error() else { return err.to_string() };
     let detail = it.detail().map(|it| format!(" ({it})")).unwrap_or_default();
     let hint = it.hint().map(|it| format!(" (hint: {it})")).unwrap_or_default();
-    format!("{}{detail}{hint}", it.message())
+    let said = format!("{}{detail}{hint}", it.message());
+    upfront_redact::redact_message(&said).into_owned()
 }
 
 impl From<Kind> for Error {

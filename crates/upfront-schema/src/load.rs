@@ -9,6 +9,7 @@ use postgres::error::{ErrorPosition, SqlState};
 use upfront_directory::{
     Beyond, beyond, cut_statements, internal_options, lift_references, long_names, unclosed,
 };
+use upfront_redact::Known;
 
 use crate::error::{Error, Kind, Result, reason};
 use crate::extract::Scope;
@@ -317,9 +318,10 @@ fn first(files: &[File], open: Vec<Piece>) -> Error {
         _ => format!("\n{others} more statements do not load either"),
     };
     excerpt.push_str(&more);
+    let secrets = Known::of(&file.text[it.range.clone()]);
     let message = it.error.as_ref().map(|err| match session::missing_role(err) {
         Some(_) => format!("{}, and it cannot be made on the scratch server", reason(err)),
-        None => reason(err),
+        None => secrets.redact(&reason(err)),
     });
     Kind::Statement { place, excerpt, message: message.unwrap_or_default() }.into()
 }
@@ -327,13 +329,9 @@ fn first(files: &[File], open: Vec<Piece>) -> Error {
 /// A byte of a text: file, line and column, and the line with a mark under it.
 pub(crate) fn excerpt(label: &str, text: &str, at: usize) -> (String, String) {
     let (line, column) = place(text, at);
-    let shown = text.lines().nth(line - 1).unwrap_or_default();
-    // A password may stand in it.
-    if shown.to_ascii_lowercase().contains("password") {
-        return (format!("{label}:{line}:{column}"), "(the line holds a password)".to_owned());
-    }
+    let (shown, before) = upfront_redact::redact_line(text, at);
     let number = line.to_string();
-    let caret = " ".repeat(number.len() + 3 + column - 1);
+    let caret = " ".repeat(number.len() + 3 + before);
     (format!("{label}:{line}:{column}"), format!("{number} | {shown}\n{caret}^"))
 }
 

@@ -40,11 +40,9 @@ fn look(client: &mut Client, side: &Side) -> Result<()> {
         let Some(wanted) = beyond(&side.body[it.range.clone()]) else { continue };
         if let Some(Lack { message, help }) = lack(client, &wanted)? {
             let place = format!("{}:{}", side.path, it.line);
-            let line = side.source.lines().nth(it.line as usize - 1).unwrap_or_default();
-            let excerpt = match it.secret || line.to_ascii_lowercase().contains("password") {
-                true => "(the line holds a password)".to_owned(),
-                false => format!("{} | {line}", it.line),
-            };
+            let lines = side.source.split_inclusive('\n').take(it.line as usize - 1);
+            let (line, _) = upfront_redact::redact_line(&side.source, lines.map(str::len).sum());
+            let excerpt = format!("{} | {line}", it.line);
             return Err(Kind::Lacking { place, excerpt, message, help }.into());
         }
     }

@@ -1,0 +1,109 @@
+//! Commands in messages, made to work where they are pasted.
+
+use std::{env, fmt::Write, path::Path};
+
+use super::consent::shown;
+
+/// The options that say which database, history and folder.
+const PLACE: [&str; 5] = ["--env", "--url", "--dir", "--app", "--schema"];
+
+/// Those that verbs look at which work on files alone.
+const FILES: [&str; 2] = ["--env", "--dir"];
+
+/// Verbs of the `upfront` command: those on databases, and those on files.
+const VERBS: [&str; 10] =
+    ["status", "plan", "up", "down", "check", "log", "adopt", "baseline", "protect", "release"];
+const ON_FILES: [&str; 7] = ["new", "gen", "diff", "schema", "hash", "import", "verify"];
+
+/// Adds the options of this command line to each `` `upfront …` `` of a message, as without them it
+/// would work elsewhere.
+pub(super) fn completed(message: &str) -> String {
+    let mut arguments = env::args();
+    let program = arguments.next().unwrap_or_default();
+    match Path::new(&program).file_stem().is_some_and(|it| it == "upfront") {
+        true => with(message, &given(arguments)),
+        // A service's own command has another name, and knows where its database is.
+        false => message.to_owned(),
+    }
+}
+
+/// The options of a command line, with their values.
+fn given(arguments: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    let mut given = Vec::new();
+    let mut arguments = arguments.peekable();
+    while let Some(it) = arguments.next() {
+        let (name, value) = match it.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (it, None),
+        };
+        if !PLACE.contains(&name.as_str()) {
+            continue;
+        }
+        // `check --schema` may stand alone.
+        let value = value.or_else(|| arguments.next_if(|it| !it.starts_with('-')));
+        given.extend(value.map(|value| (name, value)));
+    }
+    given
+}
+
+fn with(message: &str, given: &[(String, String)]) -> String {
+    const START: &str = "`upfront ";
+    let mut completed = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(START) {
+        let start = at + 1;
+        let Some(length) = rest[start..].find('`') else { break };
+        let (before, after) = rest.split_at(start + length);
+        completed.push_str(before);
+        completed.push_str(&missing(&before[start..], given));
+        rest = after;
+    }
+    completed + rest
+}
+
+/// The options that a command lacks.
+fn missing(command: &str, given: &[(String, String)]) -> String {
+    let words: Vec<_> = command.split_whitespace().collect();
+    let taken: &[&str] = match words.get(1) {
+        Some(it) if VERBS.contains(it) => &PLACE,
+        Some(it) if ON_FILES.contains(it) => &FILES,
+        _ => &[],
+    };
+    let is_there = |name: &str| words.iter().any(|it| it.split('=').next() == Some(name));
+    let lacks = given.iter().filter(|(name, _)| taken.contains(&&**name) && !is_there(name));
+    let mut missing = String::new();
+    for (name, value) in lacks {
+        let _ = write!(missing, " {name} {}", shown(value));
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{given, with};
+
+    #[test]
+    fn adds_what_the_command_line_says() {
+        let line = "up --env prod --dir=a/b --app billing --dry-run";
+        check(line, "run `upfront hash`", "run `upfront hash --env prod --dir a/b`");
+        check(
+            line,
+            "`upfront baseline 1_a --app billing`, or `up`",
+            "`upfront baseline 1_a --app billing --env prod --dir a/b`, or `up`",
+        );
+        check(line, "`upfront.toml` and `upfront init`", "`upfront.toml` and `upfront init`");
+        check("check --schema", "`upfront status`", "`upfront status`");
+        check("check --schema --app x", "`upfront status`", "`upfront status --app x`");
+        check(
+            "up --url postgres://u:p@h/d",
+            "`upfront log`",
+            "`upfront log --url postgres://u:***@h/d`",
+        );
+        check("up --dir a", "`upfront never closed", "`upfront never closed");
+    }
+
+    fn check(line: &str, message: &str, expected: &str) {
+        let given = given(line.split(' ').map(str::to_owned));
+        assert_eq!(with(message, &given), expected);
+    }
+}
