@@ -373,7 +373,8 @@ impl Migrator {
     /// # Errors
     ///
     /// [`is_adoption_refused`](crate::Error::is_adoption_refused): there is no such version, or
-    /// the app has a history already. Otherwise as for [`adopt`](Self::adopt).
+    /// the history has it already. A history that ends before the version is continued, if it is
+    /// this directory's. Otherwise as for [`adopt`](Self::adopt).
     #[cfg(feature = "cli")]
     pub async fn baseline(&self, version: &str) -> Result<Adopted> {
         let work = Work::new(self.migrations.set()?, &self.settings);
@@ -400,6 +401,15 @@ impl Migrator {
     #[cfg(feature = "cli")]
     pub(crate) fn app(&self) -> &str {
         &self.settings.app
+    }
+
+    /// The same migrator with upfront's own tables in another schema.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_schema(&self, schema: &str) -> Result<Self> {
+        let mut it = self.clone();
+        schema.trim().clone_into(&mut it.settings.schema);
+        it.settings.check()?;
+        Ok(it)
     }
 
     /// The same migrator with one more listener, besides the program's own.

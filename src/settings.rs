@@ -225,7 +225,7 @@ impl Builder {
 }
 
 impl Settings {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         identifier("app", &self.app)?;
         if self.app == OWN {
             return Err(problem("app", "`upfront` is reserved for upfront's own tables"));

@@ -39,6 +39,7 @@ mod exit;
 mod log;
 mod operator;
 mod output;
+mod paste;
 mod plan;
 mod progress;
 mod status;
@@ -58,6 +59,9 @@ use crate::Migrator;
 pub struct Migrate {
     #[command(subcommand)]
     verb: Verb,
+    /// The schema of upfront's own tables, in place of the program's
+    #[arg(long, value_name = "SCHEMA", global = true)]
+    schema: Option<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -67,7 +71,14 @@ impl Migrate {
     ///
     /// Errors are printed too; the exit code says which sort it was.
     pub async fn run(&self, migrator: &Migrator) -> ExitCode {
-        self.verb.run(migrator, &Operator::Service, &self.output).await.into()
+        let migrator = match &self.schema {
+            None => migrator.clone(),
+            Some(schema) => match migrator.in_schema(schema) {
+                Ok(it) => it,
+                Err(err) => return self.output.failed(&err).into(),
+            },
+        };
+        self.verb.run(&migrator, &Operator::Service, &self.output).await.into()
     }
 }
 

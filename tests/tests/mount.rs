@@ -48,6 +48,8 @@ async fn a_service_mounts_the_command() {
         let exit = run(url, files, arguments).await;
         assert_eq!(exit, ExitCode::from(code), "{arguments}");
     }
+    assert_eq!(run(url, files, "migrate check --schema other").await, ExitCode::from(3));
+    assert_eq!(run(url, files, "migrate --schema= check").await, ExitCode::from(8));
     assert_eq!(run(url, &[B], "migrate check").await, ExitCode::from(4));
     assert_eq!(run("postgres://u@127.0.0.1:1/d", files, "migrate up").await, ExitCode::from(7));
     assert_eq!(run(url, &[("1_a.sql", "COMMIT;\n")], "migrate up").await, ExitCode::from(8));

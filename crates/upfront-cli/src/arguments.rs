@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{
-    Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
@@ -47,6 +47,35 @@ pub(crate) struct Place {
     /// The name of this set of migrations in the database
     #[arg(long, value_name = "APP", global = true)]
     pub(crate) app: Option<String>,
+    /// The schema of upfront's own tables in the database
+    #[arg(long, value_name = "SCHEMA", global = true)]
+    pub(crate) schema: Option<String>,
+}
+
+impl Place {
+    /// An option without a value is a mistake, as a rule an unset variable of a script: without it,
+    /// the command would go to another database, or to another history.
+    fn refuse_empty(&self) -> Result<(), Failure> {
+        let dir = self.dir.as_ref().map(|it| it.as_os_str().to_string_lossy().into_owned());
+        let options = [
+            ("--env", &self.env),
+            ("--url", &self.url),
+            ("--dir", &dir),
+            ("--app", &self.app),
+            ("--schema", &self.schema),
+        ];
+        let is_empty = |it: &Option<String>| it.as_ref().is_some_and(|it| it.trim().is_empty());
+        match options.into_iter().find(|(_, value)| is_empty(value)) {
+            Some((name, _)) => Err(empty(&format!("option `{name}`"))
+                .help(format!("give `{name}` a value, or leave it out"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The failure for an option, a variable or a setting without a value.
+pub(crate) fn empty(what: &str) -> Failure {
+    Failure::mistake(format!("{what} is empty"))
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -105,16 +134,17 @@ struct More {
 pub(crate) fn run() -> ExitCode {
     let matches = command().get_matches();
     let it = Arguments::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
-    let check = matches.subcommand_matches("check");
+    let compares = matches.subcommand_matches("check").is_some_and(has_bare_schema);
     let format = matches.get_raw("format").and_then(|mut it| it.next_back()?.to_str());
     let drawn = Drawn::of(format);
     if drawn != Drawn::Sql && !matches!(it.command, Command::Schema(_)) {
         let message = "only `schema` has the formats `mermaid` and `dot`";
         command().error(ErrorKind::InvalidValue, message).exit();
     }
-    let more = More { schema: check.is_some_and(|it| it.get_flag("schema")), drawn };
+    let more = More { schema: compares, drawn };
     it.trace();
-    match it.command.run(more, &it.place, &it.output) {
+    let ran = it.place.refuse_empty().and_then(|()| it.command.run(more, &it.place, &it.output));
+    match ran {
         Ok(exit) => exit.into(),
         Err(failure) => failure.print(&it.output).into(),
     }
@@ -123,10 +153,19 @@ pub(crate) fn run() -> ExitCode {
 const DRAWN: &str =
     "`--format mermaid` and `--format dot` (Graphviz) draw the tables and their references.";
 
+/// Does `check` have `--schema` without a name? With one it is the option of all commands.
+fn has_bare_schema(check: &ArgMatches) -> bool {
+    let given = check.get_occurrences::<String>("schema");
+    given.is_some_and(|mut it| it.any(|values| values.len() == 0))
+}
+
 /// The command line, with what a service's own has not.
 pub(crate) fn command() -> clap::Command {
-    let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
-    let schema = schema.help("Compare the schema with what the migrations make, too");
+    let schema = Arg::new("schema").long("schema").value_name("SCHEMA");
+    let schema = schema.num_args(0..=1).action(ArgAction::Append).help(
+        "Compare the schema with what the migrations make, too; with a name, the schema of \
+         upfront's own tables",
+    );
     Arguments::command()
         .mut_subcommand("check", |it| it.arg(schema))
         .mut_subcommand("schema", |it| it.after_help(DRAWN))

@@ -14,7 +14,7 @@ use tokio_postgres::{
 };
 
 use super::{
-    parameters::Parameters,
+    parameters::{PLACES, Parameters},
     passfile,
     tls::{Roots, Tls, Verify},
 };
@@ -88,7 +88,12 @@ impl Address {
             it.rebase(root);
         }
         for (name, variable) in VARIABLES {
-            it.or(name, variables.get(variable));
+            let is_named =
+                it.get(name).is_some() || (name == "hostaddr" && it.get("host").is_some());
+            match PLACES.contains(&name) && !is_named {
+                true => it.or(name, variables.given(variable)?),
+                false => it.or(name, variables.get(variable)),
+            }
         }
         complete(&mut it);
         let mut all = it.clone();

@@ -12,6 +12,14 @@ type Mistake = &'static str;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
+/// The parameters that say which database.
+pub(super) const PLACES: [&str; 5] = ["host", "hostaddr", "port", "dbname", "user"];
+
+/// Does a query have a parameter of this name?
+fn names(query: &str, name: &str) -> bool {
+    query.split('&').any(|it| it.split_once('=').is_some_and(|it| it.0 == name))
+}
+
 impl Parameters {
     /// Reads a connection string of either form.
     pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
@@ -102,8 +110,15 @@ impl Parameters {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = place.split_once('/').unwrap_or((place, ""));
         let mut it = Self::default();
+        if place.ends_with('/') && !authority.is_empty() && !names(query, "dbname") {
+            return Err("it names no database behind the `/`");
+        }
         let hosts = match authority.rsplit_once('@') {
             None => authority,
+            Some(("", _)) => return Err("it names no user before the `@`"),
+            Some((_, "")) if !names(query, "host") && !names(query, "hostaddr") => {
+                return Err("it names no host behind the `@`");
+            }
             Some((userinfo, hosts)) => {
                 let (user, password) = match userinfo.split_once(':') {
                     Some((user, password)) => (user, Some(password)),
@@ -119,6 +134,9 @@ impl Parameters {
         for parameter in query.split('&').filter(|it| !it.is_empty()) {
             let (name, value) = parameter.split_once('=').ok_or("a parameter has no `=`")?;
             let name = decode(name)?;
+            if value.is_empty() && PLACES.contains(&&*name) {
+                return Err("a parameter that says which database is empty");
+            }
             let name = if name == "ssl" && value == "true" { "sslmode" } else { &name };
             let value = if name == "sslmode" && value == "true" { "require" } else { value };
             it.push(name, value)?;
@@ -136,6 +154,9 @@ impl Parameters {
                 }
                 None => it.split_once(':').unwrap_or((it, "")),
             };
+            if it.ends_with(':') {
+                return Err("the port behind the `:` is empty");
+            }
             if !port.bytes().all(|it| it.is_ascii_digit()) {
                 return Err("the port is no number; a `:`, `/`, `?` or `@` in user or password \
                             is written `%3A`, `%2F`, `%3F`, `%40`");
@@ -171,6 +192,9 @@ impl Parameters {
                 return Err("it is neither a URL nor `name=value`");
             }
             let (value, after) = value(after.trim_start())?;
+            if value.is_empty() && PLACES.contains(&name) {
+                return Err("a parameter that says which database is empty");
+            }
             it.0.push((name.to_owned(), value));
             rest = after.trim_start();
         }
@@ -224,6 +248,20 @@ mod tests {
         check("host=h user = 'o''' ", "");
         check(r"host=h password='it\'s' dbname=a\ b", r"host='h' password='it\'s' dbname='a b'");
         check("", "");
+        for empty in [
+            "postgres://h/",
+            "postgres://u@h:1/?sslmode=require",
+            "postgres://u:p@/d",
+            "postgres://:p@h/d",
+            "postgres://h:/d",
+            "postgres://h/d?user=",
+            "host=h dbname= user=u",
+            "host='' dbname=d",
+        ] {
+            check(empty, "");
+        }
+        check("postgres://u@/d?host=/tmp", "user='u' dbname='d' host='/tmp'");
+        check("postgres:///", "");
     }
 
     fn check(text: &str, expected: &str) {

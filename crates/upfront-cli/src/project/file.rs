@@ -175,7 +175,12 @@ impl File {
             }
         }
         expanded.push_str(rest);
-        Ok(expanded)
+        match expanded.trim().is_empty() {
+            true => Err(self
+                .failure("this value is empty".into(), it.at.clone())
+                .help("write a value, or take the key out")),
+            false => Ok(expanded),
+        }
     }
 
     fn open(&self, it: &Text) -> Failure {
@@ -188,8 +193,9 @@ impl File {
             Some((name, default)) => (name, Some(default.to_owned())),
             None => (text, None),
         };
+        let lack = if variables.is_empty(name) { "is empty" } else { "is not set" };
         variables.get(name).or(default).ok_or_else(|| {
-            self.failure(format!("variable `{name}` is not set"), self.within(it, text))
+            self.failure(format!("variable `{name}` {lack}"), self.within(it, text))
                 .help(format!("set it in the environment or in `.env`, or write `${{{name}:-…}}`"))
         })
     }
@@ -240,7 +246,7 @@ impl Settings {
             "app" => self.app = Some(text(value)?),
             "schema" => self.schema = Some(text(value)?),
             "role" => self.role = Some(text(value)?),
-            "search_path" => self.search_path = Some(texts(value)?),
+            "search_path" => self.search_path = Some(schemas(value)?),
             "lock_timeout" => self.lock_timeout = Some(duration(value)?),
             "statement_timeout" => self.statement_timeout = Some(duration(value)?),
             "wait_timeout" => self.wait_timeout = Some(duration(value)?),
@@ -249,6 +255,14 @@ impl Settings {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+fn schemas(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+    let schemas = texts(value)?;
+    match schemas.is_empty() || schemas.iter().any(|it| it.trim().is_empty()) {
+        true => Err(wanted(value, "a list of schemas, none of them empty,")),
+        false => Ok(schemas),
     }
 }
 

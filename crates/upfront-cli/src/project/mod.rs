@@ -131,7 +131,11 @@ impl Project {
                 .app
                 .clone()
                 .map_or_else(|| self.text(|it| it.app.as_ref()), |it| Ok(Some(it)))?,
-            schema: self.text(|it| it.schema.as_ref())?,
+            schema: self
+                .place
+                .schema
+                .clone()
+                .map_or_else(|| self.text(|it| it.schema.as_ref()), |it| Ok(Some(it)))?,
             role: self.text(|it| it.role.as_ref())?,
             search_path: layers.iter().find_map(|it| it.search_path.clone()),
             lock_timeout: of(|it| it.lock_timeout),
@@ -152,7 +156,7 @@ impl Project {
             let origin = format!("`url` of environment `{}` in {}", it.name, file.label);
             return Ok((Some(file.expand(url, &self.variables)?), origin));
         }
-        match self.variables.get("DATABASE_URL") {
+        match self.variables.given("DATABASE_URL")? {
             Some(it) => Ok((Some(it), "`DATABASE_URL`".into())),
             None if self.variables.names_a_database() => Ok((None, "the variables `PG…`".into())),
             None => Err(Failure::mistake("no database is named").help(

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, path::Path};
 
-use crate::failure::Failure;
+use crate::{arguments::empty, failure::Failure};
 
 /// What is set: in the environment, else in `.env`.
 #[derive(Debug, Default)]
@@ -30,8 +30,33 @@ impl Variables {
 
     /// One of them; an empty one counts as unset.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let set = env::var(name).ok().or_else(|| self.0.get(name).cloned());
-        set.filter(|it| !it.is_empty())
+        self.set(name).map(|it| it.0).filter(|it| !it.is_empty())
+    }
+
+    /// One of those that say which database.
+    ///
+    /// # Errors
+    ///
+    /// It is set, and empty: to pass over it would be to take another database.
+    pub(crate) fn given(&self, name: &str) -> Result<Option<String>, Failure> {
+        match self.set(name) {
+            Some((value, place)) if value.trim().is_empty() => {
+                Err(empty(&format!("variable `{name}` {place}"))
+                    .help(format!("give it a value, or take it out: `unset {name}`")))
+            }
+            set => Ok(set.map(|it| it.0)),
+        }
+    }
+
+    /// Is it set, and empty?
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        self.set(name).is_some_and(|it| it.0.is_empty())
+    }
+
+    /// Its value, and where that was read.
+    fn set(&self, name: &str) -> Option<(String, &'static str)> {
+        let in_file = || self.0.get(name).map(|it| (it.clone(), "in `.env`"));
+        env::var(name).ok().map(|it| (it, "in the environment")).or_else(in_file)
     }
 
     /// Does any of libpq's variables say where?

@@ -37,6 +37,83 @@ fn variables_that_are_not_set() {
     shows!("a variable without an end", it.run("status"));
 }
 
+/// What a script gives whose variables are not set: another database or another history must not
+/// be taken in its place.
+#[test]
+fn what_is_given_and_empty() {
+    let database = database();
+    // Where everything else would lead.
+    let it = Place::on(&database, &[A]).variable("PGDATABASE", "postgres");
+    let mut shown = Vec::new();
+    for arguments in [
+        "status --url=",
+        "status --app=",
+        "status --schema=",
+        "status --env=",
+        "status --dir=",
+        "up --url= --app=",
+        "check --schema --url=",
+        "status --url=postgres://postgres@127.0.0.1/",
+        "status --url=postgres://postgres@/d",
+        "status --url=dbname=",
+    ] {
+        shown.push(it.run(arguments));
+    }
+    let unset = |name: &str| {
+        let it = Place::with(&[A]).variable("PGHOST", "127.0.0.1").variable("PGUSER", "postgres");
+        it.variable(name, "").run("status")
+    };
+    shown.extend(["DATABASE_URL", "PGDATABASE", "PGHOST", "PGUSER"].map(unset));
+    let dotenv = Place::with(&[A, (".env", "DATABASE_URL=\n")]).variable("PGHOST", "127.0.0.1");
+    shown.push(dotenv.run("status"));
+    for settings in [
+        "[env.dev]\nurl = \"\"\n",
+        "[env.dev]\nurl = \"${X}\"\n",
+        "[env.dev]\nurl = \"${Y}\"\n",
+        "[env.dev]\nurl = \"${X:-}\"\n",
+        "app = \"\"\n\n[env.dev]\nurl = \"postgres://h/d\"\n",
+        "[env.dev]\nurl = \"postgres://h/d\"\nschema = \"${X:-}\"\n",
+        "search_path = [\"\"]\n\n[env.dev]\nurl = \"postgres://h/d\"\n",
+    ] {
+        shown.push(with(settings).variable("X", "").variable("PGHOST", "127.0.0.1").run("status"));
+    }
+    for it in &shown {
+        assert!(it.starts_with("exit code 8\n"), "{it}");
+    }
+    shows!("what is given and empty", shown.join("\n"));
+}
+
+/// Every verb that reads or writes the history does it in the schema that was named.
+#[test]
+fn the_schema_of_upfronts_own_tables() {
+    let database = database();
+    let it = Place::on(&database, &[A, ("migrations/down/1_a.sql", "DROP TABLE a;\n")]);
+    it.run("hash");
+    let exit = |arguments: &str| it.run(arguments).lines().next().unwrap().to_owned();
+    for (arguments, code) in [
+        ("check --schema history", 3),
+        ("up --schema history", 0),
+        ("check --schema history", 0),
+        ("--schema history check", 0),
+        ("status --exit-code --schema history", 0),
+        ("log --schema history", 0),
+        ("protect --schema history", 0),
+        ("protect --remove --schema history", 0),
+        ("down --schema history", 0),
+        ("check --schema history", 3),
+        ("baseline 1 --unchecked --schema history", 0),
+    ] {
+        assert_eq!(
+            exit(arguments),
+            format!("exit code {code}"),
+            "{arguments}: {}",
+            it.run(arguments)
+        );
+    }
+    let schemas = "select string_agg(nspname, ' ') from pg_namespace where nspname ~ '^(up|hi)'";
+    assert_eq!(database.psql(schemas).unwrap().trim(), "history");
+}
+
 #[test]
 fn environments_that_are_not_there() {
     let two = "[env.staging]\nurl = \"postgres://s/d\"\n\n[env.prod]\nurl = \"postgres://p/d\"\n";
