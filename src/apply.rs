@@ -423,7 +423,17 @@ fn failure(
     };
     let cause = Cause::of(err, &secrets::known(work.set, side, statement));
     let (migration, remains) = (it.title(), Remains::Nothing);
-    Kind::Failed(Failure { migration, direction, excerpt, cause, remains, attempts, advice }).into()
+    Kind::Failed(Failure {
+        migration,
+        direction,
+        excerpt,
+        cause,
+        remains,
+        attempts,
+        advice,
+        invalid_index: None,
+    })
+    .into()
 }
 
 /// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be

@@ -158,6 +158,8 @@ pub(crate) struct Failure {
     pub(crate) attempts: u32,
     /// What to do about it on this database; else the SQLSTATE says.
     pub(crate) advice: Option<String>,
+    /// The index that stays, quoted and qualified.
+    pub(crate) invalid_index: Option<String>,
 }
 
 /// The server's words.

@@ -2,6 +2,8 @@
 //!
 //! Pure: what to run, and what to ask a person, is decided here over rows and hashes.
 
+use std::time::Duration;
+
 use crate::{
     Direction,
     embedded::{Class, Set, title},
@@ -42,10 +44,17 @@ pub(crate) struct Failed {
 
 impl Failed {
     /// As the journal has it.
-    #[cfg(test)]
     pub(crate) fn mark(&self) -> String {
         let Self { times, code, index, hash } = self;
         format!("failed:{times}:{code}:{index}:{hash}")
+    }
+
+    /// How long to wait before the next try, so that a program that is restarted again and again
+    /// does not build an index each time: 2 s, 4 s, and so on up to five minutes after a failure.
+    pub(crate) fn pause(&self, age: u64) -> Duration {
+        const LONGEST: u64 = 300;
+        let pause = 2_u64.saturating_pow(self.times).min(LONGEST);
+        Duration::from_secs(pause.saturating_sub(age))
     }
 
     fn parse(mark: &str) -> Option<Self> {
@@ -306,6 +315,14 @@ mod tests {
         check("a b", "s- a b", "gone [] new [] run [1: 2a 3b] done [1: 2a 3b]");
         check("a a b", "a b", "gone [2] new [] run [2: 2b] done [2: 2b]");
         check("a b!", "x a b", "gone [] new [1] run [1: 2a 3b!] done [1: 1x 2a 3b!]");
+    }
+
+    #[test]
+    fn pauses_longer_after_each_failure() {
+        let failed = |times| Failed { times, code: "57014".into(), index: 7, hash: "b".into() };
+        let seconds = |times, age| failed(times).pause(age).as_secs();
+        assert_eq!([1, 2, 3, 8, 9, 99].map(|it| seconds(it, 0)), [2, 4, 8, 256, 300, 300]);
+        assert_eq!([seconds(3, 5), seconds(3, 9)], [3, 0]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod folder;
 mod foreign;
 #[cfg(feature = "dev")]
 mod git;
+mod index_build;
 mod journal;
 #[cfg(feature = "dev")]
 mod live;

@@ -437,7 +437,7 @@ fn partly_ahead(f: &mut fmt::Formatter<'_>, found: &[(PartlyApplied, String)]) -
 }
 
 fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
-    let Failure { migration, direction, excerpt, cause, remains, attempts, .. } = it;
+    let Failure { migration, direction, excerpt, cause, remains, attempts, invalid_index, .. } = it;
     let code = cause.code.code();
     write!(
         f,
@@ -476,6 +476,18 @@ fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
              tell: the next {next} stops here and says how to go on",
             ran(*direction)
         )?,
+    }
+    if let Some(it) = invalid_index {
+        return write!(
+            f,
+            "\n  the invalid index {it} stays: queries do not use it, and rows may be refused by it; it \
+             is dropped before it is built again\n  help: {}; or drop it now with `DROP INDEX \
+             CONCURRENTLY {it}`",
+            match cause.code == SqlState::UNIQUE_VIOLATION {
+                true => "remove the duplicates, of which the detail names one, and boot again",
+                false => "remove the cause, and boot again",
+            }
+        );
     }
     match it.advice.as_deref().or(advice(&cause.code)) {
         Some(it) => write!(f, "\n  help: {it}"),

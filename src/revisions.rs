@@ -90,6 +90,8 @@ pub(crate) struct History {
     /// Versions that were applied by the log, and whose rows are gone.
     pub(crate) lost: Vec<String>,
     pub(crate) holds: Vec<Hold>,
+    /// Invalid indexes that stay where their statement failed, with the version; for a status.
+    pub(crate) invalid: Vec<(String, String)>,
 }
 
 impl Revisions {
@@ -183,7 +185,12 @@ impl Revisions {
         format!(
             "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash, \
              kind, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM \
-             {schema}.revisions WHERE app = {app} ORDER BY version;{more}"
+             {schema}.revisions WHERE app = {app} ORDER BY version;SELECT s.version AS \
+             upfront_invalid, format('%I.%I', n.nspname, c.relname) FROM {schema}.steps s JOIN \
+             pg_class c ON c.oid::bigint = CASE WHEN s.hash ~ \
+             '^failed:[0-9]+:[0-9A-Z]+:[0-9]{{1,10}}:' THEN split_part(s.hash, ':', 4)::bigint END \
+             JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE s.app = {app} AND NOT i.indisvalid;{more}"
         )
     }
 
@@ -505,6 +512,11 @@ impl Revisions {
             "UPDATE {schema}.steps SET started = pg_catalog.clock_timestamp(), hash = '{hash}' WHERE \
              {row}"
         )
+    }
+
+    /// A statement of the journal failed, and left something.
+    pub(crate) fn fail_step(&self, place: Place<'_>, mark: &str) -> String {
+        self.restart_step(place, mark)
     }
 
     /// A statement of the journal is done.
@@ -1074,7 +1086,13 @@ fn unknown(line: &str) -> Option<Unknown> {
 pub(crate) fn history(answer: &Answer) -> Option<History> {
     let rows = named(answer, "upfront_version").map(row).collect::<Option<_>>()?;
     let holds = held(answer)?;
-    Some(History { rows, journal: journal(answer)?, lost: lost(answer), holds })
+    Some(History {
+        rows,
+        journal: journal(answer)?,
+        lost: lost(answer),
+        holds,
+        invalid: invalid(answer),
+    })
 }
 
 /// What is held.
@@ -1113,6 +1131,12 @@ pub(crate) fn standing(answer: &Answer) -> Option<Standing> {
 /// The versions that [`Revisions::journal_and_lost`] found to be lost.
 fn lost(answer: &Answer) -> Vec<String> {
     named(answer, "upfront_lost").filter_map(|it| Some(it.get(0)?.to_owned())).collect()
+}
+
+/// The invalid indexes that [`Revisions::status`] found.
+fn invalid(answer: &Answer) -> Vec<(String, String)> {
+    let index = |it: &SimpleQueryRow| Some((it.get(0)?.to_owned(), it.get(1)?.to_owned()));
+    named(answer, "upfront_invalid").filter_map(index).collect()
 }
 
 /// The rows that [`Revisions::status`] brought.

@@ -127,6 +127,12 @@ impl Status {
                 name: it.name,
             }
         }));
+        for (version, index) in &history.invalid {
+            for it in entries.iter_mut().filter(|it| it.version == *version) {
+                let note = it.note.take().map(|it| format!("{it}; ")).unwrap_or_default();
+                it.note = Some(format!("{note}the invalid index {index} stays"));
+            }
+        }
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
         Self { app: work.app.to_owned(), head, entries }

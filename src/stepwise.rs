@@ -14,8 +14,10 @@ use crate::{
     chain,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains},
+    event::milliseconds,
     excerpt::Excerpt,
     existing,
+    index_build::{self, Invalid},
     journal::{self, Failed, Journal, Listed, Mismatch},
     lock::SessionLock,
     loss::{Measure, Moment},
@@ -120,6 +122,10 @@ struct Run<'a> {
     started: bool,
     /// The last statement that came to its end.
     last: Option<&'static Statement>,
+    /// The invalid indexes of the table before a statement builds one.
+    invalid_before: Vec<Invalid>,
+    /// How the statement under way failed before.
+    failed_before: Option<Failed>,
 }
 
 /// What the catalog says about a statement.
@@ -159,7 +165,21 @@ impl<'a> Run<'a> {
         rows: usize,
     ) -> Self {
         let (open, started, limit, last) = (false, false, String::new(), None);
-        Self { work, session, lock, subject, side, limit, rows, open, started, last }
+        let (invalid_before, failed_before) = (Vec::new(), None);
+        Self {
+            work,
+            session,
+            lock,
+            subject,
+            side,
+            limit,
+            rows,
+            open,
+            started,
+            last,
+            invalid_before,
+            failed_before,
+        }
     }
 }
 
@@ -177,8 +197,13 @@ impl<'a> Run<'a> {
             let row = journal.iter().find(|row| row.ordinal == ordinal).copied();
             self.statement(ordinal, statement, row).await?;
             self.started = false;
+            self.failed_before = None;
             let version = self.subject.it.version.into();
             self.work.tell(&Event::Statement { version, ordinal, of });
+        }
+        // Another statement may stand there now, or none.
+        for failed in journal.iter().filter_map(|it| it.failed()) {
+            self.remove_left(failed.index).await?;
         }
         Ok(())
     }
@@ -261,7 +286,13 @@ impl<'a> Run<'a> {
         match (it.class, row) {
             (Class::Session, _) => self.execute(ordinal, it, self.side.text(it)).await,
             (_, Some(row)) if row.finished => Ok(()),
-            (Class::Transactional, _) => self.in_transaction(ordinal, it, &hash).await,
+            (Class::Transactional, _) => {
+                if let Some(failed) = row.and_then(Journal::failed) {
+                    self.remove_left(failed.index).await?;
+                    self.forget(ordinal, it).await?;
+                }
+                self.in_transaction(ordinal, it, &hash).await
+            }
             (_, Some(row)) => match row.failed() {
                 Some(failed) => self.again(ordinal, it, &hash, &failed, row.age).await,
                 None => self.resume(ordinal, it).await,
@@ -386,15 +417,138 @@ impl<'a> Run<'a> {
         failed: &Failed,
         age: u64,
     ) -> Result<()> {
-        let _ = (failed, age);
-        self.restart(ordinal, it, hash).await?;
+        if failed.hash == hash {
+            self.wait_for_cause(ordinal, it, failed, age).await?;
+        }
+        self.remove_left(failed.index).await?;
         let (first, sql) = match self.find(it.class).await? {
             Found::NotDone { first } => (first, self.side.text(it).to_owned()),
             Found::Half { rest } => (Vec::new(), rest),
             Found::UnderWay => return Err(self.under_way(ordinal, it)),
             Found::Done | Found::CannotTell => (Vec::new(), self.side.text(it).to_owned()),
         };
+        self.restart(ordinal, it, hash).await?;
+        self.failed_before = (failed.hash == hash).then(|| failed.clone());
         self.outside(ordinal, it, first, &sql).await
+    }
+
+    /// An index is not built again while the rows are there that it failed for, nor at once after
+    /// another failure. Whoever drops the invalid index is not kept waiting.
+    async fn wait_for_cause(
+        &self,
+        ordinal: usize,
+        it: &'static Statement,
+        failed: &Failed,
+        age: u64,
+    ) -> Result<()> {
+        let Some(index) = index_build::with_oid(self.session, failed.index).await? else {
+            return Ok(());
+        };
+        let is_unique = failed.code == SqlState::UNIQUE_VIOLATION.code();
+        if is_unique && let Some(detail) = index_build::duplicate(self.session, &index).await {
+            return Err(self.duplicates(it, index.name, &detail));
+        }
+        let code = SqlState::from_code(&failed.code);
+        let pause = failed.pause(age).min(self.work.settings.wait_timeout);
+        if is_unique || is_contention(&code) || pause.is_zero() {
+            return Ok(());
+        }
+        tracing::warn!(
+            index = index.name,
+            statement = ordinal,
+            failures = failed.times,
+            sqlstate = failed.code,
+            pause_ms = milliseconds(pause),
+            "an index could not be built; pausing before the next try"
+        );
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// The error for rows that are still in the way of an index: nothing was tried.
+    fn duplicates(&self, it: &'static Statement, index: String, detail: &str) -> Error {
+        let (migration, direction) = (self.subject.it.title(), self.subject.direction);
+        let secrets = secrets::known(self.work.set, self.side, Some(it));
+        let cause = Cause {
+            code: SqlState::UNIQUE_VIOLATION,
+            message: "the index was not built again: the duplicates are still there".to_owned(),
+            detail: Some(secrets.redact(detail)),
+            hint: None,
+            context: None,
+        };
+        let (excerpt, remains) = (Excerpt::start(self.side, it), Remains::Before);
+        let invalid_index = Some(index);
+        let attempts = 1;
+        Kind::Failed(Failure {
+            migration,
+            direction,
+            excerpt,
+            cause,
+            remains,
+            attempts,
+            advice: None,
+            invalid_index,
+        })
+        .into()
+    }
+
+    /// Drops an index of ours that is invalid still, whatever stands in its statement's place.
+    async fn remove_left(&self, index: u32) -> Result<()> {
+        match index_build::with_oid(self.session, index).await? {
+            Some(it) => self.remove(&it.drop()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn remove(&self, sql: &str) -> Result<()> {
+        tracing::info!(statement = sql, "removing what an interrupted statement left");
+        let doing = "removing what an interrupted statement left";
+        let removed = session::ask(self.session.client(), sql).await;
+        removed.map(drop).map_err(|source| Kind::Server { doing, source }.into())
+    }
+
+    /// The invalid indexes of the table on which a statement builds one.
+    async fn invalid(&self, class: Class) -> Result<Vec<Invalid>> {
+        let Class::CreateIndex { table, .. } = class else { return Ok(Vec::new()) };
+        match self.oid(table).await? {
+            Some(oid) => index_build::of_table(self.session, &oid).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Records that a statement failed: its row goes, unless it left something.
+    async fn record_failure(
+        &mut self,
+        ordinal: usize,
+        it: &'static Statement,
+        code: &SqlState,
+    ) -> Result<Option<String>> {
+        let before = std::mem::take(&mut self.invalid_before);
+        let mut left = self.invalid(it.class).await?;
+        left.retain(|it| !before.contains(it));
+        let is_half = match self.find(it.class).await? {
+            Found::NotDone { first } => !first.is_empty(),
+            Found::Half { .. } => true,
+            Found::Done | Found::UnderWay | Found::CannotTell => false,
+        };
+        let before = self.failed_before.take();
+        if left.is_empty() && !is_half {
+            self.forget(ordinal, it).await?;
+            return Ok(None);
+        }
+        let failed = Failed {
+            times: before.map_or(1, |it| it.times.saturating_add(1)),
+            code: code.code().to_owned(),
+            index: left.first().map_or(0, |it| it.oid),
+            hash: chain::sha256(self.side.text(it)),
+        };
+        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let mark = failed.mark();
+        let sql = &revisions.fail_step(place, &mark);
+        let written = revisions.written_fence(place, &mark, false);
+        let (rows, about) = (self.rows, Some((ordinal, it)));
+        self.write(Write { sql, rows, written, reached: Reached::NotSent, about }).await?;
+        Ok(left.pop().map(|it| it.name))
     }
 
     /// Runs a statement between two rows of the journal.
@@ -406,11 +560,9 @@ impl<'a> Run<'a> {
         sql: &str,
     ) -> Result<()> {
         for sql in first {
-            tracing::info!(statement = %sql, "removing what an interrupted statement left");
-            let doing = "removing what an interrupted statement left";
-            let removed = session::ask(self.session.client(), &sql).await;
-            removed.map_err(|source| Kind::Server { doing, source })?;
+            self.remove(&sql).await?;
         }
+        self.invalid_before = self.invalid(it.class).await?;
         let limit = self.lift_limit(it.class).await?;
         self.execute(ordinal, it, sql).await?;
         if let Some(sql) = limit {
@@ -576,10 +728,13 @@ impl<'a> Run<'a> {
             Class::Unknown if has_started(err) => Remains::Unclear,
             _ => Remains::Before,
         };
+        let mut invalid_index = None;
         match (it.class, remains) {
             (Class::Transactional, _) => self.roll_back().await?,
             (Class::Session, _) | (_, Remains::Unclear) => {}
-            _ if self.started => self.forget(ordinal, it).await?,
+            _ if self.started => {
+                invalid_index = self.record_failure(ordinal, it, err.code()).await?;
+            }
             _ => {}
         }
         let secrets = secrets::known(self.work.set, self.side, Some(it));
@@ -591,7 +746,16 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let attempts = 1;
-        let failure = Failure { migration, direction, excerpt, cause, remains, attempts, advice };
+        let failure = Failure {
+            migration,
+            direction,
+            excerpt,
+            cause,
+            remains,
+            attempts,
+            advice,
+            invalid_index,
+        };
         let err = Kind::Failed(failure).into();
         apply::note(self.work, self.session, self.subject, &err).await;
         Ok(err)

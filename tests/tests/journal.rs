@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use upfront::{Ahead, Migrator, Report, State, Target};
@@ -335,4 +335,96 @@ async fn edited_after_a_failure(edited: &str) -> (Database<'static>, String) {
     let err = migrator(&database.url(), &[("1_m.sql", &after)]).up().await.unwrap_err();
     assert!(err.is_partially_applied(), "{edited}: {err}");
     (database, err.to_string())
+}
+
+const INDEXES: &str = "SELECT string_agg(format('%s %s', relname, indisvalid), ' ' ORDER BY relname) FROM \
+                       pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = \
+                       'a'::regclass";
+
+const OIDS: &str =
+    "SELECT string_agg(indexrelid::text, ' ') FROM pg_index WHERE indrelid = 'a'::regclass";
+
+/// A database whose table `a` has a value twice.
+async fn with_duplicates() -> Database<'static> {
+    let database = database();
+    migrator(&database.url(), &[A]).up().await.unwrap();
+    database.execute("INSERT INTO a VALUES (7), (7), (8), (NULL), (NULL)").unwrap();
+    database
+}
+
+#[tokio::test]
+async fn an_index_on_duplicates_is_built_once_until_they_are_gone() {
+    for name in ["a_u ", ""] {
+        let database = with_duplicates().await;
+        let url = database.url();
+        let text =
+            format!("-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY {name}ON a (id);\n");
+        let files = [A, ("2_b.sql", text.as_str())];
+        let err = migrator(&url, &files).up().await.unwrap_err();
+        assert!(err.is_failed(), "{err}");
+        let before = ask(&url, OIDS).await;
+        let status = migrator(&url, &files).status().await.unwrap();
+        let note = status.in_state(State::Partial).next().unwrap().note.clone().unwrap();
+        assert!(note.contains("the invalid index public.a_"), "{note}");
+        assert!(migrator(&url, &[A]).check().await.unwrap_err().is_partially_applied());
+        for _ in 0..3 {
+            let again = migrator(&url, &files).up().await.unwrap_err();
+            assert_eq!(again.code().unwrap().code(), "23505", "{again}");
+            if !name.is_empty() {
+                insta::assert_snapshot!("duplicates", err);
+                insta::assert_snapshot!("duplicates_again", again);
+            }
+            assert_eq!(ask(&url, OIDS).await, before, "it was built again");
+        }
+        database.execute("DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)").unwrap();
+        assert_eq!(migrator(&url, &files).up().await.unwrap().applied.len(), 1);
+        let name = if name.is_empty() { "a_id_idx" } else { "a_u" };
+        assert_eq!(ask(&url, INDEXES).await, format!("{name} t"));
+        assert_eq!(ask(&url, STEPS).await, "0");
+    }
+}
+
+/// A file may be corrected after a failure, and what the failed statement left goes with it.
+#[tokio::test]
+async fn a_corrected_index_needs_no_command() {
+    let head = "-- atlas:txmode none\n\n";
+    for (corrected, indexes) in [
+        ("CREATE INDEX CONCURRENTLY a_u ON a (id);\n", "a_u t"),
+        ("CREATE INDEX CONCURRENTLY other ON a (id);\n", "other t"),
+        ("SELECT 1;\n", ""),
+        ("VACUUM a;\n", ""),
+        ("SET work_mem = '1MB';\n", ""),
+    ] {
+        let database = with_duplicates().await;
+        let text = format!("{head}CREATE UNIQUE INDEX CONCURRENTLY a_u ON a (id);\n");
+        let err = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await.unwrap_err();
+        assert!(err.is_failed(), "{err}");
+        let text = format!("{head}{corrected}");
+        let report = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await;
+        assert_eq!(report.unwrap_or_else(|err| panic!("{corrected}{err}")).applied.len(), 1);
+        assert_eq!(ask(&database.url(), INDEXES).await, indexes, "{corrected}");
+        assert_eq!(ask(&database.url(), STEPS).await, "0");
+    }
+}
+
+/// A build that fails for another reason waits longer each time, and not once its rest is dropped.
+#[tokio::test]
+async fn a_build_that_fails_again_and_again_pauses() {
+    let database = with_duplicates().await;
+    let text = "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY a_i ON a ((1 / (id - 7)));\n";
+    let files = [A, ("2_b.sql", text)];
+    let boot =
+        || builder(&database.url(), &files).wait_timeout(Duration::from_secs(2)).build().unwrap();
+    let timed = async || {
+        let since = Instant::now();
+        let err = boot().up().await.unwrap_err();
+        assert_eq!(err.code().unwrap().code(), "22012", "{err}");
+        since.elapsed()
+    };
+    timed().await;
+    let paused = timed().await;
+    assert!(paused > Duration::from_millis(900), "{paused:?}");
+    database.psql("DROP INDEX CONCURRENTLY a_i").unwrap();
+    let dropped = timed().await;
+    assert!(dropped < paused, "{dropped:?}, {paused:?}");
 }
