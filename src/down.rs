@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
+use tokio_postgres::error::DbError;
 use tracing::Instrument;
 
 use crate::{
@@ -21,9 +22,10 @@ use crate::{
     refused::{Refused, Stale},
     revisions::{History, Journal, Revisions, Tables, Undoing, history, ordered, standing},
     rollback::{self, Undo},
-    session::{Answer, Session, Stopped},
+    session::{self, Answer, Session, Stopped},
     settings::Settings,
     stepwise, stored,
+    trust::Meddling,
     work::Work,
 };
 #[cfg(feature = "dev")]
@@ -528,10 +530,22 @@ async fn begin_and_run(
     // The session's lock outlives the transaction.
     let lock = lock::keep(work, session).await?;
     let begin = work.revisions.begin_roll_back(subject.it, order);
-    session.ask("beginning a rollback", &begin).await?;
+    let answer = session::ask(session.client(), &begin).await;
+    answer.map_err(|source| not_begun(subject, source))?;
     session.commit("ending a transaction").await?;
     let record = |took| work.revisions.roll_back_stepwise(subject.it, order, took);
     stepwise::run(work, session, &lock, subject, journal, record, place, tries).await
+}
+
+fn not_begun(Subject { it, direction, .. }: Subject, source: tokio_postgres::Error) -> Error {
+    let message = source.as_db_error().map_or("", DbError::message);
+    match Meddling::of(message) {
+        Some(how) => {
+            let (migration, path) = (it.title(), it.up.path);
+            Kind::Meddled { migration, direction, path, how }.into()
+        }
+        None => Kind::Server { doing: "beginning a rollback", source }.into(),
+    }
 }
 
 /// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what

@@ -775,11 +775,12 @@ impl Revisions {
         let (start, store, hold) = (chain::START, self.store_down(it), self.hold(it, order));
         let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
         let accepted = order.accepted;
-        format!(
-            "{store}{hold}UPDATE {schema}.revisions SET chain = '{start}', breaking = true, \
-             rollback_accepted = {accepted}, rollback_approval = {approval}, rollback_lost = {lost} \
-             WHERE app OPERATOR(pg_catalog.=) {app} AND version OPERATOR(pg_catalog.=) {version};"
-        )
+        let begun = format!(
+            "UPDATE {schema}.revisions SET chain = '{start}', breaking = true, rollback_accepted = \
+             {accepted}, rollback_approval = {approval}, rollback_lost = {lost} WHERE app = {app} AND \
+             version = {version}"
+        );
+        format!("{store}{hold}SET LOCAL search_path TO pg_catalog, pg_temp;{}", exactly(1, &begun))
     }
 
     /// What was agreed to of the rollback that was begun, if one was.
