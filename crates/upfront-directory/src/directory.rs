@@ -1,6 +1,6 @@
 //! A migrations directory as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -270,6 +270,19 @@ impl Folder {
         files.chain(folders).chain(self.collisions())
     }
 
+    /// The first folder that is a migration of a tool which makes a folder for each.
+    fn folder_of_other_tool(&self) -> Option<Error> {
+        self.others.iter().find_map(|it| {
+            let tool = match it.split_once('/')?.1 {
+                "up.sql" | "down.sql" => "Diesel or Hasura",
+                "migration.sql" => "Prisma",
+                _ => return None,
+            };
+            let kind = Kind::OtherToolFolder { tool, file: it.clone() };
+            Some(Error::new(&self.label, kind))
+        })
+    }
+
     fn collisions(&self) -> Vec<Warning> {
         let mut seen = BTreeMap::new();
         let files = self.files.keys();
@@ -304,6 +317,7 @@ impl Reader {
         let names = self.names();
         self.warnings
             .extend(self.top.concerns().chain(self.down.iter().flat_map(Folder::concerns)));
+        self.errors.extend(self.top.folder_of_other_tool());
         if self.top.files.is_empty() {
             self.warnings.push(Warning::new(&self.top.label, Concern::Empty));
         }
@@ -342,8 +356,13 @@ impl Reader {
     /// The names of the up sides that are names; the others, and their order, are reported.
     fn names(&mut self) -> BTreeMap<String, Name> {
         let mut names = BTreeMap::new();
+        let undo: HashSet<_> = name::undo_files(self.top.files.keys()).collect();
         for file in self.top.files.keys() {
-            match Name::of(file) {
+            let name = match undo.contains(file.as_str()) {
+                true => Err(name::Mistake::Undo),
+                false => Name::of(file),
+            };
+            match name {
                 Ok(name) => drop(names.insert(file.clone(), name)),
                 Err(it) => self.errors.push(Error::new(self.top.path(file), Kind::Name(it))),
             }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use crate::other_tools::ToolMark;
 use crate::sum::{Change, Difference, NotASum};
 use crate::text::Place;
 use crate::{canonical, delimiter, directive, name, statement};
@@ -91,6 +92,8 @@ pub(crate) enum Kind {
     Directive(directive::Mistake),
     Delimiter(delimiter::Mistake),
     Statement(statement::Mistake),
+    OtherTool(ToolMark),
+    OtherToolFolder { tool: &'static str, file: String },
     Sum(NotASum),
     Differs(Difference),
     DownWithoutUp,
@@ -225,6 +228,10 @@ impl fmt::Display for Kind {
             Kind::Directive(it) => it.fmt(f),
             Kind::Delimiter(it) => it.fmt(f),
             Kind::Statement(it) => it.fmt(f),
+            Kind::OtherTool(it) => it.fmt(f),
+            Kind::OtherToolFolder { tool, file } => {
+                write!(f, "`{file}` is a migration of {tool}, and folders are not read")
+            }
             Kind::Sum(it) => it.fmt(f),
             Kind::Differs(it) => differs(f, it),
             Kind::DownWithoutUp => f.write_str("this down side has no up side"),
@@ -249,6 +256,12 @@ impl Kind {
         let fixed = match self {
             Kind::Name(it) => return it.help(),
             Kind::Directive(it) => return it.help(),
+            Kind::OtherTool(it) => return it.help().into(),
+            Kind::OtherToolFolder { .. } => {
+                "write it as `<version>_<name>.sql`, and its down script into `down/` under the same \
+                 name; or move the folder away. `upfront import` converts folders of sqlx and \
+                 golang-migrate alone"
+            }
             Kind::NoFolder => {
                 "create it, or correct the path; `upfront new NAME` writes the first migration"
             }

@@ -7,8 +7,9 @@ use crate::delimiter;
 use crate::directive::{self, Direction, Directives, TxMode};
 use crate::error::{Error, Kind};
 use crate::hash::{Hash, Row};
+use crate::other_tools::tool_mark;
 use crate::statement::{self, Statement};
-use crate::text::Lines;
+use crate::text::{Lines, Place};
 
 /// One migration of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,11 @@ pub(crate) fn read(
     let file = canonical::read(bytes)
         .map_err(|(place, it)| errors.push(Error::at(&path, place, Kind::Bytes(it))))
         .ok()?;
+    if let Some(mark) = tool_mark(&file.text) {
+        let place = Place { line: mark.line(), column: Some(mark.column()) };
+        errors.push(Error::at(&path, place, Kind::OtherTool(mark)));
+        return None;
+    }
     let (directives, mistakes) = directive::read(&file, direction);
     errors.extend(
         mistakes.into_iter().map(|(place, it)| Error::at(&path, place, Kind::Directive(it))),

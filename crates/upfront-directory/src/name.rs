@@ -1,7 +1,7 @@
 //! File names: what they say, and the order they give.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 /// What a file name says: `20261122101500_add_users.sql` is version `20261122101500`, name
@@ -15,13 +15,26 @@ pub(crate) struct Name {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     Hidden,
+    /// `1_a.up.sql`, `1_a.down.sql`, which `upfront import` reads.
     Directional,
+    /// `1.undo.a.sql`, `1-a-down.sql` and the like: a down script beside its up script.
+    Undo,
+    /// `U1__a.sql`, `R__a.sql`, `B1__a.sql`.
+    Flyway(char),
     Unprintable,
     InSum,
     NoVersion,
-    Duplicate { version: String, other: String },
-    Unpadded { other: String, padded: String },
-    Order { other: String },
+    Duplicate {
+        version: String,
+        other: String,
+    },
+    Unpadded {
+        other: String,
+        padded: String,
+    },
+    Order {
+        other: String,
+    },
 }
 
 impl Name {
@@ -40,12 +53,61 @@ impl Name {
         if [".up", ".down"].iter().any(|it| stem.to_ascii_lowercase().ends_with(it)) {
             return Err(Mistake::Directional);
         }
+        if let Some(letter) = flyway_letter(stem) {
+            return Err(Mistake::Flyway(letter));
+        }
+        if stem.split('.').any(is_direction) {
+            return Err(Mistake::Undo);
+        }
         let (version, name) = stem.split_once('_').unwrap_or((stem, ""));
         if !version.bytes().any(|it| it.is_ascii_digit()) {
             return Err(Mistake::NoVersion);
         }
         Ok(Name { version: version.to_owned(), name: name.to_owned() })
     }
+}
+
+/// The letter of a file that Flyway runs backwards, again or instead of others. Its `V` files are
+/// migrations here too.
+fn flyway_letter(stem: &str) -> Option<char> {
+    let (number, _) = stem.split_once("__")?;
+    let letter = number.chars().next().filter(|it| "URB".contains(*it))?;
+    let number = &number[1..];
+    let is_number = number.bytes().all(|it| it.is_ascii_digit() || b"._".contains(&it));
+    (is_number && number.is_empty() == (letter == 'R')).then_some(letter)
+}
+
+/// A part of a file name that says in which direction the file leads, as Postgrator and yoyo have it.
+fn is_direction(part: &str) -> bool {
+    ["up", "down", "do", "undo", "revert", "rollback"]
+        .iter()
+        .any(|it| it.eq_ignore_ascii_case(part))
+}
+
+/// The down scripts among these file names that stand beside their up scripts: `1-a-down.sql` beside
+/// `1-a-up.sql` or `1-a.sql`.
+pub(crate) fn undo_files<'a>(
+    files: impl Iterator<Item = &'a String> + Clone,
+) -> impl Iterator<Item = &'a str> {
+    const OPPOSITES: [(&str, &[&str]); 4] = [
+        ("down", &["up", ""]),
+        ("undo", &["do", "up", ""]),
+        ("revert", &["deploy", "up", ""]),
+        ("rollback", &["up", ""]),
+    ];
+    let all: HashSet<_> = files.clone().map(|it| it.to_ascii_lowercase()).collect();
+    files.map(String::as_str).filter(move |file| {
+        let file = file.to_ascii_lowercase();
+        let stem = file.strip_suffix(".sql").unwrap_or(&file);
+        OPPOSITES.iter().any(|(down, ups)| {
+            let Some(rest) = stem.strip_suffix(down) else { return false };
+            let up = |up: &&str| match *up {
+                "" => format!("{}.sql", rest.trim_end_matches(['-', '_'])),
+                it => format!("{rest}{it}.sql"),
+            };
+            rest.ends_with(['-', '_']) && ups.iter().any(|it| all.contains(&up(it)))
+        })
+    })
 }
 
 /// Whether Atlas would take it for a migration: letter case counts.
@@ -155,6 +217,20 @@ impl fmt::Display for Mistake {
             Mistake::Directional => {
                 f.write_str("this file would run forward, as a migration of its own")
             }
+            Mistake::Undo => f.write_str(
+                "this name is that of one direction in another tool, and the file would run \
+                 forward, as a migration of its own",
+            ),
+            Mistake::Flyway('U') => f.write_str(
+                "this is an undo migration of Flyway (or an unversioned one of refinery), and would \
+                 run forward, before the `V` files",
+            ),
+            Mistake::Flyway('R') => f.write_str(
+                "this is a repeatable migration of Flyway, and there are none here",
+            ),
+            Mistake::Flyway(_) => f.write_str(
+                "this is a baseline migration of Flyway, and would run before the `V` files",
+            ),
             Mistake::Unprintable => f.write_str("there is a control character in the file name"),
             Mistake::InSum => f.write_str("`atlas.sum` cannot hold this file name"),
             Mistake::NoVersion => f.write_str("this file name does not start with a version"),
@@ -178,6 +254,23 @@ impl Mistake {
             Mistake::Directional => {
                 "down sides live in `down/` under the name of their up side; `upfront import` \
                  converts the folder"
+            }
+            Mistake::Undo => {
+                "move the down script into `down/` under the name of its up script, and take the \
+                 direction out of both names; `upfront import` converts folders of sqlx and \
+                 golang-migrate alone"
+            }
+            Mistake::Flyway('U') => {
+                "move it into `down/` under the name of its `V` file; `upfront import` converts \
+                 folders of sqlx and golang-migrate alone"
+            }
+            Mistake::Flyway('R') => {
+                "write its text as a migration with a version, again whenever it changes; `upfront \
+                 import` converts folders of sqlx and golang-migrate alone"
+            }
+            Mistake::Flyway(_) => {
+                "give it the version that it stands for, and write `-- atlas:checkpoint` on its \
+                 first line; `upfront import` converts folders of sqlx and golang-migrate alone"
             }
             Mistake::Unprintable | Mistake::InSum | Mistake::NoVersion => {
                 "name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`"

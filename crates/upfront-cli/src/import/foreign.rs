@@ -1,16 +1,9 @@
 //! Folders of other tools, which are not converted.
 
+use upfront_directory::{ToolMark, tool_mark};
+
 use super::Entry;
 use crate::failure::Failure;
-
-/// What other tools write into a file, at the start of a line.
-const MARKS: [(&str, &str); 5] = [
-    ("-- +goose", "goose"),
-    ("-- migrate:up", "dbmate"),
-    ("-- +migrate", "sql-migrate"),
-    ("---- create above / drop below ----", "tern"),
-    ("--liquibase formatted sql", "Liquibase"),
-];
 
 /// Refuses what is not sqlx's: a file with both directions in it would undo what it has done.
 pub(super) fn refuse(label: &str, entries: &[Entry]) -> Result<(), Failure> {
@@ -34,8 +27,8 @@ pub(super) fn refuse(label: &str, entries: &[Entry]) -> Result<(), Failure> {
         if it.name.starts_with('m') && it.name.as_bytes().ends_with(b".rs") {
             return foreign("SeaORM", &it.name);
         }
-        if let Some(tool) = it.bytes.as_deref().filter(|_| is_sql(&it.name)).and_then(marked) {
-            return foreign(tool, &it.name);
+        if let Some(mark) = it.bytes.as_deref().filter(|_| is_sql(&it.name)).and_then(marked) {
+            return foreign(mark.tool(), &format!("{}:{}", it.name, mark.line()));
         }
     }
     if entries.iter().any(|it| it.bytes.is_some() && is_sql(&it.name)) {
@@ -60,8 +53,6 @@ fn is_numbered_by_letter(name: &str) -> bool {
         && number.is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit() || b"._".contains(&it)))
 }
 
-fn marked(bytes: &[u8]) -> Option<&'static str> {
-    let text = String::from_utf8_lossy(bytes);
-    let is_marked = |mark: &str| text.lines().any(|it| it.trim_start().starts_with(mark));
-    MARKS.iter().find(|it| is_marked(it.0)).map(|it| it.1)
+fn marked(bytes: &[u8]) -> Option<ToolMark> {
+    tool_mark(&String::from_utf8_lossy(bytes))
 }
