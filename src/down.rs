@@ -196,7 +196,9 @@ async fn undos(
         match rollback::undo(it, &row.kind, Some(&row.version) == first) {
             Ok(it) => undos.push(it),
             #[cfg(feature = "dev")]
-            Err((_, Obstacle::NoDownSide)) if dev::added_down(work, row).is_some() => {
+            Err((_, Obstacle::NoDownSide | Obstacle::NoStatement))
+                if dev::added_down(work, row).is_some() =>
+            {
                 undos.push(Undo { it, side: dev::added_down(work, row) });
             }
             Err(it) => found.push(it),

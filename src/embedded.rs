@@ -218,6 +218,12 @@ impl Side {
         self.statements.count
     }
 
+    /// Whether the header of a down script says that there is nothing to undo.
+    pub(crate) fn has_nothing_to_undo(&self) -> bool {
+        let mut header = self.source.lines().map_while(|it| it.strip_prefix("--"));
+        header.any(|it| it.trim_start().starts_with("upfront:nothing-to-undo "))
+    }
+
     /// Whether a statement changes the settings of the session, or prepares something in it.
     pub(crate) fn has_session_statement(&self) -> bool {
         self.statements.has_session

@@ -162,10 +162,14 @@ fn irreversible(f: &mut fmt::Formatter<'_>, found: &[(String, Obstacle)]) -> fmt
                 write!(f, "\n  migration `{title}` is irreversible: {reason}")?;
             }
             Obstacle::NoDownSide => write!(f, "\n  migration `{title}` has no down side")?,
+            Obstacle::NoStatement => write!(
+                f,
+                "\n  migration `{title}` has a down script without a statement, which undoes nothing"
+            )?,
         }
     }
-    let missing = found.iter().find(|(_, why)| *why == Obstacle::NoDownSide);
-    match missing {
+    let is_missing = |why: &Obstacle| matches!(why, Obstacle::NoDownSide | Obstacle::NoStatement);
+    match found.iter().find(|(_, why)| is_missing(why)) {
         Some((title, _)) => write!(
             f,
             "\n  help: write `down/{title}.sql` and build with it: a down side may be added at any \

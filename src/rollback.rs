@@ -43,6 +43,8 @@ pub(crate) enum Obstacle {
     Irreversible { reason: String },
     /// Nobody wrote one.
     NoDownSide,
+    /// It has no statement, and does not say that there is nothing to undo.
+    NoStatement,
 }
 
 /// The rows above the target, newest first.
@@ -136,6 +138,9 @@ pub(crate) fn undo(
     match (&it.down, it.irreversible) {
         (_, Some(reason)) => {
             Err((it.title(), Obstacle::Irreversible { reason: reason.to_owned() }))
+        }
+        (Some(side), None) if side.count() == 0 && !side.has_nothing_to_undo() => {
+            Err((it.title(), Obstacle::NoStatement))
         }
         (Some(side), None) => Ok(Undo { it, side: Some(side) }),
         (None, None) => Err((it.title(), Obstacle::NoDownSide)),

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use upfront::State;
-use upfront_tests::{builder, connect, database, migrator};
+use upfront_scratch::Database;
+use upfront_tests::{ask, builder, connect, database, migrator, server};
 
 const USERS: (&str, &str) = (
     "20260101000000_users.sql",
@@ -79,4 +80,42 @@ async fn runs_outside_a_transaction_statement_by_statement() {
     assert!(
         migrator(&database.url(), &[USERS, EMAIL, index, last]).up().await.unwrap().is_unchanged()
     );
+}
+
+/// What psql runs: the settings that the dump begins with, and `\\restrict` around it.
+#[tokio::test]
+async fn a_dump_is_a_first_migration() {
+    let source = database();
+    let schema = "CREATE TABLE users (id serial PRIMARY KEY, email text NOT NULL DEFAULT 'é'); \
+                  CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN 1; END$$; \
+                  CREATE VIEW v AS SELECT id, f() FROM users; \
+                  CREATE UNIQUE INDEX ON users (lower(email)); \
+                  INSERT INTO users (email) VALUES ('ada;@example.org'), (E'a\\\\b\\n\\\\restrict k');";
+    source.execute(schema).unwrap();
+    let dump = |of: &Database<'_>| {
+        let mut dump = server().bin("pg_dump");
+        let output = dump.args(["--inserts", "-N", "upfront", "-d", &of.url()]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = format!("\\restrict key0\n{}\\unrestrict key0\n", dump(&source));
+    let target = database();
+    let it = migrator(&target.url(), &[("1_initial.sql", &text)]);
+    it.up().await.unwrap();
+    assert!(it.up().await.unwrap().is_unchanged());
+    let lines = |of: &Database<'_>| {
+        let text = dump(of);
+        let lines = text
+            .lines()
+            .filter(|it| !it.starts_with("\\restrict") && !it.starts_with("\\unrestrict"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&target), lines(&source));
+    assert_eq!(
+        ask(&target.url(), "SELECT up_sql FROM upfront.revisions WHERE app = 'main'").await,
+        text
+    );
+    let broken = text.replace("FROM public.users;", "FROM public.nothing;");
+    let err = migrator(&database().url(), &[("1_initial.sql", &broken)]).up().await.unwrap_err();
+    let line = broken[..broken.find("public.nothing").unwrap()].matches('\n').count() + 1;
+    assert!(err.to_string().contains(&format!("1_initial.sql:{line}:")), "{err}");
 }

@@ -152,6 +152,42 @@ async fn a_stored_down_side_that_was_changed_is_refused() {
 }
 
 #[tokio::test]
+async fn a_down_script_without_a_statement_rolls_nothing_back() {
+    let database = database();
+    let empty = ("down/2_b.sql", "-- undo of b\n");
+    let it = migrator(&database.url(), &[A, A_DOWN, B, empty]);
+    it.up().await.unwrap();
+    let err = it.down(Target::Steps(1)).await.unwrap_err();
+    assert!(err.is_irreversible(), "{err}");
+    assert_eq!(versions(&database).await, "1 2");
+    assert!(it.up().await.unwrap().is_unchanged());
+    // As an earlier release has stored it.
+    let stored = "UPDATE upfront.revisions SET down_sql = '-- undo of b', down_hash = \
+                  encode(sha256('-- undo of b'), 'hex'), down_transactional = true, \
+                  down_statements = '[]' WHERE version = '2'";
+    database.execute(stored).unwrap();
+    let err = migrator(&database.url(), &[A]).down(Target::Embedded).await.unwrap_err();
+    assert!(err.is_irreversible(), "{err}");
+    insta::assert_snapshot!("a stored down script without a statement", err);
+    assert_eq!(versions(&database).await, "1 2");
+}
+
+#[tokio::test]
+async fn a_down_script_may_say_that_there_is_nothing_to_undo() {
+    let database = database();
+    let up = ("2_b.sql", "INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING;\n");
+    let down = ("down/2_b.sql", "-- upfront:nothing-to-undo the row may stay\n");
+    let it = migrator(&database.url(), &[A, A_DOWN, up, down]);
+    for by in [&[A, A_DOWN, up, down][..], &[A]] {
+        it.up().await.unwrap();
+        migrator(&database.url(), by).down(Target::To("1".into())).await.unwrap();
+        assert_eq!(versions(&database).await, "1");
+    }
+    it.up().await.unwrap();
+    assert_eq!(ask(&database.url(), "SELECT count(*) FROM a").await, "1");
+}
+
+#[tokio::test]
 async fn a_target_that_leads_nowhere_is_refused() {
     let database = database();
     let it = migrator(&database.url(), &ALL);

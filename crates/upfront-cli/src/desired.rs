@@ -178,7 +178,13 @@ fn walk(path: &Path, label: &str, texts: &mut Vec<(String, String)>) -> Result<(
     paths.retain(|it| it.is_dir() || it.extension().is_some_and(|it| it == "sql"));
     for it in paths {
         let name = it.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        walk(&it, &format!("{label}/{name}"), texts)?;
+        let label = format!("{label}/{name}");
+        // A named pipe without a writer would block for ever. One that is named itself is meant.
+        if fs::metadata(&it).is_ok_and(|it| !it.is_dir() && !it.is_file()) {
+            let title = format!("`{label}` is a pipe, a socket or a device, not a file");
+            return Err(Failure::mistake(title).help("delete it, or give it another name"));
+        }
+        walk(&it, &label, texts)?;
     }
     Ok(())
 }

@@ -25,9 +25,18 @@ impl Folder {
 
     /// Reads it, and prints what is worth a look.
     pub(crate) fn read_warned(&self, output: &Output) -> Result<Directory, Failure> {
-        let directory = self.read()?;
-        directory.warnings().iter().for_each(|it| output.warning(&it.to_string()));
-        Ok(directory)
+        self.read().inspect(|it| warn(it, output))
+    }
+
+    /// Reads it before its sums are written, and prints what is worth a look.
+    pub(crate) fn read_unsummed(&self, output: &Output) -> Result<Directory, Failure> {
+        let directory = Directory::read_unsummed(&self.label, &self.path);
+        directory.map_err(|it| self.mistakes(&it)).inspect(|it| warn(it, output))
+    }
+
+    /// Reads it for whoever adds a file: others may have no statement yet.
+    pub(crate) fn read_unfilled(&self) -> Result<Directory, Failure> {
+        Directory::read_unfilled(&self.label, &self.path).map_err(|it| self.mistakes(&it))
     }
 
     /// The mistakes of this folder.
@@ -51,4 +60,8 @@ impl Folder {
         let file = path.strip_prefix(&self.path).unwrap_or(path);
         Path::new(&self.label).join(file).display().to_string()
     }
+}
+
+fn warn(directory: &Directory, output: &Output) {
+    directory.warnings().iter().for_each(|it| output.warning(&it.to_string()));
 }

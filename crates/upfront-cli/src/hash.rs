@@ -7,6 +7,8 @@ use upfront_directory::write_sums;
 use crate::{failure::Failure, project::Project};
 
 /// Options of `hash`.
+///
+/// Where the folder has mistakes, they are reported and nothing is written.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// Write nothing; fail where the folder has mistakes, or `atlas.sum` is missing or out of date
@@ -34,6 +36,7 @@ impl Arguments {
                     .help("run `upfront hash`, which writes it"));
             }
         } else {
+            folder.read_unsummed(output)?;
             let files = write_sums(&folder.path).map_err(|it| folder.mistakes(&it))?;
             written = files.iter().map(|it| folder.shown(it)).collect();
         }

@@ -29,8 +29,10 @@ struct Migration {
     written: Vec<String>,
 }
 
-const UP: &str = "-- What `upfront up` runs, in one transaction.\n\n";
-const DOWN: &str = "-- What `upfront down` runs, in one transaction: the way back.\n\n";
+/// Neither can be used before it is filled: a script without a statement is refused.
+const UP: &str = "-- Write what `upfront up` runs, in one transaction.\n\n";
+const DOWN: &str = "-- Write what `upfront down` runs, in one transaction, to take the migration back.\n\
+                    -- Nothing to undo? Write `-- upfront:nothing-to-undo REASON` instead.\n\n";
 /// As Atlas writes versions.
 const STAMP: &str = "%Y%m%d%H%M%S";
 
@@ -45,7 +47,7 @@ impl Arguments {
         let header = self.header()?;
         let folder = project.folder()?;
         fs::create_dir_all(&folder.path).map_err(|err| cannot_write(&folder.label, &err))?;
-        let directory = folder.read()?;
+        let directory = folder.read_unfilled()?;
         let version = version(&directory)?;
         let file = format!("{version}_{name}.sql");
         let mut written = Vec::new();
@@ -58,7 +60,7 @@ impl Arguments {
         let written: Vec<_> = written.iter().map(|it| folder.shown(it)).collect();
         let text = written.iter().map(|it| format!("wrote {it}")).collect::<Vec<_>>().join("\n");
         output.result(&Migration { version, name, written }, || {
-            text + "\nafter editing: `upfront hash`"
+            text + "\nfill in the SQL, then run `upfront hash`"
         });
         Ok(())
     }
@@ -163,7 +165,7 @@ mod tests {
     }
 
     fn check(last: &str, expected: Option<&str>) {
-        let files = [(format!("{last}_a.sql"), Vec::new())];
+        let files = [(format!("{last}_a.sql"), b"SELECT 1;\n".to_vec())];
         let directory = Directory::from_files("migrations", files).unwrap();
         let version = super::version(&directory).ok();
         assert_eq!(version.as_deref(), expected, "after {last}");

@@ -122,6 +122,7 @@ fn read(folder: &Path) -> io::Result<Files> {
             let it = it?;
             let name = it.file_name().to_string_lossy().into_owned();
             let counts = name == "atlas.sum" || name.as_bytes().ends_with(b".sql");
+            // What is no file was refused when the folder was read.
             if counts && it.path().is_file() {
                 files.insert(format!("{prefix}{name}"), fs::read(it.path())?);
             }

@@ -35,6 +35,8 @@ pub(crate) struct Directives {
     pub(crate) checkpoint: bool,
     pub(crate) breaking: bool,
     pub(crate) irreversible: Option<String>,
+    /// Why a down script has no statement.
+    pub(crate) nothing_to_undo: Option<String>,
     pub(crate) accepts: Vec<Hash>,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) statement_timeout: Option<Duration>,
@@ -54,6 +56,7 @@ pub(crate) enum Mistake {
     HashComment(String),
     Bytes(String, Had),
     OnlyUp(String),
+    OnlyDown(String),
     TxModeAll,
     Value { name: String, value: String, wants: &'static str },
     Contradiction(String),
@@ -63,8 +66,8 @@ pub(crate) enum Mistake {
 
 const ATLAS: [&str; 9] =
     ["txmode", "delimiter", "nolint", "checkpoint", "sum", "txtar", "import", "assert", "lint"];
-const UPFRONT: [&str; 5] =
-    ["breaking", "irreversible", "accepts", "lock-timeout", "statement-timeout"];
+const UPFRONT: [&str; 6] =
+    ["breaking", "irreversible", "nothing-to-undo", "accepts", "lock-timeout", "statement-timeout"];
 
 /// Reads what a file says about itself, and every mistake in it.
 pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(Place, Mistake)>) {
@@ -159,7 +162,8 @@ impl<'a> Candidate<'a> {
     /// Whether a comment without the colon can hardly be meant as prose.
     fn could_be(&self) -> bool {
         match self.name.to_ascii_lowercase().as_str() {
-            "txmode" | "delimiter" | "nolint" | "lock-timeout" | "statement-timeout" => true,
+            "txmode" | "delimiter" | "nolint" | "lock-timeout" | "statement-timeout"
+            | "nothing-to-undo" => true,
             "sum" => self.value == "ignore",
             "accepts" => self.value.parse::<Hash>().is_ok(),
             _ => self.value.is_empty(),
@@ -310,6 +314,9 @@ impl Reader<'_> {
         {
             return Err(Mistake::OnlyUp(full));
         }
+        if self.direction == Direction::Up && name == "nothing-to-undo" {
+            return Err(Mistake::OnlyDown(full));
+        }
         let repeats = |it: &&(String, String)| it.0 == full && it.1 != value;
         if name != "accepts" && self.seen.iter().any(|it| repeats(&it)) {
             return Err(Mistake::Contradiction(full));
@@ -325,8 +332,11 @@ impl Reader<'_> {
             "checkpoint" => self.read.checkpoint = true,
             "breaking" if value.is_empty() => self.read.breaking = true,
             "breaking" => return Err(wrong("nothing after it")),
-            "irreversible" if value.is_empty() => return Err(wrong("the reason")),
+            "irreversible" | "nothing-to-undo" if value.is_empty() => {
+                return Err(wrong("the reason"));
+            }
             "irreversible" => self.read.irreversible = Some(value.to_owned()),
+            "nothing-to-undo" => self.read.nothing_to_undo = Some(value.to_owned()),
             "accepts" => {
                 let hash = value.parse().map_err(|_| wrong("a hash of 64 hexadecimal digits"))?;
                 self.read.accepts.push(hash);
@@ -401,6 +411,7 @@ impl fmt::Display for Mistake {
                 write!(f, "Atlas does not see `{full}`: the lines of this file end in CRLF")
             }
             Mistake::OnlyUp(full) => write!(f, "`{full}` says nothing about a down side"),
+            Mistake::OnlyDown(full) => write!(f, "`{full}` belongs into a down script"),
             Mistake::TxModeAll => f.write_str("`atlas:txmode all` is no mode of one file"),
             Mistake::Value { name, value, wants } if value.is_empty() => {
                 write!(f, "`{name}` wants {wants}")
@@ -457,6 +468,10 @@ impl Mistake {
                 "put `*.sql text eol=lf` into `.gitattributes`, and check the files out again"
             }
             Mistake::OnlyUp(_) => "move it to the up side",
+            Mistake::OnlyDown(_) => {
+                "move it into the file of the same name in `down/`; for a migration that cannot be \
+                 rolled back write `-- upfront:irreversible REASON`"
+            }
             Mistake::TxModeAll => "write `none` or `file`",
             Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out",
             Mistake::DelimiterPlace => "move it there, or take it out",

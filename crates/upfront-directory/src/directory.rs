@@ -72,7 +72,27 @@ impl Directory {
         let label = label.trim_end_matches('/');
         let files = walk(label, path.as_ref())?;
         let is_draft = |file: &str, change| change == Change::Added || !settled(file);
-        Directory::from_drafts(label, files, &is_draft)
+        Directory::parse(label, files, Sums::Check(&is_draft), Unfilled::Refuse)
+    }
+
+    /// Reads the folder without comparing it with `atlas.sum`, before that is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::read`], except for what concerns `atlas.sum`.
+    pub fn read_unsummed(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+        let files = walk(label.trim_end_matches('/'), path.as_ref())?;
+        Directory::parse(label, files, Sums::Ignore, Unfilled::Refuse)
+    }
+
+    /// Reads the folder for whoever adds a file to it: others may have no statement yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::read`], except for up scripts without a statement.
+    pub fn read_unfilled(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+        let files = walk(label.trim_end_matches('/'), path.as_ref())?;
+        Directory::parse(label, files, Sums::Check(&|_, _| false), Unfilled::Allow)
     }
 
     /// The same from paths and bytes. The paths are relative to the folder, with `/`.
@@ -84,19 +104,21 @@ impl Directory {
         label: &str,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<Directory, Errors> {
-        Directory::from_drafts(label, files, &|_, _| false)
+        Directory::parse(label, files, Sums::Check(&|_, _| false), Unfilled::Refuse)
     }
 
-    fn from_drafts(
+    fn parse(
         label: &str,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
-        is_draft: &dyn Fn(&str, Change) -> bool,
+        sums: Sums<'_>,
+        unfilled: Unfilled,
     ) -> Result<Directory, Errors> {
         let label = label.trim_end_matches('/').to_owned();
         let (top, down) = Folder::sort(&label, files);
-        let mut reader = Reader { top, down, errors: Vec::new(), warnings: Vec::new() };
+        let (errors, warnings) = (Vec::new(), Vec::new());
+        let mut reader = Reader { top, down, errors, warnings, unfilled };
         let migrations = reader.migrations();
-        reader.check_sums(is_draft);
+        reader.check_sums(sums);
         Errors::check(reader.errors)?;
         Ok(Directory {
             label,
@@ -157,7 +179,7 @@ pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
     let (top, down) = Folder::sort(&label, walk(&label, path)?);
     let down = down.filter(|it| !it.files.is_empty() || it.recorded.is_some());
     let mut written = Vec::new();
-    for (folder, path) in [(Some(top), path.to_owned()), (down, path.join("down"))] {
+    for (folder, path) in [(Some(top), path.to_owned()), (down, path.join(DOWN))] {
         let Some(folder) = folder else { continue };
         let sum = folder.sum().to_string();
         if folder.recorded.as_deref() == Some(sum.as_bytes()) {
@@ -196,7 +218,7 @@ impl Folder {
             match path.strip_prefix("down/") {
                 None => top.insert(path, bytes),
                 Some(file) => {
-                    let label = top.path("down");
+                    let label = top.path(DOWN);
                     down.get_or_insert(Folder { label, ..Folder::default() })
                         .insert(file.to_owned(), bytes);
                 }
@@ -310,6 +332,22 @@ struct Reader {
     down: Option<Folder>,
     errors: Vec<Error>,
     warnings: Vec<Warning>,
+    unfilled: Unfilled,
+}
+
+/// What to do about up scripts without a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfilled {
+    Refuse,
+    Allow,
+}
+
+/// What to do about the sums.
+#[derive(Clone, Copy)]
+enum Sums<'a> {
+    /// Compare them. What the function calls a draft is a warning.
+    Check(&'a dyn Fn(&str, Change) -> bool),
+    Ignore,
 }
 
 impl Reader {
@@ -325,16 +363,20 @@ impl Reader {
         let mut previous = Hash::ZERO;
         let mut migrations = Vec::new();
         for (file, bytes) in &self.top.files {
+            let mistakes = self.errors.len();
             let up = migration::read(self.top.path(file), bytes, Direction::Up, &mut self.errors);
-            let (Some((up, directives)), Some(Name { version, name })) =
-                (up, names.get(file).cloned())
-            else {
-                continue;
-            };
+            let Some(migration::Read { side: up, directives, warnings }) = up else { continue };
+            self.warnings.extend(warnings);
+            let Some(Name { version, name }) = names.get(file).cloned() else { continue };
+            let is_unfilled = up.statements.is_empty() && self.errors.len() == mistakes;
+            if is_unfilled && self.unfilled == Unfilled::Refuse {
+                self.errors.push(Error::new(&up.path, Kind::NoStatement(up.hash)));
+            }
             let down = downs.remove(file);
             if let Some(down) = down.as_ref().filter(|_| directives.irreversible.is_some()) {
-                self.errors.push(Error::new(&down.path, Kind::DownOfIrreversible));
+                self.errors.push(Error::new(&down.side.path, Kind::DownOfIrreversible));
             }
+            let down = down.and_then(|it| down_side(it, &mut self.errors, &mut self.warnings));
             previous = chain(&previous, &version, &name, &up.hash);
             migrations.push(Migration {
                 version,
@@ -374,7 +416,7 @@ impl Reader {
         names
     }
 
-    fn downs(&mut self) -> BTreeMap<String, Side> {
+    fn downs(&mut self) -> BTreeMap<String, migration::Read> {
         let mut downs = BTreeMap::new();
         let Some(folder) = &self.down else {
             return downs;
@@ -384,12 +426,16 @@ impl Reader {
                 self.errors.push(Error::new(folder.path(file), Kind::DownWithoutUp));
             }
             let down = migration::read(folder.path(file), bytes, Direction::Down, &mut self.errors);
-            downs.extend(down.map(|(side, _)| (file.clone(), side)));
+            if let Some(mut down) = down {
+                self.warnings.append(&mut down.warnings);
+                downs.insert(file.clone(), down);
+            }
         }
         downs
     }
 
-    fn check_sums(&mut self, is_draft: &dyn Fn(&str, Change) -> bool) {
+    fn check_sums(&mut self, sums: Sums<'_>) {
+        let Sums::Check(is_draft) = sums else { return };
         for (prefix, folder) in [("", Some(&self.top)), ("down/", self.down.as_ref())] {
             let is_draft = |it: &Difference| is_draft(&format!("{prefix}{}", it.file), it.change);
             match folder.map_or(Ok(None), |it| it.check_sum(is_draft)) {
@@ -398,6 +444,25 @@ impl Reader {
             }
         }
     }
+}
+
+/// The side of a down script that can take a migration back. Without a statement it cannot,
+/// unless it says that there is nothing to undo.
+fn down_side(
+    down: migration::Read,
+    errors: &mut Vec<Error>,
+    warnings: &mut Vec<Warning>,
+) -> Option<Side> {
+    let migration::Read { side, directives, .. } = down;
+    match (side.statements.is_empty(), directives.nothing_to_undo) {
+        (true, None) => {
+            warnings.push(Warning::new(&side.path, Concern::NoStatement));
+            return None;
+        }
+        (false, Some(_)) => errors.push(Error::new(&side.path, Kind::NothingToUndo)),
+        (true, Some(_)) | (false, None) => {}
+    }
+    Some(side)
 }
 
 fn unnamed_indexes(migration: &Migration) -> Vec<Warning> {
@@ -436,24 +501,66 @@ fn walk_folder(
         let name = entry.file_name();
         let file = format!("{prefix}{}", name.to_string_lossy());
         let labelled = format!("{label}/{}", name.to_string_lossy());
-        let path = entry.path();
-        if path.is_dir() && prefix.is_empty() {
-            walk_folder(&labelled, &path, &format!("{file}/"), files, errors);
-        } else if name.to_str().is_none() && name::is_sql(&file) {
+        if name.to_str().is_none() && name::is_sql(&file) {
             errors.push(Error::new(labelled, Kind::FileName));
-        } else {
-            match read(&path, &file) {
-                Ok(bytes) => files.push((file, bytes)),
-                Err(err) => errors.push(Error::new(labelled, Kind::Read(err))),
+            continue;
+        }
+        match read_entry(&entry.path(), &file) {
+            Ok(Entry::File(bytes)) => files.push((file, bytes)),
+            Ok(Entry::Folder) => {
+                walk_folder(&labelled, &entry.path(), &format!("{file}/"), files, errors);
             }
+            Err(kind) => errors.push(Error::new(labelled, kind)),
         }
     }
 }
 
-/// The bytes of a file that counts; nothing of the others.
-fn read(path: &Path, file: &str) -> io::Result<Vec<u8>> {
+/// What an entry of a folder is for us.
+enum Entry {
+    /// The bytes of a file that counts; nothing of the others.
+    File(Vec<u8>),
+    /// To be walked.
+    Folder,
+}
+
+const DOWN: &str = "down";
+
+/// Never opens what is not a file: a named pipe without a writer would block for ever.
+fn read_entry(path: &Path, file: &str) -> Result<Entry, Kind> {
     let name = file.strip_prefix("down/").unwrap_or(file);
-    if is_migration(name) || name == SUM { fs::read(path) } else { Ok(Vec::new()) }
+    let is_top = !file.contains('/');
+    let counts = is_migration(name) || name == SUM;
+    let metadata = match fs::metadata(path) {
+        Ok(it) => it,
+        Err(_) if !counts && file != DOWN => return Ok(Entry::File(Vec::new())),
+        Err(err) if path.is_symlink() && err.kind() == io::ErrorKind::NotFound => {
+            return Err(Kind::DanglingLink);
+        }
+        Err(err) => return Err(Kind::Read(err)),
+    };
+    match (metadata.is_dir(), counts) {
+        (true, true) => Err(Kind::NotAFile("a folder")),
+        (true, false) if is_top => Ok(Entry::Folder),
+        (false, _) if file == DOWN => Err(Kind::NotAFolder),
+        (false, true) if !metadata.is_file() => Err(Kind::NotAFile(special(metadata.file_type()))),
+        (false, true) => fs::read(path).map(Entry::File).map_err(Kind::Read),
+        _ => Ok(Entry::File(Vec::new())),
+    }
+}
+
+#[cfg(unix)]
+fn special(it: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    match it {
+        it if it.is_fifo() => "a named pipe",
+        it if it.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: fs::FileType) -> &'static str {
+    "a device"
 }
 
 fn no_folder(err: io::Error) -> Kind {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use crate::hash::Hash;
 use crate::other_tools::ToolMark;
+use crate::stepwise::Effect;
 use crate::sum::{Change, Difference, NotASum};
 use crate::text::Place;
 use crate::{canonical, delimiter, directive, name, statement};
@@ -93,11 +95,20 @@ pub(crate) enum Kind {
     Delimiter(delimiter::Mistake),
     Statement(statement::Mistake),
     OtherTool(ToolMark),
-    OtherToolFolder { tool: &'static str, file: String },
+    OtherToolFolder {
+        tool: &'static str,
+        file: String,
+    },
     Sum(NotASum),
     Differs(Difference),
     DownWithoutUp,
     DownOfIrreversible,
+    /// The hash is that of the file as it is.
+    NoStatement(Hash),
+    NothingToUndo,
+    DanglingLink,
+    NotAFile(&'static str),
+    NotAFolder,
 }
 
 #[derive(Debug)]
@@ -110,6 +121,10 @@ pub(crate) enum Concern {
     IgnoredFolder,
     Collision(String),
     UnnamedIndex,
+    NoStatement,
+    Restrict(&'static str),
+    Placeholder(String),
+    Stepwise(Effect),
 }
 
 impl Error {
@@ -238,6 +253,13 @@ impl fmt::Display for Kind {
             Kind::DownOfIrreversible => f.write_str(
                 "this is the down side of a migration which says `upfront:irreversible`",
             ),
+            Kind::NoStatement(_) => f.write_str("this up script has no statement"),
+            Kind::NothingToUndo => f.write_str(
+                "this down script declares `upfront:nothing-to-undo`, and has statements",
+            ),
+            Kind::DanglingLink => f.write_str("this symbolic link leads nowhere"),
+            Kind::NotAFile(what) => write!(f, "this is {what}, not a file"),
+            Kind::NotAFolder => f.write_str("this is not a folder"),
         }
     }
 }
@@ -255,6 +277,14 @@ impl Kind {
     fn help(&self) -> Cow<'static, str> {
         let fixed = match self {
             Kind::Name(it) => return it.help(),
+            Kind::NoStatement(hash) => {
+                return format!(
+                    "write the migration, or delete the file, and run `upfront hash`; if a database \
+                     has applied it as it is, write `-- upfront:accepts {hash}`, a blank line and \
+                     `SELECT 1;`"
+                )
+                .into();
+            }
             Kind::Directive(it) => return it.help(),
             Kind::OtherTool(it) => return it.help().into(),
             Kind::OtherToolFolder { .. } => {
@@ -288,6 +318,10 @@ impl Kind {
             },
             Kind::DownWithoutUp => "give it the file name of its up side, or delete it",
             Kind::DownOfIrreversible => "delete the file, or take the directive out",
+            Kind::NothingToUndo => "take out the statements or the directive",
+            Kind::DanglingLink => "correct its target, or delete it",
+            Kind::NotAFile(_) => "delete it, or give it another name",
+            Kind::NotAFolder => "`down/` is the folder of the down scripts; delete or rename this",
         };
         fixed.into()
     }
@@ -314,6 +348,28 @@ impl fmt::Display for Concern {
             Concern::UnnamedIndex => {
                 f.write_str("this index has no name, so that nobody can tell after a crash")
             }
+            Concern::NoStatement => f.write_str(
+                "this down script has no statement, so the migration cannot be rolled back",
+            ),
+            Concern::Restrict(command) => {
+                write!(
+                    f,
+                    "`{command}` is a command of psql in the output of `pg_dump`; it is skipped"
+                )
+            }
+            Concern::Placeholder(name) => {
+                write!(f, "`${{{name}}}` is sent as it is: nothing replaces placeholders")
+            }
+            Concern::Stepwise(Effect::Lost(words)) => write!(
+                f,
+                "`{words}` has no effect on later statements: with `atlas:txmode none` each runs in \
+                 a transaction of its own"
+            ),
+            Concern::Stepwise(Effect::Session(words)) => write!(
+                f,
+                "the later statements of this file depend on `{words}`, and with `atlas:txmode none` \
+                 they run one by one, after an interruption in another session"
+            ),
         }
     }
 }
@@ -333,6 +389,24 @@ impl Concern {
             }
             Concern::Collision(_) => "rename one of them",
             Concern::UnnamedIndex => "write `CREATE INDEX CONCURRENTLY name ON …`",
+            Concern::NoStatement => {
+                "write what takes the migration back; if there is nothing to undo, write \
+                 `-- upfront:nothing-to-undo REASON` on the first line"
+            }
+            Concern::Restrict(_) => {
+                "nothing needs to be done; before the file is applied the line may be deleted"
+            }
+            Concern::Placeholder(_) => {
+                "write the value; a password is better set outside of migrations"
+            }
+            Concern::Stepwise(Effect::Lost(_)) => {
+                "set it without `LOCAL`, write names with their schema, or move these statements \
+                 into a file without `atlas:txmode none`"
+            }
+            Concern::Stepwise(Effect::Session(_)) => {
+                "write names with their schema, or move these statements into a file without \
+                 `atlas:txmode none`"
+            }
         }
     }
 }

@@ -27,7 +27,10 @@ mod loss;
 mod migration;
 mod name;
 mod other_tools;
+mod placeholder;
+mod psql;
 mod statement;
+mod stepwise;
 mod sum;
 mod text;
 

@@ -1,14 +1,19 @@
 //! One migration: two files and what they say.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::canonical;
+use crate::cursor::Cursor;
 use crate::delimiter;
 use crate::directive::{self, Direction, Directives, TxMode};
-use crate::error::{Error, Kind};
+use crate::error::{Concern, Error, Kind, Warning};
 use crate::hash::{Hash, Row};
 use crate::other_tools::tool_mark;
+use crate::placeholder;
+use crate::psql;
 use crate::statement::{self, Statement};
+use crate::stepwise;
 use crate::text::{Lines, Place};
 
 /// One migration of a directory.
@@ -22,7 +27,8 @@ pub struct Migration {
     pub file: String,
     /// What applies it.
     pub up: Side,
-    /// What takes it back.
+    /// What takes it back. A file without a statement counts only if it says
+    /// `upfront:nothing-to-undo`.
     pub down: Option<Side>,
     /// The hash of this migration and of all before it.
     pub chain: Hash,
@@ -58,9 +64,9 @@ pub struct Side {
     /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a
     /// line feed.
     pub source: String,
-    /// What is executed. It differs from the source in files with an `atlas:delimiter` alone: a `;`
-    /// stands for each, at the same place, so that a position in one is a position in the other.
-    /// Lines are counted in the source.
+    /// What is executed. It differs from the source in two ways: a `;` replaces each
+    /// `atlas:delimiter`, and blanks replace the `\\restrict` and `\\unrestrict` lines of `pg_dump`. A
+    /// position in one is a position in the other. Lines are counted in the source.
     pub body: String,
     /// The hash of the source.
     pub hash: Hash,
@@ -74,13 +80,20 @@ pub struct Side {
     pub statement_timeout: Option<Duration>,
 }
 
+/// A file without mistakes, or with mistakes that were reported.
+pub(crate) struct Read {
+    pub(crate) side: Side,
+    pub(crate) directives: Directives,
+    pub(crate) warnings: Vec<Warning>,
+}
+
 /// Reads one file; every mistake in it goes to `errors`.
 pub(crate) fn read(
     path: String,
     bytes: &[u8],
     direction: Direction,
     errors: &mut Vec<Error>,
-) -> Option<(Side, Directives)> {
+) -> Option<Read> {
     let file = canonical::read(bytes)
         .map_err(|(place, it)| errors.push(Error::at(&path, place, Kind::Bytes(it))))
         .ok()?;
@@ -98,9 +111,15 @@ pub(crate) fn read(
     let body = body(&source, &directives)
         .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), Kind::Delimiter(it))))
         .ok()?;
+    let (body, restricted) = psql::without_restrict(body);
     let (statements, mistakes) = statement::read(&body, &lines, directives.mode);
     let mistakes = mistakes.into_iter();
     errors.extend(mistakes.map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))));
+    let found = restricted.into_iter().map(|it| (it.range.start, Concern::Restrict(it.command)));
+    let found = found.chain(concerns(&body, directives.mode));
+    let warning =
+        |(at, it): (usize, _)| Warning::at(&path, crate::text::number(lines.line(at)), it);
+    let warnings = found.map(warning).collect();
     let side = Side {
         hash: Hash::of(source.as_bytes()),
         transactional: directives.mode == TxMode::File,
@@ -111,7 +130,28 @@ pub(crate) fn read(
         body,
         statements,
     };
-    Some((side, directives))
+    Some(Read { side, directives, warnings })
+}
+
+/// What is worth a warning in a body. Of a placeholder it is the first place.
+fn concerns(body: &str, mode: TxMode) -> Vec<(usize, Concern)> {
+    let (is_stepwise, may_have_placeholders) = (mode == TxMode::None, body.contains("${"));
+    if !is_stepwise && !may_have_placeholders {
+        return Vec::new();
+    }
+    let (statements, _) = statement::cut(body);
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for tokens in &statements {
+        if let Some(effect) = stepwise::effect(Cursor::of(body, tokens)).filter(|_| is_stepwise) {
+            found.push((tokens[0].start, Concern::Stepwise(effect)));
+        }
+        if may_have_placeholders {
+            let new =
+                placeholder::placeholders(body, tokens).filter(|(_, name)| seen.insert(*name));
+            found.extend(new.map(|(at, name)| (at, Concern::Placeholder(name.to_owned()))));
+        }
+    }
+    found
 }
 
 fn body(source: &str, directives: &Directives) -> Result<String, (usize, delimiter::Mistake)> {

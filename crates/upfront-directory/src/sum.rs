@@ -158,10 +158,10 @@ impl FromStr for Sum {
     fn from_str(text: &str) -> Result<Sum, NotASum> {
         let mut rows = text.lines().zip(1..);
         let total = rows.next().and_then(|(row, _)| row.strip_prefix("h1:"));
-        let total = total.ok_or(NotASum::at(1, text))?;
+        let total = total.ok_or_else(|| NotASum::at(1, text))?;
         let mut lines = Vec::new();
         for (row, line) in rows {
-            let (name, hash) = row.split_once("h1:").ok_or(NotASum::at(line, text))?;
+            let (name, hash) = row.split_once("h1:").ok_or_else(|| NotASum::at(line, text))?;
             lines.push((name.trim().to_owned(), hash.to_owned()));
         }
         let sum = Sum { lines };

@@ -13,7 +13,7 @@ fn read(files: &[(&str, &str)]) -> Directory {
 #[test]
 fn names_give_version_name_and_order() {
     let files = ["20260102_b_c.sql", "20260101_a.sql", "20260103.sql", "README.md", "sub/1_x.txt"];
-    let directory = read(&files.map(|it| (it, "")));
+    let directory = read(&files.map(|it| (it, "SELECT 1;\n")));
     let found: Vec<_> =
         directory.migrations().iter().map(|it| (&*it.version, &*it.name, &*it.file)).collect();
     assert_eq!(
@@ -31,11 +31,19 @@ fn names_give_version_name_and_order() {
 /// The versions of Atlas's own test data among them.
 #[test]
 fn takes_versions_of_every_sane_shape() {
-    read(&[("1.a_x.sql", ""), ("2.10.x-20_y.sql", "")]);
-    read(&[("0001_a.sql", ""), ("0010_b.sql", ""), ("9999_c.sql", "")]);
-    read(&[("v1.09_a.sql", ""), ("v1.10_b.sql", ""), ("v2.01_c.sql", "")]);
-    read(&[("2026-01-31T10_a.sql", ""), ("2026-02-01T09_b.sql", "")]);
-    read(&[("20260101000000_a.sql", ""), ("20260101000000x_b.sql", "")]);
+    read(&[("1.a_x.sql", "SELECT 1;\n"), ("2.10.x-20_y.sql", "SELECT 1;\n")]);
+    read(&[
+        ("0001_a.sql", "SELECT 1;\n"),
+        ("0010_b.sql", "SELECT 1;\n"),
+        ("9999_c.sql", "SELECT 1;\n"),
+    ]);
+    read(&[
+        ("v1.09_a.sql", "SELECT 1;\n"),
+        ("v1.10_b.sql", "SELECT 1;\n"),
+        ("v2.01_c.sql", "SELECT 1;\n"),
+    ]);
+    read(&[("2026-01-31T10_a.sql", "SELECT 1;\n"), ("2026-02-01T09_b.sql", "SELECT 1;\n")]);
+    read(&[("20260101000000_a.sql", "SELECT 1;\n"), ("20260101000000x_b.sql", "SELECT 1;\n")]);
 }
 
 #[test]
@@ -50,7 +58,7 @@ fn reads_what_files_say_about_themselves() {
     let directory = read(&[
         ("1_a.sql", &up),
         ("down/1_a.sql", down),
-        ("2_b.sql", "-- upfront:irreversible the rows are gone\n"),
+        ("2_b.sql", "-- upfront:irreversible the rows are gone\n\nDELETE FROM t;\n"),
     ]);
     let [first, second] = directory.migrations() else { panic!() };
     assert!(!first.up.transactional && first.checkpoint && first.breaking);

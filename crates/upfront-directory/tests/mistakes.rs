@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use upfront_directory::{Directory, Errors};
+use upfront_directory::{Directory, Errors, Sum};
+
+/// What cannot be kept in a repository.
+const MADE_BY_A_TEST: &str = "entries that are no files";
 
 #[test]
 fn every_mistake_has_its_message() {
@@ -22,6 +26,9 @@ fn every_message_has_a_fixture() {
     for snapshot in fs::read_dir(snapshots).unwrap() {
         let file = snapshot.unwrap().file_name().into_string().unwrap();
         let name = file.strip_prefix("mistakes__").and_then(|it| it.strip_suffix(".snap")).unwrap();
+        if name == MADE_BY_A_TEST {
+            continue;
+        }
         assert!(fixtures().join(name).is_dir(), "the snapshot `{file}` has no fixture");
     }
 }
@@ -65,7 +72,7 @@ fn a_draft_may_be_ahead_of_its_sum() {
 #[test]
 fn refuses_file_names_that_no_fixture_can_have() {
     let check = |files: &[&str]| {
-        let files = files.iter().map(|it| ((*it).to_owned(), Vec::new()));
+        let files = files.iter().map(|it| ((*it).to_owned(), b"SELECT 1;\n".to_vec()));
         said_about(Directory::from_files("migrations", files))
     };
     insta::assert_snapshot!(check(&["1_a\n.sql", "2_h1:b.sql", " 3_c.sql"]), @r"
@@ -82,6 +89,82 @@ fn refuses_file_names_that_no_fixture_can_have() {
     warning: migrations: there is no `atlas.sum` in this folder
       help: `upfront hash` (or `atlas migrate hash`) writes it
     ");
+}
+
+/// None of them is opened: a named pipe would block for ever.
+#[cfg(unix)]
+#[test]
+fn refuses_entries_that_are_no_files() {
+    use std::{os::unix::fs::symlink, os::unix::net::UnixListener, process::Command};
+    let place = tempfile::tempdir().unwrap();
+    let in_place = |name: &str| place.path().join(name);
+    let pipe = |name: &str| Command::new("mkfifo").arg(in_place(name)).status().unwrap();
+    fs::create_dir_all(in_place("2_folder.sql")).unwrap();
+    fs::create_dir_all(in_place("down/2_folder.sql")).unwrap();
+    fs::create_dir_all(in_place("down/atlas.sum")).unwrap();
+    fs::create_dir_all(in_place("target.sql.d")).unwrap();
+    fs::write(in_place("1_a.sql"), "SELECT 1;\n").unwrap();
+    assert!(pipe("3_pipe.sql").success() && pipe("down/3_pipe.sql").success());
+    assert!(pipe("atlas.sum").success() && pipe("notes").success());
+    let _socket = UnixListener::bind(in_place("4_socket.sql")).unwrap();
+    symlink("/dev/null", in_place("5_device.sql")).unwrap();
+    symlink("nowhere.sql", in_place("6_dangling.sql")).unwrap();
+    symlink("nowhere.sql", in_place("down/6_dangling.sql")).unwrap();
+    symlink("7_loop.sql", in_place("7_loop.sql")).unwrap();
+    symlink("target.sql.d", in_place("8_folder.sql")).unwrap();
+    symlink("1_a.sql", in_place("9_fine.sql")).unwrap();
+    symlink("nowhere", in_place("README")).unwrap();
+    insta::assert_snapshot!(
+        MADE_BY_A_TEST,
+        said_about(Directory::read_as("migrations", place.path()))
+    );
+    let down = tempfile::tempdir().unwrap();
+    fs::write(down.path().join("1_a.sql"), "SELECT 1;\n").unwrap();
+    for (make, expected) in [
+        ("mkfifo down", "migrations/down: this is not a folder"),
+        ("touch down", "migrations/down: this is not a folder"),
+        ("ln -s nowhere down", "migrations/down: this symbolic link leads nowhere"),
+    ] {
+        let made = Command::new("sh").args(["-c", make]).current_dir(down.path()).status();
+        assert!(made.unwrap().success());
+        let found = said_about(Directory::read_as("migrations", down.path()));
+        assert_eq!(found.lines().next(), Some(expected));
+        fs::remove_file(down.path().join("down")).unwrap();
+    }
+}
+
+/// How long this thread was on a processor, on Linux: a machine under load tells nothing else.
+fn busy() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Quadratic, it took a minute; linear, it takes a second, and less in a release build.
+#[test]
+fn reads_many_files_in_linear_time() {
+    let files = |count: usize| {
+        let sum = |files: &[(String, Vec<u8>)]| {
+            Sum::of(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))).to_string()
+        };
+        let file =
+            |it| (format!("{it:06}_a.sql"), format!("CREATE TABLE t{it} ();\n").into_bytes());
+        let mut files: Vec<_> = (0..count).map(file).collect();
+        let sum = sum(&files);
+        files.push(("atlas.sum".to_owned(), sum.into_bytes()));
+        files
+    };
+    let time = |count| {
+        let files = files(count);
+        let (since, busy) = (Instant::now(), busy());
+        assert_eq!(Directory::from_files("migrations", files).unwrap().migrations().len(), count);
+        match (busy, self::busy()) {
+            (Some(before), Some(after)) if after > before => after.saturating_sub(before),
+            _ => since.elapsed(),
+        }
+    };
+    // Eight times as many take eight times as long; squared it would be 64 times.
+    let (few, many) = (time(2_500).min(time(2_500)), time(20_000));
+    assert!(many < few * 24, "{few:?} and {many:?}");
 }
 
 #[test]

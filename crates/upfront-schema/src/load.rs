@@ -252,7 +252,15 @@ fn walk(path: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
         .map_err(Error::path("read", path))?;
     all.sort();
     all.retain(|it| it.is_dir() || it.extension().is_some_and(|it| it == "sql"));
-    all.iter().try_for_each(|it| walk(it, paths))
+    for it in &all {
+        // A named pipe without a writer would block for ever.
+        if fs::metadata(it).is_ok_and(|it| !it.is_dir() && !it.is_file()) {
+            let err = std::io::Error::other("it is a pipe, a socket or a device, not a file");
+            return Err(Error::path("read", it)(err));
+        }
+        walk(it, paths)?;
+    }
+    Ok(())
 }
 
 /// What only psql or another server can read of a dump is blanked, so that places stay what they are.

@@ -201,7 +201,7 @@ impl Work<'_> {
         let scope = scratch::scope(self.project, &[before, after])?;
         let rows = |of| Rows::read(of, &scope).map_err(|err| scratch::of_schema(&err));
         let (old, new) = (rows(before)?, rows(after)?);
-        let mut text = "-- The schema is what it was before, so nothing is undone.\n".to_owned();
+        let mut text = "-- upfront:nothing-to-undo the schema is what it was before\n".to_owned();
         let added = old.added(&new);
         for (table, rows) in &added {
             let s = if *rows == 1 { "" } else { "s" };

@@ -55,7 +55,9 @@ pub(super) fn file(version: &str, name: &str, sides: &Sides, mark: Option<&str>)
         let _ = writeln!(header, "-- {it}");
     }
     let down = match &sides.down {
-        WayBack::Plan(it) => Some(down(it, "-- The schema is what it was before.\n")),
+        WayBack::Plan(it) => {
+            Some(down(it, "-- upfront:nothing-to-undo the schema is what it was before\n"))
+        }
         WayBack::None(why) => {
             let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
             let _ = writeln!(header, "-- upfront:irreversible {why}");

@@ -100,12 +100,12 @@ impl Arguments {
             let path = self.source.join(it).display().to_string();
             output.warning(&format!("{path}: sqlx passes over this file, and so it is left out"));
         }
-        let downs = directory.migrations().iter().filter_map(|it| it.down.as_ref());
-        for down in downs.filter(|it| it.statements.is_empty()) {
-            let original = converted.iter().find(|it| it.name == down.path);
-            let original = original.map_or(down.path.as_str(), |it| it.original.as_str());
-            let path = self.source.join(original).display().to_string();
-            output.warning(&format!("{path}: this down side has no statement: it undoes nothing"));
+        for it in directory.warnings() {
+            let Some(from) = converted.iter().find(|from| from.name == it.file()) else { continue };
+            let path = self.source.join(&from.original).display().to_string();
+            let line = it.line().map(|line| line.saturating_sub(from.added).max(1));
+            let line = line.map_or(String::new(), |it| format!(":{it}"));
+            output.warning(&format!("{path}{line}: {}\n  help: {}", it.message(), it.help()));
         }
     }
 }
@@ -121,6 +121,9 @@ pub(super) struct Entry {
 fn read(source: &Path) -> Result<Vec<Entry>, Failure> {
     let unreadable = |path: &Path, err: &io::Error| {
         let title = match err.kind() {
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                "this symbolic link leads nowhere".into()
+            }
             io::ErrorKind::NotFound => "there is no such folder".into(),
             _ => format!("cannot read it: {err}"),
         };
@@ -130,8 +133,13 @@ fn read(source: &Path) -> Result<Vec<Entry>, Failure> {
     for it in fs::read_dir(source).map_err(|err| unreadable(source, &err))? {
         let path = it.map_err(|err| unreadable(source, &err))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = match path.is_file() {
+        let metadata = fs::metadata(&path).map_err(|err| unreadable(&path, &err))?;
+        let bytes = match metadata.is_file() {
             true => Some(fs::read(&path).map_err(|err| unreadable(&path, &err))?),
+            false if !metadata.is_dir() && foreign::is_sql(&name) => {
+                let failure = Failure::mistake("this is a pipe, a socket or a device, not a file");
+                return Err(failure.file(path.display().to_string()));
+            }
             false => None,
         };
         entries.push(Entry { name, bytes });

@@ -65,7 +65,7 @@ fn new_writes_both_sides_and_the_sums() {
     let sides = files.iter().filter(|it| it.contains('_'));
     let texts = sides.map(|it| format!("{}\n{}", without_versions(it), place.read(it)));
     shows!("what new writes", texts.collect::<String>());
-    assert!(place.run("hash --check").starts_with("exit code 0"));
+    shows!("up with unfilled files", without_versions(&place.run("up --url postgres://h/d")));
     let names: Vec<_> = files.iter().filter_map(|it| it.strip_prefix("migrations/2")).collect();
     let mut sorted: Vec<_> = names.iter().map(|it| it.split_once('_').unwrap()).collect();
     sorted.sort_unstable();
@@ -74,13 +74,13 @@ fn new_writes_both_sides_and_the_sums() {
 
 #[test]
 fn new_comes_after_the_last_whatever_the_clock_says() {
-    let it = Place::with(&[("migrations/20990101235959_a.sql", "")]);
+    let it = Place::with(&[("migrations/20990101235959_a.sql", "SELECT 1;\n")]);
     it.run("hash");
     shows!("new after the clock", it.run("new b --no-down"));
-    let it = Place::with(&[("migrations/0009_a.sql", "")]);
+    let it = Place::with(&[("migrations/0009_a.sql", "SELECT 1;\n")]);
     it.run("hash");
     shows!("new in a folder that counts", it.run("new b"));
-    let it = Place::with(&[("migrations/9_a.sql", "")]);
+    let it = Place::with(&[("migrations/9_a.sql", "SELECT 1;\n")]);
     it.run("hash");
     shows!("new where no number comes after", it.run("new b"));
 }
@@ -107,10 +107,10 @@ fn new_and_check_refuse_a_folder_whose_sums_are_wrong() {
     shows!("new in a folder that was edited", it.run("new b"));
     shows!("hash --check in a folder that was edited", it.run("hash --check"));
     assert_eq!(it.files(), ["migrations/1_a.sql", "migrations/atlas.sum"]);
-    let it = Place::with(&[("migrations/1_a.sql", "")]);
+    let it = Place::with(&[("migrations/1_a.sql", "SELECT 1;\n")]);
     shows!("hash --check without a sum", it.run("hash --check"));
     it.run("hash");
-    it.write("migrations/down/1_a.sql", "");
+    it.write("migrations/down/1_a.sql", "SELECT 1;\n");
     shows!("hash --check without a sum of the down sides", it.run("hash --check"));
 }
 
@@ -129,13 +129,26 @@ fn mistakes_show_their_lines() {
         ("migrations/x.down.sql", ""),
     ])
     .variable("DATABASE_URL", "postgres://h/d");
-    it.run("hash");
+    shows!("hash of a directory with mistakes", it.run("hash"));
+    assert!(!it.files().iter().any(|it| it.ends_with("atlas.sum")), "{:?}", it.files());
     let shown = it.run("status");
     assert!(!shown.contains("hunter2"), "{shown}");
     shows!("mistakes of a directory", shown);
     shows!("mistakes as JSON", it.run("status --format json"));
     let colored = it.run("status --color always");
     assert!(colored.contains("\u{1b}["), "{colored}");
+}
+
+/// What concerns the other files of the folder is printed, too.
+#[test]
+fn hash_prints_warnings() {
+    let it = Place::with(&[
+        ("migrations/1_a.sql", "CREATE TABLE ${schema}.a ();\n"),
+        ("migrations/down/1_a.sql", "-- nothing\n"),
+        ("migrations/2_b.sql", "-- atlas:txmode none\n\nSET LOCAL search_path TO x;\nSELECT 1;\n"),
+    ]);
+    shows!("hash with warnings", it.run("hash"));
+    shows!("hash --check with warnings", it.run("hash --check"));
 }
 
 #[test]

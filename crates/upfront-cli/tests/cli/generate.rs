@@ -470,7 +470,7 @@ fn names_that_were_traded_are_traded_back() {
     ]);
     it.run("hash");
     shows!("gen down of traded names", written(&it, &["gen", "--down"]));
-    it.write("migrations/down/2_columns.sql", "-- Nothing\n");
+    it.write("migrations/down/2_columns.sql", "-- upfront:nothing-to-undo a test\n");
     it.run("hash");
     shows!("verify of traded names", it.run("verify"));
 }
