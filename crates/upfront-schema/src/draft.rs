@@ -230,8 +230,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether what is done to the user anyway makes it let go.
+    /// Whether what is done to the user anyway makes it let go. A constraint is never written anew in
+    /// place.
     fn is_released(&self, user: usize, base: usize) -> bool {
+        if self.a.all[user].id.kind == "table constraint" {
+            return false;
+        }
         let is_altered = matches!(self.fates[user], Fate::Alter(_) | Fate::Retype(_));
         let still = |twin| {
             let base = self.b.find(&self.a.all[base].id);

@@ -149,10 +149,12 @@ impl<'a> Steps<'a> {
         Ok(order.into_iter().map(work).filter(|it| !it.sql.is_empty()).collect())
     }
 
-    /// What is made anew goes shortly before it comes back.
+    /// What is made anew goes shortly before it comes back, and what forbids rows shortly before
+    /// what takes its place.
     fn late(&self) -> HashSet<usize> {
         let drops = self.drops.iter().filter(|(at, _)| self.draft.fates[**at].is_made());
-        drops.map(|(_, step)| *step).collect()
+        let drops = drops.map(|(_, step)| *step);
+        drops.chain(self.unprotecting().into_iter().map(|(_, step)| step)).collect()
     }
 
     fn rank_of(&self, piece: &Piece) -> Rank {

@@ -107,7 +107,17 @@ impl<'a> Change<'a> {
         copy: &Database<'_>,
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
-        let ((_, have), (_, wanted)) = compared(copy, to, scope)?;
+        let ((_, mut have), (_, mut wanted)) = compared(copy, to, scope)?;
+        let mut renamings = renamings;
+        loop {
+            let same = rename::unasked(&have, &wanted);
+            if same.is_empty() {
+                break;
+            }
+            rename::perform(copy, &same)?;
+            renamings.extend(same);
+            ((_, have), (_, wanted)) = compared(copy, to, scope)?;
+        }
         let mut fills = answers.fills.clone();
         fills.extend(answers.annotated.fills(&have, &wanted, &answers.fills)?);
         let forms = Forms::Plain;
@@ -277,8 +287,8 @@ impl<'a> Change<'a> {
             if at == 0 {
                 back.extend(self.renamings.iter().rev().map(Renaming::inverse));
             }
-            let renames = at == 0 && !self.renamings.is_empty();
-            let is_breaking = renames || self.breaks(&before, &after)?;
+            let renames = self.renamings.iter().any(Renaming::is_breaking);
+            let is_breaking = at == 0 && renames || self.breaks(&before, &after)?;
             let (usings, forms) = (&self.answers.usings_down, self.forms.reversed());
             let down = way_back(&after, &before, self.scope, back, usings, forms)?;
             all.push(Sides { up, down, is_breaking });

@@ -78,6 +78,11 @@ impl Renaming {
         id
     }
 
+    /// Whether a program may name it.
+    pub(crate) fn is_breaking(&self) -> bool {
+        !matches!(self.id.kind, "index" | "table constraint")
+    }
+
     /// The statement that does it.
     pub(crate) fn statement(&self) -> Statement {
         let (old, new) = (quote::name(self.id.name()), quote::name(&self.to));
@@ -297,6 +302,31 @@ fn followers(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
         .collect();
     all.extend(wanted.iter().filter_map(|new| identity_sequence(have, new)));
     all
+}
+
+/// Constraints and indexes that differ in their names alone: dropped and made again they would leave
+/// their table without them for a time.
+pub(crate) fn unasked(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
+    let shape = |facts: &Facts, it: &Fact| {
+        let is_inherited = it.origin.is_some() && it.note("type") == Some("c");
+        let is_one = matches!(it.id.kind, "table constraint" | "index") && !is_inherited;
+        let is_there =
+            |other: &Facts| facts.parent(it).is_some_and(|it| other.find(&it.id).is_some());
+        (is_one && is_there(have) && is_there(wanted)).then(|| own_shape(facts, it))
+    };
+    let renaming = |(old, new): (&Fact, &Fact)| Renaming {
+        id: old.id.clone(),
+        to: new.id.name().to_owned(),
+        part: Part::Name,
+    };
+    let all = pairs(have, wanted, shape).into_iter();
+    all.filter(|(_, new)| is_free(have, new)).map(renaming).collect()
+}
+
+/// Whether no relation has the name. Those of constraints without an index are their table's.
+fn is_free(have: &Facts, new: &Fact) -> bool {
+    let slot = |it: &Fact| rule::relation_name(it);
+    slot(new).is_none_or(|own| have.iter().all(|it| slot(it).as_ref() != Some(&own)))
 }
 
 /// Where it stands and how it is, without its own name.

@@ -270,6 +270,19 @@ pub(crate) fn reference(id: &Identity) -> String {
     }
 }
 
+/// Schema and name, where it shares its name with no other table, type or index.
+pub(crate) fn relation_name(fact: &Fact) -> Option<Vec<String>> {
+    let names = &fact.id.names;
+    match fact.id.kind {
+        "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
+        | "base type" | "enum" | "domain" | "composite type" | "range type" => Some(names.clone()),
+        "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
+            Some(vec![names[0].clone(), fact.id.name().to_owned()])
+        }
+        _ => None,
+    }
+}
+
 fn plain_drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     vec![Sql::whole(format!("DROP {} {}", of(fact).noun, reference(&fact.id)))]
 }

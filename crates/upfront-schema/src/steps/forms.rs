@@ -34,6 +34,9 @@ impl<'a> Steps<'a> {
             sql[0].text = concurrently(&sql[0].text);
             sql[0].place = Place::Outside(table);
             sql.iter_mut().skip(1).for_each(|it| it.is_sequel = true);
+            if let Some(name) = self.online.built(at) {
+                build_under(name, fact, &mut sql);
+            }
             let old = self.a().find(&fact.id).and_then(|it| self.online.parted(it));
             if let Some(name) = old {
                 let text =
@@ -164,6 +167,19 @@ fn on(text: &str, name: &str, words: &str) -> String {
 
 fn concurrently(text: &str) -> String {
     text.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
+}
+
+/// The name is that of a key until the transaction in which the index gets it.
+fn build_under(name: &str, fact: &Fact, sql: &mut Vec<Sql>) {
+    let (own, name) = (quote::name(fact.id.name()), quote::name(name));
+    let words = format!("INDEX CONCURRENTLY {name} ON ");
+    for it in [own.clone(), fact.id.name().to_owned()] {
+        sql[0].text = sql[0].text.replacen(&format!("INDEX CONCURRENTLY {it} ON "), &words, 1);
+    }
+    let path = quote::name(&fact.id.names[0]);
+    let text = format!("ALTER INDEX {path}.{name} RENAME TO {own}");
+    let comment = format!("Rename the index that takes the place of \"{}\"", fact.id.name());
+    sql.insert(1, Sql::whole(text).says(comment));
 }
 
 fn validated_later(fact: &Fact, mut sql: Vec<Sql>) -> Vec<Sql> {

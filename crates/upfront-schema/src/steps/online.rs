@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::draft::Fate;
 use crate::facts::{Fact, Facts};
+use crate::identity::Identity;
 use crate::options::Forms;
-use crate::quote;
 use crate::sql::{Place, Sql};
 use crate::steps::{Step, Steps, Verb};
+use crate::{quote, rule};
 
 /// What is done another way because programs go on meanwhile.
 #[derive(Default)]
@@ -51,6 +52,26 @@ impl Online {
     }
 }
 
+/// Whether it keeps rows out.
+fn protects(fact: &Fact) -> bool {
+    let is_unique = fact.text("definition").is_some_and(|it| it.starts_with("CREATE UNIQUE "));
+    fact.id.kind == "table constraint" || fact.id.kind == "index" && is_unique
+}
+
+/// Whether it is a primary key, or tells replicas which row it is.
+fn needs_not_null(facts: &Facts, at: usize) -> bool {
+    let is_identity = |it: &(usize, _)| facts.all[it.0].id.kind == "replica identity";
+    facts.all[at].note("type") == Some("p") || facts.users[at].iter().any(is_identity)
+}
+
+/// The table that something keeps rows out of, which is the one above where it came from there.
+fn guarded(facts: &Facts, mut at: usize) -> Option<&Identity> {
+    while let Some(above) = facts.all[at].origin {
+        at = above;
+    }
+    facts.parent(&facts.all[at]).map(|it| &it.id)
+}
+
 impl Steps<'_> {
     /// Decides on what depends on the order of the steps.
     pub(super) fn go_online(&mut self) {
@@ -64,11 +85,51 @@ impl Steps<'_> {
             let fact = &self.draft.a.all[at];
             match (fact.id.kind, fact.note("type")) {
                 ("index", _) => self.drop_index(at, step),
-                ("table constraint", Some("p" | "u")) => self.replace_key(at, step),
+                ("table constraint", Some("p" | "u")) => self.replace_key(at),
                 _ => {}
             }
         }
         self.find_proofs();
+        self.keep_protected();
+    }
+
+    /// What forbids rows goes no sooner than what is to forbid them, so that at no commit in between
+    /// a table takes what it took neither before nor takes after.
+    fn keep_protected(&mut self) {
+        let mut guards: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
+        guards.sort_unstable();
+        guards.retain(|(at, step)| self.graph.host(*step) == *step && protects(&self.b().all[*at]));
+        // What is made anew under its own name goes in the transaction in which it comes back.
+        let mut drops = self.unprotecting();
+        drops.retain(|(at, _)| !self.draft.fates[*at].is_made());
+        for (at, drop) in drops {
+            let table = guarded(self.a(), at);
+            let guards = guards.iter().filter(|(new, _)| guarded(self.b(), *new) == table);
+            let guards: Vec<_> = guards.copied().collect();
+            for &(new, _) in &guards {
+                self.let_columns_change(at, new);
+            }
+            for (_, create) in guards {
+                if !self.graph.leads(drop, create) {
+                    self.graph.wait(create, drop);
+                }
+            }
+        }
+    }
+
+    /// The steps that take away what forbids rows of a table that stays.
+    pub(super) fn unprotecting(&self) -> Vec<(usize, usize)> {
+        let mut all: Vec<_> = self
+            .drops
+            .iter()
+            .map(|(at, step)| (*at, self.graph.host(*step)))
+            .filter(|(at, _)| {
+                let fact = &self.a().all[*at];
+                protects(fact) && fact.parent.is_none_or(|it| !self.draft.fates[it].is_dropped())
+            })
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     fn drop_index(&mut self, at: usize, step: usize) {
@@ -116,38 +177,81 @@ impl Steps<'_> {
     }
 
     /// The index of the new key is built while the old one is there.
-    fn replace_key(&mut self, at: usize, step: usize) {
+    fn replace_key(&mut self, at: usize) {
+        self.replace_by_index(at);
         let twin = self.draft.twin(at).filter(|it| self.creates.contains_key(it));
         let Some(twin) = twin.filter(|it| self.is_built_before(&self.draft.b.all[*it])) else {
             return;
         };
         let name = self.unused(self.draft.b.all[twin].id.name(), "new");
         self.online.built.insert(twin, name);
-        if self.draft.b.all[twin].note("type") == Some("u") {
-            self.let_columns_change(step);
+        self.let_columns_change(at, twin);
+    }
+
+    /// An index that takes the name of a key is built under another one.
+    fn replace_by_index(&mut self, at: usize) {
+        let key = &self.draft.a.all[at];
+        let names = [key.id.names[0].clone(), key.id.name().to_owned()];
+        let index = self.b().find(&Identity::new("index", &names));
+        let is_built = |it: &usize| {
+            let index = &self.b().all[*it];
+            let is_same =
+                self.b().parent(index).map(|it| &it.id) == self.a().parent(key).map(|it| &it.id);
+            let is_made = self.creates.contains_key(it);
+            is_same && is_made && index.origin.is_none() && self.is_plain_and_stays(self.b(), index)
+        };
+        if let Some(index) = index.filter(is_built) {
+            let name = self.unused(key.id.name(), "new");
+            self.online.built.insert(index, name);
         }
     }
 
-    /// A column may become NOT NULL or not while a key is on it that is not the primary one.
-    fn let_columns_change(&mut self, drop: usize) {
-        for it in self.graph.waiting(drop) {
-            let Step { verb, at } = self.all[it];
-            let old = self.a().find(&self.fact(self.all[it]).id);
-            let is_alter = old.is_some_and(|old| matches!(self.draft.fates[old], Fate::Alter(_)));
-            if verb == Verb::Alter && is_alter && self.b().all[at].id.kind == "column" {
+    /// A column may become NOT NULL or not while what forbids rows is on it, unless that is a primary
+    /// key or tells replicas which row it is: neither waits for the other.
+    fn let_columns_change(&mut self, old: usize, new: usize) {
+        let drop = self.graph.host(self.drops[&old]);
+        if drop == self.drops[&old] && !needs_not_null(self.a(), old) {
+            for it in self.altering_columns(self.graph.waiting(drop)) {
                 self.graph.let_go(drop, it);
             }
         }
+        let create = self.creates[&new];
+        if !needs_not_null(self.b(), new) {
+            for it in self.altering_columns(self.graph.awaited(create)) {
+                self.graph.let_go(it, create);
+            }
+        }
+    }
+
+    /// Those of the steps in which a column changes that is there, and not its type.
+    fn altering_columns(&self, mut steps: Vec<usize>) -> Vec<usize> {
+        steps.retain(|step| {
+            let Step { verb, at } = self.all[*step];
+            let old = (verb == Verb::Alter).then(|| self.a().find(&self.b().all[at].id)).flatten();
+            let is_alter = old.is_some_and(|it| matches!(self.draft.fates[it], Fate::Alter(_)));
+            is_alter && self.b().all[at].id.kind == "column"
+        });
+        steps
     }
 
     /// Whether the first step only makes place for the second one, which has no need of it before
     /// its last piece.
     pub(super) fn is_own_drop(&self, first: usize, second: usize) -> bool {
-        let at = self.all[second].at;
-        let own = self.draft.b.all.get(at).and_then(|it| self.a().find(&it.id));
-        self.all[second].verb == Verb::Create
-            && self.online.built.contains_key(&at)
-            && own.and_then(|it| self.drops.get(&it)) == Some(&first)
+        let [Some(&first), Some(&second)] = [first, second].map(|it| self.all.get(it)) else {
+            return false;
+        };
+        if (first.verb, second.verb) != (Verb::Drop, Verb::Create) {
+            return false;
+        }
+        let (old, new) = (self.fact(first), self.fact(second));
+        let is_same_table =
+            self.a().parent(old).map(|it| &it.id) == self.b().parent(new).map(|it| &it.id);
+        let is_key = |it: &Fact| matches!(it.note("type"), Some("p" | "u" | "x"));
+        let has_other_name = rule::relation_name(old) != rule::relation_name(new)
+            && is_key(new)
+            && self.is_built_before(new);
+        let is_built = has_other_name || self.online.built.contains_key(&second.at);
+        is_key(old) && is_same_table && is_built
     }
 
     /// A check that already says that a column is not NULL saves the reading of all rows, so it

@@ -32,6 +32,34 @@ impl Steps<'_> {
         self.wait_for_attachment();
         self.wait_for_persistence();
         self.wait_for_revocations();
+        self.wait_for_columns();
+    }
+
+    /// A list of aliases by position is for the columns that there are in the end.
+    fn wait_for_columns(&mut self) {
+        let b = self.b();
+        for (at, fact) in b.all.iter().enumerate() {
+            let relations = fact.notes.get("columns_of").and_then(serde_json::Value::as_array);
+            let steps = [self.creates.get(&at), self.alters[1].get(&at)];
+            let steps: Vec<_> = steps.into_iter().flatten().copied().collect();
+            for relation in relations.into_iter().flatten() {
+                let is_column = |it: &Fact| {
+                    let own = serde_json::json!(it.id.names.get(..2));
+                    it.id.kind == "column" && own == *relation
+                };
+                let drops = steps_of(&self.drops, self.a(), is_column);
+                let creates = steps_of(&self.creates, b, is_column);
+                for (first, second) in [drops, creates]
+                    .concat()
+                    .iter()
+                    .flat_map(|it| steps.iter().map(move |to| (*it, *to)))
+                {
+                    if !self.graph.leads(second, first) {
+                        self.graph.wait(first, second);
+                    }
+                }
+            }
+        }
     }
 
     /// A partition whose bound changes takes part in the changes of its parent before it is detached
@@ -278,20 +306,17 @@ fn slots(fact: &Fact) -> Vec<Vec<String>> {
     let id = &fact.id;
     let named =
         |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
+    let relation = rule::relation_name(fact);
     let own = match id.kind {
-        "table" | "foreign table" | "view" | "materialized view" | "sequence" | "index"
-        | "base type" | "enum" | "domain" | "composite type" | "range type" => {
-            named("relation", &[&id.names])
-        }
-        "table constraint" if matches!(fact.note("type"), Some("p" | "u" | "x")) => {
-            named("relation", &[&id.names[..1], &id.names[2..]])
-        }
+        _ if relation.is_some() => named("relation", &[&relation.unwrap_or_default()]),
         "function" | "procedure" | "aggregate" => named("routine", &[&id.names, &id.arguments]),
         kind => named(kind, &[&id.names, &id.arguments]),
     };
     // Two partitions of a table cannot hold the same rows.
     let bounds = (id.kind == "inheritance").then(|| named("bounds", &[&id.names[2..]]));
-    [own].into_iter().chain(sequence_slot(fact)).chain(bounds).collect()
+    let is_primary = id.kind == "table constraint" && fact.note("type") == Some("p");
+    let primary = is_primary.then(|| named("primary key", &[&id.names[..2]]));
+    [own].into_iter().chain(sequence_slot(fact)).chain(bounds).chain(primary).collect()
 }
 
 /// The name that the sequence of an identity column takes.

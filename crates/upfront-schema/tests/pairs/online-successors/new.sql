@@ -1,0 +1,12 @@
+create table renamed (id int constraint renamed_pkey primary key, e text constraint renamed_e_key unique);
+create table child (r int constraint child_r_fkey references renamed, n int constraint lower check (n >= 0));
+create table wider (id int, e text not null, b int, unique (b));
+alter table wider add constraint wider_pkey primary key (id, e), add constraint wider_e_key unique (e) deferrable;
+create table to_index (id int primary key, e text);
+create unique index to_index_e on to_index (e);
+create unique index plainer on to_index (lower(e));
+create table moved (id int unique, e int constraint moved_pkey primary key);
+create table on_moved (m int constraint on_moved_m references moved (id));
+create table parted (id int, a int, constraint parted_pkey primary key (id, a)) partition by range (id);
+create table parted_1 partition of parted for values from (0) to (10);
+create unique index parted_new on parted (a, id);

@@ -1,0 +1,10 @@
+create table renamed (id int constraint renamed_pk primary key, e text constraint renamed_e unique);
+create table child (r int constraint child_r references renamed on delete cascade, n int constraint low check (n > 0));
+create table wider (id int constraint wider_pk primary key, e text constraint wider_e unique, a int, b int, unique (a, b));
+create table to_index (id int primary key, e text constraint to_index_e unique);
+create unique index plain on to_index (id, e);
+create table moved (id int constraint moved_pk primary key, e int);
+create table on_moved (m int constraint on_moved_m references moved);
+create table parted (id int constraint parted_pk primary key, a int) partition by range (id);
+create table parted_1 partition of parted for values from (0) to (10);
+create unique index parted_old on parted (id, a);
