@@ -105,7 +105,7 @@ impl Replay {
         match bench.one(it, &before)? {
             Ok(Again::Works) => {
                 let scope = scratch::scope(project, &[&before])?;
-                match with_rows::try_on(&before, it, &scope, Values::MayChange) {
+                match with_rows::try_on(&before, it, &scope, Values::MayChange, None) {
                     Ok(tried) => self.proofs.push(Proof::of(it, &tried)),
                     Err(failure) => self.wrong.push(failure),
                 }

@@ -9,6 +9,7 @@
 //! with what to do. Nothing here knows of a database or of Cargo: what is decided is decided from
 //! the bytes alone, and so is the same in `build.rs`, in a test and in a running service.
 
+mod alias_list;
 mod annotation;
 mod beyond;
 mod canonical;
@@ -34,6 +35,7 @@ mod stepwise;
 mod sum;
 mod text;
 
+pub use crate::alias_list::{AliasList, AliasedItem, alias_lists};
 pub use crate::annotation::{Annotation, On, Says, Unclear, annotations};
 pub use crate::beyond::{Beyond, beyond, long_names};
 pub use crate::class::{Class, ReindexKind};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use postgres::{Client, IsolationLevel, Row, Transaction};
 use serde_json::Value;
 
+use crate::aliases::ColumnOrders;
 use crate::coverage;
 use crate::depend::Depend;
 use crate::error::{Error, Kind, Result};
@@ -110,6 +111,8 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
     let out: Vec<_> = left_alone.iter().zip(&says_nothing).map(|(a, b)| *a || *b).collect();
     let mut facts = facts.without(&out);
     facts.version = version;
+    facts.orders = ColumnOrders::read(transaction)?;
+    facts.name_aliases();
     Ok(facts)
 }
 

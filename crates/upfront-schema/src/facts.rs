@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::aliases::ColumnOrders;
 use crate::identity::Identity;
 
 /// Class, object and sub-object: the address of something within one database.
@@ -82,6 +83,7 @@ pub struct Facts {
     pub(crate) casts: Casts,
     /// The major version of the server.
     pub(crate) version: u32,
+    pub(crate) orders: ColumnOrders,
     index: HashMap<Identity, usize>,
 }
 
@@ -89,7 +91,7 @@ impl Facts {
     pub(crate) fn new(all: Vec<Fact>, casts: Casts) -> Self {
         let index = all.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
         let none = vec![Vec::new(); all.len()];
-        let mut it = Self { all, uses: none.clone(), users: none, casts, version: 0, index };
+        let mut it = Self { all, uses: none.clone(), users: none, casts, index, ..Self::default() };
         for at in 0..it.all.len() {
             if let Some(parent) = it.all[at].parent {
                 it.connect(at, parent, Use::EndsWith);

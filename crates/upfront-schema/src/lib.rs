@@ -20,6 +20,7 @@
 //!
 //! Calls block, and connect on the way: in an async program they belong on a thread of their own.
 
+mod aliases;
 mod apply;
 mod bodies;
 mod coverage;
@@ -60,7 +61,7 @@ pub use facts::{Fact, Facts};
 pub use generate::{
     Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
     Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, cut_names, load,
-    load_within, remarks, with_rows,
+    load_within, misread, remarks, with_rows,
 };
 pub use identity::Identity;
 pub use observe::Lock;

@@ -47,6 +47,11 @@ pub struct Statement {
 ///
 /// If a difference has no SQL that does it, or needs to be told how: nothing is left out.
 pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
+    if a.has_aliases() || b.has_aliases() {
+        let orders = a.orders.after_change_to(&b.orders);
+        let [a, b] = [a, b].map(|it| it.with_aliases(&orders));
+        return self::plan(&a, &b, options);
+    }
     let draft = Draft::of(a, b, options)?;
     let works = steps::order(&draft)?;
     if options.forms == Forms::Builds && leaves_a_gap(&works) {

@@ -35,9 +35,13 @@ pub struct Proof {
 pub fn prove(a: &Database<'_>, b: &Database<'_>, options: &Options) -> Result<Proof> {
     let (old, new) = compared(a, b, &options.scope)?;
     let mut up = plan(&old.1, &new.1, options)?;
-    let mut down = plan(&new.1, &old.1, &options.reversed())?;
     let copy = a.copy()?;
     step(&copy, &mut up, "up", &new, &options.scope)?;
+    let mut down = match old.1.has_aliases() || new.1.has_aliases() {
+        // Lists of aliases depend on the order in which the columns are by then.
+        true => plan(&compared(&copy, a, &options.scope)?.0.1, &old.1, &options.reversed())?,
+        false => plan(&new.1, &old.1, &options.reversed())?,
+    };
     step(&copy, &mut down, "down", &old, &options.scope)?;
     step(&copy, &mut up.clone(), "second up", &new, &options.scope)?;
     Ok(Proof { up, down })

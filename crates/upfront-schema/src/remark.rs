@@ -28,8 +28,14 @@ pub(crate) fn remarks(there: &Facts, wanted: &Facts) -> Vec<String> {
     all
 }
 
-fn order(of: &str, there: &[&str], wanted: &[&str]) -> Option<String> {
-    let list = |all: &[&str]| all.iter().map(|it| quote::name(it)).collect::<Vec<_>>().join(", ");
+/// Words for another order.
+pub(crate) fn order<T: AsRef<str> + PartialEq>(
+    of: &str,
+    there: &[T],
+    wanted: &[T],
+) -> Option<String> {
+    let list =
+        |all: &[T]| all.iter().map(|it| quote::name(it.as_ref())).collect::<Vec<_>>().join(", ");
     (there != wanted)
         .then(|| format!("{of} has the order {}, and not {}", list(there), list(wanted)))
 }

@@ -5,9 +5,9 @@
 //! its own text until it stays, inside a transaction that is rolled back.
 
 use postgres::{Client, Transaction};
-use serde_json::{Map, Value};
 use upfront_scratch::Database;
 
+use crate::aliases;
 use crate::difference::differing;
 use crate::error::{Error, Result};
 use crate::extract::{self, PRELUDE, Scope};
@@ -47,36 +47,32 @@ fn pairs(a: &Facts, b: &Facts) -> Vec<(usize, usize)> {
 fn side(seen: &mut Seen<'_>, all: Vec<usize>, scope: &Scope) -> Result<()> {
     let mut client = session::open(seen.0)?;
     for at in all {
-        if let Some(attributes) = settled(&mut client, &seen.1, at, scope)? {
-            seen.1.all[at].attributes = attributes;
+        if let Some(fact) = settled(&mut client, &seen.1, at, scope)? {
+            seen.1.all[at] = fact;
         }
     }
     Ok(())
 }
 
-/// The attributes at rest; nothing if the object cannot be made again on its own.
-fn settled(
-    client: &mut Client,
-    facts: &Facts,
-    at: usize,
-    scope: &Scope,
-) -> Result<Option<Map<String, Value>>> {
+/// The object at rest; nothing if the object cannot be made again on its own.
+fn settled(client: &mut Client, facts: &Facts, at: usize, scope: &Scope) -> Result<Option<Fact>> {
     let mut transaction = client.transaction().map_err(Error::postgres("try an expression"))?;
     extract::pin(&mut transaction)?;
     let maker = maker(facts, at);
     let mut fact = facts.all[maker].clone();
     for _ in 0..ROUNDS {
-        let Some(attributes) = again(&mut transaction, facts, &fact, scope) else {
+        let Some(next) = again(&mut transaction, facts, &fact, scope) else {
             return Ok(None);
         };
-        if attributes == fact.attributes {
+        let rests = next.attributes == fact.attributes;
+        fact = next;
+        if rests {
             break;
         }
-        fact.attributes = attributes;
     }
     match maker == at {
-        true => Ok(Some(fact.attributes)),
-        false => Ok(read(&mut transaction, &facts.all[at], scope)),
+        true => Ok(Some(fact)),
+        false => Ok(read(&mut transaction, facts, &facts.all[at], scope)),
     }
 }
 
@@ -100,24 +96,27 @@ fn again(
     facts: &Facts,
     fact: &Fact,
     scope: &Scope,
-) -> Option<Map<String, Value>> {
+) -> Option<Fact> {
     let rule = rule::of(fact);
     for it in (rule.drop)(facts, fact) {
         let cascade = if it.text.ends_with("DROP DEFAULT") { "" } else { " CASCADE" };
         transaction.batch_execute(&format!("{}{cascade}", it.statement())).ok()?;
     }
-    let created = Created { facts, fact, folded: Vec::new(), before: facts };
+    let mut written = fact.clone();
+    written.write_aliases(&facts.orders);
+    let created = Created { facts, fact: &written, folded: Vec::new(), before: facts };
     for it in (rule.create)(&created) {
         transaction.batch_execute(&it.statement()).ok()?;
     }
-    read(transaction, fact, scope)
+    read(transaction, facts, fact, scope)
 }
 
 fn read(
     transaction: &mut Transaction<'_>,
+    facts: &Facts,
     fact: &Fact,
     scope: &Scope,
-) -> Option<Map<String, Value>> {
+) -> Option<Fact> {
     let sql = format!(
         "SELECT q.attributes FROM ({PRELUDE} {}) q (class, object, sub, kind, names, arguments, \
          in_class, in_object, in_sub, attributes, notes) \
@@ -128,7 +127,9 @@ fn read(
     let row = transaction
         .query_opt(&sql, &[&scope.without_schemas, &id.kind, &id.names, &id.arguments])
         .ok()??;
-    serde_json::from_str(row.get(0)).ok()
+    let mut fact = Fact { attributes: serde_json::from_str(row.get(0)).ok()?, ..fact.clone() };
+    aliases::by_name(&facts.orders, &mut fact.attributes, &mut fact.notes);
+    Some(fact)
 }
 
 /// Some kinds are read by the query of another.

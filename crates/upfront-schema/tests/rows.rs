@@ -73,6 +73,66 @@ fn keeps_the_rows_of_a_partition() {
     );
 }
 
+/// Columns are read by what they are, not by where they are.
+#[test]
+fn reads_the_columns_it_read_before() {
+    let live = "create function live() returns setof t language sql stable as 'select * from t';
+         create view v as select x.id, x.price, x.cost from live() x;
+         create view w as select x.id, o from live() with ordinality x(id, n, m, o) where x.n is null;
+         create function total() returns int begin atomic
+           select sum(x.price)::int from live() x; end;
+         create view named as select j.price from
+           jsonb_populate_recordset(null::t, (select jsonb_agg(t) from t)) j;
+         create materialized view m as select x.cost from live() x;
+         create table log (price int);
+         create rule r as on delete to t do also
+           insert into log select x.price from live() x where x.id = old.id;
+         create policy p on t using (exists (select from live() x where x.price > 0));";
+    let fitted = live.replace("id, n, m, o", "id, m, n, o");
+    let question = "refresh materialized view m;
+         select v.*, total(), named.price, m.cost from v, named, m; delete from t;
+         select price from log";
+    check(
+        &format!("create table t (id int, price int, cost int); {live}"),
+        &format!(
+            "create table t (id int, cost int, price int, more int); {}
+         create view later as select x.more from live() x;",
+            fitted.replace("n, o)", "n, more, o)")
+        ),
+        "insert into t values (1, 100, 7)",
+        question,
+        "1|100|7|100|100|7\n100\n",
+    );
+    // A column leaves, and another view has its place.
+    check(
+        &format!(
+            "create table t (id int, gone int, price int, cost int); {}",
+            live.replace("id, n, m, o", "id, g, n, m, o")
+        ),
+        &format!(
+            "create table t (cost int, price int, id int); {}",
+            live.replace("id, n, m, o", "m, n, id, o")
+        ),
+        "insert into t values (1, 3, 100, 7)",
+        question,
+        "1|100|7|100|100|7\n100\n",
+    );
+}
+
+/// Names of their own are given to the same columns.
+#[test]
+fn reads_the_columns_under_other_names() {
+    check(
+        "create table t (id int, price int, cost int);
+         create view v as select x.a, x.b, x.c from t x(a, b, c)",
+        "create table t (id int, cost int, price int);
+         create view v as select x.a, x.b, x.c, 1 as d from t x(a, c, b)",
+        "insert into t values (1, 100, 7)",
+        "select * from v",
+        "1|100|7|1\n",
+    );
+}
+
 /// Fills the old schema, runs the up side and then the down side, and asks in between.
 fn check(old: &str, new: &str, rows: &str, question: &str, expected: &str) {
     let (old, new) = (database(old), database(new));

@@ -183,7 +183,7 @@ impl Work<'_> {
             return Ok(Outcome::Irreversible { note: why.clone() });
         }
         let scope = scratch::scope(self.project, &[before])?;
-        let tried = with_rows::try_on(before, it, &scope, Values::MayChange)?;
+        let tried = with_rows::try_on(before, it, &scope, Values::MayChange, None)?;
         if let (Some(staging), Some(warning), Some(down)) = (new, tried.warning(), &it.down) {
             let text = text::warned(&down.body, &warning);
             staging.write(&format!("down/{}", it.file), &text)?;

@@ -270,13 +270,16 @@ impl Work<'_> {
         let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
         let new: Vec<_> = directory.migrations().iter().filter(is_new).collect();
         let first = scratch::copy(&bench.database)?;
+        let last = new.last().copied();
         for (&it, file) in new.iter().zip(files) {
+            let wanted = last.filter(|last| last.version == it.version).map(|_| self.wanted);
             let before = scratch::copy(&bench.database)?;
             let tried = bench.one(it, &before).and_then(|it| it).map_err(unproven)?;
             if let Again::MeetsRows(why) = tried {
                 return Err(unproven(why));
             }
-            let rows = with_rows::try_on(&before, it, self.scope, values).map_err(unproven)?;
+            let rows =
+                with_rows::try_on(&before, it, self.scope, values, wanted).map_err(unproven)?;
             file.warn(rows.warning(), staging)?;
             proofs.push(format!("{}: {rows}", title(it)));
         }

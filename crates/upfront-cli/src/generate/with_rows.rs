@@ -51,8 +51,9 @@ pub(crate) fn try_on(
     it: &Migration,
     scope: &Scope,
     values: Values,
+    wanted: Option<&Database<'_>>,
 ) -> Result<Tried, Failure> {
-    let work = Work { before, it, scope, values };
+    let work = Work { before, it, scope, values, wanted };
     let mut tried = work.once(Flavor::Mixed)?;
     let Tried::StructureOnly(first) = &tried else { return Ok(tried) };
     let first = first.clone();
@@ -76,6 +77,8 @@ struct Work<'a> {
     it: &'a Migration,
     scope: &'a Scope,
     values: Values,
+    /// What the up side has to lead to, where that is known.
+    wanted: Option<&'a Database<'a>>,
 }
 
 /// What is there at one moment.
@@ -97,6 +100,9 @@ impl Work<'_> {
         if self.values == Values::Stay {
             agree(&self.it.up, "up", &first.rows.changed(&second.rows), (&first, &second))?;
         }
+        if let Some(wanted) = self.wanted {
+            self.reads_alike(&copy, wanted, "up", &self.it.up)?;
+        }
         let mut more = news("up", &first, &second, &seeded);
         let Some(down) = &self.it.down else { return Ok(with_rows(&seeded, more)) };
         if let Some(it) = unfit(&copy, Which::Down, down)? {
@@ -105,6 +111,7 @@ impl Work<'_> {
         let third = self.state(&copy)?;
         let changed = second.rows.not_restored(&first.rows, &third.rows);
         agree(down, "down", &changed, (&second, &third))?;
+        self.reads_alike(&copy, self.before, "down", down)?;
         more.extend(news("down", &first, &third, &seeded));
         if let Some(it) = unfit(&copy, Which::SecondUp, &self.it.up)? {
             return Ok(Tried::StructureOnly(it));
@@ -115,6 +122,29 @@ impl Work<'_> {
             agree(&self.it.up, "second up", &changed, (&third, &fourth))?;
         }
         Ok(with_rows(&seeded, more))
+    }
+
+    /// Views and functions return what they do where the columns are in the wanted order.
+    fn reads_alike(
+        &self,
+        there: &Database<'_>,
+        wanted: &Database<'_>,
+        side: &str,
+        of: &Side,
+    ) -> Result<(), Failure> {
+        let misread = upfront_schema::misread(there, wanted, self.scope);
+        let misread = misread.map_err(|err| scratch::of_schema(&err))?;
+        if misread.is_empty() {
+            return Ok(());
+        }
+        let title =
+            format!("after the {side} side columns are taken for others, by their positions");
+        let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
+        let failure = misread.into_iter().fold(failure, Failure::more);
+        Err(failure.help(
+            "write new columns last in the table, or name columns in what returns other values: \
+             `SELECT t.*`, not a list in the order of the table",
+        ))
     }
 
     fn state(&self, of: &Database<'_>) -> Result<State, Failure> {

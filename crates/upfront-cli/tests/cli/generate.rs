@@ -129,6 +129,43 @@ fn online(name: &str, schema: &str, more: &[&str]) {
 }
 
 #[test]
+fn columns_are_not_taken_for_others() {
+    let it = wanting(
+        "CREATE TABLE users (id bigint PRIMARY KEY, name text);\n\
+         CREATE FUNCTION all_users() RETURNS SETOF users LANGUAGE sql AS 'SELECT id, name FROM users';\n\
+         CREATE VIEW shown AS SELECT x.name FROM all_users() x;\n",
+    );
+    written(&it, &["gen", "a"]);
+    let table = "CREATE TABLE users (id bigint PRIMARY KEY, nick text, name text);\n";
+    let view = "CREATE VIEW shown AS SELECT x.name FROM all_users() x;\n";
+    let by_place = "CREATE FUNCTION all_users() RETURNS SETOF users LANGUAGE sql AS \
+                    'SELECT id, nick, name FROM users';\n";
+    it.write("schema.sql", &format!("{table}{by_place}{view}"));
+    shows!("gen where columns are taken for others", it.run("gen b"));
+    let by_name = by_place.replace("id, nick, name", "*");
+    it.write("schema.sql", &format!("{table}{by_name}{view}"));
+    shows!("gen where columns are named", written(&it, &["gen", "b"]));
+}
+
+#[test]
+fn renames_what_differs_by_its_name_alone() {
+    let it = wanting(
+        "CREATE TABLE users (id bigint CONSTRAINT users_id PRIMARY KEY, name text);\n\
+         CREATE INDEX users_name ON users (name);\n\
+         ALTER TABLE users ADD CONSTRAINT named CHECK (name <> '');\n",
+    );
+    written(&it, &["gen", "a"]);
+    let renamed = "CREATE TABLE users (id bigint PRIMARY KEY, name text);\n\
+                   CREATE INDEX users_by_name ON users (name);\n\
+                   ALTER TABLE users ADD CONSTRAINT has_name CHECK (name <> '');\n";
+    it.write("schema.sql", renamed);
+    let shown = written(&it, &["gen", "b"]);
+    insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
+        insta::assert_snapshot!("gen renames keys", shown);
+    });
+}
+
+#[test]
 fn builds_indexes_while_programs_go_on() {
     let check = online;
     check("index", &format!("{MANY}CREATE UNIQUE INDEX ON users (team);\n"), &[]);

@@ -1,5 +1,6 @@
 //! Rows for trying a migration on, as far as a table takes what can be thought of.
 
+mod answers;
 mod count;
 mod seed;
 mod table;
@@ -16,6 +17,7 @@ use crate::extract::Scope;
 use crate::{quote, session};
 use table::{Column, Table, tables};
 
+pub use answers::misread;
 pub use count::{Counts, Insert};
 pub use seed::{Seeded, Unseeded};
 
@@ -29,6 +31,8 @@ pub enum Flavor {
     Mixed,
     /// None is NULL, where a value can be thought of.
     Full,
+    /// The same, and no two columns of a row are alike where they can differ.
+    Apart,
     /// The same, and texts are UUIDs where they can be.
     Uuids,
     /// The same, and texts are numbers where they can be.

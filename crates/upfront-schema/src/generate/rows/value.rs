@@ -80,24 +80,50 @@ fn composite(of: &Column, types: &BTreeMap<u32, Vec<Column>>, wish: Wish, depth:
 /// Texts that the type may read.
 fn usual(of: &Column, wish: Wish) -> Vec<String> {
     let row = wish.row;
-    let own = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect();
+    // Another one in each column where it has to show that one is taken for the other.
+    let (column, own_row) = (place(of, wish), own(of, wish));
+    let list = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect();
     match of.category.as_str() {
-        "N" => vec![row.to_string(), (100 + row).to_string(), "0".to_owned()],
+        "N" => [own_row, row, 100 + row, 0].map(|it| it.to_string()).into(),
         "S" | "Z" => texts(of, wish),
-        "B" => vec![(!row.is_multiple_of(2)).to_string(), row.is_multiple_of(2).to_string()],
-        "D" if of.root.starts_with("time ") => vec![format!("0{row}:00")],
-        "D" => vec![format!("2026-01-0{row}"), format!("2036-01-0{row}")],
-        "T" => vec![format!("{row} days")],
-        "I" => vec![format!("10.0.0.{row}")],
-        "A" => own(&["{}"]),
-        "R" if of.root.ends_with("multirange") => own(&["{}"]),
+        "B" => {
+            let is_odd = !row.is_multiple_of(2);
+            let is_true = match column % 4 {
+                0 => is_odd,
+                1 => !is_odd,
+                it => it == 2,
+            };
+            vec![is_true.to_string(), (!is_true).to_string()]
+        }
+        "D" if of.root.starts_with("time ") => vec![format!("0{row}:{:02}", column % 60)],
+        "D" => {
+            let month = column % 12 + 1;
+            vec![format!("2026-{month:02}-0{row}"), format!("2036-01-0{row}")]
+        }
+        "T" => vec![format!("{own_row} days")],
+        "I" => vec![format!("10.0.{}.{row}", column % 256)],
+        "A" => list(&["{}"]),
+        "R" if of.root.ends_with("multirange") => list(&["{}"]),
         "R" => {
             let days = format!("[2026-01-0{row},2026-01-0{})", row + 1);
             vec![format!("[{row},{})", row + 1), days, "empty".to_owned()]
         }
         "G" => geometric(of, row),
         "V" => vec!["1".repeat(usize::try_from(of.modifier.max(1)).unwrap_or(1))],
-        _ => other(of, row),
+        _ => other(of, wish),
+    }
+}
+
+/// The number of the row, with that of the column before it where values tell columns apart.
+fn own(of: &Column, wish: Wish) -> u32 {
+    place(of, wish) * 10 + wish.row
+}
+
+/// The place of the column, from 0; the same for all where values need not tell columns apart.
+fn place(of: &Column, wish: Wish) -> u32 {
+    match wish.flavor {
+        Flavor::Apart => u32::try_from(of.number).unwrap_or(1).max(1) - 1,
+        _ => 0,
     }
 }
 
@@ -110,10 +136,11 @@ fn geometric(of: &Column, row: u32) -> Vec<String> {
     }]
 }
 
-fn other(of: &Column, row: u32) -> Vec<String> {
+fn other(of: &Column, wish: Wish) -> Vec<String> {
+    let row = wish.row;
     let one = match of.root.as_str() {
         "uuid" => uuid(row),
-        "json" | "jsonb" => format!("{{\"row\": {row}}}"),
+        "json" | "jsonb" => format!("{{\"row\": {}}}", own(of, wish)),
         "bytea" => format!("\\x0{row}"),
         "xml" => format!("<row>{row}</row>"),
         "macaddr" => format!("08:00:2b:01:02:0{row}"),
@@ -134,7 +161,7 @@ fn uuid(row: u32) -> String {
 fn texts(of: &Column, wish: Wish) -> Vec<String> {
     let row = wish.row;
     let mut all = vec![
-        format!("row {row}"),
+        format!("row {}", own(of, wish)),
         format!("row{row}"),
         row.to_string(),
         format!("row{row}@example.org"),
@@ -146,7 +173,7 @@ fn texts(of: &Column, wish: Wish) -> Vec<String> {
     match wish.flavor {
         Flavor::Uuids => all.insert(0, uuid(row)),
         Flavor::Numbers => all.insert(0, row.to_string()),
-        Flavor::Mixed | Flavor::Full => {}
+        Flavor::Mixed | Flavor::Full | Flavor::Apart => {}
     }
     all.into_iter().map(|it| short(&it, of.modifier)).collect()
 }
