@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{
     Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 use upfront::cli::{Exit, Format, Output, Verb};
@@ -42,7 +42,9 @@ pub(crate) struct Place {
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
     /// The folder of migrations
-    #[arg(long, value_name = "DIR", global = true)]
+    // clap's own parser of paths refuses an empty one in its own words.
+    #[arg(long, value_name = "DIR", global = true,
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) dir: Option<PathBuf>,
     /// The name of this set of migrations in the database
     #[arg(long, value_name = "APP", global = true)]

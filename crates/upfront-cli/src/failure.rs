@@ -170,22 +170,23 @@ impl Place {
         Self::Span { path: path.into(), text: text.into(), first_line: 1, span }
     }
 
-    /// One line of a file of SQL, without the secrets in it.
+    /// One line of a file of SQL. Secrets in it are hidden, and each letter keeps its column.
     fn line(path: &str, text: &str, line: usize, column: Option<usize>) -> Option<Self> {
         let before: usize =
             text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-        let raw = text.get(before..)?.lines().next()?;
-        let at =
-            column.map_or(0, |it| raw.char_indices().nth(it - 1).map_or(raw.len(), |(at, _)| at));
-        let (shown, column_shown) = upfront_redact::redact_line(text, before + at);
-        let shown = shown.trim_end();
-        let start = shown.char_indices().nth(column_shown).map_or(shown.len(), |(at, _)| at);
+        let raw = text.get(before..)?.lines().next()?.trim_end();
+        let secrets = upfront_redact::secrets(text);
+        let is_secret = |at: usize| secrets.iter().any(|it| it.contains(&(before + at)));
+        let shown = |(at, letter): (usize, char)| if is_secret(at) { '*' } else { letter };
+        let shown: String = raw.char_indices().map(shown).collect();
+        let start = column
+            .map_or(0, |it| shown.char_indices().nth(it - 1).map_or(shown.len(), |(at, _)| at));
         let span = match column {
             // The word that stands there.
             Some(_) => start..start + word(&shown[start..]),
             None => start..shown.len(),
         };
-        Some(Self::Span { path: path.into(), text: shown.into(), first_line: line, span })
+        Some(Self::Span { path: path.into(), text: shown, first_line: line, span })
     }
 }
 
