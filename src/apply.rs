@@ -18,14 +18,14 @@ use crate::{
     error::{Cause, Error, Failure, Kind, Remains},
     event::{Holder, milliseconds},
     excerpt::Excerpt,
-    existing,
+    existing, locate,
     lock::{self, Begun, Transaction},
     plan::Step,
     prologue::{Extent, own_role, role, timeouts},
     revisions::{ESCAPED, PINNED},
     rollback::Undo,
-    secrets,
-    session::{self, Answer, Session, Stopped},
+    secrets, send,
+    session::{self, Session, Stopped},
     trust::{Access, Meddling},
     work::Work,
 };
@@ -64,7 +64,7 @@ impl Subject {
     }
 
     /// How many statements the side has.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.side.map_or(0, Side::count)
     }
 }
@@ -154,12 +154,13 @@ pub(crate) async fn run(
 ) -> Result<Ran> {
     let subject = Subject::from(step);
     work.tell(&started(subject, place));
-    let record = work.revisions.record(step, transaction);
-    let closed = closed(work, subject, &record);
-    let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
-    let message = format!("{closed}COMMIT;{}", next_begins.unwrap_or_default());
+    let behind = |sent| {
+        let closed = closed(work, subject, &work.revisions.record(step, transaction, sent));
+        let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
+        format!("{closed}COMMIT;{}", next_begins.unwrap_or_default())
+    };
     let since = Instant::now();
-    let sending = Box::pin(send(work, session, subject, &message));
+    let sending = Box::pin(send::send(work, session, subject, behind));
     match announced(work, subject.it, tries, sending).await {
         Ok(answer) => {
             session.set_open(next.is_some());
@@ -185,23 +186,6 @@ pub(crate) async fn run(
             }
         }
     }
-}
-
-/// Sends a message that begins with the subject's body, and tells each statement of it.
-pub(crate) async fn send(
-    work: &Work<'_>,
-    session: &Session,
-    subject: Subject,
-    message: &str,
-) -> Result<Answer, Stopped> {
-    let of = subject.count();
-    let told = |done: usize| {
-        if done <= of {
-            work.tell(&Event::Statement { version: subject.it.version.into(), ordinal: done, of });
-        }
-    };
-    let _hearing = hear(work, session, subject);
-    session::run(session.client(), message, told).await
 }
 
 /// Passes on what the server raises while a migration runs, under the migration's name.
@@ -258,19 +242,18 @@ pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
 ///
 /// Prepared statements go where the migration may have made some; a pooler keeps its own.
 pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
-    match side.is_some_and(Side::has_session_statement) {
+    match side.is_some_and(|it| it.any().session) {
         true => "DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
         false => "CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
     }
 }
 
-/// A body, and behind it what takes its traces out of the session and records it.
+/// What stands behind a body: it takes its traces out of the session and records it.
 pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String {
-    let body = subject.side.map_or("", Side::body);
     let role = role(work.settings, Extent::Transaction);
     let nothing = leave_nothing(subject.side);
     format!(
-        "{body}\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}SET LOCAL \
+        "\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}SET LOCAL \
          client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}"
     )
 }
@@ -302,6 +285,13 @@ pub(crate) async fn judge(
     if err.message().contains(ESCAPED) {
         // Whether a transaction is open is the body's secret. The connection closes.
         return Err(Kind::Escaped { migration, direction, path }.into());
+    }
+    if stopped.out_of_step {
+        // Nothing can be asked on this connection any more; it closes, and the server rolls back.
+        return Err(match is_contention(err.code()) {
+            true => Kind::Lost { migration, direction, source: stopped.err }.into(),
+            false => failure(work, subject, &stopped, err, tries.of(it), None),
+        });
     }
     let nothing = leave_nothing(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
@@ -414,14 +404,14 @@ fn failure(
     let Subject { it, direction, .. } = subject;
     let side = subject.side.unwrap_or(&it.up);
     // A syntax error anywhere in the file is found before its first statement runs.
-    let at = Excerpt::position(side, 0, err).and_then(|at| side.statement_at(at));
+    let at = locate::named(side, stopped.sent_from, err).and_then(|at| side.statement_at(at));
     let next = || subject.side.and_then(|it| it.statements().get(stopped.completed));
     let statement = at.or_else(next);
     let excerpt = match (statement, stopped.completed) {
         (None, 1..) => Excerpt::end(side),
-        _ => Excerpt::of(side, statement, 0, err),
+        _ => Excerpt::of(side, statement, stopped.sent_from, err),
     };
-    let cause = Cause::of(err, &secrets::known(work.set, side, statement));
+    let cause = Cause::of(err, &secrets::known(work.set, side, statement), statement);
     let (migration, remains) = (it.title(), Remains::Nothing);
     Kind::Failed(Failure {
         migration,
@@ -447,7 +437,8 @@ pub(crate) async fn note(work: &Work<'_>, session: &Session, subject: Subject, e
         return;
     }
     let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings, &session.facts));
-    if let Err(Stopped { completed, err }) = session::run(session.client(), &sql, |_| {}).await {
+    if let Err(Stopped { completed, err, .. }) = session::run(session.client(), &sql, |_| {}).await
+    {
         if completed > 0 {
             let _ = session::ask(session.client(), "ROLLBACK").await;
         }

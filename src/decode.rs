@@ -2,9 +2,11 @@
 //!
 //! The format is described where it is written, in `encode` of `upfront-directory`.
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
-use crate::embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement, Statements};
+use crate::embedded::{
+    Any, Class, CopyData, Loss, LossKind, Migration, Routine, Set, Side, Statement, Statements,
+};
 
 /// The migrations that were compiled in.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub(crate) fn statements(table: &'static str, count: usize, source: &str) -> Vec
         let previous = start;
         end = start + reader.number();
         let it = reader.statement(gap & 1 == 1, start..end, line);
+        end = it.end_of_data();
         line += source[previous..end].matches('\n').count();
         it
     };
@@ -92,8 +95,9 @@ impl SetReader {
         let statement_timeout_ms = facts.option(milliseconds);
         let source = sql.take(facts.number());
         let body = facts.option(Reader::number).map(|it| sql.take(it));
-        let statements =
-            Statements::encoded(facts.number(), facts.flag(), facts.flag(), facts.text());
+        let count = facts.number();
+        let any = Any { session: facts.flag(), secret: facts.flag(), data: facts.flag() };
+        let statements = Statements::encoded(count, any, facts.text());
         Side {
             path,
             source,
@@ -113,19 +117,33 @@ struct Reader {
 }
 
 impl Reader {
-    fn statement(
-        &mut self,
-        has_more: bool,
-        range: std::ops::Range<usize>,
-        line: usize,
-    ) -> Statement {
-        let (secret, class, losses): (_, _, &[_]) = match has_more {
-            true => (self.flag(), self.class(), self.list(Self::loss)),
-            false => (false, Class::Transactional, &[]),
-        };
-        let number = |it| u32::try_from(it).expect("a migration is smaller than four gigabytes");
-        let (start, end, line) = (number(range.start), number(range.end), number(line));
-        Statement { start, end, line, class, losses, secret }
+    fn statement(&mut self, has_more: bool, range: Range<usize>, line: usize) -> Statement {
+        let Range { start, end } = range;
+        if !has_more {
+            return Statement::plain(start, end, line);
+        }
+        Statement {
+            secret: self.flag(),
+            class: self.class(),
+            losses: self.list(Self::loss),
+            data: self.option(|it| CopyData { lines: it.range(end), probe: it.text() }),
+            routine: self.option(|it| it.routine(start)),
+            ..Statement::plain(start, end, line)
+        }
+    }
+
+    fn range(&mut self, from: usize) -> Range<usize> {
+        let start = from + self.number();
+        start..start + self.number()
+    }
+
+    fn routine(&mut self, from: usize) -> Routine {
+        Routine {
+            name: self.text(),
+            body: self.range(from),
+            is_quoted: self.flag(),
+            statements: self.list(|it| from + it.number()),
+        }
     }
 
     fn class(&mut self) -> Class {

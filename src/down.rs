@@ -22,6 +22,7 @@ use crate::{
     refused::{Refused, Stale},
     revisions::{History, Journal, Revisions, Tables, Undoing, history, ordered, standing},
     rollback::{self, Undo},
+    send,
     session::{self, Answer, Session, Stopped},
     settings::Settings,
     stepwise, stored,
@@ -405,14 +406,16 @@ impl Down<'_> {
         }
         let losses = match self.losses(session, undo).await {
             Ok(it) => it,
-            Err(err) => return Ok(Err(Stopped { completed: 0, err })),
+            Err(err) => return Ok(Err(Stopped::new(err))),
         };
         self.refuse_loss(undo, &losses)?;
         let order = self.undoing(&losses, found);
-        let record = work.revisions.roll_back(undo, transaction, &order);
-        let message = apply::closed(work, subject, &record);
+        let behind = |sent| {
+            let record = work.revisions.roll_back(undo, transaction, &order, sent);
+            apply::closed(work, subject, &record)
+        };
         let since = Instant::now();
-        Ok(apply::send(work, session, subject, &message).await.map(|_| since.elapsed()))
+        Ok(send::send(work, session, subject, behind).await.map(|_| since.elapsed()))
     }
 
     /// The first of a transaction finds its settings; those of the next went with the one before.
@@ -488,7 +491,7 @@ impl Down<'_> {
                     self.undoing(&losses, found)
                 }
                 Err(err) => {
-                    let stopped = Stopped { completed: 0, err };
+                    let stopped = Stopped::new(err);
                     apply::judge(work, session, transaction, subject, stopped, None, tries).await?;
                     return Ok(false);
                 }

@@ -1,7 +1,7 @@
 //! The migrations as the build left them: data that live as long as the program. No SQL is parsed at
 //! run time.
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use crate::decode::{self, Embedded};
 
@@ -53,19 +53,33 @@ pub(crate) struct Side {
 #[derive(Debug)]
 pub(crate) struct Statements {
     count: usize,
-    has_session: bool,
-    has_secret: bool,
+    any: Any,
     table: &'static str,
     decoded: OnceLock<Vec<Statement>>,
+}
+
+/// What is so of any statement of a side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Any {
+    /// It changes the settings of the session, or prepares something in it.
+    pub(crate) session: bool,
+    /// A password stands in it.
+    pub(crate) secret: bool,
+    /// It is a `COPY … FROM STDIN`.
+    pub(crate) data: bool,
 }
 
 /// One statement, by its place in the body.
 #[derive(Debug)]
 pub(crate) struct Statement {
     /// Bytes.
-    pub(crate) start: u32,
+    pub(crate) start: usize,
     /// Bytes, exclusive.
-    pub(crate) end: u32,
+    pub(crate) end: usize,
+    /// The data of a `COPY … FROM STDIN`.
+    pub(crate) data: Option<CopyData>,
+    /// The body of the function that it creates, or of a `DO`.
+    pub(crate) routine: Option<Routine>,
     /// One-based.
     pub(crate) line: u32,
     pub(crate) class: Class,
@@ -73,6 +87,28 @@ pub(crate) struct Statement {
     pub(crate) losses: &'static [Loss],
     /// A password stands in it: no message shows its text.
     pub(crate) secret: bool,
+}
+
+/// The data of a `COPY … FROM STDIN`.
+#[derive(Debug)]
+pub(crate) struct CopyData {
+    /// Bytes of the body.
+    pub(crate) lines: Range<usize>,
+    /// Fails where the `COPY` could not begin; may be empty.
+    pub(crate) probe: &'static str,
+}
+
+/// The body of a function or procedure, or of a `DO`.
+#[derive(Debug)]
+pub(crate) struct Routine {
+    /// As the catalog has it, without its schema; empty for a `DO`.
+    pub(crate) name: &'static str,
+    /// Bytes, without the quotes.
+    pub(crate) body: Range<usize>,
+    /// Whether a quote in the body is written twice.
+    pub(crate) is_quoted: bool,
+    /// Where the statements of an SQL function start, in bytes.
+    pub(crate) statements: &'static [usize],
 }
 
 /// What a statement may lose. Names are as the statement writes them.
@@ -182,15 +218,8 @@ pub(crate) fn title(version: &str, name: &str) -> String {
 }
 
 impl Statements {
-    /// How many there are, whether any is of [`Class::Session`], whether any is secret, and their
-    /// table.
-    pub(crate) fn encoded(
-        count: usize,
-        has_session: bool,
-        has_secret: bool,
-        table: &'static str,
-    ) -> Self {
-        Self { count, has_session, has_secret, table, decoded: OnceLock::new() }
+    pub(crate) fn encoded(count: usize, any: Any, table: &'static str) -> Self {
+        Self { count, any, table, decoded: OnceLock::new() }
     }
 }
 
@@ -198,11 +227,28 @@ impl From<Vec<Statement>> for Statements {
     fn from(it: Vec<Statement>) -> Self {
         Self {
             count: it.len(),
-            has_session: it.iter().any(|it| it.class == Class::Session),
-            has_secret: it.iter().any(|it| it.secret),
+            any: Any {
+                session: it.iter().any(|it| it.class == Class::Session),
+                secret: it.iter().any(|it| it.secret),
+                data: it.iter().any(|it| it.data.is_some()),
+            },
             table: "",
             decoded: OnceLock::from(it),
         }
+    }
+}
+
+impl Statement {
+    /// One of which there is nothing to be said.
+    pub(crate) fn plain(start: usize, end: usize, line: usize) -> Self {
+        let class = Class::Transactional;
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        Self { start, end, line, class, losses: &[], secret: false, data: None, routine: None }
+    }
+
+    /// Where the next one may start.
+    pub(crate) fn end_of_data(&self) -> usize {
+        self.data.as_ref().map_or(self.end, |it| it.lines.end)
     }
 }
 
@@ -224,14 +270,9 @@ impl Side {
         header.any(|it| it.trim_start().starts_with("upfront:nothing-to-undo "))
     }
 
-    /// Whether a statement changes the settings of the session, or prepares something in it.
-    pub(crate) fn has_session_statement(&self) -> bool {
-        self.statements.has_session
-    }
-
-    /// Whether a password stands in any statement.
-    pub(crate) fn has_secret(&self) -> bool {
-        self.statements.has_secret
+    /// What is so of any of them.
+    pub(crate) fn any(&self) -> Any {
+        self.statements.any
     }
 
     /// The text that is sent.
@@ -241,13 +282,18 @@ impl Side {
 
     /// The statement in which a byte of the body stands, else the one that ends before it.
     pub(crate) fn statement_at(&self, at: usize) -> Option<&Statement> {
-        let behind = self.statements().partition_point(|it| it.start as usize <= at);
+        let behind = self.statements().partition_point(|it| it.start <= at);
         self.statements().get(behind.checked_sub(1)?)
     }
 
     /// The text of one statement.
     pub(crate) fn text(&self, statement: &Statement) -> &'static str {
-        &self.body()[statement.start as usize..statement.end as usize]
+        &self.body()[statement.start..statement.end]
+    }
+
+    /// The text of one statement with its data, which is what its hash covers.
+    pub(crate) fn text_and_data(&self, statement: &Statement) -> &'static str {
+        &self.body()[statement.start..statement.end_of_data()]
     }
 }
 

@@ -8,6 +8,7 @@ use upfront_redact::Known;
 
 use crate::{
     Direction,
+    embedded::Statement,
     event::Holder,
     excerpt::Excerpt,
     journal::PartlyApplied,
@@ -174,10 +175,17 @@ pub(crate) struct Cause {
 
 impl Cause {
     /// Takes the server's error, without the secrets that it quotes.
-    pub(crate) fn of(err: &DbError, secrets: &Known) -> Self {
+    ///
+    /// The rows of a `COPY` are no SQL in which secrets could be found: its columns tell.
+    pub(crate) fn of(err: &DbError, secrets: &Known, statement: Option<&Statement>) -> Self {
+        let code = err.code().clone();
+        if statement.is_some_and(|it| it.secret && it.data.is_some()) {
+            let message = "the server's message is not shown, as the rows hold a secret".to_owned();
+            return Self { code, message, detail: None, hint: None, context: None };
+        }
         let shown = |it: &str| secrets.redact(it);
         Self {
-            code: err.code().clone(),
+            code,
             message: shown(err.message()),
             detail: err.detail().map(shown),
             hint: err.hint().map(shown),

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::DbError;
 
-use crate::embedded::{Side, Statement};
+use crate::{
+    embedded::{Side, Statement},
+    locate::locate,
+};
 
 /// A line of a migration, with the place that the server complained about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,34 +33,30 @@ impl Excerpt {
         sent_from: usize,
         err: &DbError,
     ) -> Self {
-        let start = statement.map_or(sent_from, |it| it.start as usize);
-        Self::at(side, Self::position(side, sent_from, err).unwrap_or(start))
-    }
-
-    /// The byte of the body that an error names.
-    pub(crate) fn position(side: &Side, sent_from: usize, err: &DbError) -> Option<usize> {
-        match err.position() {
-            Some(ErrorPosition::Original(it)) => position(side.body(), sent_from, *it),
-            _ => None,
-        }
+        let start = statement.map_or(sent_from, |it| it.start);
+        Self::at(side, locate(side, statement, sent_from, err).unwrap_or(start))
     }
 
     /// The start of a statement.
     pub(crate) fn start(side: &'static Side, statement: &Statement) -> Self {
-        Self::at(side, statement.start as usize)
+        Self::at(side, statement.start)
     }
 
     /// The end of a migration: what fails there is no statement's fault alone.
     pub(crate) fn end(side: &'static Side) -> Self {
-        Self::at(side, side.statements().last().map_or(0, |it| it.start as usize))
+        Self::at(side, side.statements().last().map_or(0, |it| it.start))
     }
 
     fn at(side: &'static Side, at: usize) -> Self {
         // The body has the same places, and fewer lines where a delimiter is made of line ends.
         let source = side.source;
         let line_start = source[..at].rfind('\n').map_or(0, |it| it + 1);
-        let (window, start) = window(side, line_start, at);
-        let (text, caret) = upfront_redact::redact_line(window, at - start);
+        let (text, caret) = if is_secret_data(side, at) {
+            ("(not shown: rows with a secret)".to_owned(), 0)
+        } else {
+            let (window, start) = window(side, line_start, at);
+            upfront_redact::redact_line(window, at - start)
+        };
         Self {
             path: side.path,
             line: source[..at].matches('\n').count() + 1,
@@ -73,25 +72,24 @@ impl Excerpt {
     }
 }
 
+/// Whether a place is in the data of a `COPY` into a column of secrets.
+fn is_secret_data(side: &Side, at: usize) -> bool {
+    let is_data = |it: &Statement| it.data.as_ref().is_some_and(|it| it.lines.contains(&at));
+    side.any().secret && side.statements().iter().any(|it| it.secret && is_data(it))
+}
+
 /// The text from the start of the first statement of a line to the end of the last one, without
 /// which secrets in the line cannot be told; and where it starts.
 fn window(side: &Side, line_start: usize, at: usize) -> (&'static str, usize) {
     let source = side.source;
     let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
-    let touches = |it: &&Statement| it.start as usize <= line_end && line_start <= it.end as usize;
+    let touches = |it: &&Statement| it.start <= line_end && line_start <= it.end;
     let (mut start, mut end) = (line_start, line_end);
     for it in side.statements().iter().filter(touches) {
-        start = start.min(it.start as usize);
-        end = end.max(it.end as usize);
+        start = start.min(it.start);
+        end = end.max(it.end);
     }
     source.get(start..end).map_or((source, 0), |it| (it, start))
-}
-
-/// The byte at which a character stands; the server counts characters from one.
-fn position(body: &str, sent_from: usize, characters: u32) -> Option<usize> {
-    let sent = body.get(sent_from..)?;
-    let within = sent.char_indices().nth((characters as usize).checked_sub(1)?);
-    within.map(|(at, _)| sent_from + at)
 }
 
 impl fmt::Display for Excerpt {

@@ -31,6 +31,7 @@ mod index_build;
 mod journal;
 #[cfg(feature = "dev")]
 mod live;
+mod locate;
 mod lock;
 #[cfg(feature = "cli")]
 mod log;
@@ -59,6 +60,7 @@ mod rollback;
 #[cfg(feature = "serde")]
 mod seconds;
 mod secrets;
+mod send;
 mod session;
 mod settings;
 #[cfg(feature = "cli")]

@@ -16,6 +16,7 @@ use crate::{
     plan::{Head, Hold, Row, Step, Unknown},
     protection::{Identity, Mark, Standing},
     rollback::Undo,
+    send::Sent,
     session::Answer,
     settings::{OWN, Settings},
     status::Dated,
@@ -47,6 +48,9 @@ const SINCE: &str = "(pg_catalog.date_part('epoch', a.backend_start) OPERATOR(pg
 
 /// A text that the server's error carries when a body left its transaction.
 pub(crate) const ESCAPED: &str = "upfront: the body left its transaction";
+
+/// A text that the server's error carries when it did not get a body as it was sent.
+const ALTERED: &str = "upfront: the body was changed on its way to the server";
 
 /// The revision tables, as one app sees them.
 #[derive(Debug, Clone)]
@@ -350,12 +354,12 @@ impl Revisions {
 
     /// The rows of a step, behind a fence: it fails unless the transaction is still the one in
     /// which the lock was taken, under the same roles.
-    pub(crate) fn record(&self, step: &Step, transaction: &Transaction) -> String {
+    pub(crate) fn record(&self, step: &Step, transaction: &Transaction, sent: Sent) -> String {
         let Transaction { xid, login, role, .. } = transaction;
         let (login, role) = (escape_literal(login), escape_literal(role));
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
         let (trusted, fence) = (self.trust.write_fence(), fence(xid, &roles));
-        let rows = self.insert(step, "clock_timestamp() - statement_timestamp()");
+        let rows = self.insert(step, sent);
         format!("{trusted}{fence}{rows}")
     }
 
@@ -363,7 +367,7 @@ impl Revisions {
     pub(crate) fn record_stepwise(&self, step: &Step, took: Duration) -> String {
         let Self { schema, app, .. } = self;
         let version = escape_literal(step.migration().version);
-        let insert = self.insert(step, &interval(took));
+        let insert = self.insert(step, Sent::Apart { took });
         format!(
             "SET LOCAL search_path TO pg_catalog, pg_temp;{insert}DELETE FROM {schema}.steps WHERE \
              app = {app} AND version = {version} AND direction = 'up'"
@@ -371,13 +375,15 @@ impl Revisions {
     }
 
     /// Rows for revisions and log.
-    fn insert(&self, step: &Step, duration: &str) -> String {
+    fn insert(&self, step: &Step, sent: Sent) -> String {
         let Self { schema, app, host, release, .. } = self;
-        let covered = step.covers.iter().map(|(it, head)| (*it, head, "covered", "NULL"));
-        let ran = step.runs.map(|it| (it, &step.to, "applied", duration));
-        let rows = covered.chain(ran).map(|(it, head, kind, took)| {
+        let text = |it: &Migration| escape_literal(it.up.source);
+        let covered = step.covers.iter().map(|(it, head)| (*it, head, "covered", text(it), "NULL"));
+        let (took, applied) = (duration(sent), |it| up_sql(it, sent));
+        let ran = step.runs.map(|it| (it, &step.to, "applied", applied(it), took.as_str()));
+        let rows = covered.chain(ran).map(|(it, head, kind, text, took)| {
             let (version, name) = (escape_literal(it.version), escape_literal(it.name));
-            let (row, hash) = (revision(it, head), it.up.hash);
+            let (row, hash) = (revision(it, head, &text), it.up.hash);
             let more = if self.own { String::new() } else { more(it) };
             let revision = format!("({app}, '{kind}', {took}, {host}, {release}, {row}{more})");
             let log = format!(
@@ -419,7 +425,8 @@ impl Revisions {
                 format!("{}::timestamptz", escape_literal(it))
             });
             let (version, name) = (escape_literal(it.version), escape_literal(it.name));
-            let (row, more, hash) = (revision(it, &head), more(it), it.up.hash);
+            let text = escape_literal(it.up.source);
+            let (row, more, hash) = (revision(it, &head, &text), more(it), it.up.hash);
             let revision = format!("({app}, 'baseline', {at}, {host}, {release}, {row}{more})");
             let log = format!(
                 "({app}, {version}, {name}, 'up', 'baseline', '{hash}', {message}, {host}, {release})"
@@ -640,7 +647,8 @@ impl Revisions {
              down_sql, down_hash, down_transactional, {more} FROM {schema}.revisions WHERE {rows} \
              ORDER BY version DESC;SELECT version AS upfront_statement, it ->> 'start', it ->> \
              'end', it ->> 'line', it ->> 'class', it ->> 'index', it ->> 'table', it ->> \
-             'parent', it ->> 'partition', it ->> 'name', it ->> 'secret' FROM \
+             'parent', it ->> 'partition', it ->> 'name', it ->> 'secret', it #>> '{{data,0}}', it \
+             #>> '{{data,1}}' FROM \
              {schema}.revisions, jsonb_array_elements(down_statements) WITH ORDINALITY s (it, ord) \
              WHERE {rows} ORDER BY version, ord;SELECT version AS upfront_loss, ord, l ->> 'kind', \
              l ->> 'name', l ->> 'column' FROM {schema}.revisions, \
@@ -681,13 +689,13 @@ impl Revisions {
         undo: &Undo,
         transaction: &Transaction,
         order: &Undoing,
+        sent: Sent,
     ) -> String {
         let Transaction { xid, login, role, .. } = transaction;
         let (login, role) = (escape_literal(login), escape_literal(role));
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
-        let took = "clock_timestamp() - statement_timestamp()";
-        let trusted = self.trust.write_fence();
-        format!("{trusted}{}{}", fence(xid, &roles), self.take_out(undo.it, order, took))
+        let (trusted, took) = (self.trust.write_fence(), duration(sent));
+        format!("{trusted}{}{}", fence(xid, &roles), self.take_out(undo.it, order, &took))
     }
 
     /// What is held.
@@ -974,12 +982,34 @@ const COLUMNS: &str = "version, name, hash, chain, breaking, up_sql, irreversibl
                        down_hash, down_transactional, down_statements";
 
 /// The values of a migration's row that do not depend on how it came.
-fn revision(it: &Migration, head: &Head) -> String {
+fn revision(it: &Migration, head: &Head, up_sql: &str) -> String {
     let (version, name, up) = (escape_literal(it.version), escape_literal(it.name), &it.up);
     let irreversible = it.irreversible.map_or("NULL".into(), escape_literal);
     let (hash, chain, breaking) = (up.hash, &head.chain, it.breaking);
-    let (source, down) = (escape_literal(up.source), down(it.down.as_ref()));
-    format!("{version}, {name}, '{hash}', '{chain}', {breaking}, {source}, {irreversible}, {down}")
+    let down = down(it.down.as_ref());
+    format!("{version}, {name}, '{hash}', '{chain}', {breaking}, {up_sql}, {irreversible}, {down}")
+}
+
+/// The text of a migration that ran: the server has it already where the message began with it. The
+/// hash proves that it is the file's, whatever stands between us and the server.
+fn up_sql(it: &Migration, sent: Sent) -> String {
+    let Side { source, hash, .. } = it.up;
+    match sent {
+        Sent::Apart { .. } => escape_literal(source),
+        Sent::WithBody => format!(
+            "(SELECT CASE WHEN encode(sha256(it), 'hex') = '{hash}' THEN convert_from(it, 'UTF8') \
+             ELSE ('{ALTERED} ' || length(it))::integer::text END FROM \
+             substr(convert_to(current_query(), 'UTF8'), 1, {}) it)",
+            source.len()
+        ),
+    }
+}
+
+fn duration(sent: Sent) -> String {
+    match sent {
+        Sent::Apart { took } => interval(took),
+        Sent::WithBody => "clock_timestamp() - statement_timestamp()".into(),
+    }
 }
 
 /// SQL, hash, mode and statements of a down side.
@@ -993,10 +1023,12 @@ fn down(it: Option<&Side>) -> String {
 
 /// What an older program must know of a statement, since it parses nothing.
 fn statement_json(it: &Statement) -> String {
-    let Statement { start, end, line, class, losses, secret } = it;
+    let Statement { start, end, line, class, losses, secret, data, .. } = it;
     let losses: Vec<_> = losses.iter().map(loss_json).collect();
+    let data = data.as_ref().map(|it| format!("\"data\":[{},{}],", it.lines.start, it.lines.end));
+    let data = data.unwrap_or_default();
     format!(
-        "{{\"start\":{start},\"end\":{end},\"line\":{line},{},\"secret\":{secret},\"losses\":[{}]}}",
+        "{{\"start\":{start},\"end\":{end},{data}\"line\":{line},{},\"secret\":{secret},\"losses\":[{}]}}",
         class_json(*class),
         losses.join(",")
     )

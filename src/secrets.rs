@@ -11,7 +11,7 @@ pub(crate) fn known(set: &Set, side: &Side, statement: Option<&Statement>) -> Kn
         None => Known::of(side.body()),
     };
     let sides = set.migrations.iter().flat_map(|it| [Some(&it.up), it.down.as_ref()]);
-    for it in sides.flatten().chain([side]).filter(|it| it.has_secret()) {
+    for it in sides.flatten().chain([side]).filter(|it| it.any().secret) {
         it.statements()
             .iter()
             .filter(|statement| statement.secret)

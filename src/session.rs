@@ -135,7 +135,18 @@ impl Answer {
 pub(crate) struct Stopped {
     /// How many statements had completed.
     pub(crate) completed: usize,
+    /// The byte of the body at which the message that stopped begins.
+    pub(crate) sent_from: usize,
     pub(crate) err: tokio_postgres::Error,
+    /// The driver takes each answer for that of the request before, so that the connection is of no
+    /// use any more.
+    pub(crate) out_of_step: bool,
+}
+
+impl Stopped {
+    pub(crate) fn new(err: tokio_postgres::Error) -> Self {
+        Self { completed: 0, sent_from: 0, err, out_of_step: false }
+    }
 }
 
 /// Sends a message of our own by the simple protocol, which every pooler passes.
@@ -154,7 +165,7 @@ pub(crate) async fn run(
     mut completed: impl FnMut(usize),
 ) -> Result<Answer, Stopped> {
     let mut answer = Answer::default();
-    let stopped = |completed: usize| move |err| Stopped { completed, err };
+    let stopped = |completed: usize| move |err| Stopped { completed, ..Stopped::new(err) };
     let mut messages = pin!(client.simple_query_raw(sql).await.map_err(stopped(0))?);
     while let Some(it) = messages.try_next().await.map_err(stopped(answer.completed))? {
         match it {
@@ -197,6 +208,8 @@ pub(crate) struct Facts {
     pub(crate) login: String,
     /// What role or database set for the login, else the login itself.
     pub(crate) role: String,
+    /// The database's encoding.
+    pub(crate) encoding: String,
     /// The server notices by itself that its client is gone.
     pub(crate) checks_connection: bool,
     /// The server's system can close a connection on which nothing is acknowledged. On others the
@@ -218,7 +231,8 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('server_version_num'), \
      pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
      pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database(), \
-     SESSION_USER, CURRENT_USER, pg_catalog.version()";
+     SESSION_USER, CURRENT_USER, pg_catalog.version(), \
+     pg_catalog.current_setting('server_encoding')";
 
 /// Servers on some systems cannot, and say so: then a session that died is noticed later.
 ///
@@ -260,6 +274,7 @@ impl Session {
             database: text(5).to_owned(),
             login: text(6).to_owned(),
             role: text(7).to_owned(),
+            encoding: text(9).to_owned(),
             checks_connection: ask(&client, CHECK_CONNECTION).await.is_ok(),
             // `PostgreSQL 18.1 on x86_64-pc-linux-gnu, …`
             limits_acknowledgement: text(8).contains("linux"),

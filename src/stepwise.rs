@@ -24,7 +24,7 @@ use crate::{
     prologue::{Extent, own_role, prologue},
     refused::Refused,
     revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions},
-    secrets,
+    secrets, send,
     session::{self, Session, Stopped},
     trust::{Meddling, NOT_WRITTEN},
     work::Work,
@@ -238,7 +238,8 @@ impl<'a> Run<'a> {
     /// Refuses a file that is not the one of which some statements ran, with what is to be run by
     /// hand so that the journal fits the file as it is now.
     fn refuse_edited(&self, journal: &[&Journal]) -> Result<()> {
-        let listed = |it: &Statement| Listed::new(chain::sha256(self.side.text(it)), it.class);
+        let listed =
+            |it: &Statement| Listed::new(chain::sha256(self.side.text_and_data(it)), it.class);
         let file: Vec<_> = self.side.statements().iter().map(listed).collect();
         match journal::mismatch(&file, journal) {
             Some(it) => Err(self.edited(&it)),
@@ -282,7 +283,7 @@ impl<'a> Run<'a> {
         it: &'static Statement,
         row: Option<&Journal>,
     ) -> Result<()> {
-        let hash = chain::sha256(self.side.text(it));
+        let hash = chain::sha256(self.side.text_and_data(it));
         match (it.class, row) {
             (Class::Session, _) => self.execute(ordinal, it, self.side.text(it)).await,
             (_, Some(row)) if row.finished => Ok(()),
@@ -316,7 +317,15 @@ impl<'a> Run<'a> {
         let role = own_role(self.work.settings, &self.session.facts);
         let text = self.side.text(it);
         self.refuse_loss(ordinal, it).await?;
-        self.execute(ordinal, it, &format!("{text}\n;{role}{pass};{written}COMMIT")).await?;
+        let record = format!("{role}{pass};{written}COMMIT");
+        if it.data.is_some() {
+            if let Err(stopped) = send::copy(self.session, self.side, it).await {
+                return Err(self.failed(ordinal, it, stopped).await?);
+            }
+            self.execute(ordinal, it, &record).await?;
+        } else {
+            self.execute(ordinal, it, &format!("{text}\n;{record}")).await?;
+        }
         self.open = false;
         self.rows += 1;
         Ok(())
@@ -358,7 +367,7 @@ impl<'a> Run<'a> {
         let losses = match measure.statement(it).await {
             Ok(losses) => losses,
             Err(err) => {
-                return Err(self.failed(ordinal, it, Stopped { completed: 0, err }).await?);
+                return Err(self.failed(ordinal, it, Stopped::new(err)).await?);
             }
         };
         let title = self.subject.it.title();
@@ -393,7 +402,7 @@ impl<'a> Run<'a> {
 
     /// A statement that started, and of which nobody recorded the end.
     async fn resume(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
-        let hash = chain::sha256(self.side.text(it));
+        let hash = chain::sha256(self.side.text_and_data(it));
         let (first, sql) = match self.find(it.class).await? {
             Found::Done => return self.finish(ordinal, it, &hash).await,
             Found::NotDone { first } => (first, self.side.text(it).to_owned()),
@@ -568,7 +577,7 @@ impl<'a> Run<'a> {
         if let Some(sql) = limit {
             self.session.ask("setting a limit again", &sql).await?;
         }
-        self.finish(ordinal, it, &chain::sha256(self.side.text(it))).await
+        self.finish(ordinal, it, &chain::sha256(self.side.text_and_data(it))).await
     }
 
     /// Lets a statement wait for locks as long as it takes, where being cut off leaves an invalid
@@ -718,6 +727,9 @@ impl<'a> Run<'a> {
         else {
             return Ok(Kind::Lost { migration, direction, source: stopped.err }.into());
         };
+        if stopped.out_of_step && is_contention(err.code()) {
+            return Ok(Kind::Lost { migration, direction, source: stopped.err }.into());
+        }
         if err.message().contains(ESCAPED) {
             return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
         }
@@ -730,6 +742,8 @@ impl<'a> Run<'a> {
         };
         let mut invalid_index = None;
         match (it.class, remains) {
+            // The connection is of no use, and closes.
+            (Class::Transactional, _) if stopped.out_of_step => {}
             (Class::Transactional, _) => self.roll_back().await?,
             (Class::Session, _) | (_, Remains::Unclear) => {}
             _ if self.started => {
@@ -738,8 +752,9 @@ impl<'a> Run<'a> {
             _ => {}
         }
         let secrets = secrets::known(self.work.set, self.side, Some(it));
-        let cause = Cause::of(err, &secrets);
-        let excerpt = Excerpt::of(self.side, Some(it), it.start as usize, err);
+        let cause = Cause::of(err, &secrets, Some(it));
+        let sent_from = if it.data.is_some() { stopped.sent_from } else { it.start };
+        let excerpt = Excerpt::of(self.side, Some(it), sent_from, err);
         // What ran before it stays, and then a baseline is no way out.
         let advice = match (ordinal, remains) {
             (1, Remains::Before) => existing::advice(self.work, self.session, direction, err).await,
@@ -757,7 +772,9 @@ impl<'a> Run<'a> {
             invalid_index,
         };
         let err = Kind::Failed(failure).into();
-        apply::note(self.work, self.session, self.subject, &err).await;
+        if !stopped.out_of_step {
+            apply::note(self.work, self.session, self.subject, &err).await;
+        }
         Ok(err)
     }
 
@@ -803,7 +820,7 @@ impl<'a> Run<'a> {
         let Subject { it: migration, direction, .. } = self.subject;
         let excerpt = self.last.map(|it| Excerpt::start(self.side, it));
         let finish = about.filter(|_| reached == Reached::Unrecorded).map(|(ordinal, it)| {
-            let hash = chain::sha256(self.side.text(it));
+            let hash = chain::sha256(self.side.text_and_data(it));
             Revisions::by_hand(&self.work.revisions.settle_step(self.place(ordinal), &hash))
         });
         let (migration, path) = (migration.title(), self.side.path);
@@ -817,7 +834,7 @@ impl<'a> Run<'a> {
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
         let (revisions, place) = (&self.work().revisions, self.place(ordinal));
-        let hash = chain::sha256(self.side.text(it));
+        let hash = chain::sha256(self.side.text_and_data(it));
         let done = revisions.settle_step(place, &hash);
         let again = revisions.forget_step(place);
         Kind::Partial(Partial {

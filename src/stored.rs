@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{Mutex, OnceLock, PoisonError},
 };
 
@@ -12,7 +13,7 @@ use tokio_postgres::SimpleQueryRow;
 
 use crate::{
     Result, chain,
-    embedded::{Class, Loss, LossKind, Migration, Side, Statement, title},
+    embedded::{Class, CopyData, Loss, LossKind, Migration, Side, Statement, title},
     error::{Error, Kind},
     refused::Refused,
     revisions::named,
@@ -140,15 +141,27 @@ fn is_body_of(body: &str, source: &str) -> bool {
 
 /// `None` where its place is none in the text: somebody changed the one or the other.
 fn statement(row: &SimpleQueryRow, text: &str, losses: Vec<Loss>) -> Option<Statement> {
-    let number = |at: usize| row.get(at)?.parse::<u32>().ok();
+    let number = |at: usize| row.get(at)?.parse::<usize>().ok();
     let (start, end) = (number(1)?, number(2)?);
-    let it = text.get(start as usize..end as usize)?;
+    let it = text.get(start..end)?;
+    let data = match (row.get(11), row.get(12)) {
+        (None, None) => None,
+        _ => Some(CopyData { lines: number(11)?..number(12)?, probe: "" }),
+    };
+    if data.as_ref().is_some_and(|it| !is_data(&it.lines, end, text)) {
+        return None;
+    }
     let secret = match row.get(10) {
         Some(secret) => secret == "true",
         None => it.to_ascii_lowercase().contains("password"),
     };
     let (class, losses) = (class(row), losses.leak());
-    Some(Statement { start, end, line: number(3)?, class, losses, secret })
+    Some(Statement { data, class, losses, secret, ..Statement::plain(start, end, number(3)?) })
+}
+
+/// Rows stand behind their statement, and `\.` behind them.
+fn is_data(it: &Range<usize>, statement_end: usize, text: &str) -> bool {
+    statement_end < it.start && text.get(it.clone()).is_some() && text[it.end..].starts_with("\\.")
 }
 
 fn class(row: &SimpleQueryRow) -> Class {

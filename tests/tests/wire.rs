@@ -144,3 +144,17 @@ async fn a_wire_cut_anywhere_leaves_each_migration_whole() {
     assert!(wire.counted().cuts >= POINTS - 2, "{:?}", wire.counted());
     println!("{cut_off} of {POINTS} boots did not recover by themselves");
 }
+
+#[tokio::test]
+async fn rows_of_a_copy_that_is_cut_off_arrive_once() {
+    let _alone = alone().await;
+    let rows = "1\tsome text that makes it long\n".repeat(99_999);
+    let text = format!("CREATE TABLE c (id int, t text);\nCOPY c FROM stdin;\n{rows}\\.\n");
+    let (database, wire) = (SERVER.database().unwrap(), wire().await);
+    wire.cut_after(1_000_000);
+    let files = [("1_c.sql", text.as_str())];
+    let it = upfront_tests::migrator(&wire.url("postgres", database.name()), &files);
+    it.up().await.unwrap();
+    assert_eq!(wire.counted().cuts, 1);
+    assert_eq!(database.psql("SELECT count(*) FROM c").unwrap().trim(), "99999");
+}

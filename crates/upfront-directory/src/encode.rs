@@ -7,12 +7,14 @@
 //! follow. A string has its length in bytes before it. The reader is `embedded` in `upfront`, and
 //! both are of the same version: nothing else depends on this format.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::class::{Class, ReindexKind};
 use crate::hash::fingerprint;
 use crate::loss::Loss;
 use crate::migration::{Migration, Side};
+use crate::routine::Routine;
 use crate::statement::Statement;
 
 /// The embedded form of a set of migrations, for `upfront-build` and `upfront`.
@@ -79,11 +81,12 @@ impl<'a> Facts<'a> {
         self.number(statements.len());
         self.flag(statements.iter().any(|it| it.class == Class::Session));
         self.flag(statements.iter().any(|it| it.secret));
+        self.flag(statements.iter().any(|it| it.data.is_some()));
         let mut table = Self::default();
         let mut end = 0;
         for it in statements {
             table.statement(it, end);
-            end = it.range.end;
+            end = it.data.as_ref().map_or(it.range.end, |it| it.lines.end);
         }
         self.text(&table.out);
     }
@@ -91,14 +94,37 @@ impl<'a> Facts<'a> {
     /// Two numbers for most: the gap before it, with a bit that says whether there is more to say,
     /// and its length.
     fn statement(&mut self, it: &'a Statement, previous_end: usize) {
-        let is_plain = it.class == Class::Transactional && it.losses.is_empty() && !it.secret;
-        self.number((it.range.start - previous_end) << 1 | usize::from(!is_plain));
+        let Statement { class, losses, secret, data, routine, .. } = it;
+        let is_plain = *class == Class::Transactional
+            && losses.is_empty()
+            && !secret
+            && data.is_none()
+            && routine.is_none();
+        let start = it.range.start;
+        self.number((start - previous_end) << 1 | usize::from(!is_plain));
         self.number(it.range.len());
         if !is_plain {
-            self.flag(it.secret);
-            self.class(&it.class);
-            self.list(&it.losses, Self::loss);
+            self.flag(*secret);
+            self.class(class);
+            self.list(losses, Self::loss);
+            self.option(data.as_ref(), |facts, data| {
+                facts.range(&data.lines, it.range.end);
+                facts.text(&data.probe);
+            });
+            self.option(routine.as_ref(), |facts, it| facts.routine(it, start));
         }
+    }
+
+    fn range(&mut self, it: &Range<usize>, from: usize) {
+        self.number(it.start - from);
+        self.number(it.len());
+    }
+
+    fn routine(&mut self, it: &'a Routine, from: usize) {
+        self.text(&it.name);
+        self.range(&it.body, from);
+        self.flag(it.is_quoted);
+        self.list(&it.statements, |facts, at| facts.number(at - from));
     }
 
     /// What the runtime does not know how to ask the catalog about is unknown to it.

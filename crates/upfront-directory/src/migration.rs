@@ -112,7 +112,8 @@ pub(crate) fn read(
         .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), Kind::Delimiter(it))))
         .ok()?;
     let (body, restricted) = psql::without_restrict(body);
-    let (statements, mistakes) = statement::read(&body, &lines, directives.mode);
+    let has_delimiter = directives.delimiter.as_deref().is_some_and(|it| it != ";");
+    let (statements, mistakes) = statement::read(&body, &lines, directives.mode, has_delimiter);
     let mistakes = mistakes.into_iter();
     errors.extend(mistakes.map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))));
     let found = restricted.into_iter().map(|it| (it.range.start, Concern::Restrict(it.command)));

@@ -4,10 +4,12 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::class::{Class, classify};
+use crate::copy::{self, CopyData, Stream};
 use crate::cursor::Cursor;
 use crate::directive::TxMode;
 use crate::lexer::{self, Kind, Lexer, Token};
 use crate::loss::{Loss, Moved};
+use crate::routine::{self, Routine};
 use crate::text::Lines;
 
 /// One statement of a migration.
@@ -16,6 +18,10 @@ pub struct Statement {
     /// Where it stands in the body, in bytes: without blanks and comments around it and without its
     /// `;`.
     pub range: Range<usize>,
+    /// The data of a `COPY … FROM STDIN`.
+    pub data: Option<CopyData>,
+    /// The body of the function that it creates, or of a `DO`.
+    pub routine: Option<Routine>,
     /// The line of the source on which it starts, from 1.
     pub line: u32,
     /// How it stands to transactions.
@@ -43,7 +49,12 @@ pub(crate) enum Mistake {
     /// It lets go of the lock under which migrations run.
     Unlocks(&'static str),
     Backslash,
-    CopyData(&'static str),
+    CopyToStdout,
+    /// Psql would run the rest of the line after it has read the data below.
+    CopyLine,
+    CopyUnended,
+    /// A delimiter may be part of the data.
+    CopyDelimiter,
     DelimiterCommand,
     NeedsNoTransaction(&'static str),
 }
@@ -53,19 +64,38 @@ pub(crate) fn read(
     body: &str,
     lines: &Lines<'_>,
     mode: TxMode,
+    has_delimiter: bool,
 ) -> (Vec<Statement>, Vec<(usize, Mistake)>) {
-    let (cut, open) = cut(body);
-    let mut mistakes: Vec<_> = cut.iter().filter_map(|it| mistake(body, it, mode)).collect();
-    mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
+    let (mut statements, mut mistakes) = (Vec::new(), Vec::new());
     let mut moved = Moved::default();
-    let mut statements: Vec<_> =
-        cut.iter().map(|it| statement(body, lines, it, &mut moved)).collect();
-    if upfront_redact::may_hold(body) {
-        for it in &mut statements {
-            it.secret = !upfront_redact::secrets(&body[it.range.clone()]).is_empty();
-        }
-    }
+    let may_hold_secret = upfront_redact::may_hold(body);
+    let open = each(body, |tokens, data| {
+        let found = mistake(body, tokens, mode).or_else(|| {
+            let data = data.as_ref()?.as_ref();
+            let delimiter = has_delimiter.then_some((tokens[0].start, Mistake::CopyDelimiter));
+            delimiter.or_else(|| data.err().cloned())
+        });
+        mistakes.extend(found);
+        let mut it = statement(body, lines, tokens, &mut moved);
+        it.data = data
+            .and_then(Result::ok)
+            .map(|it| CopyData { lines: it.lines, probe: copy::probe(Cursor::of(body, tokens)) });
+        it.secret = may_hold_secret && holds_secret(body, tokens, &it);
+        statements.push(it);
+    });
+    mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
     (statements, mistakes)
+}
+
+fn holds_secret(body: &str, tokens: &[Token], it: &Statement) -> bool {
+    let holds = |sql: &str| !upfront_redact::secrets(sql).is_empty();
+    let text = &body[it.range.clone()];
+    match it.data {
+        Some(_) => {
+            holds(text) || copy::insert(Cursor::of(body, tokens)).is_some_and(|it| holds(&it))
+        }
+        None => holds(text),
+    }
 }
 
 /// Where the statements of any SQL text stand, in bytes: without blanks and comments around them and
@@ -98,6 +128,8 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
     let it = Cursor::of(body, tokens);
     let range = tokens[0].start..tokens[tokens.len() - 1].end;
     Statement {
+        data: None,
+        routine: routine::read(it),
         line: crate::text::number(lines.line(range.start)),
         range,
         class: classify(it).0,
@@ -112,30 +144,46 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
 /// the several actions of a rule, and outside the body of a function between `BEGIN ATOMIC` and
 /// `END`.
 pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake)>) {
+    let mut statements = Vec::new();
+    let open = each(body, |tokens, _| statements.push(tokens.to_vec()));
+    (statements, open)
+}
+
+/// Calls with the solid tokens of each statement and the data behind it. All tokens of a large file
+/// at once are many times the file.
+fn each(
+    body: &str,
+    mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, Mistake)>>),
+) -> Option<(usize, lexer::Mistake)> {
     let mut cut = Cut::default();
     let mut lexer = Lexer::of(body);
     while let Some(next) = lexer.next() {
         let token = match next {
             Ok(token) => token,
             Err(open) => {
-                cut.end();
-                return (cut.statements, Some(open));
+                cut.end(|it| statement(it, None));
+                return Some(open);
             }
         };
-        if token.is_solid()
-            && cut.take(body, token)
-            && let Some(data) = cut.statements.last().and_then(|it| data_after(body, it, token.end))
-        {
-            lexer.go_to(data);
+        if !token.is_solid() || !cut.take(body, token) {
+            continue;
         }
+        cut.end(|it| {
+            let data = copy::data(body, it, token.end);
+            match &data {
+                Some(Ok(it)) => lexer.go_to(it.end),
+                Some(Err(_)) => lexer.go_to(copy::end_of_mistaken(body, token.end)),
+                None => {}
+            }
+            statement(it, data);
+        });
     }
-    cut.end();
-    (cut.statements, None)
+    cut.end(|it| statement(it, copy::data(body, it, body.len())));
+    None
 }
 
 #[derive(Default)]
 struct Cut {
-    statements: Vec<Vec<Token>>,
     current: Vec<Token>,
     depth: usize,
     /// Within `BEGIN ATOMIC`, where the only `END` after a `;` is its own.
@@ -148,10 +196,7 @@ impl Cut {
         match token.kind {
             Kind::Open => self.depth += 1,
             Kind::Close => self.depth = self.depth.saturating_sub(1),
-            Kind::Semicolon if self.depth == 0 && !self.atomic => {
-                self.end();
-                return true;
-            }
+            Kind::Semicolon if self.depth == 0 && !self.atomic => return true,
             Kind::Word if self.depth == 0 => self.atomic = self.is_atomic_after(body, token),
             _ => {}
         }
@@ -171,10 +216,11 @@ impl Cut {
         is(&token, "ATOMIC") && is(previous, "BEGIN") && is_routine(Cursor::of(body, &self.current))
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, statement: impl FnOnce(&[Token])) {
         if !self.current.is_empty() {
-            self.statements.push(std::mem::take(&mut self.current));
+            statement(&self.current);
         }
+        self.current.clear();
         (self.depth, self.atomic) = (0, false);
     }
 }
@@ -184,29 +230,6 @@ fn is_routine(mut it: Cursor<'_>) -> bool {
         it.eat("OR REPLACE");
         it.eat_any(&["FUNCTION", "PROCEDURE"])
     }
-}
-
-/// Where the SQL goes on after the data of a `COPY … FROM STDIN`, so that one mistake is reported
-/// as one.
-fn data_after(body: &str, statement: &[Token], end: usize) -> Option<usize> {
-    if copy(Cursor::of(body, statement)) != Some("COPY … FROM STDIN") {
-        return None;
-    }
-    let last = body[end..].find("\n\\.").map(|at| end + at + 3);
-    Some(last.unwrap_or(body.len()))
-}
-
-fn copy(mut it: Cursor<'_>) -> Option<&'static str> {
-    if !it.eat("COPY") {
-        return None;
-    }
-    it.group();
-    it.places().find_map(|mut it| {
-        if it.eat("FROM STDIN") {
-            return Some("COPY … FROM STDIN");
-        }
-        it.eat("TO STDOUT").then_some("COPY … TO STDOUT")
-    })
 }
 
 /// The first rule that a statement breaks.
@@ -219,8 +242,8 @@ fn mistake(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, Mistake
     if let Some(at) = it.places().find(|it| it.is_at("pg_advisory_unlock_all")) {
         return Some((at.tokens()[0].start, Mistake::Unlocks("pg_advisory_unlock_all()")));
     }
-    if let Some(found) = copy(it) {
-        return Some((start, Mistake::CopyData(found)));
+    if copy::stream(it) == Some(Stream::ToStdout) {
+        return Some((start, Mistake::CopyToStdout));
     }
     if let Some(found) = control(it, mode) {
         return Some((start, found));
@@ -319,8 +342,15 @@ impl fmt::Display for Mistake {
             Mistake::Backslash => {
                 f.write_str("a backslash stands here: psql's commands are not SQL")
             }
-            Mistake::CopyData(words) => {
-                write!(f, "`{words}` talks to psql, and here there is none")
+            Mistake::CopyToStdout => {
+                f.write_str("`COPY … TO STDOUT` sends rows to a client, and a migration has none")
+            }
+            Mistake::CopyLine => {
+                f.write_str("more SQL follows on the line of a `COPY … FROM STDIN`")
+            }
+            Mistake::CopyUnended => f.write_str("the data of this `COPY … FROM STDIN` have no end"),
+            Mistake::CopyDelimiter => {
+                f.write_str("`COPY … FROM STDIN` in a file with an `atlas:delimiter`")
             }
             Mistake::DelimiterCommand => f.write_str("`DELIMITER` is a command of MySQL's client"),
             Mistake::NeedsNoTransaction(name) => write!(f, "`{name}` cannot run in a transaction"),
@@ -350,8 +380,16 @@ impl Mistake {
                 "take it out: files are UTF-8, and a backslash in a plain string is a backslash"
             }
             Mistake::Unlocks(_) => "take it out; settings are reset after each migration",
-            Mistake::Backslash => "write the SQL that it stands for; `\\copy` data as `INSERT`",
-            Mistake::CopyData(_) => "write the rows as `INSERT INTO … VALUES`",
+            Mistake::Backslash => {
+                "write the SQL that it stands for; `\\copy … FROM stdin` as `COPY … FROM stdin;`"
+            }
+            Mistake::CopyToStdout => "remove it, or write the rows to a table",
+            Mistake::CopyLine => "start a new line after the `\\.` that ends the data",
+            Mistake::CopyUnended => {
+                "end the statement with `;`, write the rows on the lines after it, and `\\.` alone on \
+                 the line after the last row"
+            }
+            Mistake::CopyDelimiter => "move it to a file of its own, without a delimiter",
             Mistake::DelimiterCommand => {
                 "write `-- atlas:delimiter //` on the first line of the file"
             }

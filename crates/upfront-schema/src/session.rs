@@ -1,5 +1,7 @@
 //! Statements on a scratch database.
 
+use std::io::Write;
+
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 use upfront_scratch::Database;
@@ -26,6 +28,14 @@ pub(crate) fn run(client: &mut Client, sql: &str) -> Result<(), postgres::Error>
             return Err(err);
         }
     }
+}
+
+/// Runs a `COPY … FROM STDIN` with its rows.
+pub(crate) fn copy(client: &mut Client, sql: &str, rows: &str) -> Result<(), postgres::Error> {
+    let mut writer = client.copy_in(sql)?;
+    // What the server has against the rows is the answer at the end.
+    let _ = writer.write_all(rows.as_bytes());
+    writer.finish().map(drop)
 }
 
 /// The name in `role "x" does not exist`.

@@ -109,7 +109,11 @@ fn run(client: &mut Client, side: &Side) -> Result<()> {
     };
     for it in &side.statements {
         let sql = &side.body[it.range.clone()];
-        session::run(client, sql).map_err(|err| failed(&err, it.line))?;
+        let ran = match &it.data {
+            Some(data) => session::copy(client, sql, &side.body[data.lines.clone()]),
+            None => session::run(client, sql),
+        };
+        ran.map_err(|err| failed(&err, it.line))?;
     }
     Ok(())
 }

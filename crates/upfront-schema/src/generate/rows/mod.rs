@@ -97,29 +97,41 @@ impl Unfit {
     /// If the server does not answer.
     pub fn of(database: &Database<'_>, side: &Side) -> Result<Option<Self>> {
         let mut client = session::open(database)?;
-        let whole = std::slice::from_ref(&side.body);
-        let single: Vec<_> =
-            side.statements.iter().map(|it| side.body[it.range.clone()].to_owned()).collect();
-        let pieces = if side.transactional { whole } else { &single };
-        for sql in pieces {
-            if let Err(err) = session::run(&mut client, sql) {
-                return match err.as_db_error() {
-                    None => Err(Error::postgres("run a migration with rows")(err)),
-                    Some(it) => Ok(Some(Self {
-                        table: it.table().map(str::to_owned),
-                        sqlstate: it.code().code().to_owned(),
-                        message: reason(&err),
-                    })),
-                };
-            }
+        let Err(err) = run(&mut client, side) else { return Ok(None) };
+        match err.as_db_error() {
+            None => Err(Error::postgres("run a migration with rows")(err)),
+            Some(it) => Ok(Some(Self {
+                table: it.table().map(str::to_owned),
+                sqlstate: it.code().code().to_owned(),
+                message: reason(&err),
+            })),
         }
-        Ok(None)
     }
 
     /// Whether values could not be read as those of another type.
     #[must_use]
     pub fn is_of_values(&self) -> bool {
         self.sqlstate.starts_with("22")
+    }
+}
+
+fn run(client: &mut Client, side: &Side) -> Result<(), postgres::Error> {
+    if side.transactional && side.statements.iter().all(|it| it.data.is_none()) {
+        return session::run(client, &side.body);
+    }
+    if side.transactional {
+        session::run(client, "BEGIN")?;
+    }
+    for it in &side.statements {
+        let sql = &side.body[it.range.clone()];
+        match &it.data {
+            Some(data) => session::copy(client, sql, &side.body[data.lines.clone()])?,
+            None => session::run(client, sql)?,
+        }
+    }
+    match side.transactional {
+        true => session::run(client, "COMMIT"),
+        false => Ok(()),
     }
 }
 

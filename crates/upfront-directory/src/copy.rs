@@ -1,0 +1,119 @@
+//! `COPY … FROM STDIN` and its data, which stand between two statements and are no SQL.
+
+use std::ops::Range;
+
+use crate::cursor::Cursor;
+use crate::lexer::{Lexer, Token};
+use crate::statement::Mistake;
+
+/// A `COPY` that exchanges rows with the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    FromStdin,
+    ToStdout,
+}
+
+/// Whether a statement is such a `COPY`.
+pub(crate) fn stream(mut it: Cursor<'_>) -> Option<Stream> {
+    if !it.eat("COPY") {
+        return None;
+    }
+    it.group();
+    it.places().find_map(|mut it| {
+        if it.eat("FROM STDIN") {
+            return Some(Stream::FromStdin);
+        }
+        it.eat("TO STDOUT").then_some(Stream::ToStdout)
+    })
+}
+
+/// The data of a `COPY … FROM STDIN`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyData {
+    /// Where they stand in the body, in bytes: whole lines, without the `\.` that ends them.
+    pub lines: Range<usize>,
+    /// An `EXPLAIN` that locks what the `COPY` locks, and fails where table or columns are not there
+    /// or may not be written; empty if the table cannot be read from the statement.
+    pub probe: String,
+}
+
+/// Where the data of a statement are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Data {
+    /// What is sent: whole lines.
+    pub(crate) lines: Range<usize>,
+    /// Where the SQL goes on.
+    pub(crate) end: usize,
+}
+
+const END: &str = "\\.";
+
+/// The data of a statement that ended at this place, as psql finds them: they start on the next
+/// line and end before a line that is `\.`.
+///
+/// See `handleCopyIn` in
+/// <https://github.com/postgres/postgres/blob/master/src/bin/psql/copy.c>. Psql takes the end of
+/// the file for an end of the data; here a `\.` that was forgotten would swallow statements.
+pub(crate) fn data(
+    body: &str,
+    statement: &[Token],
+    end: usize,
+) -> Option<Result<Data, (usize, Mistake)>> {
+    if stream(Cursor::of(body, statement)) != Some(Stream::FromStdin) {
+        return None;
+    }
+    let start = statement[0].start;
+    let Some(line) = body[end..].find('\n') else {
+        return Some(Err((start, Mistake::CopyUnended)));
+    };
+    let first = end + line + 1;
+    if let Some(at) = first_solid(&body[end..first]) {
+        return Some(Err((end + at, Mistake::CopyLine)));
+    }
+    let mut at = first;
+    for line in body[first..].split_inclusive('\n') {
+        if line.strip_suffix('\n').unwrap_or(line) == END {
+            return Some(Ok(Data { lines: first..at, end: at + END.len() }));
+        }
+        at += line.len();
+    }
+    Some(Err((start, Mistake::CopyUnended)))
+}
+
+/// Where the SQL goes on after data that are mistaken, so that one mistake is reported as one.
+pub(crate) fn end_of_mistaken(body: &str, end: usize) -> usize {
+    body[end..].find("\n\\.\n").map_or(body.len(), |at| end + at + 1 + END.len())
+}
+
+fn first_solid(line: &str) -> Option<usize> {
+    Lexer::of(line).find_map(|it| match it {
+        Ok(token) => token.is_solid().then_some(token.start),
+        Err((at, _)) => Some(at),
+    })
+}
+
+/// See [`CopyData::probe`].
+pub(crate) fn probe(mut it: Cursor<'_>) -> String {
+    it.eat("COPY");
+    it.eat("BINARY");
+    let Some(table) = it.name() else { return String::new() };
+    let columns = it.group().map(|mut it| it.names()).unwrap_or_default();
+    match columns.as_slice() {
+        [] => format!("EXPLAIN INSERT INTO {table} DEFAULT VALUES"),
+        columns => format!(
+            "EXPLAIN INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES ({})",
+            columns.join(", "),
+            vec!["DEFAULT"; columns.len()].join(", ")
+        ),
+    }
+}
+
+/// An `INSERT` of one row into the same columns, for whoever judges their names.
+pub(crate) fn insert(mut it: Cursor<'_>) -> Option<String> {
+    it.eat("COPY");
+    it.eat("BINARY");
+    let table = it.name()?;
+    let columns = it.group()?.names();
+    let values = vec!["'value'"; columns.len()].join(", ");
+    Some(format!("INSERT INTO {table} ({}) VALUES ({values})", columns.join(", ")))
+}
