@@ -30,6 +30,8 @@ SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
       SELECT NULLIF(",
         sequence_options!(),
         " - 'type' || jsonb_strip_nulls(jsonb_build_object(
+          'persistence', CASE WHEN current_setting('server_version_num')::int4 >= 150000 THEN
+            NULLIF(q.relpersistence, c.relpersistence) END,
           'name', NULLIF(format('%I.%I', n.nspname, q.relname),
             format('%I.%I', c.nspname, c.relname || '_' || a.attname || '_seq')))), '{}')
       FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid
@@ -140,7 +142,9 @@ pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     if has("options") {
         clauses.extend(options::change(None, fact.attributes.get("options")));
     }
-    clauses.into_iter().map(|it| clause(fact, &it)).chain(strict).collect()
+    let persistence = has("identity").then(|| identity::persistence(fact)).flatten();
+    let clauses = clauses.into_iter().map(|it| clause(fact, &it));
+    clauses.chain(strict).chain(persistence).collect()
 }
 
 /// A column that comes from the table above and forbids NULL on its own.

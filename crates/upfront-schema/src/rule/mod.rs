@@ -39,6 +39,7 @@ mod column;
 mod comment;
 mod composite;
 mod constraint;
+mod counter;
 mod default;
 mod domain;
 mod enumeration;
@@ -78,6 +79,7 @@ use crate::sql::Sql;
 
 pub(crate) use base::untangle;
 pub(crate) use column::set_not_null;
+pub(crate) use counter::Succession;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{by_default as privileges_by_default, grant_anew, is_on_table_of};
 pub(crate) use retype::force as force_column;

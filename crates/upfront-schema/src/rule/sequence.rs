@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::facts::{Fact, Facts};
 use crate::quote;
 use crate::rule::{
-    Change, Created, Nature, Outcome, Rule, alter_owner, no_drop, replace, with_owner,
+    Change, Created, Nature, Outcome, Rule, Succession, alter_owner, no_drop, with_owner,
 };
 use crate::sql::Sql;
 
@@ -28,8 +28,15 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
   AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i')"
     ),
     create,
-    drop: |_, fact| vec![Sql::whole(format!("DROP SEQUENCE {}", fact.id.path()))],
-    attributes: &[("owner", alter_own), ("persistence", replace), ("options", alter_options)],
+    drop: |_, fact| {
+        let path = fact.id.path();
+        vec![Sql::whole(format!("DROP SEQUENCE {path}")).loses(position_of(&path))]
+    },
+    attributes: &[
+        ("owner", alter_own),
+        ("persistence", alter_persistence),
+        ("options", alter_options),
+    ],
     nature: Nature::Structure,
     folds: false,
     blocks_retype: false,
@@ -67,7 +74,9 @@ fn create_owner(it: &Created<'_>) -> Vec<Sql> {
     let is_new = |fact: &Fact| it.before.find(&fact.id).is_none();
     let column = column_of(it.facts, it.fact).filter(|it| !is_new(it));
     let sequence = it.facts.parent(it.fact).filter(|it| is_new(it));
-    if let (Some(column), Some(sequence)) = (column, sequence) {
+    if let (Some(column), Some(sequence)) = (column, sequence)
+        && Succession::of_new(it.before, it.facts, sequence).is_none()
+    {
         sql.push(catch_up(&sequence.id.path(), column, sequence.attributes.get("options")));
     }
     sql
@@ -89,10 +98,69 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     if is_made_by_serial(it.facts, it.fact, it.before) {
         return Vec::new();
     }
-    let options = options(it.fact.attributes.get("options"));
-    let unlogged = if it.fact.text("persistence").is_some() { "UNLOGGED " } else { "" };
-    let path = it.fact.id.path();
-    with_owner(it, vec![Sql::whole(format!("CREATE {unlogged}SEQUENCE {path}{options}"))])
+    let old = Succession::of_new(it.before, it.facts, it.fact);
+    let sql = match old {
+        None => vec![definition(it.fact)],
+        Some(old) if old.is_from_identity() => Vec::new(),
+        Some(old) => vec![definition(it.fact), old.go_on(&old.old_path())],
+    };
+    with_owner(it, sql)
+}
+
+pub(super) fn definition(fact: &Fact) -> Sql {
+    let options = options(fact.attributes.get("options"));
+    let unlogged = if fact.text("persistence").is_some() { "UNLOGGED " } else { "" };
+    Sql::whole(format!("CREATE {unlogged}SEQUENCE {}{options}", fact.id.path()))
+}
+
+/// What is lost with a sequence.
+pub(super) fn position_of(path: &str) -> String {
+    format!("the position of {path}")
+}
+
+/// The version since which a sequence follows the table whose column owns it, and keeps its position.
+const FIRST_TO_FOLLOW: u32 = 15;
+
+/// A change of the table that owns it brings the same change along.
+fn alter_persistence(it: &Change<'_>) -> Outcome {
+    let persistence = |facts: &Facts, fact: &Fact| {
+        let table = owner(facts, fact)?;
+        Some((table.id.names.clone(), table.text("persistence").map(str::to_owned)))
+    };
+    let (old, new) = (persistence(it.a, it.from), persistence(it.b, it.to));
+    let follows = match (old, new) {
+        (Some((old_table, old)), Some((new_table, new))) => {
+            old_table == new_table && old != new && new.as_deref() == it.wanted_text()
+        }
+        _ => false,
+    };
+    match follows {
+        true => Outcome::InPlace(Vec::new()),
+        false => Outcome::InPlace(vec![set_persistence(&it.to.id.path(), it.wanted_text())]),
+    }
+}
+
+/// The table whose column owns a sequence.
+fn owner<'a>(facts: &'a Facts, sequence: &Fact) -> Option<&'a Fact> {
+    let owner = facts.get("sequence owner", &sequence.id.names)?;
+    facts.parent(column_of(facts, owner)?)
+}
+
+pub(super) fn set_persistence(path: &str, persistence: Option<&str>) -> Sql {
+    let to = if persistence == Some("u") { "UNLOGGED" } else { "LOGGED" };
+    Sql::whole(format!("ALTER SEQUENCE {path} SET {to}"))
+}
+
+/// The sequences that are not to follow the change of the table whose columns own them.
+pub(super) fn that_stay(it: &Change<'_>) -> Vec<Sql> {
+    if it.a.version < FIRST_TO_FOLLOW {
+        return Vec::new();
+    }
+    let all = it.a.iter().filter(|fact| fact.id.kind == "sequence");
+    let owned = all.filter(|fact| owner(it.a, fact).is_some_and(|table| table.id == it.from.id));
+    let wanted = owned.filter_map(|fact| it.b.get("sequence", &fact.id.names));
+    let stay = wanted.filter(|sequence| sequence.text("persistence") != it.wanted_text());
+    stay.map(|it| set_persistence(&it.id.path(), it.text("persistence"))).collect()
 }
 
 /// The owner of a sequence follows that of the table whose column owns it.
@@ -147,6 +215,30 @@ pub(super) fn moves(sequence: &str, from: Option<&Value>, to: Option<&Value>) ->
     let raised = (new.min > old.min).then(|| to("greatest", ">=", new.min));
     let lowered = (new.max < old.max).then(|| to("least", "<=", new.max));
     raised.into_iter().chain(lowered).collect()
+}
+
+/// Whether a sequence with these options can go on from where another one stands.
+pub(super) fn can_follow(from: Option<&Value>, to: Option<&Value>) -> bool {
+    let (old, new) = (bounds(from), bounds(to));
+    old.rises == new.rises && !is_elsewhere(&old, &new)
+}
+
+/// Sets a sequence to the position of another one, as far as its own bounds allow.
+pub(super) fn position([from, to]: [Option<&Value>; 2], old: &str, new: &str) -> Sql {
+    let (was, is) = (bounds(from), bounds(to));
+    let (farther, nearer, reached, starts_later, ends_sooner) = match is.rises {
+        true => ("greatest", "least", ">=", is.start > was.start, is.max < was.max),
+        false => ("least", "greatest", "<=", is.start < was.start, is.min > was.min),
+    };
+    let (mut value, mut called) = ("last_value".to_owned(), "is_called".to_owned());
+    if starts_later {
+        value = format!("{farther}({value}, {})", is.start);
+        called = format!("is_called AND last_value {reached} {}", is.start);
+    }
+    if ends_sooner {
+        value = format!("{nearer}({value}, {})", if is.rises { is.max } else { is.min });
+    }
+    Sql::whole(format!("SELECT setval({}, {value}, {called}) FROM {old}", quote::literal(new)))
 }
 
 /// Whether no value is in both: the sequence starts anew.
@@ -248,10 +340,16 @@ fn is_whole(facts: &Facts, column: &Fact, sequence: &Fact) -> bool {
         && kind.as_ref().and_then(Value::as_str).unwrap_or("bigint")
             == column.text("type").unwrap_or_default()
         && only_type.is_none_or(|it| it.keys().all(|it| it == "type"))
-        && sequence.text("persistence").is_none()
+        && sequence.text("persistence") == follower(facts, column)
         && column.is("not_null")
         && column.origin.is_none()
         && sequence.text("owner") == table_owner(facts, column)
+}
+
+/// The persistence that a sequence of a new column gets.
+fn follower<'a>(facts: &'a Facts, column: &Fact) -> Option<&'a str> {
+    let table = facts.parent(column).filter(|_| facts.version >= FIRST_TO_FOLLOW);
+    table.and_then(|it| it.text("persistence"))
 }
 
 fn table_owner<'a>(facts: &'a Facts, column: &Fact) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use crate::facts::{Fact, Facts};
 use crate::quote;
 use crate::rule::{
     Change, Created, Nature, Outcome, Rule, alter_owner, column, constraint, inheritance, options,
-    replace, with_owner,
+    replace, sequence, with_owner,
 };
 use crate::sql::Sql;
 
@@ -158,7 +158,7 @@ fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
 fn alter_persistence(it: &Change<'_>) -> Outcome {
     let to = if it.wanted_text() == Some("u") { "SET UNLOGGED" } else { "SET LOGGED" };
     let sql = Sql::clause(head(&it.to.id.names), to).rewrites(it.to.id.path());
-    Outcome::InPlace(vec![sql])
+    Outcome::InPlace([vec![sql], sequence::that_stay(it)].concat())
 }
 
 fn alter_type(it: &Change<'_>) -> Outcome {

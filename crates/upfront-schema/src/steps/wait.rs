@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::draft::Fate;
 use crate::facts::{Fact, Facts, Use};
-use crate::rule;
+use crate::rule::{self, Succession};
 use crate::steps::{Steps, attachment};
 
 impl Steps<'_> {
@@ -29,6 +29,7 @@ impl Steps<'_> {
         self.wait_around_detachment();
         self.wait_for_other_keys();
         self.wait_for_names();
+        self.wait_for_successions();
         self.wait_for_attachment();
         self.wait_for_persistence();
         self.wait_for_revocations();
@@ -124,6 +125,38 @@ impl Steps<'_> {
                         self.graph.wait(first, second);
                     }
                 }
+            }
+        }
+    }
+
+    /// A sequence is there until its successor knows where it stands. That of an identity column is
+    /// part of the column's step.
+    fn wait_for_successions(&mut self) {
+        let columns: Vec<_> = self.alters[1].iter().map(|(at, step)| (*at, *step)).collect();
+        for (at, column) in columns {
+            let fact = &self.draft.b.all[at];
+            let it = (fact.id.kind == "column")
+                .then(|| Succession::of_column(self.draft.a, self.draft.b, fact));
+            let Some(it) = it.flatten() else { continue };
+            if let Some(create) = it.new_sequence().and_then(|it| self.draft.b.find(&it.id))
+                && it.is_from_identity()
+            {
+                self.graph.wait(column, self.creates[&create]);
+            }
+            let old = it.old_sequence().and_then(|it| self.draft.a.find(&it.id));
+            if let (Some(drop), true) =
+                (old.and_then(|it| self.drops.get(&it)), it.is_to_identity())
+            {
+                self.graph.wait(*drop, column);
+            }
+        }
+        for (&at, &create) in &self.creates {
+            let fact = &self.draft.b.all[at];
+            let it = (fact.id.kind == "sequence")
+                .then(|| Succession::of_new(self.draft.a, self.draft.b, fact));
+            let old = it.flatten().and_then(|it| self.draft.a.find(&it.old_sequence()?.id));
+            if let Some(drop) = old.and_then(|it| self.drops.get(&it)) {
+                self.graph.wait(create, *drop);
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::draft::Fate;
 use crate::facts::Fact;
 use crate::quote;
-use crate::rule::{self, Created};
+use crate::rule::{self, Created, Succession};
 use crate::sql::Sql;
 use crate::steps::{Steps, Verb, attachment};
 
@@ -41,10 +41,25 @@ impl<'a> Steps<'a> {
             return sql;
         }
         let mut sql = (rule::of(fact).drop)(self.a(), fact);
+        if let Some(new) = self.successor(fact) {
+            if new.is_to_identity() {
+                return Vec::new();
+            }
+            // Its position has gone over.
+            for it in &mut sql {
+                it.hazards.clear();
+            }
+        }
         if self.leaves_heirs(at) {
             sql.iter_mut().for_each(Sql::only);
         }
         sql
+    }
+
+    /// What goes on from where a sequence of the first schema stands.
+    fn successor(&self, fact: &Fact) -> Option<Succession<'a>> {
+        let is_sequence = fact.id.kind == "sequence";
+        is_sequence.then(|| Succession::of_old(self.a(), self.b(), fact)).flatten()
     }
 
     /// Whether a column goes and those that inherit it stay, as columns of their own.
