@@ -59,6 +59,7 @@ impl<'a> Draft<'a> {
             }
             it.fates.push(fate);
         }
+        it.replace_indexes_above();
         it.grant_on_columns_anew();
         it.keep_what_is_their_own();
         while let Some(at) = it.pending.pop() {
@@ -70,6 +71,26 @@ impl<'a> Draft<'a> {
         it.refused.sort();
         it.refused.dedup();
         Err(Kind::Refused(it.refused).into())
+    }
+
+    /// An index leaves the one that it is attached to only when that goes, and with it all above.
+    fn replace_indexes_above(&mut self) {
+        for at in 0..self.a.all.len() {
+            let fact = &self.a.all[at];
+            let Some(twin) = self.twin(at).filter(|_| fact.id.kind == "index") else { continue };
+            let attached = |it: &Fact| it.text("attached_to").map(str::to_owned);
+            let leaves = attached(fact).is_some() && attached(fact) != attached(&self.b.all[twin]);
+            if !leaves || !matches!(self.fates[at], Fate::Replace) {
+                continue;
+            }
+            let mut above = at;
+            while let Some(origin) = self.a.all[above].origin {
+                above = origin;
+            }
+            if !self.fates[above].is_dropped() {
+                self.set(above, Fate::Replace);
+            }
+        }
     }
 
     /// What is taken from a role on a table is taken on its columns too.

@@ -23,6 +23,10 @@ SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
     'options', CASE WHEN k.contype <> 'x' THEN ",
         storage_options!("i.reloptions"),
         " END,
+    'attached_to', CASE WHEN k.contype IN ('p', 'u', 'x') THEN (
+      SELECT format('%I.%I', n.nspname, p.relname) FROM pg_inherits h
+      JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace
+      WHERE h.inhrelid = k.conindid) END,
     'tablespace', s.spcname))::text,
   jsonb_strip_nulls(jsonb_build_object(
     'type', k.contype,
@@ -53,6 +57,7 @@ WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
         ("not_valid", alter_valid),
         ("clustered", alter_clustered),
         ("options", alter_options),
+        ("attached_to", alter_attachment),
         ("tablespace", replace),
     ],
     nature: Nature::Definition,
@@ -191,6 +196,28 @@ fn alter_options(it: &Change<'_>) -> Outcome {
     let clauses = options::change(it.old_value(), it.wanted_value());
     let sql = |clause| Sql::whole(format!("ALTER INDEX {index} {clause}"));
     Outcome::InPlace(clauses.into_iter().map(sql).collect())
+}
+
+/// The key of a partition becomes part of the key above, and leaves it with its table alone.
+fn alter_attachment(it: &Change<'_>) -> Outcome {
+    let is_partition = |facts: &Facts, key: &Fact, within: &Facts| {
+        let above = key.origin.and_then(|at| facts.parent(&facts.all[at]));
+        let names = above.map(|above| [&key.id.names[..2], &above.id.names[..]].concat());
+        names.is_some_and(|names| within.get("inheritance", &names).is_some())
+    };
+    if it.old_value().is_some() && is_partition(it.a, it.from, it.b) {
+        let why =
+            format!("{} is part of the key of the table above, and cannot leave it", it.to.id);
+        return Outcome::Refuse(why);
+    }
+    let index = quote::qualified(&[it.to.id.names[0].clone(), it.to.id.name().to_owned()]);
+    match it.wanted_text().filter(|_| is_partition(it.b, it.to, it.a)) {
+        Some(above) => {
+            let sql = format!("ALTER INDEX {above} ATTACH PARTITION {index}");
+            Outcome::InPlace(vec![Sql::whole(sql)])
+        }
+        None => Outcome::InPlace(Vec::new()),
+    }
 }
 
 fn alter_clustered(it: &Change<'_>) -> Outcome {

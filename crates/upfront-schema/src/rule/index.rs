@@ -27,6 +27,9 @@ SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]
         ",
     'clustered', NULLIF(x.indisclustered, false),
     'invalid', NULLIF(NOT x.indisvalid, false),
+    'attached_to', (SELECT format('%I.%I', n.nspname, p.relname) FROM pg_inherits h
+      JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace
+      WHERE h.inhrelid = i.oid),
     'tablespace', s.spcname,
     'statistics', (SELECT jsonb_object_agg(a.attnum, a.attstattarget) FROM pg_attribute a
       WHERE a.attrelid = i.oid AND a.attstattarget >= 0)))::text,
@@ -47,6 +50,7 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         ("options", alter_options),
         ("clustered", alter_clustered),
         ("invalid", alter_invalid),
+        ("attached_to", alter_attachment),
         ("tablespace", alter_tablespace),
         ("statistics", alter_statistics),
     ],
@@ -146,6 +150,23 @@ fn alter_invalid(it: &Change<'_>) -> Outcome {
         None => Outcome::Replace,
         Some(_) if is_partitioned => Outcome::Replace,
         Some(_) => Outcome::Refuse(format!("{} is wanted as an invalid index", it.to.id)),
+    }
+}
+
+/// An index that is attached can only leave that of the table above with its partition, or by a new
+/// one in the place of both. To attach one is up to the steps.
+fn alter_attachment(it: &Change<'_>) -> Outcome {
+    let is_partition = |facts: &Facts, index: &Fact| {
+        let above = index.origin.and_then(|at| facts.parent(&facts.all[at]));
+        let names = facts
+            .parent(index)
+            .zip(above)
+            .map(|(own, above)| [own.id.names.clone(), above.id.names.clone()].concat());
+        names.is_some_and(|names| it.b.get("inheritance", &names).is_some())
+    };
+    match it.old_value() {
+        Some(_) if is_partition(it.a, it.from) => Outcome::Replace,
+        _ => Outcome::InPlace(Vec::new()),
     }
 }
 
