@@ -6,14 +6,15 @@ CREATE TABLE apps (
 );
 
 -- The schemas that an app's migrations were applied to, as they were then. A schema that was dropped
--- and made again has another oid. A restored dump is another database, or has another history table.
+-- and made again has another oid. A restored dump is in another database, or has another history
+-- table; `pg_upgrade` changes the major version.
 CREATE TABLE targets (
   app text NOT NULL,
   schema name NOT NULL,
   namespace oid NOT NULL,
   database oid NOT NULL,
   history oid NOT NULL,
-  system_identifier text NOT NULL,
+  server_major integer NOT NULL,
   PRIMARY KEY (app, schema)
 );
 

@@ -15,7 +15,7 @@ use crate::{
     lock::{self, Wait},
     past::{Past, Source},
     plan::Head,
-    prologue::{Extent, prologue},
+    prologue::{Extent, prologue, target},
     refusal::Refusal,
     revisions::{self, History, PINNED, Tables, history},
     session::{self, Session, Writes},
@@ -263,7 +263,8 @@ async fn record(work: &Work<'_>, session: &Session, past: &Past) -> Result<()> {
         None => format!("baseline {newest}"),
     };
     let rows = work.revisions.baseline(&past.after, &past.old, &message);
-    session::ask(session.client(), &format!("{rows}COMMIT"))
+    let target = target(work.settings, Extent::Transaction);
+    session::ask(session.client(), &format!("{target}{rows}COMMIT"))
         .await
         .map(|_| session.set_open(false))
         .map_err(|source| boot::begin_failed(work, session, doing, source))

@@ -21,7 +21,7 @@ use crate::{
     existing, locate,
     lock::{self, Begun, Transaction},
     plan::Step,
-    prologue::{Extent, own_role, role, timeouts},
+    prologue::{Extent, own_role, role, target, timeouts},
     revisions::{ESCAPED, PINNED},
     rollback::Undo,
     secrets, send,
@@ -252,8 +252,12 @@ pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
 pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String {
     let role = role(work.settings, Extent::Transaction);
     let nothing = leave_nothing(subject.side);
+    let target = match (subject.direction, work.own) {
+        (Direction::Up, false) => target(work.settings, Extent::Transaction),
+        _ => String::new(),
+    };
     format!(
-        "\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}SET LOCAL \
+        "\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}{target}SET LOCAL \
          client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}"
     )
 }

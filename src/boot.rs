@@ -13,6 +13,7 @@ use crate::{
     apply::{self, Ran, Subject},
     backoff::Backoff,
     down::{self, Fit},
+    duplicate_history,
     embedded::{Migration, Set},
     error::{Error, Kind},
     foreign,
@@ -320,6 +321,12 @@ async fn round(
     if transaction.head == plan::Head::start() && !work.own && !work.settings.ignore_foreign_history
     {
         foreign::refuse(session.client()).await?;
+    }
+    if transaction.head == plan::Head::start()
+        && !work.own
+        && !work.settings.ignore_duplicate_history
+    {
+        duplicate_history::refuse(work, session.client()).await?;
     }
     report.expect(&pending);
     if first.is_stepwise() {

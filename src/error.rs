@@ -444,6 +444,19 @@ impl Error {
         matches!(*self.0, Kind::Refused(Refused::Held { .. }))
     }
 
+    /// A schema was dropped after migrations were applied to it, so they are applied only by name.
+    #[must_use]
+    pub fn is_schema_replaced(&self) -> bool {
+        matches!(*self.0, Kind::Refused(Refused::SchemaReplaced { .. }))
+    }
+
+    /// The app has no history, but the same migrations were applied under another app, or with
+    /// upfront's tables in another schema.
+    #[must_use]
+    pub fn is_duplicate_history(&self) -> bool {
+        matches!(*self.0, Kind::Refused(Refused::DuplicateHistory { .. }))
+    }
+
     /// A setting of the builder makes no sense.
     #[must_use]
     pub fn is_setting(&self) -> bool {

@@ -17,6 +17,7 @@ mod decode;
 #[cfg(feature = "dev")]
 mod dev;
 mod down;
+mod duplicate_history;
 mod embedded;
 mod error;
 mod event;

@@ -56,6 +56,17 @@ pub(crate) fn role(settings: &Settings, extent: Extent) -> String {
     role.map_or_else(String::new, |it| format!("SET {local}ROLE {it};"))
 }
 
+/// Notes the schema that unqualified names are made in, for
+/// [`Revisions::record`](crate::revisions::Revisions::record), which pins the search path.
+pub(crate) fn target(settings: &Settings, extent: Extent) -> String {
+    let path = search_path(settings).filter(|_| extent == Extent::Transaction);
+    let path = path.map_or_else(String::new, |it| format!("SET LOCAL search_path TO {it};"));
+    format!(
+        "{path}SELECT pg_catalog.set_config('upfront.target', \
+         COALESCE(pg_catalog.current_schema()::pg_catalog.text, ''), true);"
+    )
+}
+
 /// Makes the rest of a transaction ours, whatever role the migration has set for the session.
 pub(crate) fn own_role(settings: &Settings, facts: &Facts) -> String {
     match settings.role {

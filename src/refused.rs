@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     Direction, Loss,
+    duplicate_history::Duplicate,
     embedded::title,
     error::{Error, Kind},
     message::{done, list},
@@ -45,6 +46,19 @@ pub(crate) enum Refused {
     Stale(Stale),
     Held {
         found: Vec<Hold>,
+    },
+    /// A schema that was migrated is gone, or was made again since.
+    SchemaReplaced {
+        schemas: Vec<String>,
+        /// SQL that starts the history again.
+        start_again: String,
+        /// SQL that keeps it.
+        keep: String,
+    },
+    /// The same migrations were applied under another app, or from another schema of upfront's.
+    DuplicateHistory {
+        app: String,
+        found: Duplicate,
     },
     /// A version that is to be released is not held.
     #[cfg(feature = "cli")]
@@ -101,6 +115,10 @@ impl fmt::Display for Refused {
             }
             Self::Stale(it) => stale(f, it),
             Self::Held { found } => held_back(f, found),
+            Self::SchemaReplaced { schemas, start_again, keep } => {
+                schema_replaced(f, schemas, start_again, keep)
+            }
+            Self::DuplicateHistory { app, found } => duplicate_history(f, app, found),
             #[cfg(feature = "cli")]
             Self::NotHeld { version, held } => not_held(f, version, held),
             #[cfg(feature = "cli")]
@@ -250,6 +268,40 @@ fn stale(f: &mut fmt::Formatter<'_>, it: &Stale) -> fmt::Result {
         )?,
     }
     f.write_str("\n  help: make the plan anew, and read it again")
+}
+
+fn schema_replaced(
+    f: &mut fmt::Formatter<'_>,
+    schemas: &[String],
+    start_again: &str,
+    keep: &str,
+) -> fmt::Result {
+    f.write_str("a schema was dropped after migrations were applied to it; nothing was changed")?;
+    schemas
+        .iter()
+        .try_for_each(|it| write!(f, "\n  schema: {it} (dropped, or dropped and created again)"))?;
+    write!(
+        f,
+        "\n  help: run one of\n    to apply all migrations again:          {start_again}\n    if the \
+         schema was restored by other means: {keep}"
+    )
+}
+
+fn duplicate_history(f: &mut fmt::Formatter<'_>, app: &str, found: &Duplicate) -> fmt::Result {
+    match found {
+        Duplicate::App(other) => write!(
+            f,
+            "app `{app}` has no history here, but app `{other}` has the same migrations; nothing was \
+             applied\n  help: if `{app}` is a mistake, set the app to `{other}` (`--app {other}`)"
+        )?,
+        Duplicate::Schema(other) => write!(
+            f,
+            "app `{app}` has no history in this schema of upfront's tables, but schema `{other}` has the \
+             same migrations of it; nothing was applied\n  help: if the schema is a mistake, set it to \
+             `{other}` (`--schema {other}`)"
+        )?,
+    }
+    f.write_str("; if they are to be applied once more, set `ignore_duplicate_history()`")
 }
 
 fn held_back(f: &mut fmt::Formatter<'_>, found: &[Hold]) -> fmt::Result {

@@ -96,6 +96,8 @@ pub(crate) struct History {
     pub(crate) holds: Vec<Hold>,
     /// Invalid indexes that stay where their statement failed, with the version; for a status.
     pub(crate) invalid: Vec<(String, String)>,
+    /// Schemas that were migrated and are gone, or were made again since.
+    pub(crate) replaced: Vec<String>,
 }
 
 impl Revisions {
@@ -166,7 +168,14 @@ impl Revisions {
         let Self { schema, app, .. } = self;
         let holds = match tables {
             Tables::Old => String::new(),
-            Tables::Current => format!(";{}", self.active_holds()),
+            Tables::Current => format!(
+                ";{};SELECT schema AS upfront_replaced FROM {schema}.targets WHERE app = {app} AND history \
+                 = {}::regclass AND database = (SELECT oid FROM pg_database WHERE datname = \
+                 current_database()) AND server_major = {MAJOR} AND namespace IS DISTINCT FROM \
+                 to_regnamespace(quote_ident(schema)) ORDER BY schema",
+                self.active_holds(),
+                escape_literal(&format!("{schema}.revisions"))
+            ),
         };
         let more = match tables {
             Tables::Old => "NULL, NULL",
@@ -360,7 +369,7 @@ impl Revisions {
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
         let (trusted, fence) = (self.trust.write_fence(), fence(xid, &roles));
         let rows = self.insert(step, sent);
-        format!("{trusted}{fence}{rows}")
+        format!("{trusted}{fence}{rows}{}", self.record_target())
     }
 
     /// The rows of a migration that ran statement by statement; its journal ends.
@@ -369,8 +378,29 @@ impl Revisions {
         let version = escape_literal(step.migration().version);
         let insert = self.insert(step, Sent::Apart { took });
         format!(
-            "SET LOCAL search_path TO pg_catalog, pg_temp;{insert}DELETE FROM {schema}.steps WHERE \
-             app = {app} AND version = {version} AND direction = 'up'"
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{insert}{}DELETE FROM {schema}.steps WHERE \
+             app = {app} AND version = {version} AND direction = 'up'",
+            self.record_target()
+        )
+    }
+
+    /// The schema that was migrated, as it is now: what
+    /// [`prologue::target`](crate::prologue::target) noted.
+    fn record_target(&self) -> String {
+        let Self { schema, app, .. } = self;
+        if self.own {
+            return String::new();
+        }
+        format!(
+            "INSERT INTO {schema}.targets AS t (app, schema, namespace, database, history, server_major) \
+             SELECT {app}, n.nspname, n.oid, d.oid, {}::regclass, {MAJOR} FROM pg_namespace n, \
+             pg_database d WHERE n.nspname = current_setting('upfront.target') AND d.datname = \
+             current_database() ON CONFLICT (app, schema) DO UPDATE SET namespace = excluded.namespace, \
+             database = excluded.database, history = excluded.history, server_major = \
+             excluded.server_major WHERE (t.namespace, t.database, t.history, t.server_major) IS \
+             DISTINCT FROM (excluded.namespace, excluded.database, excluded.history, \
+             excluded.server_major);",
+            escape_literal(&format!("{schema}.revisions"))
         )
     }
 
@@ -449,7 +479,8 @@ impl Revisions {
                  host, release) VALUES {log}"
             ),
         );
-        format!("{PINNED}{}{revisions}{log}", self.trust.write_fence())
+        let (fence, target) = (self.trust.write_fence(), self.record_target());
+        format!("{PINNED}{fence}{revisions}{log}{target}")
     }
 
     /// How many rows there are.
@@ -619,9 +650,10 @@ impl Revisions {
         let (version, fence) = (escape_literal(version), fence(xid, ""));
         let (name, breaking) = (escape_literal(it.name), it.breaking);
         format!(
-            "SET LOCAL search_path TO pg_catalog, pg_temp;{fence}INSERT INTO {schema}.steps (app, \
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{}{fence}INSERT INTO {schema}.steps (app, \
              version, direction, ordinal, hash, finished, name, breaking) VALUES ({app}, \
-             {version}, '{direction}', {ordinal}, '{hash}', clock_timestamp(), {name}, {breaking})"
+             {version}, '{direction}', {ordinal}, '{hash}', clock_timestamp(), {name}, {breaking})",
+            self.trust.write_fence()
         )
     }
 
@@ -891,6 +923,23 @@ impl Revisions {
         vec![format!("GRANT CREATE ON DATABASE {database} TO {role}")]
     }
 
+    /// For a person whose schema was dropped: the history of the app starts again.
+    pub(crate) fn start_again(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!(
+            "WITH r AS (DELETE FROM {schema}.revisions WHERE app = {app} RETURNING app, version, name, \
+             hash), s AS (DELETE FROM {schema}.steps WHERE app = {app}), t AS (DELETE FROM \
+             {schema}.targets WHERE app = {app}) INSERT INTO {schema}.log (app, version, name, \
+             direction, outcome, hash) SELECT app, version, name, 'down', 'reverted', hash FROM r;"
+        )
+    }
+
+    /// For a person who made the schema again with all that was in it.
+    pub(crate) fn forget_targets(&self) -> String {
+        let Self { schema, app, .. } = self;
+        format!("DELETE FROM {schema}.targets WHERE app = {app};")
+    }
+
     /// For a person who settles a cut-off statement by hand.
     pub(crate) fn by_hand(sql: &str) -> String {
         format!(
@@ -944,6 +993,9 @@ fn more(it: &Migration) -> String {
     let statement = limit(down.and_then(|it| it.statement_timeout_ms));
     format!(", {}, {body}, {lock}, {statement}", it.checkpoint)
 }
+
+/// The server's major version; `pg_upgrade` changes it.
+const MAJOR: &str = "(current_setting('server_version_num')::integer / 10000)";
 
 /// Who holds an advisory lock. The views over these functions take twice the time.
 pub(crate) fn holder(key: i64) -> String {
@@ -1119,12 +1171,14 @@ fn unknown(line: &str) -> Option<Unknown> {
 pub(crate) fn history(answer: &Answer) -> Option<History> {
     let rows = named(answer, "upfront_version").map(row).collect::<Option<_>>()?;
     let holds = held(answer)?;
+    let replaced = named(answer, "upfront_replaced").filter_map(|it| it.get(0));
     Some(History {
         rows,
         journal: journal(answer)?,
         lost: lost(answer),
         holds,
         invalid: invalid(answer),
+        replaced: replaced.map(str::to_owned).collect(),
     })
 }
 

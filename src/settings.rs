@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) ahead: Ahead,
     pub(crate) session_pooler: bool,
     pub(crate) ignore_foreign_history: bool,
+    pub(crate) ignore_duplicate_history: bool,
     pub(crate) release: Option<String>,
     pub(crate) host: Option<String>,
     /// The directory is followed while somebody works on it: what is pending may have been rolled
@@ -48,6 +49,7 @@ impl Default for Settings {
             ahead: Ahead::Accept,
             session_pooler: false,
             ignore_foreign_history: false,
+            ignore_duplicate_history: false,
             release: None,
             host: host(),
             dev: false,
@@ -75,6 +77,7 @@ impl fmt::Debug for Settings {
             .field("ahead", &self.ahead)
             .field("session_pooler", &self.session_pooler)
             .field("ignore_foreign_history", &self.ignore_foreign_history)
+            .field("ignore_duplicate_history", &self.ignore_duplicate_history)
             .field("release", &self.release)
             .finish_non_exhaustive()
     }
@@ -191,6 +194,14 @@ impl Builder {
     /// Starts a history of its own although the database holds one of another tool.
     pub fn ignore_foreign_history(mut self) -> Self {
         self.settings.ignore_foreign_history = true;
+        self
+    }
+
+    /// Starts a history although another app has the same migrations, or another schema has upfront's
+    /// tables with this app. Not needed if those were applied to another schema: of a search path only
+    /// the schema counts in which unqualified names are created.
+    pub fn ignore_duplicate_history(mut self) -> Self {
+        self.settings.ignore_duplicate_history = true;
         self
     }
 

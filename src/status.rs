@@ -26,6 +26,8 @@ pub struct Status {
     pub head: Option<String>,
     /// All that program or database know, in the order of versions.
     pub entries: Vec<Entry>,
+    /// Schemas that were dropped after migrations were applied to them.
+    pub replaced_schemas: Vec<String>,
 }
 
 /// One migration of a [`Status`].
@@ -135,19 +137,23 @@ impl Status {
         }
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
-        Self { app: work.app.to_owned(), head, entries }
+        let replaced_schemas = if rows.is_empty() { Vec::new() } else { history.replaced.clone() };
+        Self { app: work.app.to_owned(), head, entries, replaced_schemas }
     }
 
     /// Is nothing pending, partial or diverged, and nothing breaking ahead?
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.entries.iter().all(|it| match it.state {
-            State::Applied => true,
-            State::Ahead => !it.breaking,
-            State::Pending | State::Partial | State::Running | State::Diverged | State::Held => {
-                false
-            }
-        })
+        self.replaced_schemas.is_empty()
+            && self.entries.iter().all(|it| match it.state {
+                State::Applied => true,
+                State::Ahead => !it.breaking,
+                State::Pending
+                | State::Partial
+                | State::Running
+                | State::Diverged
+                | State::Held => false,
+            })
     }
 
     /// The entries in a state.
@@ -254,6 +260,9 @@ impl fmt::Display for Status {
                 Some(note) => write!(f, "\n{title:wide$}  {state:8}  {at:19}  {note}")?,
                 None => write!(f, "\n{title:wide$}  {state:8}  {at}")?,
             }
+        }
+        for it in &self.replaced_schemas {
+            write!(f, "\nschema {it} was dropped after migrations were applied to it")?;
         }
         let count = |state| self.in_state(state).count();
         write!(f, "\napp {app}: {} applied", count(State::Applied))?;

@@ -21,12 +21,12 @@ use crate::{
     journal::{self, Failed, Journal, Listed, Mismatch},
     lock::SessionLock,
     loss::{Measure, Moment},
-    prologue::{Extent, own_role, prologue},
+    prologue::{Extent, own_role, prologue, target},
     refused::Refused,
     revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions},
     secrets, send,
     session::{self, Session, Stopped},
-    trust::{Meddling, NOT_WRITTEN},
+    trust::{Access, Meddling, NOT_WRITTEN},
     work::Work,
 };
 
@@ -683,10 +683,12 @@ impl<'a> Run<'a> {
             revisions.journal_fence(migration.version, direction, rows, otherwise)
         };
         let (before, after) = (fence(self.rows, MOVED), fence(it.rows, NOT_WRITTEN));
+        let target = target(self.work.settings, Extent::Session);
+        let trusted = revisions.trust.write_fence();
         let Write { sql, ref written, .. } = it;
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED;{role}SET LOCAL lock_timeout TO {limit};\
-             {lock}{before}{sql};{after}{written}COMMIT"
+             {target}{PINNED}{trusted}{lock}{before}{sql};{after}{written}COMMIT"
         );
         self.open = true;
         match session::ask(self.session.client(), &sql).await {
@@ -696,10 +698,14 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Err(source) => {
+                let meddling = source.as_db_error().and_then(|it| Meddling::of(it.message()));
                 let err = self.not_recorded(source, it.reached, it.about);
                 // Where the connection is gone, so is the transaction.
                 let _ = self.roll_back().await;
-                Err(err)
+                Err(match meddling {
+                    Some(Meddling::Attached) => self.meddled(Meddling::Attached).await,
+                    _ => err,
+                })
             }
         }
     }
@@ -711,6 +717,18 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Err(stopped) => Err(self.failed(ordinal, it, stopped).await?),
+        }
+    }
+
+    /// What is attached to upfront's own tables, by whomever; the transaction is rolled back.
+    async fn meddled(&self, how: Meddling) -> Error {
+        let Subject { it, direction, .. } = self.subject;
+        match self.work().revisions.trust.diagnose(self.session.client(), Access::Write).await {
+            Err(err) => err,
+            Ok(()) => {
+                let (migration, path) = (it.title(), self.side.path);
+                Kind::Meddled { migration, direction, path, how }.into()
+            }
         }
     }
 
@@ -732,6 +750,10 @@ impl<'a> Run<'a> {
         }
         if err.message().contains(ESCAPED) {
             return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
+        }
+        if Meddling::of(err.message()) == Some(Meddling::Attached) {
+            self.roll_back().await?;
+            return Ok(self.meddled(Meddling::Attached).await);
         }
         if Meddling::of(err.message()).is_some() {
             return Ok(self.not_recorded(stopped.err, Reached::RolledBack, Some((ordinal, it))));

@@ -120,7 +120,7 @@ impl Trust {
     }
 
     /// An expression over the oid of a role and `d`, the row of the database.
-    fn is_trusted(&self, role: &str) -> String {
+    pub(crate) fn is_trusted(&self, role: &str) -> String {
         let named = match self.named.as_slice() {
             [] => String::new(),
             named => format!("OR pg_get_userbyid({role})IN({})", named.join(",")),
@@ -145,7 +145,7 @@ impl Trust {
         );
         let ours = self.is_ours("t");
         format!(
-            "LOCK TABLE {schema}.revisions, {schema}.log IN ROW EXCLUSIVE MODE;SELECT CASE WHEN EXISTS \
+            "LOCK TABLE {schema}.revisions, {schema}.log, {schema}.steps IN ROW EXCLUSIVE MODE;SELECT CASE WHEN EXISTS \
              (SELECT FROM pg_trigger t WHERE t.tgrelid IN {tables} AND NOT t.tgisinternal AND NOT \
              {ours}) OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class IN {tables}) OR EXISTS (SELECT \
              FROM pg_class WHERE oid IN {tables} AND relrowsecurity) THEN ('{UNTRUSTED} ' || \

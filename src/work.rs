@@ -283,12 +283,26 @@ impl<'a> Work<'a> {
         if !deleted.is_empty() {
             return Err(self.diverged(deleted));
         }
+        self.refuse_replaced(history)?;
         let found = plan::held(&pending, &history.holds);
         // A rollback that was cut off comes to its end before anything else.
         if found.is_empty() || pending.cut_off.is_some() || self.settings.dev {
             return Ok(pending);
         }
         Err(Refused::Held { found }.into())
+    }
+
+    /// A schema that was dropped took the tables of its migrations with it.
+    fn refuse_replaced(&self, history: &History) -> Result<()> {
+        if history.replaced.is_empty() || history.rows.is_empty() {
+            return Ok(());
+        }
+        Err(Refused::SchemaReplaced {
+            schemas: history.replaced.clone(),
+            start_again: self.revisions.start_again(),
+            keep: self.revisions.forget_targets(),
+        }
+        .into())
     }
 
     pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {

@@ -52,6 +52,9 @@ pub(crate) struct Place {
     /// The schema of upfront's own tables in the database
     #[arg(long, value_name = "SCHEMA", global = true)]
     pub(crate) schema: Option<String>,
+    /// Trust upfront's own tables if this role owns them
+    #[arg(long, value_name = "ROLE", global = true)]
+    pub(crate) trusted_owner: Option<String>,
 }
 
 impl Place {
@@ -65,6 +68,7 @@ impl Place {
             ("--dir", &dir),
             ("--app", &self.app),
             ("--schema", &self.schema),
+            ("--trusted-owner", &self.trusted_owner),
         ];
         let is_empty = |it: &Option<String>| it.as_ref().is_some_and(|it| it.trim().is_empty());
         match options.into_iter().find(|(_, value)| is_empty(value)) {

@@ -88,6 +88,9 @@ impl Target {
         if let Some(role) = &self.role {
             it = it.role(role);
         }
+        if let Some(owner) = &self.trusted_owner {
+            it = it.trusted_owner(owner);
+        }
         if let Some(schemas) = &self.search_path {
             it = it.search_path(schemas);
         }
@@ -105,6 +108,9 @@ impl Target {
         }
         if self.ignore_foreign_history {
             it = it.ignore_foreign_history();
+        }
+        if self.ignore_duplicate_history {
+            it = it.ignore_duplicate_history();
         }
         it
     }

@@ -53,25 +53,29 @@ pub(crate) struct Settings {
     pub(crate) app: Option<Text>,
     pub(crate) schema: Option<Text>,
     pub(crate) role: Option<Text>,
+    pub(crate) trusted_owner: Option<Text>,
     pub(crate) search_path: Option<Vec<String>>,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) wait_timeout: Option<Duration>,
     pub(crate) session_pooler: Option<bool>,
     pub(crate) ignore_foreign_history: Option<bool>,
+    pub(crate) ignore_duplicate_history: Option<bool>,
 }
 
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 12] = [
     "dir",
     "app",
     "schema",
     "role",
+    "trusted_owner",
     "search_path",
     "lock_timeout",
     "statement_timeout",
     "wait_timeout",
     "session_pooler",
     "ignore_foreign_history",
+    "ignore_duplicate_history",
 ];
 
 /// What is wrong, and where.
@@ -247,11 +251,15 @@ impl Settings {
             "schema" => self.schema = Some(text(value)?),
             "role" => self.role = Some(text(value)?),
             "search_path" => self.search_path = Some(schemas(value)?),
+            "trusted_owner" => self.trusted_owner = Some(text(value)?),
             "lock_timeout" => self.lock_timeout = Some(duration(value)?),
             "statement_timeout" => self.statement_timeout = Some(duration(value)?),
             "wait_timeout" => self.wait_timeout = Some(duration(value)?),
             "session_pooler" => self.session_pooler = Some(truth(value)?),
             "ignore_foreign_history" => self.ignore_foreign_history = Some(truth(value)?),
+            "ignore_duplicate_history" => {
+                self.ignore_duplicate_history = Some(truth(value)?);
+            }
             _ => return Ok(false),
         }
         Ok(true)

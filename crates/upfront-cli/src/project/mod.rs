@@ -43,12 +43,14 @@ pub(crate) struct Target {
     pub(crate) app: Option<String>,
     pub(crate) schema: Option<String>,
     pub(crate) role: Option<String>,
+    pub(crate) trusted_owner: Option<String>,
     pub(crate) search_path: Option<Vec<String>>,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) wait_timeout: Option<Duration>,
     pub(crate) session_pooler: bool,
     pub(crate) ignore_foreign_history: bool,
+    pub(crate) ignore_duplicate_history: bool,
 }
 
 impl Project {
@@ -137,12 +139,18 @@ impl Project {
                 .clone()
                 .map_or_else(|| self.text(|it| it.schema.as_ref()), |it| Ok(Some(it)))?,
             role: self.text(|it| it.role.as_ref())?,
+            trusted_owner: self
+                .place
+                .trusted_owner
+                .clone()
+                .map_or_else(|| self.text(|it| it.trusted_owner.as_ref()), |it| Ok(Some(it)))?,
             search_path: layers.iter().find_map(|it| it.search_path.clone()),
             lock_timeout: of(|it| it.lock_timeout),
             statement_timeout: of(|it| it.statement_timeout),
             wait_timeout: of(|it| it.wait_timeout),
             session_pooler: is(|it| it.session_pooler).unwrap_or_default(),
             ignore_foreign_history: is(|it| it.ignore_foreign_history).unwrap_or_default(),
+            ignore_duplicate_history: is(|it| it.ignore_duplicate_history).unwrap_or_default(),
         })
     }
 
