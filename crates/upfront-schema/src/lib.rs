@@ -60,8 +60,8 @@ pub use extract::{Owners, Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
     Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
-    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, WayBack, cut_names, load,
-    load_within, misread, remarks, with_rows,
+    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, Violations, WayBack,
+    cut_names, load, load_within, misread, remarks, with_rows,
 };
 pub use identity::Identity;
 pub use observe::Lock;

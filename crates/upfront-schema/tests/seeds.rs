@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_schema::{Counts, Flavor, Rows, Scope, Seeded};
+use upfront_schema::{Counts, Flavor, Rows, Scope, Seeded, Violations};
 use upfront_scratch::{Database, Server};
 
 #[test]
@@ -143,4 +143,44 @@ fn database(sql: &str) -> Database<'static> {
     let database = Server::shared().unwrap().database().unwrap();
     database.execute(sql).unwrap();
     database
+}
+
+#[test]
+fn finds_rows_that_a_table_rejects() {
+    let scope = Scope::default();
+    let database = Server::shared().unwrap().database().unwrap();
+    let keys = "ALTER TABLE t ADD CONSTRAINT id PRIMARY KEY (id), ADD CONSTRAINT e UNIQUE (e), \
+                ADD CONSTRAINT low CHECK (n > 0), ALTER n SET NOT NULL, \
+                ADD CONSTRAINT other FOREIGN KEY (o) REFERENCES other";
+    database.execute("CREATE TABLE other (id int PRIMARY KEY)").unwrap();
+    database.execute("CREATE TABLE t (id int, e text, n int, o int)").unwrap();
+    database.execute(keys).unwrap();
+    Seeded::fill(&database, Flavor::Full, &scope).unwrap();
+    let violations = Violations::find(&database, &scope).unwrap();
+    let words = |all: &std::collections::BTreeSet<usize>| {
+        let mut all: Vec<_> = all.iter().map(|it| violations.words(*it)).collect();
+        all.sort();
+        all
+    };
+    let before = violations.rejected(&database).unwrap();
+    assert_eq!(
+        words(&before),
+        [
+            "public.other accepts a row that NOT NULL of id rejects",
+            "public.other accepts a row that other_pkey rejects",
+            "public.t accepts a row that NOT NULL of id rejects",
+            "public.t accepts a row that NOT NULL of n rejects",
+            "public.t accepts a row that e rejects",
+            "public.t accepts a row that id rejects",
+            "public.t accepts a row that low rejects",
+            "public.t accepts a row that other rejects",
+        ]
+    );
+    assert_eq!(words(&violations.accepted(&database).unwrap()), [""; 0]);
+    database.execute("ALTER TABLE t DROP CONSTRAINT e, DROP CONSTRAINT low").unwrap();
+    let accepted = violations.accepted(&database).unwrap();
+    assert_eq!(
+        words(&accepted),
+        ["public.t accepts a row that e rejects", "public.t accepts a row that low rejects"]
+    );
 }

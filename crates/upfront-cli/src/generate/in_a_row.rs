@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use upfront::cli::Exit;
 use upfront_directory::{Migration, Side};
-use upfront_schema::{Flavor, Scope, Seeded, Unfit};
+use upfront_schema::{Flavor, Scope, Seeded, Unfit, Violations};
 use upfront_scratch::Database;
 
 use crate::{failure::Failure, proof::title, scratch};
@@ -45,13 +46,52 @@ fn once(
     let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
     let downs = all.iter().rev().map(|it| (*it, "down", it.down.as_ref()));
     let downs = downs.take_while(|(_, _, side)| side.is_some());
+    let mut guard = Guard::on(&copy, scope)?;
     for (it, way, side) in ups.chain(downs) {
         let Some(why) = side.map(|side| unfit(&copy, side)).transpose()?.flatten() else {
+            if way == "up" {
+                guard.see(&copy, it, all.last().is_some_and(|last| last.version == it.version))?;
+            }
             continue;
         };
         return Ok(InARow::Fails { why: format!("the {way} side of {} fails {why}", title(it)) });
     }
     Ok(InARow::Works { tables: seeded.tables, but: None })
+}
+
+/// Rows that the schema rejects before the first file.
+struct Guard {
+    violations: Violations,
+    /// Those that it takes after one of the files, with the file.
+    accepted: Vec<(usize, String)>,
+}
+
+impl Guard {
+    fn on(before: &Database<'_>, scope: &Scope) -> Result<Self, Failure> {
+        let violations = Violations::find(before, scope).map_err(|err| scratch::of_schema(&err))?;
+        Ok(Self { violations, accepted: Vec::new() })
+    }
+
+    /// What is rejected before the first file and after the last one is rejected after each of them.
+    fn see(&mut self, there: &Database<'_>, it: &Migration, is_last: bool) -> Result<(), Failure> {
+        if !is_last {
+            let accepted =
+                self.violations.accepted(there).map_err(|err| scratch::of_schema(&err))?;
+            self.accepted.extend(accepted.into_iter().map(|at| (at, title(it))));
+            return Ok(());
+        }
+        let rejected = self.violations.rejected(there).map_err(|err| scratch::of_schema(&err))?;
+        let open = self.accepted.iter().filter(|(at, _)| rejected.contains(at));
+        let lines: Vec<_> =
+            open.map(|(at, file)| format!("after {file} {}", self.violations.words(*at))).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let title = "between two files a table accepts rows that it rejects before and after them";
+        let failure = Failure::new(Exit::Failed, title);
+        let failure = lines.into_iter().fold(failure, Failure::more);
+        Err(failure.help("write one transaction instead: `online = false` below `[gen]`"))
+    }
 }
 
 fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {

@@ -21,4 +21,4 @@ pub use desired::{cut_names, load, load_within, with_rows};
 pub use models::Modelled;
 pub use moved::Names;
 pub use rename::{Candidate, Renaming};
-pub use rows::{Counts, Flavor, Insert, Rows, Seeded, Unfit, Unseeded, misread};
+pub use rows::{Counts, Flavor, Insert, Rows, Seeded, Unfit, Unseeded, Violations, misread};

@@ -5,6 +5,7 @@ mod count;
 mod seed;
 mod table;
 mod value;
+mod violations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use table::{Column, Table, tables};
 pub use answers::misread;
 pub use count::{Counts, Insert};
 pub use seed::{Seeded, Unseeded};
+pub use violations::Violations;
 
 /// More rows than these are not compared.
 const COMPARED: usize = 10_000;

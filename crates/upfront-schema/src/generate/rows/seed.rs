@@ -1,6 +1,6 @@
 //! Rows that are made up, and how one is found that a table takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 use postgres::error::{DbError, SqlState};
@@ -194,13 +194,22 @@ impl<'a> Search<'a> {
     }
 
     fn insert(&self) -> String {
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        self.insert_with(&BTreeMap::new())
+    }
+
+    /// The same with other expressions for some columns, by their numbers.
+    pub(super) fn insert_with(&self, others: &BTreeMap<i32, String>) -> String {
+        let mut row = others.clone();
         for it in &self.slots {
-            if let Some(row) = it.at.and_then(|at| it.candidates.get(at)) {
-                names.extend(it.columns.iter().map(|it| quote::name(&it.name)));
-                values.extend(row.iter().cloned());
+            for (column, value) in
+                it.columns.iter().zip(it.at.map_or(&[][..], |at| &it.candidates[at]))
+            {
+                row.entry(column.number).or_insert_with(|| value.clone());
             }
         }
+        let given = self.table.columns.iter().filter_map(|it| Some((it, row.get(&it.number)?)));
+        let (names, values): (Vec<_>, Vec<_>) =
+            given.map(|(it, value)| (quote::name(&it.name), value.clone())).unzip();
         if names.is_empty() {
             return format!("INSERT INTO {} DEFAULT VALUES", self.table.path);
         }
