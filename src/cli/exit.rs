@@ -27,6 +27,10 @@ pub enum Exit {
     Unreachable,
     /// 8: the directory of migrations or the settings have mistakes.
     Mistaken,
+    /// 130: Ctrl-C (SIGINT); the message says what became of the migration that was running.
+    Interrupted,
+    /// 143: SIGTERM; the same.
+    Terminated,
 }
 
 impl Exit {
@@ -42,6 +46,8 @@ impl Exit {
             Self::DataLoss => 6,
             Self::Unreachable => 7,
             Self::Mistaken => 8,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -57,6 +63,8 @@ impl Exit {
             Self::DataLoss => "data_loss",
             Self::Unreachable => "unreachable",
             Self::Mistaken => "mistaken",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
         }
     }
 

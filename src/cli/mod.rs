@@ -36,6 +36,7 @@ mod check;
 mod consent;
 mod down;
 mod exit;
+mod interrupt;
 mod log;
 mod operator;
 mod output;

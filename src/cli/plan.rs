@@ -35,9 +35,6 @@ pub(super) fn show(plan: &Plan, consent: &Consent, operator: &Operator, output: 
 /// Runs a plan that was agreed to.
 pub(super) async fn apply(migrator: &Migrator, plan: &Plan, output: &Output) -> Result<Exit> {
     let progress = Progress::new(output);
-    let report = migrator.listened_to(progress.listener()).apply(plan).await;
-    progress.end();
-    let report = report?;
-    output.result(&report, || report.to_string());
-    Ok(Exit::Done)
+    let listened = migrator.listened_to(progress.listener());
+    progress.watch(migrator, Box::pin(listened.apply(plan))).await
 }

@@ -7,8 +7,16 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Output;
-use crate::{Direction, Event, embedded::title};
+use super::{Exit, Output, interrupt};
+use crate::{Direction, Event, Migrator, Report, Result, embedded::title};
+
+/// A migration that has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) version: String,
+    pub(super) title: String,
+    pub(super) direction: Direction,
+}
 
 /// Told of each event, from whatever thread it happens on.
 #[derive(Clone)]
@@ -21,6 +29,10 @@ pub(super) struct Progress {
 
 #[derive(Default)]
 struct Told {
+    /// What has started and not finished.
+    running: Vec<Running>,
+    /// How many came to their end.
+    done: usize,
     /// The migration under way, with its place.
     migration: String,
     /// Its version and name.
@@ -41,9 +53,36 @@ impl Progress {
         move |event| it.tell(event)
     }
 
-    /// Takes the changing line away.
-    pub(super) fn end(&self) {
+    /// Waits for what changes a database, and prints what it did, or what a signal left of it.
+    pub(super) async fn watch(
+        self,
+        migrator: &Migrator,
+        work: impl Future<Output = Result<Report>> + Unpin,
+    ) -> Result<Exit> {
+        let done = interrupt::or_signal(work).await;
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
+        match done {
+            Ok(report) => {
+                let report = report?;
+                for it in &report.partially_applied {
+                    self.output.warning(&format!(
+                        "the database has a part of migration `{it}`, which is not in this \
+                         directory: `check` says how to go on"
+                    ));
+                }
+                self.output.result(&report, || report.to_string());
+                Ok(Exit::Done)
+            }
+            Err(exit) => {
+                let (running, done) = self.state_of_work();
+                Ok(interrupt::report(migrator, &running, done, exit, &self.output).await)
+            }
+        }
+    }
+
+    fn state_of_work(&self) -> (Vec<Running>, usize) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        (told.running.clone(), told.done)
     }
 
     fn tell(&self, event: &Event) {
@@ -54,6 +93,7 @@ impl Progress {
                 self.wait(&mut told, format!("waiting for {whom}"));
             }
             Event::Started { version, name, direction, ordinal, of } => {
+                told.start(version, name, *direction);
                 let doing = match direction {
                     Direction::Up => "applying",
                     Direction::Down => "rolling back",
@@ -74,6 +114,7 @@ impl Progress {
                 self.wait(&mut told, format!("waiting for a table that others have locked{whom}"));
             }
             Event::Finished { version, name, direction, duration } => {
+                told.finish(version);
                 let did = match direction {
                     Direction::Up => "applied",
                     Direction::Down => "rolled back",
@@ -138,6 +179,21 @@ impl Progress {
         } else {
             self.changing(|| text);
         }
+    }
+}
+
+impl Told {
+    fn start(&mut self, version: &str, name: &str, direction: Direction) {
+        let title = title(version, name);
+        let running = Running { version: version.into(), title, direction };
+        if !self.running.contains(&running) {
+            self.running.push(running);
+        }
+    }
+
+    fn finish(&mut self, version: &str) {
+        self.running.retain(|it| it.version != version);
+        self.done += 1;
     }
 }
 

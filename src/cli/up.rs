@@ -54,15 +54,6 @@ impl Arguments {
 
 async fn deploy(migrator: &Migrator, output: &Output) -> Result<Exit> {
     let progress = Progress::new(output);
-    let report = migrator.listened_to(progress.listener()).up().await;
-    progress.end();
-    let report = report?;
-    for it in &report.partially_applied {
-        output.warning(&format!(
-            "the database has a part of migration `{it}`, which is not in this directory: `check` \
-             says how to go on"
-        ));
-    }
-    output.result(&report, || report.to_string());
-    Ok(Exit::Done)
+    let listened = migrator.listened_to(progress.listener());
+    progress.watch(migrator, Box::pin(listened.up())).await
 }

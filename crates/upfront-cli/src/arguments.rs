@@ -93,7 +93,8 @@ const EXIT_CODES: &str = "Exit codes:
   5  refused, and nothing was changed
   6  refused, as data would be lost
   7  the database cannot be reached, or turned the connection away
-  8  the directory of migrations, `upfront.toml` or the URL has mistakes";
+  8  the directory of migrations, `upfront.toml` or the URL has mistakes
+  130, 143  interrupted (Ctrl-C, SIGTERM); the last line says what became of the migration";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -34,6 +34,39 @@ fn a_second_start_has_nothing_to_do() {
     }
 }
 
+#[test]
+fn the_readme_shows_its_log() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("<!-- log -->\n```text\n").unwrap();
+    let (shown, _) = rest.split_once("```\n<!-- /log -->").unwrap();
+    let database = database();
+    let mut it = Service::start(Some(&database.url()));
+    let mut seen = String::new();
+    while !seen.contains("the schema is settled") {
+        let line = it.until("");
+        if line.contains(" INFO ") {
+            seen.push_str(&line);
+        }
+    }
+    assert!(it.stop().success());
+    assert_eq!(masked(shown), masked(&seen));
+}
+
+/// Without moments and durations.
+fn masked(log: &str) -> String {
+    let mask = |it: &str| {
+        let is_moment = it.ends_with('Z') && it.contains('T');
+        let is_duration = it.ends_with("ms") || it.ends_with('s') && it.contains('.');
+        match it.split_once('=') {
+            Some((name, _)) if name.ends_with("_ms") => format!("{name}=…"),
+            _ if is_moment || is_duration => "…".into(),
+            _ => it.to_owned(),
+        }
+    };
+    let line = |it: &str| it.split_whitespace().map(mask).collect::<Vec<_>>().join(" ");
+    log.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[tokio::test]
 async fn stops_at_once_while_it_waits() {
     let database = database();
@@ -122,7 +155,7 @@ impl Service {
     /// Reads its output up to a line that contains this.
     fn until(&mut self, text: &str) -> String {
         let mut line = String::new();
-        while !line.contains(text) {
+        while line.is_empty() || !line.contains(text) {
             line.clear();
             assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "it ended before `{text}`");
         }

@@ -11,6 +11,7 @@ mod generate;
 mod import;
 mod input;
 mod internal_options;
+mod interrupted;
 mod models;
 mod moving;
 mod pictures;
