@@ -501,8 +501,7 @@ async fn settled(
         }
     }
     let look = work.revisions.guarded(&work.revisions.look(work.set));
-    let limit = work.settings.wait_timeout;
-    let answer = match session::within(limit, session::ask(session.client(), &look)).await? {
+    let answer = match session.within(session::ask(session.client(), &look)).await? {
         Ok(it) => it,
         Err(it) if is_missing(&it) => return Ok(None),
         Err(source) => return Err(Kind::Server { doing, source }.into()),

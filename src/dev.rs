@@ -66,7 +66,7 @@ async fn compare(work: &Work<'_>, pool: &Pool, live: &'static Live) -> Result<Re
     let limit = work.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
     let history = within(limit, work.history(&client, Tables::Old)).await;
-    let history = unless_silent(client, history)?;
+    let history = unless_silent(client, history).await?;
     Ok(restart(work.set, &history.rows, || Committed::of(Path::new(live.directory()))))
 }
 
@@ -81,7 +81,7 @@ async fn roll_back(
     let target = floor.map_or(Target::All, |it| Target::To(it.to_owned()));
     let client = borrow(pool, limit).await?;
     let plan = within(limit, down::plan(work, &client, &target)).await;
-    let plan = unless_silent(client, plan)?;
+    let plan = unless_silent(client, plan).await?;
     refuse_others(&plan, outdated)?;
     if plan.protected {
         return Err(protected(Direction::Down, plan.warnings.first().cloned()));

@@ -49,6 +49,7 @@ pub(crate) enum Kind {
     },
     Silent {
         waited: Duration,
+        silence: Silence,
     },
     Server {
         doing: &'static str,
@@ -131,6 +132,19 @@ pub(crate) enum Kind {
     Refused(Refused),
     #[cfg(feature = "cli")]
     Adopt(crate::refusal::Refusal),
+}
+
+/// Why a question of our own got no answer, as far as another connection could find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Nobody asked, or the answer says neither.
+    Unknown,
+    /// The server does not answer on another connection, either.
+    Server,
+    /// The server answers, and the process of the connection waits for nothing, or is gone.
+    Link,
+    /// The process waits for a lock, which these hold.
+    Locked(Vec<Holder>),
 }
 
 /// Why migrations that are parsed when the program runs cannot be.

@@ -1,6 +1,6 @@
 //! The words of every error: what was being done, what stopped it, what to do next.
 
-use std::{error, fmt};
+use std::{error, fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Direction,
     embedded::title,
-    error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains},
+    error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence},
     event::Holder,
     journal::PartlyApplied,
     plan::Divergence,
@@ -47,11 +47,7 @@ impl fmt::Display for Kind {
                 "cannot connect to the database: no answer within {waited:.1?}\n  help: check host \
                  and port in the pool's settings, and what stands between"
             ),
-            Kind::Silent { waited } => write!(
-                f,
-                "the revision table did not answer within {waited:.1?}\n  help: see in `pg_locks` \
-                 who has locked it, and in `pg_stat_activity` what they wait for"
-            ),
+            Kind::Silent { waited, silence } => silent(f, *waited, silence),
             Kind::Server { doing, source } => {
                 write!(f, "the database failed while {doing}: {}", cause(source))
             }
@@ -172,6 +168,34 @@ impl fmt::Display for crate::error::Misread {
                 "the migrations directory is gone\n  directory: {directory}\n  help: `Migrator::dev` \
                  reads it whenever it starts; build the program anew where the directory is now"
             ),
+        }
+    }
+}
+
+fn silent(f: &mut fmt::Formatter<'_>, waited: Duration, silence: &Silence) -> fmt::Result {
+    write!(f, "the database did not answer within {waited:.1?}")?;
+    match silence {
+        Silence::Unknown => f.write_str(
+            "\n  whether a table is locked or the connection is dead is unknown\n  help: see in \
+             `pg_locks` who has locked the revision table, and check the network; a pool whose \
+             connections `upfront::Connector` makes notices dead ones",
+        ),
+        Silence::Server => f.write_str(
+            "\n  a new connection gets no answer, either\n  help: check that the server runs, and \
+             the network between here and there",
+        ),
+        Silence::Link => f.write_str(
+            "\n  a new connection gets answers, so this one is dead: something between here and the \
+             server swallows what it carries\n  help: try again, and let `upfront::Connector` make \
+             the pool's connections: it notices dead ones",
+        ),
+        Silence::Locked(holders) => {
+            f.write_str("\n  the revision table is locked")?;
+            holders.iter().try_for_each(|it| write!(f, "\n  locked by: {it}"))?;
+            match holders.first() {
+                Some(it) => write!(f, "\n  help: wait for it, or end it with {}", it.ending()),
+                None => f.write_str("\n  help: see in `pg_locks` who has locked it"),
+            }
         }
     }
 }

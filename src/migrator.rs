@@ -202,7 +202,7 @@ impl Migrator {
             let limit = self.settings.wait_timeout;
             let client = borrow(&self.pool, limit).await?;
             let status = within(limit, Status::read(&work, &client)).await;
-            unless_silent(client, status)
+            unless_silent(client, status).await
         };
         status.instrument(self.span("status")).await
     }
@@ -218,7 +218,7 @@ impl Migrator {
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
             let plan = within(limit, boot::plan(&work, &client)).await;
-            unless_silent(client, plan)
+            unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_up")).await
     }
@@ -238,7 +238,7 @@ impl Migrator {
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
             let plan = within(limit, down::plan(&work, &client, &target)).await;
-            unless_silent(client, plan)
+            unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_down")).await
     }

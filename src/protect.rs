@@ -69,7 +69,7 @@ impl Migrator {
             down::read_standing_ahead(&work, &client, tables).await
         };
         let standing = within(limit, read).await;
-        Ok(protection(&unless_silent(client, standing)?))
+        Ok(protection(&unless_silent(client, standing).await?))
     }
 
     /// Sets, renews or removes the mark of a protected database, and gives the mark as it is

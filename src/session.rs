@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_postgres::{
-    Client, SimpleQueryMessage, SimpleQueryRow,
+    Client, SimpleColumn as Column, SimpleQueryMessage, SimpleQueryRow,
     error::{DbError, SqlState},
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
@@ -28,8 +28,10 @@ use crate::{
     Result,
     backoff::Backoff,
     connect::Hearing,
-    error::{Error, Kind},
+    error::{Error, Kind, Silence},
+    lock,
     prologue::{dead_link, set_config},
+    revisions::PINNED,
 };
 
 /// Borrows a connection, within a limit.
@@ -102,15 +104,76 @@ pub(crate) fn is_lost(err: &tokio_postgres::Error) -> bool {
 ///
 /// The limit is over. The query is still under way, so the connection must not go back to a pool.
 pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T> {
-    timeout(limit, answer).await.map_err(|_| Kind::Silent { waited: limit }.into())
+    let silence = Silence::Unknown;
+    timeout(limit, answer).await.map_err(|_| Kind::Silent { waited: limit, silence }.into())
+}
+
+/// Says why there was no answer, if that is what an error is about: a locked table and a dead link
+/// look alike from here, and another connection may tell them apart.
+async fn diagnosed(err: Error, pool: Option<&Pool>, client: &Client) -> Error {
+    let Kind::Silent { waited, .. } = err.kind() else { return err };
+    let (Some(pool), Some(key)) = (pool, announced_key(client).await) else { return err };
+    let silence = silence(pool, key).await;
+    Kind::Silent { waited: *waited, silence }.into()
+}
+
+async fn silence(pool: &Pool, key: BackendKey) -> Silence {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let asking = async {
+        let other = pool.get().await.ok()?;
+        let answer = ask(&other, &what_it_does(key)).await.ok()?;
+        let (own, _) = announced_key(&other).await?;
+        Some(read_silence(&answer, own))
+    };
+    match timeout(PATIENCE, asking).await {
+        Ok(it) => it.unwrap_or(Silence::Unknown),
+        Err(_) if pool.status().size >= pool.status().max_size => Silence::Unknown,
+        Err(_) => Silence::Server,
+    }
+}
+
+/// What the process of another connection does, and who is in its way.
+fn what_it_does((pid, _): BackendKey) -> String {
+    format!(
+        "{PINNED}SELECT pg_backend_pid() AS upfront_backend, s.pid, s.state, s.wait_event_type FROM \
+         (SELECT) it LEFT JOIN pg_stat_activity s ON s.pid = {pid};SELECT a.pid AS upfront_pid, \
+         coalesce(a.application_name, ''), host(a.client_addr), extract(epoch FROM \
+         clock_timestamp() - a.xact_start) FROM unnest(pg_blocking_pids({pid})) b JOIN \
+         pg_stat_activity a ON a.pid = b"
+    )
+}
+
+/// `own` is the process that was announced for the connection that asked: behind a pooler it is
+/// none of the server's, and neither is the other one.
+fn read_silence(answer: &Answer, own: i32) -> Silence {
+    let Some(row) = answer.row("upfront_backend") else { return Silence::Unknown };
+    if row.get(0) != Some(own.to_string().as_str()) {
+        return Silence::Unknown;
+    }
+    match (row.get(1), row.get(2), row.get(3)) {
+        (None, ..) => Silence::Link,
+        (_, Some("active"), Some("Lock")) => {
+            let is_holder = |it: &&SimpleQueryRow| {
+                it.columns().first().map(Column::name) == Some("upfront_pid")
+            };
+            let rows = answer.rows.iter().filter(is_holder);
+            Silence::Locked(rows.filter_map(lock::holder).collect())
+        }
+        (_, Some("active") | None, _) => Silence::Unknown,
+        (_, Some(_), _) => Silence::Link,
+    }
 }
 
 /// Gives a connection back to its pool, unless its query is still under way.
-pub(crate) fn unless_silent<T>(client: Object, answer: Result<Result<T>>) -> Result<T> {
-    answer.unwrap_or_else(|err| {
-        drop(Object::take(client));
-        Err(err)
-    })
+pub(crate) async fn unless_silent<T>(client: Object, answer: Result<Result<T>>) -> Result<T> {
+    match answer {
+        Ok(it) => it,
+        Err(err) => {
+            let pool = Object::pool(&client);
+            let client = Object::take(client);
+            Err(diagnosed(err, pool.as_ref(), &client).await)
+        }
+    }
 }
 
 /// What a message brought.
@@ -188,6 +251,8 @@ fn is_ours(row: &SimpleQueryRow) -> bool {
 /// transaction and its settings, after success, an error, a panic or a cancelled future alike.
 pub(crate) struct Session {
     client: ClientWrapper,
+    /// Where it is from, for a question about it.
+    pool: Pool,
     pub(crate) facts: Facts,
     /// How long an answer to a question of our own may take.
     limit: Duration,
@@ -283,7 +348,8 @@ impl Session {
             let sql = make_ours(&facts);
             ask(&client, &sql).await.map_err(|source| Kind::Server { doing, source })?;
         }
-        Ok(Self { client, facts, limit, key, open: AtomicBool::new(false) })
+        let pool = pool.clone();
+        Ok(Self { client, pool, facts, limit, key, open: AtomicBool::new(false) })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -328,9 +394,17 @@ impl Session {
         Some(Hearing::start(self.key?, listener))
     }
 
+    /// Waits for the answer to a question of our own.
+    pub(crate) async fn within<T>(&self, answer: impl Future<Output = T>) -> Result<T> {
+        match within(self.limit, answer).await {
+            Ok(it) => Ok(it),
+            Err(err) => Err(diagnosed(err, Some(&self.pool), &self.client).await),
+        }
+    }
+
     /// Sends a message of our own.
     pub(crate) async fn ask(&self, doing: &'static str, sql: &str) -> Result<Answer> {
-        let answer = within(self.limit, ask(&self.client, sql)).await?;
+        let answer = self.within(ask(&self.client, sql)).await?;
         answer.map_err(|source| Error::from(Kind::Server { doing, source }))
     }
 }

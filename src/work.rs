@@ -140,7 +140,7 @@ impl<'a> Work<'a> {
     ) -> Result<(Object, View)> {
         match within(limit, self.look(&client)).await {
             Ok(view) => Ok((client, view?)),
-            Err(err) => unless_silent(client, Err(err)),
+            Err(err) => unless_silent(client, Err(err)).await,
         }
     }
 

@@ -43,6 +43,16 @@ struct State {
     /// Bytes both ways after which everything is cut; 0: never.
     cut_after: AtomicU64,
     cut: Notify,
+    /// The number that the next connection gets.
+    next: AtomicU64,
+    /// Connections with a lower number swallow everything.
+    dead_below: AtomicU64,
+    /// Instead of a cut, all connections that are there swallow everything.
+    swallows: AtomicBool,
+    /// How long the server's system waits for an acknowledgement before it gives a dead connection
+    /// up, in milliseconds; 0: for ever.
+    gives_up: AtomicU64,
+    died: Notify,
 }
 
 /// A proxy to a server on a port of this machine.
@@ -87,6 +97,27 @@ impl Wire {
         self.state.cut_after.store(sent + received + bytes, Ordering::SeqCst);
     }
 
+    /// Swallows everything once so many bytes more have passed, both ways together, on all
+    /// connections that are there then; new ones pass. After `gives_up` the server sees its end
+    /// closed, as by `tcp_user_timeout`; the client sees nothing.
+    pub fn swallow_after(&self, bytes: u64, gives_up: Duration) {
+        let milliseconds = u64::try_from(gives_up.as_millis()).unwrap();
+        self.state.gives_up.store(milliseconds, Ordering::SeqCst);
+        self.state.swallows.store(true, Ordering::SeqCst);
+        self.cut_after(bytes);
+    }
+
+    /// Swallows everything on the connections that are there.
+    pub fn swallow(&self) {
+        self.state.die();
+    }
+
+    /// Swallows everything on all connections, those that come later as well.
+    pub fn swallow_all(&self) {
+        self.state.dead_below.store(u64::MAX, Ordering::SeqCst);
+        self.state.died.notify_waiters();
+    }
+
     /// What passed since the last [`reset`](Self::reset).
     pub fn counted(&self) -> Counted {
         let read = |it: &AtomicU64| it.load(Ordering::SeqCst);
@@ -106,16 +137,29 @@ impl Wire {
 }
 
 async fn pass(client: TcpStream, port: u16, state: Arc<State>) {
+    let number = state.next.fetch_add(1, Ordering::SeqCst);
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = copy(from_client, to_server, &state, Side::Client) => {}
-        () = copy(from_server, to_client, &state, Side::Server) => {}
+        () = copy(from_client, to_server, &state, Side::Client, number) => {}
+        () = copy(from_server, to_client, &state, Side::Server, number) => {}
         () = state.cut.notified() => {}
     }
+}
+
+/// Keeps one side of a dead connection open; the server's only until its system gives up.
+async fn die(state: &State, side: Side, halves: (OwnedReadHalf, OwnedWriteHalf)) {
+    let (from, mut to) = halves;
+    // Who speaks to the server's socket is the copy of what the client sends.
+    if let (Side::Client, milliseconds @ 1..) = (side, state.gives_up.load(Ordering::SeqCst)) {
+        sleep(Duration::from_millis(milliseconds)).await;
+        let _ = to.shutdown().await;
+    }
+    std::future::pending::<()>().await;
+    drop((from, to));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,9 +168,29 @@ enum Side {
     Server,
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, side: Side) {
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+    side: Side,
+    number: u64,
+) {
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+    loop {
+        let died = state.died.notified();
+        if state.is_dead(number) {
+            return die(state, side, (from, to)).await;
+        }
+        let count = tokio::select! {
+            read = from.read(&mut buffer) => read.unwrap_or(0),
+            () = died => continue,
+        };
+        if state.is_dead(number) {
+            continue;
+        }
+        if count == 0 {
+            return;
+        }
         let left = state.count(side, count as u64);
         pause(state).await;
         let passes = usize::try_from(left).map_or(count, |it| it.min(count));
@@ -136,6 +200,10 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, si
         if passes < count {
             state.cut_after.store(0, Ordering::SeqCst);
             state.cuts.fetch_add(1, Ordering::SeqCst);
+            if state.swallows.load(Ordering::SeqCst) {
+                state.die();
+                continue;
+            }
             state.cut.notify_waiters();
             return;
         }
@@ -143,6 +211,15 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, si
 }
 
 impl State {
+    fn is_dead(&self, number: u64) -> bool {
+        number < self.dead_below.load(Ordering::SeqCst)
+    }
+
+    fn die(&self) {
+        self.dead_below.store(self.next.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.died.notify_waiters();
+    }
+
     /// Counts what was read; how much of it may pass.
     fn count(&self, side: Side, count: u64) -> u64 {
         let client = side == Side::Client;
