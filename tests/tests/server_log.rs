@@ -40,7 +40,7 @@ async fn a_boot_and_a_rollback_make_the_server_log_nothing() {
     let database = server.database().unwrap();
     let url = &database.url();
     // A first look at an empty database finds no table, and cannot know.
-    let first_look = &["relation \"upfront.revisions\" does not exist"];
+    let first_look = &["schema \"upfront\" does not exist"];
     let files = [A, DOWN_A, B, DOWN_B];
     migrator(url, &files).up().await.unwrap();
     migrator(url, &files).up().await.unwrap();
@@ -88,7 +88,7 @@ async fn failures_are_logged_once_and_as_what_they_are() {
     hold.release(&["7".to_owned()]).await.unwrap_err();
     hold.baseline("1").await.unwrap_err();
     let expected =
-        ["division by zero", "\"nowhere\"", "at or near \"SELEC\"", "upfront.revisions\""];
+        ["division by zero", "\"nowhere\"", "at or near \"SELEC\"", "schema \"upfront\""];
     assert_eq!(logged(&server, &expected), [""; 0]);
 }
 
@@ -106,7 +106,7 @@ async fn whoever_waits_does_not_fill_the_servers_log() {
     for boot in boots.collect::<Vec<_>>() {
         boot.await.unwrap().unwrap();
     }
-    let missing = "relation \"upfront.revisions\" does not exist";
+    let missing = "schema \"upfront\" does not exist";
     assert!(server.log().unwrap().matches(missing).count() <= 4, "one for each first look");
 
     for table in ["a", "upfront.revisions", "upfront.log", "upfront.steps"] {
