@@ -85,7 +85,7 @@ pub enum Event {
         version: String,
         /// `NOTICE`, `WARNING`, `INFO`, `LOG` or `DEBUG`.
         severity: String,
-        /// The server's text; not that of a migration that holds a password.
+        /// The server's text, without the secrets of the migration.
         message: String,
     },
     /// The connection was lost; the boot connects and looks again.
