@@ -1,6 +1,9 @@
 //! What a signal leaves, and what the command says of it.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use upfront_scratch::Database;
 
@@ -81,24 +84,24 @@ fn a_rollback_is_undone() {
 #[test]
 fn whoever_only_waits_changes_nothing() {
     let database = database();
-    let slow = "SELECT pg_sleep(3);\n";
-    let it = Place::on(&database, &[("migrations/1_a.sql", slow)]);
+    let it = Place::on(&database, &[("migrations/1_a.sql", "SELECT pg_sleep(60);\n")]);
     it.run("hash");
     let mut first = it.command("", &["up"]);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(3)%' and pid <> \
-                  pg_backend_pid() and datname = current_database()";
-    while database.psql(sleeps).unwrap() != "1\n" {}
     let mut second = it.command("", &["up"]);
-    let second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let waits = "select count(*) > 0 from pg_stat_activity where query like '%upfront_pid%' and pid <> \
-                 pg_backend_pid() and datname = current_database()";
-    while database.psql(waits).unwrap() != "t\n" {}
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> \
+                  pg_backend_pid() and datname = current_database()";
+    while database.psql(sleeps).unwrap() != "1\n" {
+        assert!(first.try_wait().unwrap().is_none(), "it ended before anybody could wait for it");
+    }
+    let mut second = second.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(second.stderr.take().unwrap()).lines();
+    assert!(lines.by_ref().any(|it| it.unwrap().contains("waiting for pid ")));
     let pid = second.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = second.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.ends_with("no migration was running; nothing was changed\n"), "{text}");
-    assert!(first.wait().unwrap().success());
+    let last = lines.last().unwrap().unwrap();
+    assert_eq!(last, "error: interrupted: no migration was running; nothing was changed");
+    assert_eq!(second.wait().unwrap().code(), Some(130));
+    first.kill().unwrap();
+    first.wait().unwrap();
 }
