@@ -11,6 +11,7 @@ pub(crate) const OWN: &str = "upfront";
 
 /// Everything that can be set, checked.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own, off by default")]
 pub(crate) struct Settings {
     pub(crate) app: String,
     pub(crate) schema: String,

@@ -723,13 +723,12 @@ impl<'a> Run<'a> {
     /// What is attached to upfront's own tables, by whomever; the transaction is rolled back.
     async fn meddled(&self, how: Meddling) -> Error {
         let Subject { it, direction, .. } = self.subject;
-        match self.work().revisions.trust.diagnose(self.session.client(), Access::Write).await {
-            Err(err) => err,
-            Ok(()) => {
-                let (migration, path) = (it.title(), self.side.path);
-                Kind::Meddled { migration, direction, path, how }.into()
-            }
+        let trust = &self.work().revisions.trust;
+        if let Err(err) = trust.diagnose(self.session.client(), Access::Write).await {
+            return err;
         }
+        let (migration, path) = (it.title(), self.side.path);
+        Kind::Meddled { migration, direction, path, how }.into()
     }
 
     /// What an error of a statement means; its row says the same.
