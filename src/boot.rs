@@ -201,7 +201,8 @@ async fn attempt(
     };
     drop(client);
     let session = Session::take(pool, work.settings.wait_timeout).await?;
-    let done = async {
+    // Apart, as most boots end before it.
+    let done = Box::pin(async {
         refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
         lost.met_primary();
         refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
@@ -209,7 +210,7 @@ async fn attempt(
             bring_own(work, &session).await?;
         }
         bring(work, &session, report, wait, agreement).await
-    };
+    });
     let done = done.await;
     session.close(done).await
 }

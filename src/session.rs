@@ -171,7 +171,7 @@ pub(crate) async fn unless_silent<T>(client: Object, answer: Result<Result<T>>) 
         Err(err) => {
             let pool = Object::pool(&client);
             let client = Object::take(client);
-            Err(diagnosed(err, pool.as_ref(), &client).await)
+            Err(Box::pin(diagnosed(err, pool.as_ref(), &client)).await)
         }
     }
 }
@@ -398,7 +398,7 @@ impl Session {
     pub(crate) async fn within<T>(&self, answer: impl Future<Output = T>) -> Result<T> {
         match within(self.limit, answer).await {
             Ok(it) => Ok(it),
-            Err(err) => Err(diagnosed(err, Some(&self.pool), &self.client).await),
+            Err(err) => Err(Box::pin(diagnosed(err, Some(&self.pool), &self.client)).await),
         }
     }
 
