@@ -18,6 +18,7 @@ pub(super) enum InARow {
     },
     Fails {
         why: String,
+        is_up: bool,
     },
 }
 
@@ -28,10 +29,10 @@ pub(super) fn try_on(
     scope: &Scope,
 ) -> Result<InARow, Failure> {
     let with_null = once(before, all, scope, Flavor::Mixed)?;
-    let InARow::Fails { why } = with_null else { return Ok(with_null) };
+    let InARow::Fails { why, .. } = with_null else { return Ok(with_null) };
     Ok(match once(before, all, scope, Flavor::Full)? {
         InARow::Works { tables, .. } => InARow::Works { tables, but: Some(why) },
-        InARow::Fails { .. } => InARow::Fails { why },
+        InARow::Fails { is_up, .. } => InARow::Fails { why, is_up },
     })
 }
 
@@ -54,7 +55,8 @@ fn once(
             }
             continue;
         };
-        return Ok(InARow::Fails { why: format!("the {way} side of {} fails {why}", title(it)) });
+        let why = format!("the {way} side of {} fails {why}", title(it));
+        return Ok(InARow::Fails { why, is_up: way == "up" });
     }
     Ok(InARow::Works { tables: seeded.tables, but: None })
 }
@@ -99,6 +101,16 @@ fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {
     Ok(unfit.map(|it| format!("with rows: {} (SQLSTATE {})", it.message, it.sqlstate)))
 }
 
+impl InARow {
+    /// Why the up sides are only known to work on empty tables.
+    pub(super) fn up_fails(&self) -> Option<&str> {
+        match self {
+            Self::Fails { why, is_up: true } => Some(why),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for InARow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,7 +119,7 @@ impl fmt::Display for InARow {
                 write!(f, "one after the other: with rows in {tables} table{s}")?;
                 but.iter().try_for_each(|it| write!(f, ", but not with all: {it}"))
             }
-            Self::Fails { why } => write!(f, "one after the other: structure only: {why}"),
+            Self::Fails { why, .. } => write!(f, "one after the other: structure only: {why}"),
         }
     }
 }

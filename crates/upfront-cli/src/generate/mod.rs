@@ -70,6 +70,8 @@ enum Allowed {
     DataLoss,
     /// Fail for certain where a table has rows
     MayFail,
+    /// Fail with made-up rows, and so be tried on empty tables alone
+    StructureOnly,
 }
 
 #[derive(Serialize)]
@@ -245,7 +247,7 @@ impl Work<'_> {
         for it in &files {
             it.write(&staging)?;
         }
-        let proofs = self.prove(&staging, &mut files, values)?;
+        let proofs = self.prove(&staging, &mut files, values, &arguments.allow)?;
         // What is said of rows has come to the files since their sums were made.
         staging.directory()?;
         let written = match arguments.dry_run {
@@ -262,7 +264,11 @@ impl Work<'_> {
         staging: &Staging,
         files: &mut [File],
         values: Values,
+        allowed: &[Allowed],
     ) -> Result<Vec<String>, Failure> {
+        // What fails for certain cannot be tried with rows either.
+        let is_allowed = [Allowed::StructureOnly, Allowed::MayFail];
+        let is_allowed = is_allowed.iter().any(|it| allowed.contains(it));
         let directory = staging.directory()?;
         let database = scratch::copy(self.before)?;
         let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
@@ -280,11 +286,18 @@ impl Work<'_> {
             }
             let rows =
                 with_rows::try_on(&before, it, self.scope, values, wanted).map_err(unproven)?;
+            if let Some(why) = rows.up_fails().filter(|_| !is_allowed) {
+                return Err(fails_with_rows(&title(it), &why.to_string()));
+            }
             file.warn(rows.warning(), staging)?;
             proofs.push(format!("{}: {rows}", title(it)));
         }
         if new.len() > 1 {
-            proofs.push(in_a_row::try_on(&first, &new, self.scope)?.to_string());
+            let tried = in_a_row::try_on(&first, &new, self.scope)?;
+            if let Some(why) = tried.up_fails().filter(|_| !is_allowed) {
+                return Err(fails_with_rows("the files one after the other", why));
+            }
+            proofs.push(tried.to_string());
         }
         let what = "the migration does not lead to the schema that is wanted";
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
@@ -303,6 +316,16 @@ impl Work<'_> {
         }
         Ok(proofs)
     }
+}
+
+/// An up side that no made-up rows let through.
+fn fails_with_rows(what: &str, why: &str) -> Failure {
+    let failure = Failure::new(Exit::Refused, format!("{what} cannot be proven with rows: {why}"));
+    let failure = failure.help(
+        "if the rows in your databases allow it: `--allow structure-only` proves it on empty tables \
+         alone",
+    );
+    unproven(failure)
 }
 
 fn unproven(failure: Failure) -> Failure {

@@ -219,6 +219,14 @@ impl Tried {
         Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
+    /// Why the up side is only known to work on empty tables.
+    pub(crate) fn up_fails(&self) -> Option<&Obstacle> {
+        match self {
+            Tried::StructureOnly(it) if it.which == Which::Up => Some(it),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_with_rows(&self) -> bool {
         matches!(self, Tried::WithRows { .. })
     }

@@ -216,3 +216,23 @@ fn a_certain_failure_is_allowed_by_name() {
     ];
     shows!("gen what fails for certain", shown.join("\n"));
 }
+
+#[test]
+fn what_no_row_passes_is_allowed_by_name() {
+    let with = |settings: &str| {
+        let it = place(&[
+            ("upfront.toml", settings),
+            (
+                "schema.sql",
+                "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL CHECK (n = 4711));\n",
+            ),
+            ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL);\n"),
+            ("migrations/down/1_a.sql", "DROP TABLE a;\n"),
+        ]);
+        let shown = ["gen x", "gen x --format json", "gen x --allow structure-only --dry-run"];
+        shown.map(|arguments| it.run(arguments)).join("\n")
+    };
+    shows!("gen what no row passes", with(SETTINGS));
+    let in_one = format!("{SETTINGS}\n[gen]\nonline = false\n");
+    shows!("gen what no row passes in one transaction", with(&in_one));
+}
