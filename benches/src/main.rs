@@ -28,6 +28,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(it) = rebuild::as_rustc() {
+        return it;
+    }
     let options = match Options::from_env() {
         Ok(Some(it)) => it,
         Ok(None) => return ExitCode::SUCCESS,
