@@ -369,7 +369,7 @@ impl Revisions {
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
         let (trusted, fence) = (self.trust.write_fence(), fence(xid, &roles));
         let rows = self.insert(step, sent);
-        format!("{trusted}{fence}{rows}{}", self.record_target())
+        format!("{fence}{trusted}{rows}{}", self.record_target())
     }
 
     /// The rows of a migration that ran statement by statement; its journal ends.
@@ -650,7 +650,7 @@ impl Revisions {
         let (version, fence) = (escape_literal(version), fence(xid, ""));
         let (name, breaking) = (escape_literal(it.name), it.breaking);
         format!(
-            "SET LOCAL search_path TO pg_catalog, pg_temp;{}{fence}INSERT INTO {schema}.steps (app, \
+            "SET LOCAL search_path TO pg_catalog, pg_temp;{fence}{}INSERT INTO {schema}.steps (app, \
              version, direction, ordinal, hash, finished, name, breaking) VALUES ({app}, \
              {version}, '{direction}', {ordinal}, '{hash}', clock_timestamp(), {name}, {breaking})",
             self.trust.write_fence()
@@ -727,7 +727,7 @@ impl Revisions {
         let (login, role) = (escape_literal(login), escape_literal(role));
         let roles = format!(" AND SESSION_USER = {login} AND CURRENT_USER = {role}");
         let (trusted, took) = (self.trust.write_fence(), duration(sent));
-        format!("{trusted}{}{}", fence(xid, &roles), self.take_out(undo.it, order, &took))
+        format!("{}{trusted}{}", fence(xid, &roles), self.take_out(undo.it, order, &took))
     }
 
     /// What is held.

@@ -112,8 +112,9 @@ fn seed(round: usize) -> String {
             break;
         }
         let note = "some text that makes the row as long as rows are";
-        text += &format!(
-            "INSERT INTO seed (id, name, note) VALUES ({row}, 'it''s {row}', '{note}');\n"
+        text.push_str("INSERT INTO seed (id, name, note) VALUES (");
+        text.push_str(
+            &[&row.to_string(), ", 'it''s ", &row.to_string(), "', '", note, "');\n"].concat(),
         );
     }
     text

@@ -124,6 +124,9 @@ impl Parameters {
                     Some((user, password)) => (user, Some(password)),
                     None => (userinfo, None),
                 };
+                if user.is_empty() {
+                    return Err("it names no user before the `:`");
+                }
                 it.push("user", user)?;
                 it.push("password", password.unwrap_or_default())?;
                 hosts
