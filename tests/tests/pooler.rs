@@ -82,6 +82,8 @@ async fn settings(client: &tokio_postgres::Client) -> HashMap<String, String> {
         _ => None,
     };
     let mut all: HashMap<_, _> = all.into_iter().filter_map(setting).collect();
+    // They are there once a function of the language ran, with their defaults.
+    all.retain(|name, _| !name.starts_with("plpgsql."));
     let role = client.query_one("SELECT CURRENT_USER::text, SESSION_USER::text", &[]).await;
     let role = role.unwrap();
     all.insert("role".into(), format!("{}, {}", role.get::<_, &str>(0), role.get::<_, &str>(1)));

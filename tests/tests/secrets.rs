@@ -10,7 +10,7 @@ use std::{
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool};
 use tokio_postgres::NoTls;
-use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+use tracing_subscriber::util::SubscriberInitExt;
 use upfront::{Error, Migrator, Target};
 use upfront_scratch::Database;
 use upfront_tests::{Events, ask, database, migrator};
@@ -54,7 +54,8 @@ async fn said(database: &Database<'_>, files: &[(&str, &str)]) -> Said {
     let (log, events) = (Log::default(), Events::default());
     let writer = log.clone();
     let _logs = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
+        // The driver logs what it sends.
+        .with_env_filter("trace,tokio_postgres=info")
         .with_writer(move || writer.clone())
         .finish()
         .set_default();

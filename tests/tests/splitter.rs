@@ -11,7 +11,13 @@ use upfront_scratch::Server;
 /// What the splitter makes of a text.
 fn split(text: &str) -> Vec<String> {
     let files = [("1_a.sql".to_owned(), text.as_bytes().to_vec())];
-    let directory = Directory::from_files("migrations", files).unwrap();
+    let directory = match Directory::from_files("migrations", files) {
+        Ok(it) => it,
+        Err(err) => {
+            assert!(err.to_string().contains("no statement"), "{err}");
+            return Vec::new();
+        }
+    };
     let up = &directory.migrations()[0].up;
     up.statements.iter().map(|it| without_blank_lines(&up.body[it.range.clone()])).collect()
 }

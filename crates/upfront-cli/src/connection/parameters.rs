@@ -258,7 +258,7 @@ mod tests {
             "postgres://:p@h/d",
             "postgres://h:/d",
             "postgres://h/d?user=",
-            "host=h dbname= user=u",
+            "host=h user=u dbname=''",
             "host='' dbname=d",
         ] {
             check(empty, "");

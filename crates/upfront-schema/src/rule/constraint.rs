@@ -205,6 +205,11 @@ fn alter_attachment(it: &Change<'_>) -> Outcome {
         let names = above.map(|above| [&key.id.names[..2], &above.id.names[..]].concat());
         names.is_some_and(|names| within.get("inheritance", &names).is_some())
     };
+    let key_above = it.from.origin.map(|at| &it.a.all[at].id);
+    if key_above.is_some_and(|key| it.b.get(key.kind, &key.names).is_none()) {
+        // It goes with the key above.
+        return Outcome::Replace;
+    }
     if it.old_value().is_some() && is_partition(it.a, it.from, it.b) {
         let why =
             format!("{} is part of the key of the table above, and cannot leave it", it.to.id);
