@@ -23,7 +23,7 @@ pub(crate) struct Migration {
     pub(crate) name: &'static str,
     /// SHA-256 over everything up to here, in hex.
     #[cfg_attr(
-        not(any(feature = "cli", feature = "dev", test)),
+        not(any(feature = "cli", test)),
         allow(dead_code, reason = "a boot computes the chain from the rows")
     )]
     pub(crate) chain: &'static str,

@@ -354,6 +354,7 @@ impl fmt::Display for Plan {
 #[derive(Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename = "PlannedStep"))]
+#[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "`Debug` and JSON read them"))]
 #[expect(clippy::struct_excessive_bools, reason = "they are the fields of the JSON")]
 struct Fields<'a> {
     version: &'a str,
