@@ -58,7 +58,8 @@ impl Asked<'_> {
         let doing = "reading the history";
         match self {
             Self::Ahead(client) => {
-                work.read(client, sql).await?.answer().ok_or(Kind::Unexpected { doing }.into())
+                let answer = work.read(client, sql).await?.answer(doing)?;
+                answer.ok_or(Kind::Unexpected { doing }.into())
             }
             // The transaction keeps the body's search path.
             Self::UnderLock(session) => {

@@ -71,7 +71,7 @@ pub(crate) async fn read(
     let sql = work.revisions.log(limit, since.map(seconds));
     let answer = within(patience, work.read(&client, &sql)).await;
     let answer = unless_silent(client, answer).await?;
-    let Some(answer) = answer.answer() else { return Ok(Vec::new()) };
+    let Some(answer) = answer.answer("reading the log")? else { return Ok(Vec::new()) };
     let rows = answer.rows.iter().filter(|it| it.columns()[0].name() == "upfront_log");
     let entry = |it: &tokio_postgres::SimpleQueryRow| serde_json::from_str(it.get(0)?).ok();
     let entries: Option<Vec<_>> = rows.map(entry).collect();

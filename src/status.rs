@@ -84,7 +84,7 @@ impl Status {
             return Ok(Self::of(work, &[], &History::default(), None));
         };
         let status = work.revisions.status(tables);
-        let answer = work.read(client, &status).await?.answer().unwrap_or_default();
+        let answer = work.read(client, &status).await?.answer(doing)?.unwrap_or_default();
         let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
         let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
         let holder = work.holder_of(client, &history.journal).await;

@@ -42,16 +42,22 @@ pub(crate) enum View {
 pub(crate) enum Read {
     /// There are none.
     NoTables,
-    /// They are older than what was to be read.
-    OldTables,
+    /// The server misses a table: they are older than what was to be read, or one was dropped.
+    OldTables(tokio_postgres::Error),
     Answer(Answer),
 }
 
 impl Read {
-    pub(crate) fn answer(self) -> Option<Answer> {
+    /// The answer, if there are tables.
+    ///
+    /// # Errors
+    ///
+    /// A table is missing that tables of every version have.
+    pub(crate) fn answer(self, doing: &'static str) -> Result<Option<Answer>> {
         match self {
-            Self::Answer(it) => Some(it),
-            Self::NoTables | Self::OldTables => None,
+            Self::Answer(it) => Ok(Some(it)),
+            Self::NoTables => Ok(None),
+            Self::OldTables(source) => Err(Kind::Server { doing, source }.into()),
         }
     }
 }
@@ -124,7 +130,7 @@ impl<'a> Work<'a> {
         let doing = "looking at the revision table";
         Ok(match self.read(client, &self.revisions.look(self.set)).await? {
             Read::NoTables => FirstLook::NoTables,
-            Read::OldTables => FirstLook::OldTables,
+            Read::OldTables(_) => FirstLook::OldTables,
             Read::Answer(it) => {
                 let look = Look::of(self.set, &it).ok_or(Kind::Unexpected { doing })?;
                 FirstLook::Tables(look)
@@ -200,10 +206,9 @@ impl<'a> Work<'a> {
     }
 
     pub(crate) async fn history(&self, client: &Object, tables: Tables) -> Result<History> {
-        match self.read(client, &self.revisions.rows(tables)).await?.answer() {
-            Some(it) => {
-                history(&it).ok_or(Kind::Unexpected { doing: "reading the history" }.into())
-            }
+        let doing = "reading the history";
+        match self.read(client, &self.revisions.rows(tables)).await?.answer(doing)? {
+            Some(it) => history(&it).ok_or(Kind::Unexpected { doing }.into()),
             None => Ok(History::default()),
         }
     }
@@ -220,7 +225,7 @@ impl<'a> Work<'a> {
                     Founded::No => return Ok(Read::NoTables),
                     Founded::WithOldTables => {
                         self.revisions.trust.diagnose(client, Access::Read).await?;
-                        return Ok(Read::OldTables);
+                        return Ok(Read::OldTables(err));
                     }
                     Founded::WithAllTables => {
                         self.revisions.trust.diagnose(client, Access::Read).await?;

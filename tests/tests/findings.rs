@@ -361,6 +361,23 @@ async fn a_server_that_never_answers_is_a_connection_that_failed() {
     }
 }
 
+/// They are not taken for tables of an older version, which have no rows to read.
+#[tokio::test]
+async fn dropped_tables_are_no_empty_history() {
+    let database = database();
+    let it = migrator(&database.url(), &[A]);
+    it.up().await.unwrap();
+    database.execute("DROP TABLE upfront.targets, upfront.steps, upfront.log").unwrap();
+    for err in [
+        it.check().await.unwrap_err(),
+        it.plan_up().await.unwrap_err(),
+        it.status().await.unwrap_err(),
+        it.log(None, None).await.unwrap_err(),
+    ] {
+        assert!(err.to_string().contains("does not exist"), "{err}");
+    }
+}
+
 #[tokio::test]
 async fn a_pool_without_a_free_connection_is_a_timeout() {
     let database = database();
