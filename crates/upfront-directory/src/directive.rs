@@ -64,6 +64,8 @@ pub(crate) enum Mistake {
     DelimiterText(String),
 }
 
+/// Whose directives are read.
+const TOOLS: [&str; 2] = ["atlas", "upfront"];
 const ATLAS: [&str; 9] =
     ["txmode", "delimiter", "nolint", "checkpoint", "sum", "txtar", "import", "assert", "lint"];
 const UPFRONT: [&str; 6] =
@@ -80,6 +82,9 @@ pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(
         read: Directives::default(),
         mistakes: Vec::new(),
     };
+    if !may_hold_directive(&file.text) {
+        return (reader.read, reader.mistakes);
+    }
     reader.hash_comments();
     for token in Lexer::of(&file.text).map_while(Result::ok) {
         match token.kind {
@@ -94,6 +99,12 @@ pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(
         reader.mistakes.push((Place::line(1), Mistake::SumIgnored));
     }
     (reader.read, reader.mistakes)
+}
+
+/// Is a tool's name anywhere in the text? The standard library is optimized in build scripts, too.
+fn may_hold_directive(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    TOOLS.iter().any(|it| text.contains(it))
 }
 
 /// The comment lines at the start of the file.
@@ -129,7 +140,7 @@ impl<'a> Candidate<'a> {
     /// `comment` is what follows the comment's mark.
     fn of(comment: &'a str) -> Option<Candidate<'a>> {
         let comment = comment.trim();
-        let tool = ["atlas", "upfront"].into_iter().find(|tool| {
+        let tool = TOOLS.into_iter().find(|tool| {
             comment.get(..tool.len()).is_some_and(|it| it.eq_ignore_ascii_case(tool))
         })?;
         let after = &comment[tool.len()..];

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
 
 use crate::class::Class;
 use crate::directive::Direction;
@@ -116,16 +118,17 @@ impl Directory {
         let label = label.trim_end_matches('/').to_owned();
         let (top, down) = Folder::sort(&label, files);
         let (errors, warnings) = (Vec::new(), Vec::new());
+        let read = top.read_with(down.as_ref());
         let mut reader = Reader { top, down, errors, warnings, unfilled };
-        let migrations = reader.migrations();
+        let migrations = reader.migrations(read);
         reader.check_sums(sums);
         Errors::check(reader.errors)?;
         Ok(Directory {
             label,
             migrations,
             warnings: reader.warnings,
-            sum: reader.top.sum(),
-            down_sum: reader.down.filter(|it| !it.files.is_empty()).map(|it| it.sum()),
+            sum: reader.top.sum().clone(),
+            down_sum: reader.down.filter(|it| !it.files.is_empty()).map(|it| it.sum().clone()),
         })
     }
 
@@ -194,6 +197,22 @@ pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
 
 const SUM: &str = "atlas.sum";
 
+/// So few files are read faster than a thread is started.
+const FEW: usize = 16;
+
+/// A file, and the mistakes in it.
+type ReadFile = (Option<migration::Read>, Vec<Error>);
+
+/// The files of both folders, read.
+struct Files {
+    up: Vec<ReadFile>,
+    down: Vec<ReadFile>,
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// One folder of migrations: the directory itself or its `down/`.
 #[derive(Debug, Default)]
 struct Folder {
@@ -204,6 +223,8 @@ struct Folder {
     recorded: Option<Vec<u8>>,
     /// All else, files of other folders too.
     others: Vec<String>,
+    /// Computed once: hashing takes a build script most of the time that a large file costs.
+    sum: OnceLock<Sum>,
 }
 
 impl Folder {
@@ -227,6 +248,34 @@ impl Folder {
         (top, down)
     }
 
+    /// Reads the files of the two folders on all cores, and computes the sums besides: build scripts
+    /// are not optimized, and few of them run at the end of a build.
+    fn read_with(&self, down: Option<&Folder>) -> Files {
+        thread::scope(|scope| {
+            scope.spawn(|| std::iter::once(self).chain(down).for_each(|it| _ = it.sum()));
+            let down = down.map(|it| it.read(Direction::Down)).unwrap_or_default();
+            Files { up: self.read(Direction::Up), down }
+        })
+    }
+
+    /// What each file holds, in their order.
+    fn read(&self, direction: Direction) -> Vec<ReadFile> {
+        let read = |(file, bytes): &(&String, &Vec<u8>)| {
+            let mut errors = Vec::new();
+            let it = migration::read(self.path(file), bytes, direction, &mut errors);
+            (it, errors)
+        };
+        let files: Vec<_> = self.files.iter().collect();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = files.len().div_ceil(threads).max(FEW);
+        let read_share = |files: &[_]| files.iter().map(read).collect::<Vec<_>>();
+        thread::scope(|scope| {
+            let shares: Vec<_> =
+                files.chunks(share).map(|it| scope.spawn(move || read_share(it))).collect();
+            shares.into_iter().flat_map(joined).collect()
+        })
+    }
+
     fn insert(&mut self, file: String, bytes: Vec<u8>) {
         if file == SUM {
             self.recorded = Some(bytes);
@@ -241,8 +290,9 @@ impl Folder {
         if self.label.is_empty() { file.to_owned() } else { format!("{}/{file}", self.label) }
     }
 
-    fn sum(&self) -> Sum {
-        Sum::of(self.files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
+    fn sum(&self) -> &Sum {
+        let files = || self.files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice()));
+        self.sum.get_or_init(|| Sum::of(files()))
     }
 
     /// The sum that the files would have with these line ends.
@@ -264,7 +314,7 @@ impl Folder {
             String::from_utf8_lossy(recorded).parse().map_err(|err: crate::NotASum| {
                 Error::at(&path, Place { line: err.line(), column: None }, Kind::Sum(err))
             })?;
-        let Some(mut difference) = recorded.difference(&self.sum()) else {
+        let Some(mut difference) = recorded.difference(self.sum()) else {
             return Ok(None);
         };
         for line_end in [b"\n".as_slice(), b"\r\n"] {
@@ -351,7 +401,7 @@ enum Sums<'a> {
 }
 
 impl Reader {
-    fn migrations(&mut self) -> Vec<Migration> {
+    fn migrations(&mut self, read: Files) -> Vec<Migration> {
         let names = self.names();
         self.warnings
             .extend(self.top.concerns().chain(self.down.iter().flat_map(Folder::concerns)));
@@ -359,12 +409,12 @@ impl Reader {
         if self.top.files.is_empty() {
             self.warnings.push(Warning::new(&self.top.label, Concern::Empty));
         }
-        let mut downs = self.downs();
+        let mut downs = self.downs(read.down);
         let mut previous = Hash::ZERO;
         let mut migrations = Vec::new();
-        for (file, bytes) in &self.top.files {
+        for (file, (up, errors)) in self.top.files.keys().zip(read.up) {
             let mistakes = self.errors.len();
-            let up = migration::read(self.top.path(file), bytes, Direction::Up, &mut self.errors);
+            self.errors.extend(errors);
             let Some(migration::Read { side: up, directives, warnings }) = up else { continue };
             self.warnings.extend(warnings);
             let Some(Name { version, name }) = names.get(file).cloned() else { continue };
@@ -416,16 +466,16 @@ impl Reader {
         names
     }
 
-    fn downs(&mut self) -> BTreeMap<String, migration::Read> {
+    fn downs(&mut self, read: Vec<ReadFile>) -> BTreeMap<String, migration::Read> {
         let mut downs = BTreeMap::new();
         let Some(folder) = &self.down else {
             return downs;
         };
-        for (file, bytes) in &folder.files {
+        for (file, (down, errors)) in folder.files.keys().zip(read) {
             if !self.top.files.contains_key(file) {
                 self.errors.push(Error::new(folder.path(file), Kind::DownWithoutUp));
             }
-            let down = migration::read(folder.path(file), bytes, Direction::Down, &mut self.errors);
+            self.errors.extend(errors);
             if let Some(mut down) = down {
                 self.warnings.append(&mut down.warnings);
                 downs.insert(file.clone(), down);

@@ -258,3 +258,27 @@ fn notices_passwords() {
     check("CREATE TABLE users (password text, note text DEFAULT 'password')", false);
     check("INSERT INTO links VALUES ('https://example.com/@a')", false);
 }
+
+#[test]
+fn an_insert_repeats_the_one_before_it_but_for_its_literals() {
+    for insert in [
+        "INSERT INTO t (id, name) VALUES (1, 'a;b')",
+        "INSERT INTO t VALUES (1, f('a')) ON CONFLICT (id) DO UPDATE SET name = 'a'",
+        "insert into \"T\" SELECT 1, $$a$$",
+        "INSERT INTO t VALUES (1, 'postgres://a:secret@h/d')",
+    ] {
+        let other = insert.replace('1', "22").replace("'a", "'password").replace("secret", "x");
+        let apart = format!("{insert};\nSELECT 1;\n{other};\nSELECT 1;\n{insert};");
+        let together = format!("{insert};\n\n{other};\n\n{insert};");
+        let facts = |source: &str| {
+            let read = side(source).statements.into_iter();
+            read.map(|it| (it.line, it.losses, it.secret, it.class, source[it.range].to_owned()))
+                .filter(|it| it.4 != "SELECT 1")
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(facts(&together), facts(&apart), "{insert}");
+    }
+    let mixed = "INSERT INTO t VALUES (1); INSERT INTO t VALUES (f(1)); INSERT INTO t VALUES (2);";
+    let losses = side(mixed).statements.into_iter().map(|it| it.losses.len());
+    assert_eq!(losses.collect::<Vec<_>>(), [0, 1, 0]);
+}

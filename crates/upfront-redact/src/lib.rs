@@ -115,18 +115,47 @@ pub fn replaced<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
 #[must_use]
 pub fn may_hold(text: &str) -> bool {
     let bytes = text.as_bytes();
-    for (at, first) in bytes.iter().enumerate() {
-        let rests = rests(*first);
-        if !rests.is_empty() && rests.iter().any(|it| starts_with(&bytes[at + 1..], it.as_bytes()))
-        {
+    let mut at = 0;
+    while at < bytes.len() {
+        if STARTS[bytes[at] as usize] && starts_secret(bytes, at) {
             return true;
         }
+        at += 1;
     }
     false
 }
 
+/// The bytes with which the words of [`may_hold`] start.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        starts[byte as usize] = !rests(byte).is_empty();
+        byte -= 1;
+    }
+    starts
+};
+
+fn starts_secret(bytes: &[u8], at: usize) -> bool {
+    let behind = &bytes[at + 1..];
+    rests(bytes[at]).iter().any(|it| starts_with(behind, it.as_bytes()))
+        && !is_key_constraint(&bytes[..at], behind)
+}
+
+/// `PRIMARY KEY` and `FOREIGN KEY`, which are in most files that create tables.
+fn is_key_constraint(before: &[u8], behind: &[u8]) -> bool {
+    let is_key = starts_with(behind, b"ey")
+        && !behind.get(2).is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_');
+    let before = before.trim_ascii_end();
+    let ends_with = |word: &[u8]| {
+        let start = before.len().checked_sub(word.len());
+        start.is_some_and(|it| before[it..].eq_ignore_ascii_case(word))
+    };
+    is_key && (ends_with(b"primary") || ends_with(b"foreign"))
+}
+
 /// What follows this letter in the words of [`may_hold`], in lower case.
-fn rests(first: u8) -> &'static [&'static str] {
+const fn rests(first: u8) -> &'static [&'static str] {
     match first {
         b'p' | b'P' => &["ass", "w", "sw"],
         b's' | b'S' => {

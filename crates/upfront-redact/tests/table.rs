@@ -244,6 +244,16 @@ fn hides_what_a_server_quotes() {
     }
 }
 
+#[test]
+fn a_key_constraint_is_no_reason_to_look_for_secrets() {
+    for it in ["id int PRIMARY KEY", "foreign\n key (a) references t", "a int primary  key,"] {
+        assert!(!upfront_redact::may_hold(it), "{it}");
+    }
+    for it in ["primary_key 'x'", "PRIMARY KEYS", "primary key_id", "KEY", "PRIMARY KEY, api_key"] {
+        assert!(upfront_redact::may_hold(it), "{it}");
+    }
+}
+
 proptest! {
     #[test]
     fn never_fails(text in "(PASSWORD|password=|'|''|\\$\\$|\"|\\(|\\)|%L|,|VALUES|=|:|\\|\\||E'|\\\\|/\\*|--|\n|é| |a|://|@|;|DO|crypt|INSERT INTO t|<|>){0,30}") {
