@@ -11,7 +11,7 @@ use crate::{
     boot::{self, Until},
     embedded::{Migration, Set, title},
     error::{Error, Kind},
-    foreign::{self, Tool},
+    foreign::{self, ForeignHistory, PathSource, Tool},
     lock::{self, Wait},
     past::{Past, Source},
     plan::Head,
@@ -19,7 +19,6 @@ use crate::{
     refusal::Refusal,
     revisions::{self, History, PINNED, Tables, history},
     session::{self, Session, Writes},
-    settings::Settings,
     sqlx,
     work::Work,
 };
@@ -92,7 +91,8 @@ fn refuse_read_only(session: &Session) -> Result<()> {
 }
 
 async fn make_own_tables(work: &Work<'_>, session: &Session) -> Result<()> {
-    let settings = Settings { ignore_foreign_history: true, ..work.settings.clone() };
+    let mut settings = work.settings.clone();
+    settings.foreign.ignores_all = true;
     boot::bring_own(&Work::new(work.set, &settings), session).await
 }
 
@@ -104,7 +104,7 @@ async fn past(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Resul
             refuse_history(work, &begun)?;
             let source = match name {
                 Some(it) => named(session, it).await?,
-                None => only(session).await?,
+                None => only(work, session).await?,
             };
             read(work, session, directory, source).await
         }
@@ -170,16 +170,19 @@ async fn named(session: &Session, name: &str) -> Result<Source> {
     Err(Kind::Adopt(refusal).into())
 }
 
-/// The only table that can be taken over, by its name.
-async fn only(session: &Session) -> Result<Source> {
-    let all = foreign::find(session.client()).await?;
-    let is_ours = |(_, tool): &(String, String)| Tool::of(tool).is_some();
-    let (mut ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
+/// The only table that can be taken over: of those that concern the program, else of all.
+async fn only(work: &Work<'_>, session: &Session) -> Result<Source> {
+    let all = foreign::find(work.settings, session.client(), PathSource::Transaction).await?;
+    let (mut ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.adoptable);
+    if ours.is_empty() {
+        ours = foreign::find_anywhere(work.settings, session.client()).await?;
+        ours.retain(|it| it.adoptable);
+    }
     let refusal = match (ours.len(), others.is_empty()) {
         (0, true) => Refusal::Nothing,
         (0, false) => Refusal::Unsupported(others),
         (1, _) => {
-            let (table, tool) = ours.remove(0);
+            let ForeignHistory { table, tool, .. } = ours.remove(0);
             let tool = Tool::of(&tool).expect("those of other tools were set apart");
             return Ok(Source { table, tool });
         }

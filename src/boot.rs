@@ -16,7 +16,7 @@ use crate::{
     duplicate_history,
     embedded::{Migration, Set},
     error::{Error, Kind},
-    foreign,
+    foreign::{self, PathSource},
     lock::{self, Begun, Transaction, Wait},
     loss::{Measure, Moment},
     own,
@@ -56,7 +56,8 @@ pub(crate) async fn up(
 pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
     let (steps, cut_off, journal, tables) = match work.look(client).await? {
         View::Settled { .. } => (Vec::new(), None, Vec::new(), None),
-        View::Behind { pending: Pending { steps, cut_off, .. }, journal, tables } => {
+        View::Behind { pending: Pending { steps, cut_off, .. }, journal, tables, history } => {
+            work.refuse_foreign(client, history).await?;
             (steps, cut_off, journal, tables)
         }
     };
@@ -319,9 +320,8 @@ async fn round(
         report.partly(&pending.partly, None);
         return Ok(true);
     };
-    if transaction.head == plan::Head::start() && !work.own && !work.settings.ignore_foreign_history
-    {
-        foreign::refuse(session.client()).await?;
+    if transaction.head == plan::Head::start() && !work.own {
+        foreign::refuse(work.settings, session.client(), PathSource::Transaction).await?;
     }
     if transaction.head == plan::Head::start()
         && !work.own

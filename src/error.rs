@@ -7,7 +7,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use upfront_redact::Known;
 
 use crate::{
-    Direction,
+    Direction, ForeignHistory,
     embedded::Statement,
     event::Holder,
     excerpt::Excerpt,
@@ -91,7 +91,7 @@ pub(crate) enum Kind {
         own: bool,
     },
     Foreign {
-        tables: Vec<(String, String)>,
+        tables: Vec<ForeignHistory>,
     },
     ReadOnly {
         /// Nothing where upfront's own tables are all that is to change.

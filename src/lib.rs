@@ -69,6 +69,7 @@ mod sqlx;
 mod status;
 mod stepwise;
 mod stored;
+mod table_name;
 mod target;
 mod trust;
 mod work;
@@ -79,6 +80,7 @@ pub use connect::Connector;
 pub use embedded::Migrations;
 pub use error::{Error, Result};
 pub use event::{Event, Holder};
+pub use foreign::ForeignHistory;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use foreign::history_tables;

@@ -14,6 +14,7 @@ use crate::{
     embedded::Side,
     error::Kind,
     event::Holder,
+    foreign,
     plan::Head,
     prologue::{Extent, prologue},
     session::{self, Answer, Session},
@@ -70,7 +71,12 @@ pub(crate) fn begin_next(work: &Work<'_>, session: &Session, side: Option<&Side>
 fn begin_with(work: &Work<'_>, session: &Session, side: Option<&Side>, head: &str) -> String {
     let prologue = prologue(work.settings, &session.facts, side, Extent::Transaction);
     let lock = work.revisions.try_lock();
-    format!("BEGIN ISOLATION LEVEL READ COMMITTED;{prologue}{lock}{head}")
+    // For the search for other tools' histories before upfront's own tables are made.
+    let path = match work.own {
+        true => foreign::capture_path(work.settings.program_path.as_deref()),
+        false => String::new(),
+    };
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED;{path}{prologue}{lock}{head}")
 }
 
 /// Could the lock be had? A tenth of what [`begin`] costs, for a crowd that asks again and again.

@@ -6,7 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    Direction,
+    Direction, ForeignHistory,
     embedded::title,
     error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence},
     event::Holder,
@@ -367,15 +367,36 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
     }
 }
 
-fn foreign(f: &mut fmt::Formatter<'_>, tables: &[(String, String)]) -> fmt::Result {
-    f.write_str("the database has no history of upfront's, but one of another tool")?;
-    for (table, tool) in tables {
-        write!(f, "\n  table {table}: {tool}")?;
+/// Why a database with these histories is not migrated, and what to do.
+pub(crate) fn foreign(f: &mut fmt::Formatter<'_>, tables: &[ForeignHistory]) -> fmt::Result {
+    f.write_str("another tool has migrated this database, and upfront has no history in it")?;
+    tables.iter().try_for_each(|it| write!(f, "\n  {it}"))?;
+    let mut adoptable = tables.iter().filter(|it| it.adoptable);
+    match (adoptable.next(), adoptable.next()) {
+        (Some(_), None) => f.write_str("\n  help: take its history over with `upfront adopt`")?,
+        (Some(it), Some(_)) => write!(f, "\n  help: take one of them over with {}", it.adopting())?,
+        (None, _) => f.write_str(
+            "\n  help: compare the database with the migrations up to a version, and mark them as \
+             applied: `upfront baseline VERSION`",
+        )?,
     }
-    f.write_str(
-        "\n  help: take its history over with `upfront adopt`; if it has nothing to do with this \
-         program, set `ignore_foreign_history()`",
+    let names: Vec<_> = tables.iter().map(|it| toml_text(&it.table)).collect();
+    let calls = tables.iter().map(|it| format!("`ignore_foreign_history({:?})`", it.table));
+    write!(
+        f,
+        "\n  help: if it has nothing to do with this program, ignore its table: {} in the program, \
+         `ignore = [{}]` under `[foreign]` in upfront.toml",
+        calls.collect::<Vec<_>>().join(", "),
+        names.join(", ")
     )
+}
+
+/// A text in `upfront.toml`; a quoted name needs no escapes there.
+fn toml_text(text: &str) -> String {
+    match text.contains('"') && !text.contains('\'') {
+        true => format!("'{text}'"),
+        false => format!("{text:?}"),
+    }
 }
 
 fn read_only(

@@ -4,9 +4,10 @@ use crate::{
     Ahead, Result,
     embedded::Set,
     error::Kind,
-    foreign,
+    foreign::{self, PathSource},
     lock::{self, Begun},
     plan::Head,
+    prologue,
     revisions::Tables,
     session::{Answer, Session},
     settings::Settings,
@@ -33,6 +34,7 @@ pub(crate) fn settings(of: &Settings) -> Settings {
     Settings {
         // Last, as else a temporary table would stand before a real one of its name.
         search_path: Some(vec![of.schema.clone(), "pg_temp".to_owned()]),
+        program_path: prologue::search_path(of),
         ahead: Ahead::Accept,
         statement_timeout: None,
         on_event: None,
@@ -53,8 +55,8 @@ pub(crate) async fn begun(
     let Some(Begun::Locked(mut transaction)) = lock::begun(answer) else {
         return Ok(lock::begun(answer));
     };
-    if !table && !work.settings.ignore_foreign_history {
-        foreign::refuse(session.client()).await?;
+    if !table {
+        foreign::refuse(work.settings, session.client(), PathSource::Captured).await?;
     }
     if schema {
         work.revisions.trust.diagnose_in_transaction(session.client()).await?;

@@ -132,7 +132,8 @@ pub(crate) fn timeouts(settings: &Settings, side: Option<&Side>) -> [(&'static s
     [("lock_timeout", milliseconds(lock)), ("statement_timeout", milliseconds(statement))]
 }
 
-fn search_path(settings: &Settings) -> Option<String> {
+/// The configured search path, as a value of the setting.
+pub(crate) fn search_path(settings: &Settings) -> Option<String> {
     let schemas = settings.search_path.as_ref()?;
     Some(schemas.iter().map(|it| escape_identifier(it)).collect::<Vec<_>>().join(", "))
 }

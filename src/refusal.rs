@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     event::Holder,
+    foreign::ForeignHistory,
     past::{Difference, Source},
 };
 
@@ -13,9 +14,9 @@ pub(crate) enum Refusal {
     /// No other tool's history.
     Nothing,
     /// Only histories of tools that we do not read: table and tool.
-    Unsupported(Vec<(String, String)>),
+    Unsupported(Vec<ForeignHistory>),
     /// More than one: table and tool.
-    Several(Vec<(String, String)>),
+    Several(Vec<ForeignHistory>),
     /// There is no table of that name.
     NoTable(String),
     /// A table whose columns are those of no tool that we read.
@@ -62,10 +63,7 @@ impl fmt::Display for Refusal {
                 list(f, tables)?;
                 f.write_str("\n  help: name one of them")?;
                 let first = tables.iter().take(1);
-                first.into_iter().try_for_each(|(it, _)| match it.contains('"') {
-                    true => write!(f, ": `upfront adopt --table '{it}'`"),
-                    false => write!(f, ": `upfront adopt --table {it}`"),
-                })
+                first.into_iter().try_for_each(|it| write!(f, ": {}", it.adopting()))
             }
             Self::NoTable(it) => write!(
                 f,
@@ -102,10 +100,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, tables: &[(String, String)]) -> fmt::Result {
-    tables
-        .iter()
-        .try_for_each(|(table, tool)| write!(f, "\n  table {table}: the history of {tool}"))
+fn list(f: &mut fmt::Formatter<'_>, tables: &[ForeignHistory]) -> fmt::Result {
+    tables.iter().try_for_each(|it| write!(f, "\n  {it}"))
 }
 
 fn running(f: &mut fmt::Formatter<'_>, source: &Source, holder: Option<&Holder>) -> fmt::Result {

@@ -4,7 +4,9 @@ use std::{env, fmt, sync::Arc, time::Duration};
 
 use deadpool_postgres::Pool;
 
-use crate::{Ahead, Event, Migrations, Migrator, Result, error::Kind};
+use crate::{
+    Ahead, Event, Migrations, Migrator, Result, error::Kind, foreign::Guard, table_name::TableName,
+};
 
 /// The app under which upfront keeps its own tables.
 pub(crate) const OWN: &str = "upfront";
@@ -21,9 +23,11 @@ pub(crate) struct Settings {
     pub(crate) role: Option<String>,
     pub(crate) trusted_owner: Option<String>,
     pub(crate) search_path: Option<Vec<String>>,
+    /// The search path of the program, where these are the settings for upfront's own tables.
+    pub(crate) program_path: Option<String>,
     pub(crate) ahead: Ahead,
     pub(crate) session_pooler: bool,
-    pub(crate) ignore_foreign_history: bool,
+    pub(crate) foreign: Guard,
     pub(crate) ignore_duplicate_history: bool,
     pub(crate) release: Option<String>,
     pub(crate) host: Option<String>,
@@ -47,9 +51,10 @@ impl Default for Settings {
             role: None,
             trusted_owner: None,
             search_path: None,
+            program_path: None,
             ahead: Ahead::Accept,
             session_pooler: false,
-            ignore_foreign_history: false,
+            foreign: Guard::default(),
             ignore_duplicate_history: false,
             release: None,
             host: host(),
@@ -77,7 +82,7 @@ impl fmt::Debug for Settings {
             .field("search_path", &self.search_path)
             .field("ahead", &self.ahead)
             .field("session_pooler", &self.session_pooler)
-            .field("ignore_foreign_history", &self.ignore_foreign_history)
+            .field("foreign", &self.foreign)
             .field("ignore_duplicate_history", &self.ignore_duplicate_history)
             .field("release", &self.release)
             .finish_non_exhaustive()
@@ -192,9 +197,29 @@ impl Builder {
         self
     }
 
-    /// Starts a history of its own although the database holds one of another tool.
-    pub fn ignore_foreign_history(mut self) -> Self {
-        self.settings.ignore_foreign_history = true;
+    /// Ignores the history that another tool keeps in this table, such as
+    /// `auth.schema_migrations`.
+    ///
+    /// A database with the history of another tool and none of upfront's is refused
+    /// ([`is_foreign_history`](crate::Error::is_foreign_history)), if that history concerns this
+    /// program: its table is in a schema on the search path or in [`schemas`](Self::schemas), or
+    /// belongs to the migrating role. All others are still looked for. May be called several times;
+    /// a name without a schema means a table on the search path.
+    pub fn ignore_foreign_history(mut self, table: impl Into<String>) -> Self {
+        self.settings.foreign.ignored.push(table.into());
+        self
+    }
+
+    /// Ignores all histories of other tools, whatever their tables are.
+    pub fn ignore_foreign_histories(mut self) -> Self {
+        self.settings.foreign.ignores_all = true;
+        self
+    }
+
+    /// Names the schemas that the migrations work on, besides those on the search path. The history
+    /// of another tool counts there.
+    pub fn schemas<S: Into<String>>(mut self, schemas: impl IntoIterator<Item = S>) -> Self {
+        self.settings.foreign.schemas.extend(schemas.into_iter().map(Into::into));
         self
     }
 
@@ -250,6 +275,8 @@ impl Settings {
                 return Err(problem("search_path", "names no schema"));
             }
         }
+        self.foreign.schemas.iter().try_for_each(|it| identifier("schemas", it))?;
+        self.foreign.ignored.iter().try_for_each(|it| table("ignore_foreign_history", it))?;
         limit("lock_timeout", self.lock_timeout)?;
         self.statement_timeout.map_or(Ok(()), |it| limit("statement_timeout", it))?;
         limit("wait_timeout", self.wait_timeout)?;
@@ -259,6 +286,16 @@ impl Settings {
 
 fn problem(name: &'static str, problem: &'static str) -> crate::Error {
     Kind::Setting { name, problem: problem.into() }.into()
+}
+
+fn table(setting: &'static str, it: &str) -> Result<()> {
+    match TableName::parse(it) {
+        Some(_) if !it.contains('\0') => Ok(()),
+        _ => {
+            let problem = format!("`{it}` is not a table's name, such as `auth.schema_migrations`");
+            Err(Kind::Setting { name: setting, problem: problem.into() }.into())
+        }
+    }
 }
 
 fn identifier(setting: &'static str, it: &str) -> Result<()> {

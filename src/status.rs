@@ -5,11 +5,11 @@ use std::fmt;
 use deadpool_postgres::Object;
 
 use crate::{
-    Ahead, Result,
+    Ahead, Error, ForeignHistory, Result,
     embedded::{Migration, title},
     error::Kind,
     event::Holder,
-    journal,
+    foreign, journal,
     plan::{self, Divergence, Hold, Row},
     revisions::{History, Journal, dated, history},
     work::Work,
@@ -28,6 +28,9 @@ pub struct Status {
     pub entries: Vec<Entry>,
     /// Schemas that were dropped after migrations were applied to them.
     pub replaced_schemas: Vec<String>,
+    /// Histories of other tools for which [`up`](crate::Migrator::up) refuses to start one of
+    /// upfront's.
+    pub foreign_histories: Vec<ForeignHistory>,
 }
 
 /// One migration of a [`Status`].
@@ -81,14 +84,35 @@ impl Status {
     pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
         let Some(tables) = work.tables(client).await? else {
-            return Ok(Self::of(work, &[], &History::default(), None));
+            let status = Self::of(work, &[], &History::default(), None);
+            return status.with_foreign_histories(work, client).await;
         };
         let status = work.revisions.status(tables);
         let answer = work.read(client, &status).await?.answer(doing)?.unwrap_or_default();
         let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
         let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
         let holder = work.holder_of(client, &history.journal).await;
-        Ok(Self::of(work, &rows, &history, holder.as_ref()))
+        let status = Self::of(work, &rows, &history, holder.as_ref());
+        match status.head {
+            Some(_) => Ok(status),
+            None => status.with_foreign_histories(work, client).await,
+        }
+    }
+
+    /// Looks for what a boot refuses, where it would start a history.
+    async fn with_foreign_histories(mut self, work: &Work<'_>, client: &Object) -> Result<Self> {
+        if !work.set.migrations.is_empty() {
+            self.foreign_histories = foreign::find_ahead(work.settings, client).await?;
+        }
+        Ok(self)
+    }
+
+    /// The error that [`up`](crate::Migrator::up) would return, if the history of another tool is in
+    /// its way.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
+        let tables = self.foreign_histories.clone();
+        (!tables.is_empty()).then(|| Kind::Foreign { tables }.into())
     }
 
     fn of(work: &Work<'_>, rows: &[Dated], history: &History, holder: Option<&Holder>) -> Self {
@@ -138,7 +162,8 @@ impl Status {
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
         let replaced_schemas = if rows.is_empty() { Vec::new() } else { history.replaced.clone() };
-        Self { app: work.app.to_owned(), head, entries, replaced_schemas }
+        let foreign_histories = Vec::new();
+        Self { app: work.app.to_owned(), head, entries, replaced_schemas, foreign_histories }
     }
 
     /// Is nothing pending, partial or diverged, and nothing breaking ahead?
@@ -263,6 +288,9 @@ impl fmt::Display for Status {
         }
         for it in &self.replaced_schemas {
             write!(f, "\nschema {it} was dropped after migrations were applied to it")?;
+        }
+        if let Some(it) = self.refusal() {
+            write!(f, "\n{it}")?;
         }
         let count = |state| self.in_state(state).count();
         write!(f, "\napp {app}: {} applied", count(State::Applied))?;

@@ -10,6 +10,7 @@ use crate::{
     embedded::{Migration, Set},
     error::{Error, Kind},
     event::Holder,
+    foreign,
     journal::{self, PartlyApplied},
     lock, own,
     plan::{self, Divergence, Pending, Unknown},
@@ -35,7 +36,14 @@ pub(crate) enum View {
     /// Nothing to do.
     Settled { ahead: Vec<Unknown>, partly: Vec<PartlyApplied> },
     /// Something is pending. Without tables, upfront was never there.
-    Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables> },
+    Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables>, history: Rows },
+}
+
+/// Whether the app has a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    None,
+    Some,
 }
 
 /// What a message found that reads upfront's own tables.
@@ -165,11 +173,20 @@ impl<'a> Work<'a> {
                 Some(_) => Ok(()),
                 None => Err(self.partly_ahead(partly)),
             },
-            View::Behind { pending, journal, .. } => {
+            View::Behind { pending, journal, history, .. } => {
+                self.refuse_foreign(&client, history).await?;
                 let holder = self.holder_of(&client, &journal).await;
                 let migrations = pending.titles_as_of(&journal, holder.as_ref());
                 Err(Kind::Pending { migrations, running: holder.is_some() }.into())
             }
+        }
+    }
+
+    /// Refuses what a boot would refuse: to start a history beside that of another tool.
+    pub(crate) async fn refuse_foreign(&self, client: &Client, history: Rows) -> Result<()> {
+        match history {
+            Rows::None => foreign::refuse_ahead(self.settings, client).await,
+            Rows::Some => Ok(()),
         }
     }
 
@@ -199,10 +216,11 @@ impl<'a> Work<'a> {
 
     fn judge(&self, history: History, tables: Option<Tables>) -> Result<View> {
         let pending = self.plan(&history)?;
-        match pending.is_empty() {
-            true => Ok(View::Settled { ahead: pending.ahead, partly: pending.partly }),
-            false => Ok(View::Behind { pending, journal: history.journal, tables }),
+        if pending.is_empty() {
+            return Ok(View::Settled { ahead: pending.ahead, partly: pending.partly });
         }
+        let rows = if history.rows.is_empty() { Rows::None } else { Rows::Some };
+        Ok(View::Behind { pending, journal: history.journal, tables, history: rows })
     }
 
     pub(crate) async fn history(&self, client: &Object, tables: Tables) -> Result<History> {

@@ -37,7 +37,8 @@ fn exit(it: &Status) -> Exit {
 }
 
 fn print(it: &Status) -> String {
-    let summary = summary(it);
+    let refusal = it.refusal().map(|it| format!("{}\n", Output::completed(&Output::words(&it))));
+    let summary = format!("{}{}", refusal.unwrap_or_default(), summary(it));
     if it.entries.is_empty() {
         return summary;
     }

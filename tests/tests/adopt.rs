@@ -448,8 +448,8 @@ async fn histories_that_are_none() {
     empty.execute(CLOUD).unwrap();
     assert_snapshot!("empty", refused(&empty, &[A]).await);
     let other = database();
-    let tables = "create table refinery_schema_history (version int); create schema diesel; create \
-                  table diesel.__diesel_schema_migrations (version text)";
+    let tables = "create table refinery_schema_history (version int, name text, checksum text); create schema diesel; create \
+                  table diesel.__diesel_schema_migrations (version text, run_on timestamp)";
     other.execute(tables).unwrap();
     assert_snapshot!("unsupported", refused(&other, &[A]).await);
 }
@@ -458,7 +458,7 @@ async fn histories_that_are_none() {
 async fn another_tool_beside_one_that_is_supported() {
     let database = database();
     sqlx(&database, &[A]).await.unwrap();
-    database.execute("create table ar_internal_metadata (key text)").unwrap();
+    database.execute("create table ar_internal_metadata (key text, value text)").unwrap();
     assert_eq!(adopt(&database, &[A]).await.unwrap().tool.as_deref(), Some("sqlx"));
 }
 

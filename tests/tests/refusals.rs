@@ -127,11 +127,11 @@ async fn an_accepted_edit_settles_without_a_rewrite() {
 #[tokio::test]
 async fn a_foreign_history() {
     let database = database();
-    database.execute("create schema atlas; create table atlas.atlas_schema_revisions (version text); create table _sqlx_migrations (version bigint)").unwrap();
+    database.execute("create schema atlas; create table atlas.atlas_schema_revisions (version text, description text, type bigint, applied bigint, total bigint, executed_at timestamptz, error text, hash text); create table _sqlx_migrations (version bigint, description text, installed_on timestamptz, success boolean, checksum bytea)").unwrap();
     let err = migrator(&database.url(), &[A]).up().await.unwrap_err();
     assert!(err.is_foreign_history());
     assert_snapshot!(err);
-    let own = builder(&database.url(), &[A]).ignore_foreign_history().build().unwrap();
+    let own = builder(&database.url(), &[A]).ignore_foreign_histories().build().unwrap();
     assert_eq!(own.up().await.unwrap().applied.len(), 1);
 }
 

@@ -107,8 +107,13 @@ impl Target {
             it = it.session_pooler();
         }
         if self.ignore_foreign_history {
-            it = it.ignore_foreign_history();
+            it = it.ignore_foreign_histories();
         }
+        it = self
+            .foreign_ignored
+            .iter()
+            .fold(it, Builder::ignore_foreign_history)
+            .schemas(&self.schemas);
         if self.ignore_duplicate_history {
             it = it.ignore_duplicate_history();
         }
@@ -118,7 +123,7 @@ impl Target {
     /// As [`apply`](Self::apply), for a scratch server: it has no roles, and nobody waits.
     pub(crate) fn apply_alone(&self, it: Builder) -> Builder {
         let target = Self { role: None, session_pooler: false, ..self.clone() };
-        target.apply(it).ignore_foreign_history()
+        target.apply(it).ignore_foreign_histories()
     }
 
     /// The schema of upfront's own tables.

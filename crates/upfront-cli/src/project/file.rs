@@ -26,6 +26,8 @@ pub(crate) struct File {
     text: String,
     pub(crate) settings: Settings,
     pub(crate) generation: Generation,
+    /// History tables of other tools that have nothing to do with this program.
+    pub(crate) foreign_ignored: Vec<String>,
     environments: Vec<Environment>,
 }
 
@@ -92,6 +94,7 @@ impl File {
             text,
             settings: Settings::default(),
             generation: Generation::default(),
+            foreign_ignored: Vec::new(),
             environments: Vec::new(),
         };
         let text = it.text.clone();
@@ -115,10 +118,12 @@ impl File {
         for (key, value) in table.get_ref() {
             if key.get_ref() == "env" {
                 self.environments = environments(value)?;
+            } else if key.get_ref() == "foreign" {
+                self.foreign_ignored = ignored(value)?;
             } else if !self.generation.set(key.get_ref(), value)?
                 && !self.settings.set(key.get_ref(), value)?
             {
-                return Err(unknown(key, &["env", "desired", "gen", "scratch"]));
+                return Err(unknown(key, &["env", "desired", "gen", "scratch", "foreign"]));
             }
         }
         self.environments.sort_by_key(|it| it.at.start);
@@ -240,6 +245,18 @@ fn environments(value: &Spanned<DeValue<'_>>) -> Result<Vec<Environment>, Mistak
         Ok(it)
     };
     table(value)?.iter().map(environment).collect()
+}
+
+/// `[foreign]`
+fn ignored(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+    let mut ignored = Vec::new();
+    for (key, value) in table(value)? {
+        match key.get_ref().as_ref() {
+            "ignore" => ignored = texts(value)?,
+            _ => return Err(no_key(key, &["ignore"])),
+        }
+    }
+    Ok(ignored)
 }
 
 impl Settings {

@@ -50,6 +50,10 @@ pub(crate) struct Target {
     pub(crate) wait_timeout: Option<Duration>,
     pub(crate) session_pooler: bool,
     pub(crate) ignore_foreign_history: bool,
+    /// History tables of other tools that do not count.
+    pub(crate) foreign_ignored: Vec<String>,
+    /// The schemas that the migrations work on, besides those on the search path.
+    pub(crate) schemas: Vec<String>,
     pub(crate) ignore_duplicate_history: bool,
 }
 
@@ -150,6 +154,8 @@ impl Project {
             wait_timeout: of(|it| it.wait_timeout),
             session_pooler: is(|it| it.session_pooler).unwrap_or_default(),
             ignore_foreign_history: is(|it| it.ignore_foreign_history).unwrap_or_default(),
+            foreign_ignored: self.file.iter().flat_map(|it| it.foreign_ignored.clone()).collect(),
+            schemas: self.schemas().unwrap_or_default().to_vec(),
             ignore_duplicate_history: is(|it| it.ignore_duplicate_history).unwrap_or_default(),
         })
     }

@@ -92,9 +92,20 @@ fn a_history_that_diverged() {
 #[test]
 fn another_tools_history_is_refused() {
     let database = database();
-    database.execute("create table _sqlx_migrations (version bigint)").unwrap();
+    let table = "create table _sqlx_migrations (version bigint, description text, installed_on \
+                 timestamptz, success boolean, checksum bytea); create table alembic_version \
+                 (version_num text)";
+    database.execute(table).unwrap();
     let it = hashed(Place::on(&database, &[A]));
     shows!("another tool's history", it.run("up"));
+    assert!(it.run("up --dry-run").starts_with("exit code 5"), "the same");
+    shows!("status beside another tool's history", it.run("status"));
+    let settings = "[env.dev]\nurl = \"${DATABASE_URL}\"\n";
+    it.write(
+        "upfront.toml",
+        &format!("{settings}[foreign]\nignore = [\"public._sqlx_migrations\"]\n"),
+    );
+    shows!("one of two histories is ignored", it.run("up"));
     it.write(
         "upfront.toml",
         "ignore_foreign_history = true\n[env.dev]\nurl = \"${DATABASE_URL}\"\n",
