@@ -88,10 +88,12 @@ impl Migrate {
 #[non_exhaustive]
 pub enum Verb {
     /// Shows what is applied, pending, ahead and diverged
+    #[command(alias = "info")]
     Status(status::Arguments),
     /// Shows what `up` would do, with the exact SQL; the same as `up --dry-run`
     Plan(plan::Arguments),
     /// Applies what is pending
+    #[command(aliases = ["apply", "migrate", "run"])]
     Up(up::Arguments),
     /// Rolls back, newest first: one migration where nothing is said
     Down(down::Arguments),

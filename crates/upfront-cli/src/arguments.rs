@@ -1,6 +1,6 @@
 //! The command line, and who does what it asks for.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{env, io, path::PathBuf, process::ExitCode};
 
 use clap::{
     Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
@@ -11,7 +11,7 @@ use upfront::cli::{Exit, Format, Output, Verb};
 
 use crate::{
     adopt, completions, database, diff, drift, failure::Failure, generate, hash, import, init, new,
-    project::Project, protect, schema, schema::Drawn, verify,
+    other_tools, project::Project, protect, schema, schema::Drawn, verify,
 };
 
 /// PostgreSQL migrations that a Rust service compiles in
@@ -101,6 +101,7 @@ enum Command {
     /// Makes `upfront.toml` and a folder for migrations
     Init(init::Arguments),
     /// Writes the files of a new migration
+    #[command(aliases = ["add", "create"])]
     New(new::Arguments),
     /// Writes the migration that leads to the schema which is wanted
     Gen(generate::Arguments),
@@ -139,7 +140,10 @@ struct More {
 
 /// Does what the command line asks for.
 pub(crate) fn run() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = match command().try_get_matches() {
+        Ok(it) => it,
+        Err(err) => return refused(&err),
+    };
     let it = Arguments::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     let compares = matches.subcommand_matches("check").is_some_and(has_bare_schema);
     let format = matches.get_raw("format").and_then(|mut it| it.next_back()?.to_str());
@@ -154,6 +158,21 @@ pub(crate) fn run() -> ExitCode {
     match ran {
         Ok(exit) => exit.into(),
         Err(failure) => failure.print(&it.output).into(),
+    }
+}
+
+/// A command line that is a mistake, or one of another tool.
+fn refused(err: &clap::Error) -> ExitCode {
+    const CODE: u8 = 2;
+    let is_mistake =
+        [ErrorKind::InvalidSubcommand, ErrorKind::UnknownArgument].contains(&err.kind());
+    let words = other_tools::words(env::args());
+    match other_tools::hint(&words).filter(|_| is_mistake) {
+        Some(it) => {
+            eprintln!("error: {}", Output::completed(&it));
+            CODE.into()
+        }
+        None => err.exit(),
     }
 }
 
@@ -191,7 +210,7 @@ impl Command {
     fn run(&self, more: More, place: &Place, output: &Output) -> Result<Exit, Failure> {
         let project = || Project::find(place);
         match self {
-            Self::Init(it) => it.run(output)?,
+            Self::Init(it) => it.run(place, output)?,
             Self::New(it) => it.run(&project()?, output)?,
             Self::Gen(it) => return it.run(&project()?, output),
             Self::Diff(it) => return it.run(&project()?, output),

@@ -1,11 +1,22 @@
 //! `init`
 
-use std::{fmt::Write, fs, io, path::Path};
+mod advice;
+mod atlas;
+mod config;
+mod exclude;
+mod expression;
+mod makefile;
+mod orm;
+mod settings;
+mod survey;
+
+use std::{fs, io, path::Path};
 
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 
-use crate::{failure::Failure, package::Package};
+use self::survey::Survey;
+use crate::{arguments::Place, failure::Failure, package::Package, project::Variables};
 
 /// What prints the models.
 const EXAMPLE: &str = "examples/upfront_models.rs";
@@ -18,34 +29,19 @@ pub(crate) struct Arguments {
     models: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Made {
-    written: Vec<&'static str>,
-    kept: Vec<&'static str>,
+    written: Vec<String>,
+    kept: Vec<String>,
+    /// What was not translated, and what becomes of calls of another tool.
+    notes: Vec<String>,
 }
-
-const SETTINGS: &str = r#"# What the `upfront` command works on, by `--env`; `dev` where nothing is said.
-dir = "migrations"
-
-[env.dev]
-url = "${DATABASE_URL}"
-
-# [env.prod]
-# url = "${PRODUCTION_DATABASE_URL}"
-# protected = true
-"#;
 
 /// Line ends belong to what is hashed.
 const ATTRIBUTES: &str = "*.sql text eol=lf\natlas.sum text eol=lf\n";
 
-/// The schema that `gen` leads to, where structs say it.
-const DESIRED: &str = "
-# `gen` asks `examples/upfront_models.rs` for the structs of this crate.
-[desired.models]
-";
-
 impl Arguments {
-    pub(crate) fn run(&self, output: &Output) -> Result<(), Failure> {
+    pub(crate) fn run(&self, place: &Place, output: &Output) -> Result<(), Failure> {
         let here = Package::here();
         let models = match &here {
             Some(it) if self.models || it.derives => Some(it),
@@ -55,23 +51,29 @@ impl Arguments {
             }
             _ => None,
         };
+        let survey = Survey::of(Path::new("."), place.dir.as_deref());
         let example = models.and_then(Package::example);
-        let desired = if example.is_some() { DESIRED } else { "" };
-        let mut files = vec![
-            ("upfront.toml", format!("{SETTINGS}{desired}")),
-            ("migrations/.gitattributes", ATTRIBUTES.to_owned()),
-        ];
-        files.extend(example.map(|it| (EXAMPLE, it)));
-        let made = write_all(files)?;
-        output.result(&made, || told(&made, here.as_ref(), models));
+        let mut files =
+            vec![("upfront.toml".to_owned(), settings::text(&survey, example.is_some()))];
+        // Hashes cover the line ends that are there.
+        if !survey.directory.has_windows_lines {
+            let path = Path::new(&survey.dir).join(".gitattributes").display().to_string();
+            files.push((path, ATTRIBUTES.to_owned()));
+        }
+        files.extend(example.map(|it| (EXAMPLE.to_owned(), it)));
+        let mut made = write_all(files)?;
+        made.notes =
+            survey.config.notes.iter().chain(&survey.calls).map(ToString::to_string).collect();
+        let variables = Variables::beside(Path::new(""))?;
+        output.result(&made, || shown(&made, &survey, &variables, (here.as_ref(), models)));
         Ok(())
     }
 }
 
-fn write_all(files: Vec<(&'static str, String)>) -> Result<Made, Failure> {
-    let mut made = Made { written: Vec::new(), kept: Vec::new() };
+fn write_all(files: Vec<(String, String)>) -> Result<Made, Failure> {
+    let mut made = Made::default();
     for (path, text) in files {
-        let is_new = write_new(path, &text)
+        let is_new = write_new(&path, &text)
             .map_err(|err| Failure::new(Exit::Failed, format!("cannot write `{path}`: {err}")))?;
         if is_new { made.written.push(path) } else { made.kept.push(path) }
     }
@@ -90,37 +92,40 @@ fn write_new(path: &str, text: &str) -> io::Result<bool> {
     }
 }
 
-fn told(made: &Made, here: Option<&Package>, models: Option<&Package>) -> String {
-    let mut text = String::new();
-    let mut line = |it: &str| {
-        let _ = writeln!(text, "{it}");
-    };
-    for it in &made.written {
-        line(&format!("wrote {it}"));
-    }
-    for it in &made.kept {
-        line(&format!("kept {it}, which was there"));
-    }
-    line("\nnext:");
-    line("  export DATABASE_URL=postgres://…   or write it into `.env`");
-    line("  upfront new NAME                   writes the first migration");
-    line("  upfront up                         applies it");
-    if Path::new("Cargo.toml").is_file() {
-        line("\nto compile the migrations into this crate:");
-        line("  cargo add upfront && cargo add --build upfront-build");
-        line(match Path::new("build.rs").is_file() {
-            true => "  in build.rs:  upfront_build::embed(\"migrations\");",
-            false => "  build.rs:     fn main() { upfront_build::embed(\"migrations\"); }",
-        });
-        line("  in main.rs:   Migrator::new(upfront::embedded!(), pool.clone()).up().await?;");
-    }
-    match (models, here) {
-        (Some(it), _) => {
-            line("\nto write migrations from structs of this crate:");
-            it.steps(made.kept.contains(&"upfront.toml")).iter().for_each(|it| line(it));
+/// What was written, what was found, and what is left to do.
+fn shown(
+    made: &Made,
+    survey: &Survey,
+    variables: &Variables,
+    (here, models): (Option<&Package>, Option<&Package>),
+) -> String {
+    let mut lines: Vec<_> = made.written.iter().map(|it| format!("wrote {it}")).collect();
+    lines.extend(made.kept.iter().map(|it| format!("kept {it}, which was there")));
+    let mut part = |title: &str, of: Vec<String>| {
+        if !of.is_empty() {
+            lines.push(format!("\n{title}"));
+            lines.extend(of);
         }
-        (None, Some(_)) => line("\n`upfront init --models` is for a schema from structs"),
-        (None, None) => {}
+    };
+    if survey.directory.has_migrations {
+        part(&format!("found migrations in {}", survey.dir), Vec::new());
     }
-    text.trim_end().to_owned()
+    if let Some(origin) = &survey.origin {
+        let indented = |it: &config::Note| format!("  {it}");
+        part(&format!("notes on {origin}:"), survey.config.notes.iter().map(indented).collect());
+        part("calls of Atlas:", survey.calls.iter().map(indented).collect());
+    }
+    let with_desired = survey.config.desired.has_source()
+        || survey.loader.as_ref().is_some_and(|it| it.first.is_none())
+        || models.is_some();
+    part("next:", advice::next(survey, variables, with_desired));
+    if Path::new("Cargo.toml").is_file() {
+        part("to compile the migrations into this crate:", advice::embedding(&survey.dir));
+    }
+    let modelling = advice::modelling(made, here, models);
+    match models {
+        Some(_) => part("to write migrations from structs of this crate:", modelling),
+        None => lines.extend(modelling.iter().map(|it| format!("\n{it}"))),
+    }
+    lines.join("\n")
 }

@@ -19,6 +19,7 @@ mod init;
 mod live;
 mod mask;
 mod new;
+mod other_tools;
 mod package;
 mod project;
 mod proof;

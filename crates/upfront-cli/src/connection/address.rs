@@ -87,6 +87,7 @@ impl Address {
         if let Some(root) = root {
             it.rebase(root);
         }
+        set_search_path(&mut it);
         for (name, variable) in VARIABLES {
             let is_named =
                 it.get(name).is_some() || (name == "hostaddr" && it.get("host").is_some());
@@ -123,6 +124,14 @@ impl Address {
         let shown = shown(&all_hosts);
         Ok(Self { config: all_hosts, hosts, tls: tls.1, libpq: all.url(), shown })
     }
+}
+
+/// Takes `search_path` as a setting of the session, as drivers of Go and URLs of Atlas have it.
+fn set_search_path(it: &mut Parameters) {
+    let Some(path) = it.take("search_path").filter(|it| !it.trim().is_empty()) else { return };
+    let escaped = path.replace('\\', "\\\\").replace(' ', "\\ ");
+    let options = it.take("options").map(|it| format!("{it} ")).unwrap_or_default();
+    it.or("options", Some(format!("{options}-c search_path={escaped}")));
 }
 
 /// Puts parameters about dead links into the driver's words, and gives the limit of TCP for what

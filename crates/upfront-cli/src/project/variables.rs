@@ -10,7 +10,7 @@ pub(crate) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     /// Reads `.env` in a folder, if there is one.
-    pub(super) fn beside(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn beside(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(".env");
         if !path.is_file() {
             return Ok(Self::default());

@@ -9,6 +9,7 @@ mod down;
 mod files;
 mod generate;
 mod import;
+mod init;
 mod input;
 mod internal_options;
 mod interrupted;
