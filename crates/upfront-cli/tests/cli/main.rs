@@ -20,6 +20,7 @@ mod place;
 mod proof;
 mod readme;
 mod roles;
+mod session;
 mod settings;
 mod tls;
 mod verbs;

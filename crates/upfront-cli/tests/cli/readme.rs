@@ -1,20 +1,13 @@
-//! The session in the README, typed into a terminal of 80 columns.
+//! The sessions in the README and in `docs/from-atlas.md`.
 
-use std::{
-    env, fs,
-    io::Read,
-    num::NonZero,
-    path::{Path, PathBuf},
+use std::fs;
+
+use upfront_directory::Sum;
+
+use crate::{
+    place::{Place, database},
+    session::{compare, document, session},
 };
-
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-
-use upfront_scratch::Server;
-
-use crate::place::{self, Place};
-
-const ROWS: NonZero<u16> = NonZero::new(60).unwrap();
-const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 
 const COMMANDS: [&str; 11] = [
     "upfront init",
@@ -30,72 +23,98 @@ const COMMANDS: [&str; 11] = [
     "upfront status",
 ];
 
-fn readme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")
-}
-
-/// What a person sees.
-fn typed(command: &str, place: &Place, url: &str) -> String {
-    let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).unwrap();
-    let mut shell = CommandBuilder::new("bash");
-    shell.args(["-c", command]);
-    shell.cwd(place.path(""));
-    shell.env_clear();
-    let program = Path::new(env!("CARGO_BIN_EXE_upfront")).parent().unwrap();
-    let psql = PathBuf::from(Server::shared().unwrap().bin("psql").get_program());
-    let psql = psql.parent().unwrap().to_owned();
-    let path = env::split_paths(&env::var_os("PATH").unwrap()).collect::<Vec<_>>();
-    let path = env::join_paths([program.to_owned(), psql].into_iter().chain(path)).unwrap();
-    for (name, it) in [("PATH", path), ("DATABASE_URL", url.into()), ("TERM", "xterm".into())] {
-        shell.env(name, it);
-    }
-    let mut child = pair.slave.spawn_command(shell).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let mut bytes = Vec::new();
-    // The end of a terminal whose program has ended is an error on some systems.
-    let _ = reader.read_to_end(&mut bytes);
-    child.wait().unwrap();
-    let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
-    screen.process(&bytes);
-    screen.screen().contents().trim_end().to_owned()
-}
-
-fn session() -> String {
-    let (place, database) = (Place::new(), place::database());
-    let url = database.url();
-    let step = |command: &&str| match typed(command, &place, &url).as_str() {
-        "" => format!("$ {command}\n"),
-        seen => format!("$ {command}\n{seen}\n"),
-    };
-    let steps: String = COMMANDS.iter().map(step).collect();
-    format!("```console\n{steps}```\n")
-}
-
-/// Without what is another one each time.
-fn masked(text: &str) -> String {
-    let words = text.split_inclusive(|it: char| it.is_whitespace() || "_/`".contains(it));
-    let mask = |it: &str| {
-        let digits = it.bytes().filter(u8::is_ascii_digit).count();
-        let is_time =
-            digits > 0 && (it.trim_end().ends_with("ms") || it.trim_end().ends_with("µs"));
-        if digits > 6 || is_time { "…".to_owned() } else { it.to_owned() }
-    };
-    words.map(mask).collect()
-}
-
-/// `UPFRONT_README=write` writes it anew.
+/// `UPFRONT_README=write` rewrites it.
 #[test]
 fn the_readme_shows_the_session_as_it_prints() {
-    let (begin, end) = ("<!-- session -->\n", "<!-- /session -->");
-    let text = fs::read_to_string(readme()).unwrap();
-    let (head, rest) = text.split_once(begin).unwrap();
-    let (shown, tail) = rest.split_once(end).unwrap();
-    let session = session();
-    if env::var("UPFRONT_README").is_ok_and(|it| it == "write") {
-        fs::write(readme(), format!("{head}{begin}{session}{end}{tail}")).unwrap();
-        return;
+    let (place, database) = (Place::new(), database());
+    let url = database.url();
+    compare("README.md", &session(&COMMANDS, &place, &[("DATABASE_URL", &url)]));
+}
+
+const ATLAS: &str = r#"data "external_schema" "gorm" {
+  program = ["cat", "models.sql"] # a program that prints the models
+}
+env "dev" {
+  src     = data.external_schema.gorm.url
+  dev     = "docker://postgres/15/dev?search_path=public"
+  url     = getenv("DATABASE_URL")
+  migration {
+    dir = "file://migrations"
+  }
+}
+env "prod" {
+  url = getenv("PRODUCTION_DATABASE_URL")
+  migration {
+    dir = "file://migrations"
+  }
+}
+"#;
+
+const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);\n";
+
+/// A row as `atlas migrate apply` writes it.
+fn atlas_row(version: &str, name: &str, text: &str) -> String {
+    let file = format!("{version}_{name}.sql");
+    let sum = Sum::of([(file.as_str(), text.as_bytes())]);
+    format!(
+        "{text}; CREATE SCHEMA atlas_schema_revisions; CREATE TABLE \
+         atlas_schema_revisions.atlas_schema_revisions (version varchar PRIMARY KEY, description \
+         varchar NOT NULL, type bigint NOT NULL, applied bigint NOT NULL, total bigint NOT NULL, \
+         executed_at timestamptz NOT NULL, execution_time bigint NOT NULL, error text, error_stmt text, \
+         hash varchar NOT NULL, partial_hashes jsonb, operator_version varchar NOT NULL); INSERT INTO \
+         atlas_schema_revisions.atlas_schema_revisions VALUES ('{version}', '{name}', 2, 1, 1, now(), \
+         1, '', '', '{}', 'null', 'Atlas')",
+        sum.hash(&file).unwrap()
+    )
+}
+
+/// The Makefile of the document.
+fn makefile() -> String {
+    let text = fs::read_to_string(document("docs/from-atlas.md")).unwrap();
+    let (_, rest) = text.split_once("```make\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+const GUIDE: [&str; 19] = [
+    "ls migrations",
+    "upfront init",
+    "upfront adopt --env dev",
+    "upfront adopt --env prod",
+    "upfront gen --down",
+    "sed -i 's/name text NOT NULL/&, age integer/' models.sql",
+    "make gen-migration MIGRATION_NAME=AddAge",
+    "make migration-dev",
+    "upfront down --dry-run --env dev",
+    "make migration-down-dev",
+    "upfront up --env dev && upfront down --to 20260119165327 --env dev",
+    "upfront up --env dev && upfront down --steps 1 --env dev",
+    "upfront up --env prod",
+    "make migration-prod",
+    "make migration-prod APPROVE=DIGEST",
+    "make migration-down-prod",
+    "make migration-down-prod APPROVE=DIGEST",
+    "rm migrations/*_AddAge.sql migrations/down/*_AddAge.sql && upfront hash",
+    "upfront status --env dev",
+];
+
+/// The guide of a team that runs Atlas, command by command.
+#[test]
+fn the_guide_of_a_team_that_runs_atlas() {
+    let (dev, prod) = (database(), database());
+    let name = "20260119165327_CreateUserTable.sql";
+    let row = atlas_row("20260119165327", "CreateUserTable", USERS);
+    for it in [&dev, &prod] {
+        it.execute(&row).unwrap();
     }
-    assert_eq!(masked(shown), masked(&session));
+    let place = Place::with(&[
+        ("atlas.hcl", ATLAS),
+        ("models.sql", USERS),
+        ("Makefile", &makefile()),
+        (&format!("migrations/{name}"), USERS),
+    ]);
+    let sum = Sum::of([(name, USERS.as_bytes())]);
+    place.write("migrations/atlas.sum", &sum.to_string());
+    let (dev, prod) = (dev.url(), prod.url());
+    let variables = [("DATABASE_URL", dev.as_str()), ("PRODUCTION_DATABASE_URL", prod.as_str())];
+    compare("docs/from-atlas.md", &session(&GUIDE, &place, &variables));
 }
