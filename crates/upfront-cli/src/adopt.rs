@@ -1,17 +1,24 @@
 //! `adopt` and `baseline`
 
+use std::thread;
+
 use deadpool_postgres::Pool;
 use upfront::{
-    Adopted, Error, Migrator,
+    Adopted, Error,
     cli::{Exit, Output},
 };
-use upfront_scratch::{Server, Without};
+use upfront_schema::{compare, remarks};
 
 use crate::{
     database::{Database, Needs, with},
+    differences::{self, Ends},
     failure::Failure,
+    live::Found,
     project::Project,
-    scratch,
+    proof::Bench,
+    scratch::{self, of_schema},
+    setup,
+    source::Source,
 };
 
 /// Options of `adopt`.
@@ -74,10 +81,8 @@ impl Baseline {
                 Ok(plan) => plan,
                 Err(err) => return Ok(output.failed(&err)),
             };
-            if !self.unchecked
-                && let Some(exit) = self.compare(it, output).await?
-            {
-                return Ok(exit);
+            if !self.unchecked {
+                self.compare(it, project, output).await?;
             }
             Ok(match self.dry_run {
                 true => told(Ok(plan), output),
@@ -86,43 +91,51 @@ impl Baseline {
         })
     }
 
-    /// Replays the migrations, and compares. An exit code where that failed and was told.
-    async fn compare(&self, it: &Database, output: &Output) -> Result<Option<Exit>, Failure> {
+    /// Replays the migrations, and compares as `check --schema` does, without privileges: they name
+    /// roles, which other tools leave to whoever runs a server.
+    async fn compare(
+        &self,
+        it: &Database,
+        project: &Project,
+        output: &Output,
+    ) -> Result<(), Failure> {
         let major = major(&it.pool).await?;
-        let server = Server::builder().major(major).start().map_err(|err| scratch::failed(&err))?;
-        let database = server.database().map_err(|err| scratch::failed(&err))?;
-        let migrations = match it.migrations.up_to(&self.version) {
-            Ok(it) => it,
-            Err(err) => return Ok(Some(output.failed(&err))),
-        };
-        let pool = crate::connection::local(&database.url())?;
-        let builder = Migrator::builder(migrations, pool);
-        let migrator = it.target.apply_alone(builder).build();
-        let replay = async { migrator?.up().await };
-        if let Err(err) = replay.await {
-            output.warning("the migrations cannot be replayed on a scratch server");
-            return Ok(Some(output.failed(&err)));
+        let found = Found::ask(&it.pool, project).await?;
+        found.warn(project, output);
+        let libpq = it.address.libpq.clone();
+        let live = Source::Live { libpq, major, end: "the database", found };
+        // What replays has a runtime of its own.
+        thread::scope(|scope| scope.spawn(|| self.against(&live, project, output)).join())
+            .expect("a comparison does not panic")
+    }
+
+    fn against(&self, live: &Source, project: &Project, output: &Output) -> Result<(), Failure> {
+        let server = scratch::start_for(project, &[live])?;
+        let directory = setup::replayable(project, &server, project.folder()?.read()?)?;
+        let made = Bench::new(project, &server, &directory)?;
+        made.up_to(&self.version)?;
+        let found = live.build(project, &server, output)?;
+        let mut scope = scratch::scope(project, &[&made.database, &found])?;
+        live.narrow(&mut scope);
+        let mut all = compare(&made.database, &found, &scope).map_err(|err| of_schema(&err))?;
+        all.retain(|it| !it.is_about_privileges());
+        let order = remarks(&found, &made.database, &scope).map_err(|err| of_schema(&err))?;
+        if all.is_empty() && order.is_empty() {
+            return Ok(());
         }
-        let histories = upfront::history_tables();
-        let tables: Vec<_> = histories.iter().map(String::as_str).collect();
-        let without = Without { schemas: &[it.target.own_schema()], tables: &tables };
-        let difference = database.difference(&it.address.libpq, &without);
-        match difference.map_err(|err| scratch::failed(&err))? {
-            None => Ok(None),
-            Some(difference) => Err(Failure::new(
-                Exit::Refused,
-                format!(
-                    "the database is not what the migrations up to `{}` make; nothing was written",
-                    self.version
-                ),
-            )
-            .more("`-` is what the migrations make, `+` is what the database has:")
-            .more(difference.trim_end().replace('\n', "\n  "))
-            .help(
-                "choose the version that fits, or write a migration for the difference; \
-                 `--unchecked` does without the comparison",
-            )),
-        }
+        let ends = Ends { first: "the migrations", second: "the database" };
+        let lines = differences::words(&all, &ends).into_iter().chain(order);
+        let failure = Failure::new(
+            Exit::Refused,
+            format!(
+                "the database is not what the migrations up to `{}` make; nothing was written",
+                self.version
+            ),
+        );
+        Err(lines.fold(failure, Failure::more).help(
+            "choose the version that fits, or write a migration for the difference; `exclude` in \
+             `[desired]` leaves objects alone; `--unchecked` does without the comparison",
+        ))
     }
 }
 

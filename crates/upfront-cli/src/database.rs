@@ -17,7 +17,6 @@ use crate::{
 /// A connection to a database, and the migrations for it.
 pub(crate) struct Database {
     pub(crate) migrator: Migrator,
-    pub(crate) migrations: Migrations,
     pub(crate) directory: Directory,
     pub(crate) pool: Pool,
     pub(crate) address: Address,
@@ -53,10 +52,10 @@ pub(crate) fn with(
     block_on(async {
         let pool = address.connect().await?;
         let migrations = Migrations::from_directory(&directory);
-        let builder = Migrator::builder(migrations.clone(), pool.clone());
+        let builder = Migrator::builder(migrations, pool.clone());
         let migrator = target.apply(builder).build();
         let migrator = migrator.map_err(|err| Failure::mistake(err.to_string()))?;
-        work(&Database { migrator, migrations, directory, pool, address, target }).await
+        work(&Database { migrator, directory, pool, address, target }).await
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{
     differences::{self, Ends},
     failure::Failure,
     project::{Project, Target},
-    scratch,
+    scratch, setup,
 };
 
 /// A scratch database, and the migrations that are tried on it.
@@ -111,7 +111,7 @@ impl<'p, 's> Bench<'p, 's> {
                 done => {
                     let marked = upfront_schema::mark_made(&self.database, &self.roles);
                     marked.map_err(|err| scratch::of_schema(&err))?;
-                    return done.map_err(|err| Failure::of_library(&err));
+                    return done.map_err(|err| setup::replay_failed(&err));
                 }
             }
         }

@@ -4,10 +4,10 @@ use std::ops::Deref;
 
 use upfront::cli::{Exit, Output};
 use upfront_directory::Directory;
-use upfront_schema::{Roles, Scope};
+use upfront_schema::{Pattern, Roles, Scope};
 use upfront_scratch::{Database, Server};
 
-use crate::{failure::Failure, project::Project, source::Source};
+use crate::{failure::Failure, project::Project, setup, source::Source};
 
 /// A server in use.
 pub(crate) struct Scratch {
@@ -27,17 +27,17 @@ impl Deref for Scratch {
 /// Starts a server of the major version that is asked for, else of that in `upfront.toml`.
 pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Scratch, Failure> {
     let asked = major.map(|it| (it, "`--major`".to_owned()));
-    start_as(agreed(project.scratch_version(), asked.as_slice())?)
+    start_as(project, agreed(project.scratch_version(), asked.as_slice())?)
 }
 
 /// The same for sources, of which databases bring their own version.
 pub(crate) fn start_for(project: &Project, sources: &[&Source]) -> Result<Scratch, Failure> {
     let major = |it: &&Source| Some((it.major()?, it.words()));
     let majors: Vec<_> = sources.iter().filter_map(major).collect();
-    start_as(agreed(project.scratch_version(), &majors)?)
+    start_as(project, agreed(project.scratch_version(), &majors)?)
 }
 
-fn start_as(major: Option<u32>) -> Result<Scratch, Failure> {
+fn start_as(project: &Project, major: Option<u32>) -> Result<Scratch, Failure> {
     let mut builder = Server::builder();
     if let Some(it) = major {
         builder = builder.major(it);
@@ -45,7 +45,9 @@ fn start_as(major: Option<u32>) -> Result<Scratch, Failure> {
     let server = builder.start().map_err(|err| failed(&err))?;
     let is_given = server.socket_dir().is_none();
     let roles = is_given.then(|| Roles::of(&server)).transpose();
-    Ok(Scratch { _roles: roles.map_err(|err| of_schema(&err))?, server })
+    let scratch = Scratch { _roles: roles.map_err(|err| of_schema(&err))?, server };
+    setup::prepare(project, &scratch)?;
+    Ok(scratch)
 }
 
 /// The one major version that the settings and all others have.
@@ -102,6 +104,11 @@ pub(crate) fn load(
     warn_of_rows(project, database, output)
 }
 
+/// Whether the scratch server has an extension.
+pub(crate) fn has_extension(server: &Server, name: &str) -> Result<bool, Failure> {
+    upfront_schema::has_extension(server, name).map_err(|err| of_schema(&err))
+}
+
 /// Looks whether the scratch server has what migrations want, before they are replayed.
 pub(crate) fn preflight(database: &Database<'_>, directory: &Directory) -> Result<(), Failure> {
     upfront_schema::preflight(database, directory).map_err(|err| of_schema(&err))
@@ -133,17 +140,28 @@ pub(crate) fn scope(project: &Project, databases: &[&Database<'_>]) -> Result<Sc
     let settings = project.settings()?;
     let mut scope =
         Scope { without_schemas: vec![settings.own_schema().to_owned()], ..Scope::default() };
-    let names = upfront::history_tables();
-    let kinds = ["table", "sequence"].into_iter();
-    let histories = kinds.flat_map(|kind| names.iter().map(move |it| format!("{kind} *.{it}")));
-    let atlas = "schema atlas_schema_revisions".to_owned();
-    let never = histories.chain([atlas]).map(|it| it.parse()).collect::<Result<_, _>>();
-    scope.exclude = never.map_err(|err| of_schema(&err))?;
-    scope.exclude.extend(project.exclude().iter().cloned());
+    scope.exclude = excluded(project);
+    scope.setup = project.setup.get().cloned().unwrap_or_default();
     if let Some(schemas) = project.schemas() {
         scope.narrow(schemas, databases).map_err(|err| of_schema(&err))?;
     }
     Ok(scope)
+}
+
+/// What is left alone by its name: other tools' histories, what `upfront.toml` names, and what
+/// belongs to the service of the preset.
+pub(crate) fn excluded(project: &Project) -> Vec<Pattern> {
+    let names = upfront::history_tables();
+    let kinds = ["table", "sequence"].into_iter();
+    let histories = kinds.flat_map(|kind| names.iter().map(move |it| format!("{kind} *.{it}")));
+    // These schemas hold a history and nothing else.
+    let schemas = ["atlas_schema_revisions", "drizzle", "graphile_migrate", "pgroll", "sqitch"];
+    let schemas = schemas.iter().map(|it| format!("schema {it}"));
+    let tools = project.missing_tools.get().into_iter().flatten();
+    let tools = tools.map(|it| format!("extension {it}"));
+    let never = histories.chain(schemas).chain(tools).map(|it| it.parse::<Pattern>());
+    let never = never.map(|it| it.expect("these patterns are well formed"));
+    never.chain(project.exclude()).collect()
 }
 
 /// The same for the two that are compared, one of which has to have each schema that counts.
@@ -186,6 +204,7 @@ pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
         () if err.is_not_modelled() => {
             failure.help("`exclude` in `[desired]` leaves objects alone")
         }
+        () if err.is_missing_object() => failure.help(setup::MISSING),
         () => failure,
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use upfront::cli::Output;
+use upfront::cli::{Exit, Output};
 use upfront_schema::{Annotated, Owners, Scope};
-use upfront_scratch::{Database, Server};
+use upfront_scratch::{Database, DumpFilter, Server};
 
 use crate::{
     adopt::major,
@@ -16,7 +16,7 @@ use crate::{
     generate::replayed,
     live::Found,
     project::{Project, Target},
-    scratch,
+    scratch, setup,
 };
 
 /// One of them.
@@ -127,16 +127,70 @@ impl Source {
                 scratch::load(project, &database, texts, output)?;
                 Ok(database)
             }
-            Self::Migrations(folder) => replayed(project, server, &folder.read()?),
+            Self::Migrations(folder) => {
+                let directory = folder.read()?;
+                setup::note_skipped(project, server, &directory, output)?;
+                replayed(project, server, &setup::replayable(project, server, directory)?)
+            }
             Self::Live { libpq, end, found, .. } => {
-                let database = scratch::database(server)?;
-                let sql = server.schema_of(libpq).map_err(|err| scratch::failed(&err))?;
-                let texts = vec![((*end).to_owned(), found.without_owner(&sql))];
-                let scope = scratch::scope(project, &[])?;
-                let loaded = upfront_schema::load_within(&database, texts, &scope);
-                loaded.map_err(|err| scratch::of_schema(&err))?;
-                Ok(database)
+                let copy = Copy { project, server, libpq, end, found };
+                copy.database()
             }
         }
+    }
+}
+
+/// A database that is made again on a scratch server.
+struct Copy<'a, 's> {
+    project: &'a Project,
+    server: &'s Server,
+    libpq: &'a str,
+    end: &'a str,
+    found: &'a Found,
+}
+
+impl<'s> Copy<'_, 's> {
+    fn database(&self) -> Result<Database<'s>, Failure> {
+        let omitted = self.found.omitted(self.project);
+        let filter = self.found.filter(self.project);
+        let (database, loaded) = self.load(&filter, &omitted)?;
+        let Err(err) = loaded else { return Ok(database) };
+        // What counts may need something of a schema that does not: that is read too, if it can be.
+        let wider = self.found.wider_filter(self.project);
+        if err.is_missing_object() && wider != filter {
+            if let Ok((database, Ok(()))) = self.load(&wider, &wider.schemas) {
+                return Ok(database);
+            }
+        }
+        Err(self.not_loaded(&err))
+    }
+
+    fn load(
+        &self,
+        filter: &DumpFilter,
+        omitted: &[String],
+    ) -> Result<(Database<'s>, Result<(), upfront_schema::Error>), Failure> {
+        let database = scratch::database(self.server)?;
+        let dump = self.server.schema_of(self.libpq, filter).map_err(|err| self.not_read(&err))?;
+        let attached = self.project.setup.get().map(|it| self.found.attached(it));
+        let text = self.found.without_owner(&(dump + &attached.unwrap_or_default()));
+        let scope = scratch::scope(self.project, &[&database])?;
+        let dump = (self.end.to_owned(), text);
+        let loaded = upfront_schema::load_dump(&database, dump, &scope, omitted);
+        Ok((database, loaded))
+    }
+
+    fn not_read(&self, err: &upfront_scratch::Error) -> Failure {
+        let failure = Failure::new(Exit::Failed, format!("cannot read {}: {err}", self.end));
+        failure.help(
+            "`schemas` and `exclude` in `[desired]` say what is read: what is left out needs no rights",
+        )
+    }
+
+    fn not_loaded(&self, err: &upfront_schema::Error) -> Failure {
+        let end = self.end;
+        scratch::of_schema(err).more(format!(
+            "this is the schema of {end} as `pg_dump` prints it, on the scratch server"
+        ))
     }
 }

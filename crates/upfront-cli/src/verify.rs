@@ -10,7 +10,7 @@ use crate::{
     generate::with_rows::{self, Tried, Values},
     project::Project,
     proof::{Again, Bench, title},
-    scratch,
+    scratch, setup,
 };
 
 /// Options of `verify`.
@@ -58,6 +58,8 @@ impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let directory = project.folder()?.read_warned(output)?;
         let server = scratch::start(project, self.major)?;
+        setup::note_skipped(project, &server, &directory, output)?;
+        let directory = setup::replayable(project, &server, directory)?;
         let mut bench = Bench::new(project, &server, &directory)?;
         let mut replay = all(&mut bench, &directory, project, output);
         if let Some(failure) = Failure::all(std::mem::take(&mut replay.wrong)) {

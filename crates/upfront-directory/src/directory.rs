@@ -144,6 +144,19 @@ impl Directory {
         &self.migrations
     }
 
+    /// The same directory, in which statements do nothing: for a server that cannot run them. Hashes
+    /// and places stay what they are.
+    #[must_use]
+    pub fn without_statements(mut self, is_skipped: impl Fn(&str) -> bool) -> Self {
+        for it in &mut self.migrations {
+            it.up.skip_statements(&is_skipped);
+            if let Some(down) = &mut it.down {
+                down.skip_statements(&is_skipped);
+            }
+        }
+        self
+    }
+
     /// What is worth a look.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {

@@ -80,6 +80,23 @@ pub struct Side {
     pub statement_timeout: Option<Duration>,
 }
 
+impl Side {
+    /// Replaces statements by one that does nothing and is as long.
+    pub(crate) fn skip_statements(&mut self, is_skipped: &impl Fn(&str) -> bool) {
+        const NOTHING: &str = "SELECT 1";
+        for it in &mut self.statements {
+            let text = &self.body[it.range.clone()];
+            if text.len() < NOTHING.len() || !is_skipped(text) {
+                continue;
+            }
+            let blank = |byte| if byte == b'\n' { '\n' } else { ' ' };
+            let blanks: String = text.bytes().skip(NOTHING.len()).map(blank).collect();
+            self.body.replace_range(it.range.clone(), &format!("{NOTHING}{blanks}"));
+            it.losses.clear();
+        }
+    }
+}
+
 /// A file without mistakes, or with mistakes that were reported.
 pub(crate) struct Read {
     pub(crate) side: Side,

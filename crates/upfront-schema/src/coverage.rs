@@ -86,24 +86,24 @@ ORDER BY 6";
 const FIRST_USER_OBJECT: u32 = 16384;
 
 /// Something that no rule has read.
-struct Unknown {
+pub(crate) struct Unknown {
     address: Address,
-    kind: String,
+    pub(crate) kind: String,
     /// As a pattern has it.
-    path: String,
+    pub(crate) path: String,
     /// As a message has it.
     words: String,
     schema: String,
 }
 
-/// `is_left_alone` tells whether a fact is left out by its name.
-pub(crate) fn check(
+/// Lists what has no rule; `is_left_alone` returns whether a fact is left out by its name.
+pub(crate) fn unknown(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
     addresses: &HashMap<Address, usize>,
     depend: &Depend,
     is_left_alone: impl Fn(usize) -> bool,
-) -> Result<()> {
+) -> Result<Vec<Unknown>> {
     let mut unknown = objects(transaction, scope, addresses, depend)?;
     let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
     unknown.extend(labels.iter().map(read));
@@ -113,6 +113,11 @@ pub(crate) fn check(
             && !scope.without_schemas.contains(&it.schema)
             && !within.is_some_and(&is_left_alone)
     });
+    Ok(unknown)
+}
+
+/// An error that names what has no rule, if there is anything.
+pub(crate) fn refuse(unknown: Vec<Unknown>) -> Result<()> {
     match unknown.is_empty() {
         true => Ok(()),
         false => Err(Kind::NotModelled(unknown.into_iter().map(|it| it.words).collect()).into()),

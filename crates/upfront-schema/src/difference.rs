@@ -28,6 +28,12 @@ pub enum Difference {
 }
 
 impl Difference {
+    /// Whether it is about privileges, on objects or for new ones.
+    #[must_use]
+    pub fn is_about_privileges(&self) -> bool {
+        matches!(self.id().kind, "privileges" | "default privileges")
+    }
+
     /// What it is about.
     #[must_use]
     pub fn id(&self) -> &Identity {

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
+use postgres::error::SqlState;
+
 use crate::identity::Identity;
 
 /// Why two schemas could not be compared, or one not be made of the other.
@@ -32,6 +34,8 @@ pub(crate) enum Kind {
         place: String,
         excerpt: String,
         message: String,
+        /// Whether something that it names is missing.
+        is_missing: bool,
     },
     /// A statement for which the scratch server lacks something.
     Lacking {
@@ -47,6 +51,8 @@ pub(crate) enum Kind {
         role: String,
         why: String,
     },
+    /// The setup of scratch databases has taken our rights.
+    Demoted,
     NotModelled(Vec<String>),
     Refused(Vec<String>),
     Cycle(Vec<String>),
@@ -90,8 +96,15 @@ impl Error {
                 | Kind::Lacking { .. }
                 | Kind::Directory(_)
                 | Kind::NoSource(_)
+                | Kind::Demoted
                 | Kind::Answer { .. }
         )
+    }
+
+    /// Whether a statement names a schema, a table, a function or the like that is missing.
+    #[must_use]
+    pub fn is_missing_object(&self) -> bool {
+        matches!(*self.0, Kind::Statement { is_missing: true, .. })
     }
 
     /// The statement, if it uses a value of an enum that is not committed yet.
@@ -119,6 +132,17 @@ impl Error {
     pub(crate) fn unknown_attribute(of: &Identity, attribute: &str) -> String {
         format!("attribute `{attribute}` of {of}")
     }
+}
+
+/// Whether the server says that a schema, a table, a function or something else of a name is missing.
+pub(crate) fn is_missing(err: &postgres::Error) -> bool {
+    const CODES: [SqlState; 4] = [
+        SqlState::INVALID_SCHEMA_NAME,
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::UNDEFINED_OBJECT,
+    ];
+    err.code().is_some_and(|it| CODES.contains(it))
 }
 
 /// What the server says, rather than the driver's `db error`.
@@ -159,7 +183,7 @@ impl fmt::Display for Error {
             Kind::Directory(it) => it.fmt(f),
             Kind::NoSource(it) => write!(f, "`{it}` is no file, no folder and no PostgreSQL URL"),
             Kind::Answer { given, why } => write!(f, "`{given}`: {why}"),
-            Kind::Statement { place, excerpt, message } => {
+            Kind::Statement { place, excerpt, message, .. } => {
                 write!(f, "{place}: {message}\n{excerpt}")
             }
             Kind::Lacking { place, excerpt, message, help } => {
@@ -174,6 +198,10 @@ impl fmt::Display for Error {
                 f,
                 "the scratch server has no role `{role}`, and it cannot be made: {why}\nhelp: make \
                  it there, or let `UPFRONT_SCRATCH_URL` name a role that may create roles"
+            ),
+            Kind::Demoted => f.write_str(
+                "the setup takes the rights of a superuser from the role that runs it\nhelp: take \
+                 the `ALTER ROLE … NOSUPERUSER` out: migrations are replayed as a superuser",
             ),
             Kind::NotModelled(all) => list(f, "not modelled yet, so nothing is compared", all),
             Kind::Refused(all) => list(f, "this difference cannot be written as SQL", all),

@@ -82,6 +82,7 @@ impl Scope {
     pub(crate) fn leaves_alone(&self, kind: &str, path: &str, schema: &str) -> bool {
         let is_in = |it: &Pattern| !schema.is_empty() && it.names("schema", schema);
         self.exclude.iter().any(|it| it.names(kind, path) || is_in(it))
+            || self.setup.has(kind, path, schema)
     }
 }
 

@@ -6,13 +6,14 @@ use postgres::{Client, IsolationLevel, Row, Transaction};
 use serde_json::Value;
 
 use crate::aliases::ColumnOrders;
-use crate::coverage;
+use crate::coverage::{self, Unknown};
 use crate::depend::Depend;
 use crate::error::{Error, Kind, Result};
 use crate::exclude::Pattern;
 use crate::facts::{Address, Cast, Casts, Fact, Facts, Use};
 use crate::identity::Identity;
 use crate::rule;
+use crate::setup::Setup;
 
 /// With an empty search path every text of the server names schemas; the other settings are those
 /// on which such texts depend.
@@ -50,6 +51,8 @@ pub struct Scope {
     pub default_owners: Vec<String>,
     /// Whether owners count.
     pub owners: Owners,
+    /// What the setup of scratch databases has made.
+    pub setup: Setup,
 }
 
 /// Whether who owns an object is compared.
@@ -70,6 +73,7 @@ impl Default for Scope {
             exclude: Vec::new(),
             default_owners: Vec::new(),
             owners: Owners::default(),
+            setup: Setup::default(),
         }
     }
 }
@@ -81,6 +85,17 @@ impl Default for Scope {
 /// If the server does not answer, or if there is something that no rule knows: it is named, as
 /// nothing is left out in silence.
 pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
+    read(&mut snapshot(client)?, scope)
+}
+
+/// The same of all there is, with what has no rule.
+pub(crate) fn extract_all(client: &mut Client) -> Result<(Facts, Vec<Unknown>)> {
+    let mut transaction = snapshot(client)?;
+    let everything = Scope { without_schemas: Vec::new(), ..Scope::default() };
+    read_unchecked(&mut transaction, &everything)
+}
+
+fn snapshot(client: &mut Client) -> Result<Transaction<'_>> {
     let mut transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -88,32 +103,53 @@ pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
         .start()
         .map_err(Error::postgres("read the catalog"))?;
     transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))?;
-    read(&mut transaction, scope)
+    Ok(transaction)
 }
 
 /// The same within a transaction of the caller's.
 pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Facts> {
+    let (facts, unknown) = read_unchecked(transaction, scope)?;
+    coverage::refuse(unknown)?;
+    Ok(facts)
+}
+
+fn read_unchecked(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+) -> Result<(Facts, Vec<Unknown>)> {
     let depend = Depend::read(transaction)?;
     let version = version(transaction)?;
     let mut raw = Vec::new();
     for rule in rule::all() {
         raw.extend(rows(transaction, rule.kind, rule.query, scope, version)?);
     }
-    let addresses: HashMap<Address, usize> =
-        raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect();
+    let all = addresses(&raw);
+    raw.retain(|it| it.is_on_something(&depend, &all));
+    let addresses = addresses(&raw);
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
     connect(&mut facts, &raw, &addresses, &depend);
     rule::untangle(&mut facts);
-    let left_alone = facts.left_alone(&scope.exclude);
-    coverage::check(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
-    let says_nothing = facts.read_owners(scope);
-    let out: Vec<_> = left_alone.iter().zip(&says_nothing).map(|(a, b)| *a || *b).collect();
-    let mut facts = facts.without(&out);
+    let left_alone = either(facts.left_alone(&scope.exclude), &facts.of_setup(&scope.setup));
+    let unknown = coverage::unknown(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
+    let mut says_nothing = facts.read_owners(scope);
+    let defaults = facts.defaults();
+    if scope.owners == Owners::LeftOut {
+        says_nothing = either(says_nothing, &facts.without_grants_of(&scope.setup));
+    }
+    let mut facts = facts.without(&either(left_alone, &says_nothing)).with_defaults(defaults);
     facts.version = version;
     facts.orders = ColumnOrders::read(transaction)?;
     facts.name_aliases();
-    Ok(facts)
+    Ok((facts, unknown))
+}
+
+fn addresses(raw: &[Raw]) -> HashMap<Address, usize> {
+    raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect()
+}
+
+fn either(some: Vec<bool>, others: &[bool]) -> Vec<bool> {
+    some.into_iter().zip(others).map(|(a, b)| a || *b).collect()
 }
 
 /// The settings under which the server's texts can be compared.
@@ -219,6 +255,18 @@ impl Raw {
             attributes: object(&self.attributes),
             notes: object(&self.notes),
         })
+    }
+
+    /// Whether what a comment or privileges are on is read, too: neither out of scope nor something
+    /// that goes with a member of an extension, as an index.
+    fn is_on_something(&self, depend: &Depend, addresses: &HashMap<Address, usize>) -> bool {
+        match (self.kind.as_str(), self.parent) {
+            ("comment", Some(it)) => {
+                !depend.rides_on_member(it) && depend.resolve(it, addresses).is_some()
+            }
+            ("privileges", Some(it)) => depend.resolve(it, addresses).is_some(),
+            _ => true,
+        }
     }
 
     fn address(&self, note: &str) -> Option<Address> {

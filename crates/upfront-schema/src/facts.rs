@@ -84,6 +84,9 @@ pub struct Facts {
     /// The major version of the server.
     pub(crate) version: u32,
     pub(crate) orders: ColumnOrders,
+    /// The default privileges by their names, also those that are not compared: what is created gets
+    /// them all the same.
+    defaults: HashMap<Vec<String>, Fact>,
     index: HashMap<Identity, usize>,
 }
 
@@ -137,6 +140,21 @@ impl Facts {
 
     pub(crate) fn get(&self, kind: &'static str, names: &[String]) -> Option<&Fact> {
         self.find(&Identity::new(kind, names)).map(|at| &self.all[at])
+    }
+
+    /// Takes note of the default privileges among these facts.
+    pub(crate) fn defaults(&self) -> HashMap<Vec<String>, Fact> {
+        let all = self.all.iter().filter(|it| it.id.kind == "default privileges");
+        all.map(|it| (it.id.names.clone(), it.clone())).collect()
+    }
+
+    pub(crate) fn with_defaults(self, defaults: HashMap<Vec<String>, Fact>) -> Self {
+        Self { defaults, ..self }
+    }
+
+    /// The default privileges of a role, in a schema or everywhere, on a kind of objects.
+    pub(crate) fn default_privileges(&self, names: &[String; 3]) -> Option<&Fact> {
+        self.defaults.get(names.as_slice()).or_else(|| self.get("default privileges", names))
     }
 
     /// What a fact stands in.

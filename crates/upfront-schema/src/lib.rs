@@ -48,6 +48,7 @@ mod roles;
 mod rule;
 mod session;
 mod settle;
+mod setup;
 mod source;
 mod sql;
 mod steps;
@@ -61,15 +62,16 @@ pub use facts::{Fact, Facts};
 pub use generate::{
     Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
     Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, Violations, WayBack,
-    cut_names, load, load_within, misread, remarks, with_rows,
+    cut_names, load, load_dump, load_within, misread, remarks, with_rows,
 };
 pub use identity::Identity;
 pub use observe::Lock;
 pub use options::{Forms, Options};
 pub use picture::Picture;
 pub use plan::{Plan, Statement, plan};
-pub use preflight::preflight;
+pub use preflight::{has_extension, preflight};
 pub use prove::{Proof, compare, diff, prove, prove_up};
 pub use roles::{Roles, made_by, make_missing, mark_made};
+pub use setup::Setup;
 pub use source::{Source, copy};
 pub use sql::{Hazard, Probe};

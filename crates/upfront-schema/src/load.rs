@@ -11,10 +11,10 @@ use upfront_directory::{
 };
 use upfront_redact::Known;
 
-use crate::error::{Error, Kind, Result, reason};
+use crate::error::{Error, Kind, Result, is_missing, reason};
 use crate::extract::Scope;
 use crate::preflight::{self, Lack};
-use crate::{roles, session};
+use crate::{quote, roles, session};
 
 /// A statement of a file.
 struct Piece {
@@ -51,6 +51,138 @@ pub(crate) fn texts(
     run(client, &texts.into_iter().map(file).collect::<Vec<_>>(), scope)
 }
 
+/// Takes back the default privileges of whoever loads: a dump says what each object has, as if there
+/// were none, and has them at its end.
+const WITHOUT_DEFAULTS: &str = "
+DO $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN
+    SELECT pg_get_userbyid(d.defaclrole) AS role, n.nspname AS schema, d.defaclobjtype AS type,
+      CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+        WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END AS kind,
+      CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS whom
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace,
+      aclexplode(d.defaclacl) x
+    WHERE pg_get_userbyid(d.defaclrole) = current_user
+      AND (d.defaclnamespace <> 0 OR x.grantee <> d.defaclrole)
+  LOOP
+    EXECUTE format('ALTER DEFAULT PRIVILEGES %s REVOKE ALL ON %s FROM %s',
+      coalesce('IN SCHEMA ' || quote_ident(it.schema), ''), it.kind, it.whom);
+  END LOOP;
+  FOR it IN SELECT defaclobjtype AS type FROM pg_default_acl
+    WHERE defaclnamespace = 0 AND pg_get_userbyid(defaclrole) = current_user
+  LOOP
+    IF it.type = 'f' THEN ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC; END IF;
+    IF it.type = 'T' THEN ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO PUBLIC; END IF;
+  END LOOP;
+END $$";
+
+/// The same with a dump of a database, of which these schemas are left out.
+///
+/// What the setup of the scratch database has made is there already. What stands in no schema and
+/// names one of these is out of scope, as an event trigger that runs a function of one.
+pub(crate) fn dump(
+    client: &mut Client,
+    (label, text): (String, String),
+    scope: &Scope,
+    omitted: &[String],
+) -> Result<()> {
+    client.batch_execute(WITHOUT_DEFAULTS).map_err(Error::postgres("load"))?;
+    let files = [File { label, text: loadable(&text) }];
+    let mut all = pieces(0, &files[0], scope);
+    let text = |it: &Piece| &files[0].text[it.range.clone()];
+    for it in &all {
+        if let Some(schema) = extension_schema(text(it)).filter(|it| omitted.contains(it)) {
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote::name(&schema));
+            session::run(client, &sql).map_err(Error::postgres("load"))?;
+        }
+    }
+    let mut open = Vec::new();
+    for it in all.drain(..) {
+        let is_out_of_scope = extension_schema(text(&it)).is_some_and(|it| {
+            scope.without_schemas.contains(&it) || scope.setup.is_own_schema(&it)
+        });
+        match beyond(text(&it)) {
+            Some(wanted) if is_out_of_scope && preflight::lack(client, &wanted)?.is_some() => {}
+            _ => open.push(it),
+        }
+    }
+    look(client, &files, &open)?;
+    let is_tolerated = |it: &Piece| {
+        let is_there = it.error.as_ref().and_then(postgres::Error::code).is_some_and(is_duplicate);
+        is_there && !scope.setup.is_empty()
+            || is_outside_schemas(text(it)) && omitted.iter().any(|of| names_schema(text(it), of))
+    };
+    run_open(client, &files, open, &mut || Ok(Progress::None), &is_tolerated)
+}
+
+fn is_duplicate(code: &SqlState) -> bool {
+    [
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_FUNCTION,
+        SqlState::DUPLICATE_SCHEMA,
+    ]
+    .contains(code)
+}
+
+/// The schema in a `CREATE EXTENSION` of `pg_dump`.
+fn extension_schema(sql: &str) -> Option<String> {
+    let Some(Beyond::Extension { .. }) = beyond(sql) else { return None };
+    let (_, written) = sql.split_once(" WITH SCHEMA ")?;
+    let written = written.trim().trim_end_matches(';');
+    let quoted = written.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    Some(quoted.map_or_else(|| written.to_owned(), |it| it.replace("\"\"", "\"")))
+}
+
+/// Whether it makes or changes something that stands in no schema.
+fn is_outside_schemas(sql: &str) -> bool {
+    const KINDS: [&str; 10] = [
+        "CREATE CAST",
+        "CREATE TRANSFORM",
+        "CREATE EVENT TRIGGER",
+        "ALTER EVENT TRIGGER",
+        "CREATE FOREIGN DATA WRAPPER",
+        "CREATE PUBLICATION",
+        "ALTER PUBLICATION",
+        "ALTER DEFAULT PRIVILEGES",
+        "COMMENT ON CAST",
+        "COMMENT ON EVENT TRIGGER",
+    ];
+    KINDS.iter().any(|it| sql.starts_with(it))
+}
+
+/// Whether `pg_dump` has written the name of this schema.
+fn names_schema(sql: &str, schema: &str) -> bool {
+    let quoted = quote::name(schema);
+    let mut places = sql.match_indices(quoted.as_str());
+    places.any(|(at, it)| {
+        let before = sql[..at].chars().next_back();
+        let after = sql[at + it.len()..].chars().next();
+        let is_name = |it: char| it.is_alphanumeric() || "_$\".".contains(it);
+        !before.is_some_and(is_name) && after.is_none_or(|it| " .;,".contains(it))
+    })
+}
+
+/// Runs the statements of texts one after the other, up to the first that fails.
+pub(crate) fn in_order(client: &mut Client, texts: Vec<(String, String)>) -> Result<()> {
+    let file = |(label, text): (String, String)| File { label, text: loadable(&text) };
+    let files: Vec<_> = texts.into_iter().map(file).collect();
+    let scope = Scope::default();
+    let all = files.iter().enumerate().flat_map(|(at, it)| pieces(at, it, &scope));
+    let all: Vec<_> = all.collect();
+    look(client, &files, &all)?;
+    for it in all {
+        let failed = round(client, &files, vec![it])?;
+        if !failed.is_empty() {
+            return Err(first(&files, failed));
+        }
+    }
+    Ok(())
+}
+
 /// The same beside objects that are made as soon as they can be.
 pub(crate) fn texts_beside(
     client: &mut Client,
@@ -80,14 +212,26 @@ fn run_beside(
     scope: &Scope,
     beside: &mut dyn FnMut() -> Result<Progress>,
 ) -> Result<()> {
-    let mut open: Vec<Piece> =
+    let open: Vec<Piece> =
         files.iter().enumerate().flat_map(|(at, it)| pieces(at, it, scope)).collect();
     look(client, files, &open)?;
+    run_open(client, files, open, beside, &|_| false)
+}
+
+/// Runs statements until none is left but those that may fail.
+fn run_open(
+    client: &mut Client,
+    files: &[File],
+    mut open: Vec<Piece>,
+    beside: &mut dyn FnMut() -> Result<Progress>,
+    may_fail: &dyn Fn(&Piece) -> bool,
+) -> Result<()> {
     let mut unchecked = None;
     let mut may_lift = true;
     while !open.is_empty() {
         let before = open.len();
         open = round(client, files, open)?;
+        open.retain(|it| !may_fail(it));
         if open.len() < before || beside()? == Progress::Some {
             continue;
         }
@@ -144,7 +288,7 @@ fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
     for it in files {
         if let Some((at, message)) = unclosed(&it.text) {
             let (place, excerpt) = excerpt(&it.label, &it.text, at);
-            return Err(Kind::Statement { place, excerpt, message }.into());
+            return Err(Kind::Statement { place, excerpt, message, is_missing: false }.into());
         }
     }
     for it in all {
@@ -331,7 +475,9 @@ fn first(files: &[File], open: Vec<Piece>) -> Error {
         Some(_) => format!("{}, and it cannot be made on the scratch server", reason(err)),
         None => secrets.redact(&reason(err)),
     });
-    Kind::Statement { place, excerpt, message: message.unwrap_or_default() }.into()
+    let message = message.unwrap_or_default();
+    let is_missing = it.error.as_ref().is_some_and(is_missing);
+    Kind::Statement { place, excerpt, message, is_missing }.into()
 }
 
 /// A byte of a text: file, line and column, and the line with a mark under it.

@@ -21,13 +21,15 @@ impl Facts {
         let by_default: Vec<_> =
             (0..self.all.len()).map(|at| self.owner_of(at).is_none()).collect();
         let one = |(it, by_default): (&mut Fact, &bool)| says_nothing(it, *by_default, roles);
-        let empty = self.all.iter_mut().zip(&by_default).map(one).collect();
+        let empty: Vec<bool> = self.all.iter_mut().zip(&by_default).map(one).collect();
         if scope.owners == Owners::LeftOut {
             // Nor does a dump without rows say which materialized views have some.
             for it in &mut self.all {
                 it.attributes.remove("owner");
                 it.attributes.remove("unpopulated");
             }
+            let own_rights = self.all.iter_mut().map(|it| was_right_to_migrate(it, roles));
+            return own_rights.zip(empty).map(|(a, b): (bool, bool)| a || b).collect();
         }
         empty
     }
@@ -43,6 +45,19 @@ impl Facts {
         }
         None
     }
+}
+
+/// Takes what whoever migrates may do in the schema `public`, which is nobody's own; whether nothing
+/// else was granted there.
+fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
+    if it.id.kind != "privileges" || it.id.names != ["schema", "public"] {
+        return false;
+    }
+    let Some(grants) = it.attributes.get_mut("grants").and_then(Value::as_object_mut) else {
+        return false;
+    };
+    roles.iter().for_each(|role| _ = grants.remove(role));
+    it.attributes.get("grants") == it.notes.get("usual")
 }
 
 fn says_nothing(it: &mut Fact, by_default: bool, roles: &[String]) -> bool {

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use upfront_directory::{Beyond, Directory, Side, beyond};
-use upfront_scratch::Database;
+use upfront_scratch::{Database, Server};
 
 use crate::error::{Error, Kind, Result};
 use crate::session;
@@ -19,6 +19,16 @@ SELECT rolsuper, rolname::text FROM pg_catalog.pg_roles WHERE rolname = current_
 pub(crate) struct Lack {
     pub(crate) message: String,
     pub(crate) help: String,
+}
+
+/// Whether a server has an extension, in any version.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub fn has_extension(server: &Server, name: &str) -> Result<bool> {
+    let rows = session::connect(&server.url("postgres"))?.query(VERSIONS, &[&name]);
+    Ok(!rows.map_err(Error::postgres("ask for extensions"))?.is_empty())
 }
 
 /// Looks at migrations before they are replayed.

@@ -8,7 +8,7 @@ use upfront_directory::{Directory, Side};
 use upfront_scratch::{Database, Server};
 
 use crate::apply;
-use crate::error::{Error, Kind, Result, reason};
+use crate::error::{Error, Kind, Result, is_missing, reason};
 use crate::extract::{Scope, extract};
 use crate::load;
 use crate::options::Options;
@@ -106,6 +106,7 @@ fn run(client: &mut Client, side: &Side) -> Result<()> {
         place: format!("{}:{line}", side.path),
         excerpt: side.source.lines().nth(line as usize - 1).unwrap_or_default().to_owned(),
         message: reason(err),
+        is_missing: is_missing(err),
     };
     for it in &side.statements {
         let sql = &side.body[it.range.clone()];

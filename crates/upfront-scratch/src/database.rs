@@ -2,6 +2,7 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
+use crate::base;
 use crate::client;
 use crate::error::Result;
 use crate::server::Server;
@@ -33,7 +34,13 @@ impl<'s> Database<'s> {
         let name = unique();
         let sql = format!("create database {} template {}", quote(&name), quote(template));
         client::query(&server.url("postgres"), "create a database", &sql)?;
-        Ok(Self { server, name })
+        let it = Self { server, name };
+        // `CREATE DATABASE … TEMPLATE` copies no settings.
+        if !server.base_settings().is_empty() {
+            let sql = server.base_settings().replace(base::DATABASE, &quote(&it.name));
+            client::query(&it.url(), "set what the prepared database sets", &sql)?;
+        }
+        Ok(it)
     }
 
     /// Its name, which no other database of the server has.
@@ -101,9 +108,14 @@ impl Drop for Database<'_> {
         if self.name.is_empty() {
             return;
         }
-        let sql = format!("drop database if exists {} with (force)", quote(&self.name));
-        let _ = client::query(&self.server.url("postgres"), "drop a database", &sql);
+        drop_database(self.server, &self.name);
     }
+}
+
+/// Drops a database, even if there are connections to it.
+pub(crate) fn drop_database(server: &Server, name: &str) {
+    let sql = format!("drop database if exists {} with (force)", quote(name));
+    let _ = client::query(&server.url("postgres"), "drop a database", &sql);
 }
 
 /// No two processes of a server that several use have the same.

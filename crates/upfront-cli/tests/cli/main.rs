@@ -22,5 +22,6 @@ mod readme;
 mod roles;
 mod session;
 mod settings;
+mod supabase;
 mod tls;
 mod verbs;

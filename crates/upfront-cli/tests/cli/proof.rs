@@ -158,7 +158,7 @@ fn finds_drift_of_every_kind() {
     let there = upfront_scratch::Server::shared().unwrap().database().unwrap();
     let server = Server::shared().unwrap();
     let settings = "[env.dev]\nurl = \"${DATABASE_URL}\"\n[desired]\nschemas = [\"public\"]\n\
-                    exclude = [\"table public.legacy_*\", \"function public.x*\"]\n";
+                    exclude = [\"table public.legacy_*\", \"view public.legacy_*\", \"function public.x*\"]\n";
     let it = Place::on(
         &there,
         &[
@@ -177,7 +177,7 @@ fn finds_drift_of_every_kind() {
     it.run("up");
     there
         .execute(
-            "create schema other; create table other.t (); create table legacy_t ();
+            "create schema other; create table other.t (); create table legacy_t (id serial primary key); create view legacy_v as select id from legacy_t;
              create function x1() returns int language sql as 'select 1'",
         )
         .unwrap();

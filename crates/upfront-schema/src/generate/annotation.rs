@@ -36,7 +36,7 @@ impl At {
 
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
         let (place, excerpt) = (self.place.clone(), self.excerpt.clone());
-        Kind::Statement { place, excerpt, message: message.into() }.into()
+        Kind::Statement { place, excerpt, message: message.into(), is_missing: false }.into()
     }
 }
 

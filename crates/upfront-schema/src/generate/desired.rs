@@ -35,6 +35,21 @@ pub fn load_within(
     texts(&mut session::open(database)?, sources, scope)
 }
 
+/// Runs a dump of a database, with what messages call it, of which these schemas are left out: those
+/// that do not count or belong to the setup.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_dump(
+    database: &Database<'_>,
+    dump: (String, String),
+    scope: &Scope,
+    omitted: &[String],
+) -> Result<()> {
+    crate::load::dump(&mut session::open(database)?, dump, scope, omitted)
+}
+
 /// The names in texts of SQL that the server cuts to their first 63 bytes, as warnings with their
 /// places.
 #[must_use]

@@ -17,7 +17,7 @@ mod rows;
 pub use annotation::Annotated;
 pub use answer::{Answers, Given, Rename};
 pub use change::{Change, Question, Sides, WayBack, remarks};
-pub use desired::{cut_names, load, load_within, with_rows};
+pub use desired::{cut_names, load, load_dump, load_within, with_rows};
 pub use models::Modelled;
 pub use moved::Names;
 pub use rename::{Candidate, Renaming};

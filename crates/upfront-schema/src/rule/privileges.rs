@@ -1,10 +1,15 @@
 //! Privileges on objects and columns, and those that new objects get.
 
+use serde_json::{Map, Value, json};
+
 use crate::facts::{Fact, Facts};
 use crate::quote;
 use crate::rule::grant::{self, Grants};
 use crate::rule::{Change, Nature, Outcome, Rule, comment, reference};
 use crate::sql::Sql;
+
+/// Notes that grants are beside those of the setup of scratch databases.
+const BESIDE: &str = "beside_setup";
 
 pub(super) static PRIVILEGES: Rule = Rule {
     kind: "privileges",
@@ -14,10 +19,10 @@ pub(super) static PRIVILEGES: Rule = Rule {
 , acl AS (
   SELECT 'pg_class'::regclass::oid AS class, c.oid AS object, 0 AS sub, c.relacl AS acl,
     c.relowner AS owner, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\",
-    c.relowner) AS usual FROM relation c
+    c.relowner) AS usual FROM pg_class c JOIN space s ON s.oid = c.relnamespace
   UNION ALL SELECT 'pg_class'::regclass, c.oid, a.attnum, a.attacl, c.relowner, NULL
-    FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-    WHERE NOT a.attisdropped
+    FROM pg_class c JOIN space s ON s.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE NOT a.attisdropped
   UNION ALL SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspacl, n.nspowner,
     acldefault('n', n.nspowner) FROM pg_namespace n JOIN space USING (oid)
   UNION ALL SELECT 'pg_proc'::regclass, p.oid, 0, p.proacl, p.proowner,
@@ -29,7 +34,13 @@ pub(super) static PRIVILEGES: Rule = Rule {
   UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, f.oid, 0, f.fdwacl, f.fdwowner,
     acldefault('F', f.fdwowner) FROM pg_foreign_data_wrapper f
 ), told AS (
-  SELECT a.*, n.grants, u.grants AS usually FROM acl a
+  SELECT a.*, n.grants, u.grants AS usually FROM (
+    SELECT a.class, a.object, a.sub, a.acl, a.owner, coalesce(i.initprivs, a.usual) AS usual
+    FROM acl a
+    LEFT JOIN pg_init_privs i ON i.classoid = a.class AND i.objoid = a.object
+      AND i.objsubid = a.sub AND i.privtype = 'e'
+    WHERE a.acl IS NOT NULL
+  ) a
   CROSS JOIN LATERAL (SELECT coalesce(jsonb_object_agg(whom, what), '{}') AS grants FROM (
     SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' WHEN a.owner THEN '@owner'
       ELSE pg_get_userbyid(x.grantee) END AS whom,
@@ -40,12 +51,14 @@ pub(super) static PRIVILEGES: Rule = Rule {
       ELSE pg_get_userbyid(x.grantee) END AS whom,
       jsonb_agg(DISTINCT x.privilege_type || CASE WHEN x.is_grantable THEN '*' ELSE '' END) AS what
     FROM aclexplode(a.usual) x GROUP BY 1) g) u
-  WHERE a.acl IS NOT NULL AND NOT EXISTS (
-    SELECT FROM member m WHERE m.classid = a.class AND m.objid = a.object)
 )
 SELECT t.class, t.object, -100000 - t.sub, 'privileges',
-  ARRAY[CASE WHEN i.type LIKE '%column' THEN 'column' ELSE i.type END] || i.object_names,
-  i.object_args, t.class, t.object, t.sub,
+  ARRAY[CASE WHEN i.type LIKE '%column' THEN 'column' WHEN i.type = 'type' THEN 'base type'
+    ELSE i.type END] || CASE t.class WHEN 'pg_type'::regclass THEN (
+      SELECT ARRAY[n.nspname, y.typname]::text[] FROM pg_type y
+      JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.oid = t.object)
+    ELSE i.object_names END,
+  CASE t.class WHEN 'pg_type'::regclass THEN '{}' ELSE i.object_args END, t.class, t.object, t.sub,
   jsonb_build_object('grants', t.grants)::text, jsonb_build_object('usual', t.usually)::text
 FROM told t CROSS JOIN LATERAL pg_identify_object_as_address(t.class, t.object, t.sub) i
 WHERE t.grants <> t.usually",
@@ -65,6 +78,21 @@ WHERE t.grants <> t.usually",
     folds: false,
     blocks_retype: false,
 };
+
+/// Takes what is granted by `made` away from the grants of a fact; whether nothing is left.
+pub(crate) fn subtract_grants(fact: &mut Fact, made: &Map<String, Value>) -> bool {
+    let made = grant::read(made.get("grants"));
+    let mut left = grant::read(fact.attributes.get("grants"));
+    for (whom, what) in &mut left {
+        what.retain(|it| !made.get(whom).is_some_and(|made| made.contains(it)));
+    }
+    left.retain(|_, what| !what.is_empty());
+    let is_nothing = left.is_empty();
+    fact.attributes.insert("grants".to_owned(), json!(left));
+    fact.notes.insert("usual".to_owned(), json!({}));
+    fact.notes.insert(BESIDE.to_owned(), Value::Bool(true));
+    is_nothing
+}
 
 pub(super) static DEFAULT: Rule = Rule {
     kind: "default privileges",
@@ -151,11 +179,14 @@ fn noun(kind: &str) -> &'static str {
 /// What a new object has before anything is granted: the usual, or what default privileges say.
 fn initial(before: &Facts, fact: &Fact) -> Grants {
     let usual = grant::read(fact.notes.get("usual"));
+    if fact.is_noted(BESIDE) {
+        return usual;
+    }
     let Some(letter) = fact.id.names.first().and_then(|it| letter(it)) else { return usual };
     let schema = fact.id.names.get(1).cloned().unwrap_or_default();
     let default = |schema: &str| {
         let names = ["@owner", schema, letter].map(str::to_owned);
-        let fact = before.get("default privileges", &names)?;
+        let fact = before.default_privileges(&names)?;
         Some(grant::read(fact.attributes.get("grants")))
     };
     let mut grants = default("").unwrap_or(usual);
@@ -192,7 +223,7 @@ pub(crate) fn by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql>
 /// The usual of a kind is known from the default privileges themselves; those of a schema only add.
 fn usual(before: &Facts, fact: &Fact) -> Grants {
     let names = ["@owner", "", letter(fact.id.kind).unwrap_or_default()].map(str::to_owned);
-    let default = before.get("default privileges", &names);
+    let default = before.default_privileges(&names);
     default.map(|it| grant::read(it.notes.get("usual"))).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! Tables as far as rows can be made up for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, Row};
 
@@ -108,6 +108,8 @@ impl Column {
 pub(super) struct Table {
     pub(super) oid: u32,
     pub(super) path: String,
+    /// Whether the setup of scratch databases has made it.
+    pub(super) is_of_setup: bool,
     pub(super) columns: Vec<Column>,
 }
 
@@ -147,7 +149,8 @@ pub(super) fn tables(client: &mut Client, scope: &Scope) -> Result<Vec<Table>> {
         let oid: u32 = row.get(0);
         if tables.last().is_none_or(|it| it.oid != oid) {
             let path = quote::qualified(&[row.get(1), row.get(2)]);
-            tables.push(Table { oid, path, columns: Vec::new() });
+            let is_of_setup = scope.setup.is_own_table(row.get(1), row.get(2));
+            tables.push(Table { oid, path, is_of_setup, columns: Vec::new() });
         }
         if let Some(it) = tables.last_mut() {
             it.columns.push(column(row));
@@ -193,8 +196,26 @@ impl Tables {
             conditions.entry(row.get(0)).or_default().push(condition);
         }
         let references = references(&ask(REFERENCES)?);
+        let all = wanted(all, &references);
         client.batch_execute("RESET search_path").map_err(Error::postgres("read the tables"))?;
         Ok(Self { all, types, references, conditions })
+    }
+}
+
+/// The tables without those of the setup that no other one refers to.
+fn wanted(all: Vec<Table>, references: &BTreeMap<u32, Vec<Reference>>) -> Vec<Table> {
+    let (of_setup, mut wanted): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.is_of_setup);
+    let mut left = of_setup;
+    loop {
+        let others = wanted.iter().filter_map(|it| references.get(&it.oid)).flatten();
+        let others: BTreeSet<&str> = others.map(|it| it.other.as_str()).collect();
+        let is_wanted = |it: &Table| others.contains(it.path.as_str());
+        let (more, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(is_wanted);
+        if more.is_empty() {
+            return wanted;
+        }
+        wanted.extend(more);
+        left = rest;
     }
 }
 
