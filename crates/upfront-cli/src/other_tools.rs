@@ -38,6 +38,9 @@ pub(crate) fn hint(words: &[String]) -> Option<String> {
     if matches!(words.as_slice(), [it] if ALIASES.contains(it)) {
         return None;
     }
+    if words.first().is_some_and(|it| ["up", "down", "status"].contains(it)) {
+        return None;
+    }
     let (command, what) = of_verb(&words)?;
     let mut text = format!("`upfront {}` is not a command of upfront", words.join(" "));
     let _ = write!(text, "\n  help: {what}: `{}`", filled(command, &words));
@@ -62,11 +65,11 @@ pub(crate) fn of_atlas(words: &[&str]) -> Option<(&'static str, &'static str)> {
     let verbs: Vec<_> = words.iter().take_while(|it| !it.starts_with('-')).copied().collect();
     Some(match verbs.as_slice() {
         ["migrate", "diff", ..] => ("upfront gen NAME", "write the next migration"),
-        ["migrate", "apply", ..] => ("upfront up", "apply what is pending"),
+        ["migrate"] | ["migrate", "apply", ..] => UP,
         ["migrate", "down", ..] => {
             ("upfront down", "roll back; `--dry-run`, `--steps N`, `--to VERSION`")
         }
-        ["migrate", "status", ..] => ("upfront status", "show what is applied and pending"),
+        ["migrate", "status", ..] => STATUS,
         ["migrate", "new", ..] => ("upfront new NAME", "write the files of an empty migration"),
         ["migrate", "hash", ..] => ("upfront hash", "rewrite `atlas.sum`"),
         ["migrate", "lint" | "validate" | "test", ..] => {
@@ -94,7 +97,6 @@ pub(crate) fn of_atlas(words: &[&str]) -> Option<(&'static str, &'static str)> {
         ["schema", "inspect", ..] => ("upfront schema --from SOURCE", "print a schema as SQL"),
         ["schema", "clean", ..] => ("upfront down --steps N", "roll back N migrations"),
         ["schema", ..] => ("upfront schema", "print a schema as SQL"),
-        ["migrate"] => ("upfront up", "apply what is pending"),
         _ => return None,
     })
 }
@@ -112,25 +114,22 @@ pub(crate) fn of_verb(words: &[&str]) -> Option<(&'static str, &'static str)> {
             return Some(found);
         }
     }
-    Some(match (*verb, rest) {
-        ("migrate", ["run" | "up" | "deploy" | "latest" | "dev", ..]) => UP,
-        ("migrate", ["revert" | "rollback" | "undo", ..]) => DOWN,
-        ("migrate", ["redo" | "fresh" | "refresh" | "reset", ..]) => REDO,
-        ("migrate", ["info", ..]) => STATUS,
-        ("migrate", ["add" | "create" | "generate" | "make", ..]) => NEW,
-        ("migrate" | "apply" | "run" | "deploy" | "upgrade" | "latest", _) => UP,
-        ("rollback" | "revert" | "undo" | "downgrade", _) => DOWN,
-        ("redo" | "reset" | "refresh" | "fresh", _) => REDO,
-        ("info" | "history" | "list", _) => STATUS,
-        ("add" | "create" | "generate" | "make", _) => NEW,
-        ("lint" | "validate" | "test", _) => VERIFY,
-        ("repair", _) => (
+    // `sqlx migrate run`, `rake migrate:up`.
+    let verb = if *verb == "migrate" { rest.first().unwrap_or(verb) } else { verb };
+    Some(match *verb {
+        "migrate" | "apply" | "run" | "up" | "deploy" | "upgrade" | "latest" | "dev" => UP,
+        "rollback" | "revert" | "undo" | "down" | "downgrade" => DOWN,
+        "redo" | "reset" | "refresh" | "fresh" => REDO,
+        "info" | "history" | "list" | "status" => STATUS,
+        "add" | "create" | "generate" | "make" => NEW,
+        "lint" | "validate" | "test" => VERIFY,
+        "repair" => (
             "upfront hash",
             "rewrite `atlas.sum`; a partially applied migration: `upfront resolve VERSION`",
         ),
-        ("clean" | "drop", _) => ("upfront down --steps N", "roll back N migrations"),
-        ("inspect" | "dump", _) => ("upfront schema", "print the schema as SQL"),
-        ("remove" | "delete", _) => ("upfront rm VERSION", "roll back and delete a migration"),
+        "clean" | "drop" => ("upfront down --steps N", "roll back N migrations"),
+        "inspect" | "dump" => ("upfront schema", "print the schema as SQL"),
+        "remove" | "delete" => ("upfront rm VERSION", "roll back and delete a migration"),
         _ => return None,
     })
 }

@@ -16,30 +16,29 @@ pub(super) fn next(survey: &Survey, variables: &Variables, with_desired: bool) -
         steps.push((first, "then set `[desired] command` in upfront.toml"));
     }
     let directory = &survey.directory;
-    match directory.has_migrations {
-        false => {
-            steps.push(("upfront new NAME".to_owned(), "writes the first migration"));
-            steps.push(("upfront up".to_owned(), "applies it"));
-        }
-        true => {
-            if !directory.has_sum {
-                steps.push(("upfront hash".to_owned(), "writes `atlas.sum`"));
-            }
-            if directory.is_of_atlas() {
-                let what = "takes over the history that Atlas has in a database";
-                steps.push(("upfront adopt".to_owned(), what));
-            }
-            if !directory.has_down {
-                steps.push(("upfront gen --down".to_owned(), "writes the missing down scripts"));
-            }
-            let (command, what) = match with_desired {
-                true => ("upfront gen NAME", "writes the next migration"),
-                false => ("upfront new NAME", "writes the next migration"),
-            };
-            steps.push((command.to_owned(), what));
-            steps.push(("upfront up".to_owned(), "applies it"));
-        }
+    if !directory.has_migrations {
+        steps.push(("upfront new NAME".to_owned(), "writes the first migration"));
+        steps.push(("upfront up".to_owned(), "applies it"));
+        return aligned(&steps);
     }
+    if !directory.has_sum {
+        steps.push(("upfront hash".to_owned(), "writes `atlas.sum`"));
+    }
+    if directory.is_of_atlas() {
+        let what = "takes over the history that Atlas has in a database";
+        steps.push(("upfront adopt".to_owned(), what));
+    }
+    if !directory.has_down {
+        steps.push(("upfront gen --down".to_owned(), "writes the missing down scripts"));
+    }
+    let command = if with_desired { "upfront gen NAME" } else { "upfront new NAME" };
+    steps.push((command.to_owned(), "writes the next migration"));
+    steps.push(("upfront up".to_owned(), "applies it"));
+    aligned(&steps)
+}
+
+/// Commands, and behind them what they do.
+fn aligned(steps: &[(String, &str)]) -> Vec<String> {
     let wide = steps.iter().map(|it| it.0.chars().count()).max().unwrap_or_default();
     steps.iter().map(|(step, what)| format!("  {step:wide$}   {what}")).collect()
 }
@@ -93,7 +92,7 @@ pub(super) fn embedding(dir: &str) -> Vec<String> {
         Some(it) if it.contains("upfront_build") => {}
         Some(_) => lines.push(format!("  in build.rs:  upfront_build::embed(\"{dir}\");")),
         None => {
-            lines.push(format!("  build.rs:     fn main() {{ upfront_build::embed(\"{dir}\"); }}"))
+            lines.push(format!("  build.rs:     fn main() {{ upfront_build::embed(\"{dir}\"); }}"));
         }
     }
     if !is_in_sources("embedded!") {

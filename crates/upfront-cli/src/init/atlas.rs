@@ -126,9 +126,27 @@ impl<'a> Reader<'a> {
     /// The schema that Atlas is bound to, if its URLs name one.
     fn bound_schemas(&mut self, block: &Block) -> Vec<String> {
         let urls = ["dev", "url"].into_iter().filter_map(|it| block.body.get_attribute(it));
-        let urls: Vec<_> = urls.filter_map(|it| self.scope.text(&it.value).ok()).collect();
+        let urls: Vec<_> = urls.filter_map(|it| self.dev_url(&it.value)).collect();
         let path = urls.iter().find_map(|it| take_parameter(it, "search_path").1);
         path.map(|it| schemas(&it)).unwrap_or_default()
+    }
+
+    /// A URL, also of a database that a block `docker` describes.
+    fn dev_url(&mut self, it: &Expression) -> Option<String> {
+        let name = match self.scope.value(it).ok()? {
+            Value::Text(it) => return Some(it),
+            Value::Block { kind, name } if kind == "postgres" => name,
+            _ => return None,
+        };
+        let mut blocks = self.body.get_blocks("docker");
+        let block = blocks.find(|it| it.labels.get(1).is_some_and(|it| it.as_str() == name))?;
+        let mut text = |key: &str| {
+            let attribute = block.body.get_attribute(key)?;
+            self.scope.text(&attribute.value).ok()
+        };
+        let image = text("image")?;
+        let schema = text("schema").map(|it| format!("?search_path={it}")).unwrap_or_default();
+        Some(format!("docker+postgres://_/{image}/dev{schema}"))
     }
 
     /// There is one desired schema: that of the first environment that has one.
@@ -201,11 +219,7 @@ impl<'a> Reader<'a> {
 
     /// The database on which Atlas compares, and its version.
     fn dev(&mut self, it: &Attribute) {
-        let Ok(url) = self.scope.text(&it.value) else {
-            self.note(it, OWN_SERVER);
-            return;
-        };
-        match image_of(&url) {
+        match self.dev_url(&it.value).as_deref().and_then(image_of) {
             Some((image, version)) => {
                 self.config.version = self.config.version.or(version);
                 if !["postgres", "library/postgres"].contains(&image.as_str()) {
@@ -286,7 +300,12 @@ impl<'a> Reader<'a> {
                     None => Ok(()),
                 }
             }),
-            "hcl_schema" => self.file_source(at, "file://schema.hcl", desired),
+            "hcl_schema" => {
+                let path = block.body.get_attribute("path");
+                let path = path.and_then(|it| self.scope.text(&it.value).ok());
+                let path = path.unwrap_or_else(|| "schema.hcl".to_owned());
+                self.file_source(at, &format!("file://{path}"), desired)
+            }
             _ => Err(format!("`data.{kind}` is known only to Atlas")),
         }
     }
@@ -397,7 +416,10 @@ fn without_counterpart(name: &str) -> &'static str {
         }
         "diff" => "`gen` asks before it drops; `[gen] online` chooses how indexes are built",
         "atlas" | "cloud" | "repo" => "upfront has no cloud",
-        "docker" => "upfront starts a scratch server of its own",
+        "docker" => {
+            "upfront starts a scratch server of its own; SQL of `baseline` belongs into a file that \
+             `[scratch] setup` names"
+        }
         _ => "no counterpart",
     }
 }

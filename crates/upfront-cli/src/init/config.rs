@@ -65,7 +65,7 @@ impl std::fmt::Display for Note {
 
 /// Does the URL hold a password that is no variable?
 pub(super) fn has_password(url: &str) -> bool {
-    let is_secret = |it: &str| !it.is_empty() && !(it.starts_with("${") && it.ends_with('}'));
+    let is_secret = |it: &str| !(it.is_empty() || it.starts_with("${") && it.ends_with('}'));
     let authority = url.split_once("://").map_or("", |it| it.1);
     let end = authority.find(['/', '?']).unwrap_or(authority.len());
     // A password may hold the characters that end an authority.
@@ -122,14 +122,13 @@ pub(super) fn image_of(url: &str) -> Option<(String, Option<u32>)> {
         it[..end].parse().ok().filter(|it| (14..=99).contains(it))
     };
     // `docker+postgres` names an image and its tag, the plain form has them as folders.
-    let (image, tag) = match rest.rsplit_once(':') {
-        Some((image, tag)) => (image.to_owned(), tag.split('/').next().unwrap_or_default()),
-        None => {
-            let mut parts = rest.split('/');
-            (parts.next().unwrap_or_default().to_owned(), parts.next().unwrap_or_default())
-        }
+    let (image, tag) = if let Some((image, tag)) = rest.rsplit_once(':') {
+        (image, tag.split('/').next().unwrap_or_default())
+    } else {
+        let mut parts = rest.split('/');
+        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     };
-    Some((image, digits(tag)))
+    Some((image.to_owned(), digits(tag)))
 }
 
 #[cfg(test)]

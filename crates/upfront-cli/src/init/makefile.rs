@@ -1,5 +1,7 @@
 //! Targets of a Makefile, and of files like it, that call Atlas.
 
+use std::path::Path;
+
 use super::config::{Config, Environment, Note, has_password, image_of, take_parameter};
 use crate::other_tools;
 
@@ -43,7 +45,7 @@ pub(super) fn calls(text: &str) -> Vec<Call> {
         }
         joined.push_str(line);
         let mut rest = joined.as_str();
-        while let Some((_, after)) = call_in(rest) {
+        while let Some(after) = call_in(rest) {
             let words = words(after);
             calls.push(Call { target: target.clone(), line: first, words });
             rest = after;
@@ -54,7 +56,7 @@ pub(super) fn calls(text: &str) -> Vec<Call> {
 }
 
 /// What follows the next `atlas` that is a command.
-fn call_in(text: &str) -> Option<((), &str)> {
+fn call_in(text: &str) -> Option<&str> {
     text.match_indices("atlas").find_map(|(at, it)| {
         let before = text[..at].chars().next_back();
         let after = &text[at + it.len()..];
@@ -62,7 +64,7 @@ fn call_in(text: &str) -> Option<((), &str)> {
             before.is_none_or(|it| !it.is_alphanumeric() && !"-_./".contains(it) || it == '/');
         let verb = after.strip_prefix(' ')?.trim_start();
         let is_call = verb.starts_with("migrate") || verb.starts_with("schema");
-        (is_word && is_call).then_some(((), after))
+        (is_word && is_call).then_some(after)
     })
 }
 
@@ -145,6 +147,11 @@ impl Call {
     }
 }
 
+/// A file of SQL, or a folder.
+fn is_sql(path: &str) -> bool {
+    Path::new(path).extension().is_none_or(|it| it.eq_ignore_ascii_case("sql"))
+}
+
 fn is_plain(it: &str) -> bool {
     !it.is_empty() && it.chars().all(|it| it.is_alphanumeric() || "-_".contains(it))
 }
@@ -159,12 +166,10 @@ pub(super) fn config(file: &str, calls: &[Call]) -> Config {
             Some(path.trim_start_matches("./").trim_end_matches('/').to_owned())
         };
         config.dir = config.dir.or_else(|| path(call.option("dir")?));
-        if let Some(it) = call.option("to").and_then(path).filter(|it| !it.contains('$')) {
-            let is_sql = it.ends_with(".sql") || !it.contains('.');
-            if is_sql && config.desired.sql.is_empty() && Some(&it) != config.dir.as_ref() {
-                config.desired.sql.push(it);
-            }
-        }
+        let is_desired =
+            |it: &String| !it.contains('$') && is_sql(it) && Some(it) != config.dir.as_ref();
+        let desired = call.option("to").and_then(path).filter(is_desired);
+        config.desired.sql.extend(desired.filter(|_| config.desired.sql.is_empty()));
         if let Some(dev) = call.option("dev-url") {
             config.version = config.version.or_else(|| image_of(dev)?.1);
             let path = take_parameter(dev, "search_path").1;
@@ -205,17 +210,18 @@ fn expanded(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('$') {
         expanded.push_str(before);
         let after = after.strip_prefix('$').unwrap_or(after);
-        let (name, behind) = match after.chars().next() {
-            Some(open @ ('(' | '{')) => {
-                let close = if open == '(' { ')' } else { '}' };
-                after[1..].split_once(close).unwrap_or((&after[1..], ""))
-            }
-            _ => {
-                let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
-                after.split_at(after.find(|it| !is_name(it)).unwrap_or(after.len()))
-            }
+        let close = match after.chars().next() {
+            Some('(') => Some(')'),
+            Some('{') => Some('}'),
+            _ => None,
         };
-        expanded.push_str(&format!("${{{name}}}"));
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let (name, behind) = if let Some(close) = close {
+            after[1..].split_once(close).unwrap_or((&after[1..], ""))
+        } else {
+            after.split_at(after.find(|it| !is_name(it)).unwrap_or(after.len()))
+        };
+        expanded.extend(["${", name, "}"]);
         rest = behind;
     }
     expanded + rest

@@ -28,6 +28,7 @@ pub(super) struct Survey {
 
 /// What the folder of migrations holds.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Directory {
     pub(super) has_migrations: bool,
     pub(super) has_sum: bool,
@@ -143,7 +144,7 @@ impl Directory {
                     it.has_down = path.is_dir();
                     it.has_down_sum = path.join("atlas.sum").is_file();
                 }
-                Some(name) if name.ends_with(".sql") && path.is_file() => {
+                Some(_) if path.extension().is_some_and(|it| it == "sql") && path.is_file() => {
                     it.has_migrations = true;
                     it.has_windows_lines |=
                         fs::read(&path).is_ok_and(|it| it.windows(2).any(|it| it == b"\r\n"));

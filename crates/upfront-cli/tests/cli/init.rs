@@ -111,6 +111,23 @@ fn init_writes_settings_that_work() {
 }
 
 #[test]
+fn init_lists_what_it_does_not_translate() {
+    let atlas = "docker \"postgres\" \"dev\" {\n  image  = \"postgres:16\"\n  schema = \
+                 \"public\"\n}\nenv \"local\" {\n  src     = \"file://schema.pg.hcl\"\n  dev     = \
+                 docker.postgres.dev.url\n  url     = \
+                 \"postgres://postgres:${urlescape(\"hunter2\")}@localhost/db\"\n  exclude = \
+                 [\"t.secret\", \"t[type=policy]\"]\n}\nenv \"prod\" {\n  src = \
+                 \"ent://ent/schema\"\n  url = getenv(\"PROD\") != \"\" ? getenv(\"PROD\") : \
+                 \"x\"\n  migration {\n    dir    = \"atlas://app\"\n    format = \
+                 golang-migrate\n  }\n}\nlint {\n  latest = 1\n}\n";
+    let it = Place::with(&[("atlas.hcl", atlas)]);
+    it.run("init");
+    let settings = it.read("upfront.toml");
+    assert!(!settings.contains("hunter2"), "{settings}");
+    shows!("settings with much that is not translated", settings);
+}
+
+#[test]
 fn init_reads_the_options_in_a_makefile() {
     let make = "DB := postgres://u:hunter2@h/d\nmigrate-diff:\n\tatlas migrate diff $(name) --dir \
                 \"file://db/migrations?format=atlas\" --to file://schema.sql --dev-url \

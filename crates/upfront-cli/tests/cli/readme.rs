@@ -75,11 +75,12 @@ fn makefile() -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-const GUIDE: [&str; 19] = [
+const GUIDE: [&str; 20] = [
     "ls migrations",
     "upfront init",
     "upfront adopt --env dev",
     "upfront adopt --env prod",
+    "upfront protect --env prod",
     "upfront gen --down",
     "sed -i 's/name text NOT NULL/&, age integer/' models.sql",
     "make gen-migration MIGRATION_NAME=AddAge",

@@ -31,7 +31,9 @@ fn typed(command: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     let path = env::join_paths([program.to_owned(), psql].into_iter().chain(path)).unwrap();
     shell.env("PATH", path);
     shell.env("TERM", "xterm");
-    variables.iter().for_each(|(name, it)| shell.env(name, it));
+    for (name, it) in variables {
+        shell.env(name, it);
+    }
     let mut child = pair.slave.spawn_command(shell).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();
@@ -68,7 +70,8 @@ fn masked(text: &str) -> String {
         let digits = it.bytes().filter(u8::is_ascii_digit).count();
         let is_time =
             digits > 0 && (it.trim_end().ends_with("ms") || it.trim_end().ends_with("µs"));
-        if digits > 6 || is_time { "…".to_owned() } else { it.to_owned() }
+        let is_clock = digits == 6 && it.matches(':').count() == 2;
+        if digits > 6 || is_time || is_clock { "…".to_owned() } else { it.to_owned() }
     };
     words.map(mask).collect()
 }
