@@ -127,7 +127,7 @@ pub(crate) async fn refuse_protected(
 
 fn protected(direction: Direction, warning: Option<String>) -> Error {
     let digest = String::new();
-    Error::from(Refused::Protected { direction, digest, warning }).noting(
+    Error::from(Refused::Protected { direction: Some(direction), digest, warning }).noting(
         "this program follows its directory, and a protected database is not for that: give it \
          another one",
     )

@@ -9,7 +9,9 @@ use tracing::Instrument;
 use crate::{
     Direction, Loss, Plan, Report, Result, Target,
     apply::{self, Judged, Losing, Subject},
+    approval,
     boot::{self, Lost},
+    command::{CommandOptions, shell_word},
     embedded::{Migration, Set, title},
     error::{Error, Kind},
     event::Holder,
@@ -167,8 +169,12 @@ fn refuse_half_applied(work: &Work<'_>, history: &History) -> Result<()> {
     let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
     let stored = || title(&it.version, &it.name);
     let migration = work.set.find(&it.version).map_or_else(stored, Migration::title);
-    let forget = Revisions::by_hand(&work.revisions.forget_steps(&it.version));
-    Err(Refused::HalfApplied { migration, forget }.into())
+    let version = shell_word(&it.version);
+    let (undone, done) = (
+        work.command(&format!("resolve {version} --rolled-back")),
+        work.command(&format!("resolve {version} --applied")),
+    );
+    Err(Refused::HalfApplied { migration, undone, done }.into())
 }
 
 async fn undos(
@@ -206,7 +212,11 @@ async fn undos(
             Err(it) => found.push(it),
         }
     }
-    if found.is_empty() { Ok(undos) } else { Err(Refused::Irreversible { found }.into()) }
+    if found.is_empty() {
+        return Ok(undos);
+    }
+    let options = CommandOptions::of(work.settings);
+    Err(Refused::Irreversible { found, options }.into())
 }
 
 /// How exactly a plan is to fit.
@@ -454,6 +464,8 @@ impl Down<'_> {
 
     fn undoing(&self, losses: &[Loss], found: &Found) -> Undoing {
         let Consent { loss, approval, hold } = self.plan.consent.clone();
+        // Whole, where its first digits were given.
+        let approval = approval.map(|_| self.plan.digest.clone());
         let lost: Vec<_> = losses.iter().filter(|it| !it.empty).map(ToString::to_string).collect();
         Undoing {
             accepted: loss,
@@ -583,9 +595,8 @@ pub(crate) async fn finish(
 /// Was the plan that is to run, which is made anew as `now`, agreed to?
 pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: Fit) -> Result<()> {
     let digest = now.digest.clone();
-    if let Some(approved) = consent.approval.as_ref().filter(|it| **it != digest) {
-        let approved = approved.clone();
-        return Err(Refused::Stale(Stale::Approval { approved, digest }).into());
+    if let Some(approved) = &consent.approval {
+        approval::verify(approved, &digest).map_err(Refused::Stale)?;
     }
     if fit == Fit::Exact && plan.digest != digest {
         let made = plan.digest.clone();
@@ -593,7 +604,8 @@ pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: Fit) -> R
     }
     if now.protected && consent.approval.is_none() {
         let warning = now.warnings.first().cloned();
-        return Err(Refused::Protected { direction: now.direction, digest, warning }.into());
+        let direction = Some(now.direction);
+        return Err(Refused::Protected { direction, digest, warning }.into());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use upfront_redact::Known;
 
 use crate::{
     Direction, ForeignHistory,
+    command::CommandOptions,
     embedded::Statement,
     event::Holder,
     excerpt::Excerpt,
@@ -81,7 +82,7 @@ pub(crate) enum Kind {
         /// Another process is at it.
         running: bool,
     },
-    /// Applied in part, and not in this program; with SQL for a person.
+    /// Applied in part, and not in this program; with the command that records that it was undone.
     PartlyAhead {
         found: Vec<(PartlyApplied, String)>,
     },
@@ -89,6 +90,7 @@ pub(crate) enum Kind {
         label: &'static str,
         found: Vec<Divergence>,
         own: bool,
+        options: CommandOptions,
     },
     Foreign {
         tables: Vec<ForeignHistory>,
@@ -241,7 +243,7 @@ pub(crate) struct LockLost {
     pub(crate) excerpt: Option<Excerpt>,
     pub(crate) why: LossOfLock,
     pub(crate) reached: Reached,
-    /// SQL that records that statement, where its row does not say that it is done.
+    /// The command that records that statement, where its row does not say that it is done.
     pub(crate) finish: Option<String>,
 }
 
@@ -415,7 +417,7 @@ impl Error {
         match *self.0 {
             Kind::Refused(Refused::Target(_)) => true,
             #[cfg(feature = "cli")]
-            Kind::Refused(Refused::NotHeld { .. }) => true,
+            Kind::Refused(Refused::NotHeld { .. } | Refused::Resolve(_)) => true,
             _ => false,
         }
     }

@@ -5,6 +5,7 @@ mod adopt;
 #[cfg(feature = "cli")]
 mod adopted;
 mod apply;
+mod approval;
 #[cfg(feature = "cli")]
 mod atlas;
 mod backoff;
@@ -12,6 +13,7 @@ mod boot;
 mod chain;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod command;
 mod connect;
 mod decode;
 #[cfg(feature = "dev")]
@@ -54,6 +56,10 @@ mod protection;
 mod refusal;
 mod refused;
 mod report;
+#[cfg(feature = "cli")]
+mod resolution;
+#[cfg(feature = "cli")]
+mod resolve;
 #[cfg(feature = "dev")]
 mod restart;
 mod revisions;
@@ -91,10 +97,15 @@ pub use migrator::Migrator;
 pub use plan::Ahead;
 pub use planned::{Plan, PlannedStep};
 #[cfg(feature = "cli")]
-pub use protect::{Protect, Protection, Released};
+pub use protect::{Protect, Released};
+pub use protection::Protection;
 pub use report::{Applied, Report, RolledBack};
+#[cfg(feature = "cli")]
+pub use resolve::{Before, Resolution, Resolve, Resolved, ResolvedChange};
 pub use settings::Builder;
-pub use status::{Entry, State, Status};
+pub use status::{
+    AppStatus, DivergenceKind, Down, DownObstacle, DownScript, Entry, Held, State, Status,
+};
 pub use target::{Direction, Target};
 #[cfg(feature = "derive")]
 pub use upfront_derive::{PgEnum, Table};

@@ -20,13 +20,14 @@ pub struct LogEntry {
     pub id: i64,
     /// When it was done, in UTC, as RFC 3339 has it.
     pub at: String,
-    /// The migration's version.
+    /// The migration's version; empty if the entry is about the database.
     pub version: String,
     /// The migration's name.
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `covered`, `baseline`, `failed` or `reverted`.
+    /// `applied`, `covered`, `baseline`, `failed`, `reverted`; `resolved`: a person recorded what
+    /// became of a part of it; `protected`, `unprotected`: the mark of the database.
     pub outcome: String,
     /// The hash of the SQL.
     pub hash: String,
@@ -41,7 +42,7 @@ pub struct LogEntry {
     pub lost: Option<String>,
     /// The server's SQLSTATE, where it failed.
     pub sqlstate: Option<String>,
-    /// What the server said, where it failed.
+    /// What the server said, where it failed; otherwise why the entry was written.
     pub message: Option<String>,
     /// Who was logged in.
     pub login: String,
@@ -73,9 +74,24 @@ pub(crate) async fn read(
     let answer = unless_silent(client, answer).await?;
     let Some(answer) = answer.answer("reading the log")? else { return Ok(Vec::new()) };
     let rows = answer.rows.iter().filter(|it| it.columns()[0].name() == "upfront_log");
-    let entry = |it: &tokio_postgres::SimpleQueryRow| serde_json::from_str(it.get(0)?).ok();
+    let entry = |it: &tokio_postgres::SimpleQueryRow| {
+        serde_json::from_str(it.get(0)?).ok().map(LogEntry::named)
+    };
     let entries: Option<Vec<_>> = rows.map(entry).collect();
     entries.ok_or_else(|| Kind::Unexpected { doing: "reading the log" }.into())
+}
+
+impl LogEntry {
+    /// Names what the table has no outcome for.
+    fn named(self) -> Self {
+        let outcome = match (self.version.as_str(), self.direction.as_str(), &self.sqlstate) {
+            ("", "up", _) => "protected",
+            ("", _, _) => "unprotected",
+            (_, _, None) if self.outcome == "failed" => "resolved",
+            _ => return self,
+        };
+        Self { outcome: outcome.to_owned(), ..self }
+    }
 }
 
 /// Since 1970.

@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     Direction, ForeignHistory,
+    command::{CommandOptions, shell_word},
     embedded::title,
     error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence},
     event::Holder,
@@ -84,7 +85,8 @@ impl fmt::Display for Kind {
                 })
             }
             Kind::PartlyAhead { found } => partly_ahead(f, found),
-            Kind::Diverged { label, found, own } => diverged(f, label, found, *own),
+            Kind::Diverged { label, found, own: true, .. } => own_diverged(f, label, found),
+            Kind::Diverged { label, found, options, .. } => diverged(f, label, found, options),
             Kind::Foreign { tables } => foreign(f, tables),
             Kind::ReadOnly { direction, migrations, standby } => {
                 read_only(f, *direction, migrations, *standby)
@@ -273,20 +275,31 @@ pub(crate) fn list(f: &mut fmt::Formatter<'_>, what: &str, names: &[String]) -> 
     }
 }
 
+fn own_diverged(f: &mut fmt::Formatter<'_>, label: &str, found: &[Divergence]) -> fmt::Result {
+    f.write_str("upfront's own tables differ from what this version of upfront made")?;
+    divergences(f, label, found, &CommandOptions::default())
+}
+
 fn diverged(
     f: &mut fmt::Formatter<'_>,
     label: &str,
     found: &[Divergence],
-    own: bool,
+    options: &CommandOptions,
+) -> fmt::Result {
+    f.write_str("the database's history and this program differ")?;
+    divergences(f, label, found, options)
+}
+
+fn divergences(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    found: &[Divergence],
+    options: &CommandOptions,
 ) -> fmt::Result {
     const SHOWN: usize = 10;
-    f.write_str(match own {
-        true => "upfront's own tables differ from what this version of upfront made",
-        false => "the database's history and this program differ",
-    })?;
     for it in found.iter().take(SHOWN) {
         f.write_str("\n")?;
-        divergence(f, label, it)?;
+        divergence(f, label, it, options)?;
     }
     match found.len().saturating_sub(SHOWN) {
         0 => Ok(()),
@@ -294,7 +307,14 @@ fn diverged(
     }
 }
 
-fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::Result {
+fn divergence(
+    f: &mut fmt::Formatter<'_>,
+    label: &str,
+    it: &Divergence,
+    options: &CommandOptions,
+) -> fmt::Result {
+    let resolve =
+        |version: &str, as_| options.command(&format!("resolve {} {as_}", shell_word(version)));
     match it {
         Divergence::Edited { migration, applied, difference } => {
             let (title, path, hash) = (migration.title(), migration.up.path, migration.up.hash);
@@ -317,14 +337,23 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
             migration.up.path,
             migration.up.hash
         ),
-        Divergence::Missing { version, name, hash } => {
+        Divergence::Missing { version, name, hash, below, has_down } => {
             let title = title(version, name);
             write!(
                 f,
                 "  migration `{title}` was applied and is not in this program\n    file: \
                  {label}/{title}.sql\n    applied:  {hash}\n    embedded: none\n    help: restore \
                  the file; its text is in the column `up_sql` of the revision table"
-            )
+            )?;
+            if let (true, Some(below)) = (has_down, below) {
+                let down = options.command(&format!("down --to {}", shell_word(below)));
+                write!(
+                    f,
+                    "\n    or roll it back, and all migrations above it, by the stored down scripts: {down}"
+                )?;
+            }
+            let undone = resolve(version, "--rolled-back");
+            write!(f, "\n    or undo by hand what it did, and record that: {undone}")
         }
         Divergence::Inserted { migration, head } => write!(
             f,
@@ -338,12 +367,13 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
         Divergence::Deleted { migration } => write!(
             f,
             "  the row of migration `{}` was deleted from the revision table\n    file: {}\n    \
-             applied:  none\n    embedded: {}\n    help: bring the row back from a backup; if the \
-             migration was undone by hand, add a row to upfront's `log` whose outcome is \
-             `reverted`",
+             applied:  none\n    embedded: {}\n    help: run one of\n    if what \
+             it did is in the database: {}\n    if it was undone by hand:      {}",
             migration.title(),
             migration.up.path,
-            migration.up.hash
+            migration.up.hash,
+            resolve(migration.version, "--applied"),
+            resolve(migration.version, "--rolled-back")
         ),
         Divergence::Altered { version, name } => write!(
             f,
@@ -354,8 +384,11 @@ fn divergence(f: &mut fmt::Formatter<'_>, label: &str, it: &Divergence) -> fmt::
         Divergence::Ahead { version, name, breaking, partly } => {
             let why = if *breaking { "is breaking for older programs" } else { "is unknown here" };
             let (how, way) = match partly {
-                true => ("partially applied", "undo by hand what it did"),
-                false => ("applied", "roll the migration back"),
+                true => {
+                    let undone = resolve(version, "--rolled-back");
+                    ("partially applied", format!("undo by hand what it did, and run {undone}"))
+                }
+                false => ("applied", "roll the migration back".to_owned()),
             };
             write!(
                 f,
@@ -478,7 +511,7 @@ fn partly_ahead(f: &mut fmt::Formatter<'_>, found: &[(PartlyApplied, String)]) -
         "\n  help: deploy the program that carries it, whose `up()` continues it; or undo by hand \
          what it did, and then run",
     )?;
-    found.iter().try_for_each(|(_, forget)| write!(f, "\n    {forget}"))
+    found.iter().try_for_each(|(_, undone)| write!(f, "\n    {undone}"))
 }
 
 fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {

@@ -429,7 +429,7 @@ impl Migrator {
         it
     }
 
-    fn span(&self, verb: &'static str) -> tracing::Span {
+    pub(crate) fn span(&self, verb: &'static str) -> tracing::Span {
         // Warnings need it as much as the rest: they do not name the app.
         tracing::warn_span!(
             "upfront.boot",

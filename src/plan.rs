@@ -173,7 +173,15 @@ pub(crate) enum Divergence {
     /// The same text under another name.
     Renamed { migration: &'static Migration, applied: String },
     /// Applied, below the head, and not in the program.
-    Missing { version: String, name: String, hash: String },
+    Missing {
+        version: String,
+        name: String,
+        hash: String,
+        /// The version of the row below it.
+        below: Option<String>,
+        /// Its down script is stored.
+        has_down: bool,
+    },
     /// In the program, below the newest applied, and never applied.
     Inserted { migration: &'static Migration, head: String },
     /// Its row was deleted: the rows after it still count it in.
@@ -304,7 +312,7 @@ fn unknown_above(set: &Set, rows: &[Row]) -> Vec<Unknown> {
 /// Walks rows and migrations side by side, in the order of versions.
 pub(crate) fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
     let mut found = Vec::new();
-    let mut previous = chain::START.to_owned();
+    let (mut previous, mut below) = (chain::START.to_owned(), None);
     let mut migrations = set.migrations.iter().peekable();
     let newest = rows.last().map(|it| title(&it.version, &it.name)).unwrap_or_default();
     let head = set.head().map_or("", |it| it.version);
@@ -321,6 +329,8 @@ pub(crate) fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
                 version: row.version.clone(),
                 name: row.name.clone(),
                 hash: row.hash.clone(),
+                below: below.clone(),
+                has_down: row.down_hash.is_some(),
             }),
             None => {}
         }
@@ -329,6 +339,7 @@ pub(crate) fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
                 .push(Divergence::Altered { version: row.version.clone(), name: row.name.clone() });
         }
         previous.clone_from(&row.chain);
+        below = Some(row.version.clone());
     }
     found
 }
@@ -352,7 +363,7 @@ fn absent(
     passed.iter().map(divergence).collect()
 }
 
-fn changed(it: &'static Migration, row: &Row) -> Option<Divergence> {
+pub(crate) fn changed(it: &'static Migration, row: &Row) -> Option<Divergence> {
     if !it.accepts(&row.hash) {
         return Some(Divergence::Edited {
             migration: it,

@@ -1,11 +1,11 @@
 //! The mark of a protected database, and what is held on it.
 
 use crate::{
-    Migrator, Result, boot, down,
+    Migrator, Result, approval, boot, down,
     error::{Error, Kind},
     lock::Wait,
     plan::Hold,
-    protection::{Mark, Standing},
+    protection::{Mark, Protection, protection},
     refused::Refused,
     report::Report,
     revisions::{Tables, held, standing},
@@ -24,19 +24,6 @@ pub enum Protect {
     Renew,
     /// It is taken away.
     Remove,
-}
-
-/// The mark of a protected database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Protection {
-    /// When it was set, as the server prints a time in UTC.
-    pub at: String,
-    /// The login that set it.
-    pub by: String,
-    /// It was set on another database, of which this one is a copy.
-    pub copied: bool,
 }
 
 /// A migration that may come back.
@@ -73,7 +60,7 @@ impl Migrator {
     }
 
     /// Sets, renews or removes the mark of a protected database, and gives the mark as it is
-    /// then. The tables are made where they are not there yet.
+    /// then. The tables are made where they are not there yet. The log records it.
     ///
     /// # Cancellation
     ///
@@ -84,23 +71,28 @@ impl Migrator {
     /// [`is_copied`](Error::is_copied) where the mark that is to be set is there already and
     /// came along in a copy; or the database cannot be written to.
     pub async fn protect(&self, what: Protect) -> Result<Option<Protection>> {
+        self.mark(what, None).await
+    }
+
+    /// As [`protect`](Self::protect), if the mark that is there now has this
+    /// [digest](Protection::digest), or one that begins with these eight digits or more.
+    ///
+    /// # Errors
+    ///
+    /// [`is_stale`](Error::is_stale) if it has another one; otherwise as [`protect`](Self::protect).
+    pub async fn protect_approved(
+        &self,
+        what: Protect,
+        approval: &str,
+    ) -> Result<Option<Protection>> {
+        self.mark(what, Some(approval)).await
+    }
+
+    async fn mark(&self, what: Protect, approval: Option<&str>) -> Result<Option<Protection>> {
         let work = Work::new(self.migrations.set()?, &self.settings);
         let session = self.lock(&work).await?;
-        let doing = "reading the mark of a protected database";
-        let sql = work.revisions.standing(Tables::Current);
-        let answer = session.ask(doing, &sql).await?;
-        let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
-        if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
-            let (at, by) = (at.clone(), by.clone());
-            return session.close(Err(Refused::Copied { at, by }.into())).await;
-        }
-        let change = match (what, &now.mark) {
-            (Protect::Set, Some(_)) => String::new(),
-            (Protect::Set | Protect::Renew, _) => work.revisions.mark(&now.here),
-            (Protect::Remove, _) => work.revisions.unmark(),
-        };
-        let answer = session.ask("marking a database", &format!("{change}{sql};COMMIT")).await?;
-        Ok(protection(&standing(&answer).ok_or(Kind::Unexpected { doing })?))
+        let marked = mark(&work, &session, what, approval).await;
+        session.close(marked).await
     }
 
     /// Lets migrations that are held come back: the next [`up`](Self::up) applies them.
@@ -155,7 +147,42 @@ fn released(it: &Hold) -> Released {
     Released { version, name, held_at: at, held_by: by }
 }
 
-fn protection(standing: &Standing) -> Option<Protection> {
-    let Mark { at, by, .. } = standing.mark.clone()?;
-    Some(Protection { at, by, copied: standing.copied_mark().is_some() })
+/// Changes the mark in the transaction that has the lock, and logs that.
+async fn mark(
+    work: &Work<'_>,
+    session: &Session,
+    what: Protect,
+    approval: Option<&str>,
+) -> Result<Option<Protection>> {
+    let doing = "reading the mark of a protected database";
+    let sql = work.revisions.standing(Tables::Current);
+    let answer = session.ask(doing, &sql).await?;
+    let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
+    if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
+        let (at, by) = (at.clone(), by.clone());
+        return Err(Refused::Copied { at, by }.into());
+    }
+    let digest = protection(&now).map(|it| it.digest).unwrap_or_default();
+    if let Some(approved) = approval {
+        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+    }
+    let approval = approval.map(|_| digest.as_str());
+    let log = |direction, message: &str| {
+        let message = format!("{message} with upfront {}", env!("CARGO_PKG_VERSION"));
+        work.revisions.log_mark(direction, &message, approval)
+    };
+    let change = match (what, &now.mark) {
+        (Protect::Set, Some(_)) | (Protect::Remove, None) => String::new(),
+        (Protect::Set, None) => work.revisions.mark(&now.here) + &log(Direction::Up, "protected"),
+        (Protect::Renew, _) => {
+            work.revisions.mark(&now.here) + &log(Direction::Up, "protected anew")
+        }
+        (Protect::Remove, Some(_)) => {
+            work.revisions.unmark() + &log(Direction::Down, "protection removed")
+        }
+    };
+    let fence = work.revisions.trust.write_fence();
+    let answer = session.ask("marking a database", &format!("{fence}{change}{sql};COMMIT")).await?;
+    session.set_open(false);
+    Ok(protection(&standing(&answer).ok_or(Kind::Unexpected { doing })?))
 }

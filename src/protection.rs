@@ -1,5 +1,22 @@
 //! Which database it is, and whether it is a protected one.
 
+use crate::chain::Digest;
+
+/// The mark of a protected database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Protection {
+    /// When it was set, as the server prints a time in UTC.
+    pub at: String,
+    /// The login that set it.
+    pub by: String,
+    /// It was set on another database, of which this one is a copy.
+    pub copied: bool,
+    /// SHA-256, in hex, over the identity of the database and the mark: approves its removal.
+    pub digest: String,
+}
+
 /// What tells a database from every other, and from its own copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -47,4 +64,16 @@ impl Standing {
              `upfront protect --remove` takes it away"
         ))
     }
+}
+
+/// The mark as programs see it.
+pub(crate) fn protection(standing: &Standing) -> Option<Protection> {
+    let Mark { of, at, by } = standing.mark.as_ref()?;
+    let mut digest = Digest::new("upfront protection v1");
+    let Identity { system, database } = &standing.here;
+    for part in [system, database, &of.system, &of.database, at, by] {
+        digest.part(part);
+    }
+    let (at, by, copied) = (at.clone(), by.clone(), standing.copied_mark().is_some());
+    Some(Protection { at, by, copied, digest: digest.finish() })
 }

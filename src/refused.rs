@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+#[cfg(feature = "cli")]
+use crate::resolution::Refusal;
 use crate::{
     Direction, Loss,
+    command::{CommandOptions, shell_word},
     duplicate_history::Duplicate,
     embedded::title,
     error::{Error, Kind},
@@ -18,13 +21,16 @@ pub(crate) enum Refused {
     /// A migration was cut off on its way up, and something is to be rolled back.
     HalfApplied {
         migration: String,
-        /// SQL for a person.
-        forget: String,
+        /// The command that records that it was undone by hand.
+        undone: String,
+        /// The command that records that the rest was done by hand.
+        done: String,
     },
     Target(Mistake),
     /// Why each of them has no way back.
     Irreversible {
         found: Vec<(String, Obstacle)>,
+        options: CommandOptions,
     },
     /// The text of a stored down side is not the one whose hash stands beside it.
     DownAltered {
@@ -37,7 +43,8 @@ pub(crate) enum Refused {
         done: Vec<String>,
     },
     Protected {
-        direction: Direction,
+        /// Nothing if what was done by hand is to be recorded.
+        direction: Option<Direction>,
         /// Empty where there was no plan to be approved.
         digest: String,
         /// What is to be known of the mark.
@@ -50,9 +57,9 @@ pub(crate) enum Refused {
     /// A schema that was migrated is gone, or was made again since.
     SchemaReplaced {
         schemas: Vec<String>,
-        /// SQL that starts the history again.
+        /// The command that starts the history again.
         start_again: String,
-        /// SQL that keeps it.
+        /// The command that keeps it.
         keep: String,
     },
     /// The same migrations were applied under another app, or from another schema of upfront's.
@@ -60,6 +67,9 @@ pub(crate) enum Refused {
         app: String,
         found: Duplicate,
     },
+    /// What a person says of a migration cannot be recorded.
+    #[cfg(feature = "cli")]
+    Resolve(Refusal),
     /// A version that is to be released is not held.
     #[cfg(feature = "cli")]
     NotHeld {
@@ -79,6 +89,8 @@ pub(crate) enum Refused {
 pub(crate) enum Stale {
     /// The approval is another plan's.
     Approval { approved: String, digest: String },
+    /// The approval is no digest, or too few digits of one.
+    NoDigest { approved: String, digest: String },
     /// The plan that is to run is not the one that was made.
     Moved { made: String, now: String },
     /// What is newest now is not a part of the rollback.
@@ -95,14 +107,14 @@ impl From<Refused> for Error {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HalfApplied { migration, forget } => write!(
+            Self::HalfApplied { migration, undone, done } => write!(
                 f,
                 "migration `{migration}` is partially applied, and so nothing was rolled back\n  \
-                 help: let `up()` end it first; or undo by hand what it did, and then run\n    \
-                 {forget}"
+                 help: let `up()` finish it first; or record what was done by hand\n    if what it did is \
+                 undone: {undone}\n    if the rest is done:     {done}"
             ),
             Self::Target(it) => target(f, it),
-            Self::Irreversible { found } => irreversible(f, found),
+            Self::Irreversible { found, options } => irreversible(f, found, options),
             Self::DownAltered { migration } => write!(
                 f,
                 "the stored down side of migration `{migration}` was changed in the revision \
@@ -119,6 +131,8 @@ impl fmt::Display for Refused {
                 schema_replaced(f, schemas, start_again, keep)
             }
             Self::DuplicateHistory { app, found } => duplicate_history(f, app, found),
+            #[cfg(feature = "cli")]
+            Self::Resolve(it) => it.fmt(f),
             #[cfg(feature = "cli")]
             Self::NotHeld { version, held } => not_held(f, version, held),
             #[cfg(feature = "cli")]
@@ -172,7 +186,11 @@ fn many(steps: usize) -> String {
     if steps == 1 { "1 migration".to_owned() } else { format!("{steps} migrations") }
 }
 
-fn irreversible(f: &mut fmt::Formatter<'_>, found: &[(String, Obstacle)]) -> fmt::Result {
+fn irreversible(
+    f: &mut fmt::Formatter<'_>,
+    found: &[(String, Obstacle)],
+    options: &CommandOptions,
+) -> fmt::Result {
     f.write_str("there is no way back; nothing was rolled back")?;
     for (title, why) in found {
         match why {
@@ -192,9 +210,12 @@ fn irreversible(f: &mut fmt::Formatter<'_>, found: &[(String, Obstacle)]) -> fmt
             f,
             "\n  help: write `down/{title}.sql` and build with it: a down side may be added at any \
              time; or write a new migration that repairs what these did"
-        ),
-        None => f.write_str("\n  help: write a new migration that repairs what these did"),
+        )?,
+        None => f.write_str("\n  help: write a new migration that repairs what these did")?,
     }
+    let Some((newest, _)) = found.first() else { return Ok(()) };
+    let resolve = options.command(&format!("resolve {} --rolled-back", shell_word(newest)));
+    write!(f, "\n  or undo by hand what they did, newest first, and record that: {resolve}")
 }
 
 fn data_loss(
@@ -222,14 +243,14 @@ fn data_loss(
 
 fn protected(
     f: &mut fmt::Formatter<'_>,
-    direction: Direction,
+    direction: Option<Direction>,
     digest: &str,
     warning: Option<&str>,
 ) -> fmt::Result {
     write!(
         f,
         "the database is protected, and nobody approved this plan; nothing was {}",
-        done(direction)
+        direction.map_or("recorded", done)
     )?;
     if let Some(it) = warning {
         write!(f, "\n  warning: {it}")?;
@@ -238,12 +259,14 @@ fn protected(
         write!(f, "\n  plan: {digest}")?;
     }
     let make = match direction {
-        Direction::Up => "plan_up()",
-        Direction::Down => "plan_down()",
+        Some(Direction::Up) => "plan_up()",
+        Some(Direction::Down) => "plan_down()",
+        None => "plan_resolve()",
     };
+    let run = if direction.is_some() { "apply()" } else { "resolve()" };
     write!(
         f,
-        "\n  help: make the plan with `{make}`, have it read, `approve()` its digest, and `apply()` it"
+        "\n  help: make the plan with `{make}`, have it read, `approve()` its digest, and `{run}` it"
     )
 }
 
@@ -254,6 +277,14 @@ fn stale(f: &mut fmt::Formatter<'_>, it: &Stale) -> fmt::Result {
             "the approval is another plan's: the database or the files have changed since it was \
              given; nothing was changed\n  approved: {approved}\n  plan now: {digest}"
         )?,
+        Stale::NoDigest { approved, digest } => {
+            return write!(
+                f,
+                "the approval `{approved}` is no digest of a plan: 8 to 64 hexadecimal digits; nothing \
+                 was changed\n  plan now: {digest}\n  help: read the plan, and give its digest, or the \
+                 first 8 digits of it"
+            );
+        }
         Stale::Moved { made, now } => {
             f.write_str("the database has moved since the plan was made; nothing was changed")?;
             write!(f, "\n  plan:     {made}")?;

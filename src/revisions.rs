@@ -3,6 +3,9 @@
 //! Names are quoted and qualified, what is called is `pg_catalog`'s, and where an operator or a
 //! type is named the message pins its search path first.
 
+#[cfg(feature = "cli")]
+mod resolve;
+
 use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -11,7 +14,6 @@ use tokio_postgres::SimpleQueryRow;
 use crate::{
     Direction, chain,
     embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
-    journal::Rewrite,
     lock::{SessionLock, Transaction},
     plan::{Head, Hold, Row, Step, Unknown},
     protection::{Identity, Mark, Standing},
@@ -19,11 +21,13 @@ use crate::{
     send::Sent,
     session::Answer,
     settings::{OWN, Settings},
-    status::Dated,
+    status::{AppStatus, Dated},
     trust::{self, NOT_WRITTEN, Trust},
 };
 
 pub(crate) use crate::journal::Journal;
+#[cfg(feature = "cli")]
+pub(crate) use resolve::{ResolveOrder, logged};
 
 /// What a message starts with that only reads.
 pub(crate) const PINNED: &str =
@@ -195,15 +199,34 @@ impl Revisions {
     pub(crate) fn status(&self, tables: Tables) -> String {
         let Self { schema, app, .. } = self;
         let more = self.journal_and_lost(tables);
+        let (checkpoint, of_database) = match tables {
+            Tables::Old => ("false", String::new()),
+            Tables::Current => ("checkpoint", self.of_database()),
+        };
         format!(
             "{PINNED}SELECT version AS upfront_version, name, hash, chain, breaking, down_hash, \
-             kind, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM \
-             {schema}.revisions WHERE app = {app} ORDER BY version;SELECT s.version AS \
+             kind, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), irreversible, \
+             jsonb_array_length(down_statements) = 0 AND down_sql !~ \
+             '^(--[^\\n]*\\n)*--\\s*upfront:nothing-to-undo ', {checkpoint} FROM \
+             {schema}.revisions WHERE app = {app} ORDER BY version;{of_database}SELECT s.version AS \
              upfront_invalid, format('%I.%I', n.nspname, c.relname) FROM {schema}.steps s JOIN \
              pg_class c ON c.oid::bigint = CASE WHEN s.hash ~ \
              '^failed:[0-9]+:[0-9A-Z]+:[0-9]{{1,10}}:' THEN split_part(s.hash, ':', 4)::bigint END \
              JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE s.app = {app} AND NOT i.indisvalid;{more}"
+        )
+    }
+
+    /// What a database has of all apps, and in which schemas.
+    fn of_database(&self) -> String {
+        let Self { schema, .. } = self;
+        format!(
+            "SELECT r.app AS upfront_app, count(*), max(r.version), (SELECT string_agg(t.schema::text, \
+             E'\\n' ORDER BY t.schema) FROM {schema}.targets t WHERE t.app = r.app) FROM \
+             {schema}.revisions r WHERE r.app <> '{OWN}' GROUP BY r.app ORDER BY r.app;SELECT n.nspname \
+             AS upfront_schema FROM pg_namespace n WHERE (SELECT count(*) FROM pg_class c WHERE \
+             c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('revisions', 'log', 'steps')) = \
+             3 ORDER BY 1;"
         )
     }
 
@@ -216,8 +239,8 @@ impl Revisions {
         format!(
             "{PINNED}SELECT (to_jsonb(it) || jsonb_build_object('at', to_char(at AT TIME ZONE \
              'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), 'duration', extract(epoch FROM \
-             duration)))::text AS upfront_log FROM {schema}.log it WHERE app = {app}{since} ORDER \
-             BY id DESC{limit}"
+             duration)))::text AS upfront_log FROM {schema}.log it WHERE (app = {app} OR app = '{OWN}' \
+             AND version = ''){since} ORDER BY id DESC{limit}"
         )
     }
 
@@ -563,50 +586,6 @@ impl Revisions {
         format!("UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp() WHERE {row}")
     }
 
-    /// Nothing of a migration outside a transaction happened, or all of it.
-    pub(crate) fn forget_steps(&self, version: &str) -> String {
-        let Self { schema, app, .. } = self;
-        let version = escape_literal(version);
-        format!(
-            "DELETE FROM {schema}.steps WHERE app OPERATOR(pg_catalog.=) {app} AND version \
-             OPERATOR(pg_catalog.=) {version}"
-        )
-    }
-
-    /// The same of one side alone.
-    pub(crate) fn forget_side(&self, version: &str, direction: Direction) -> String {
-        format!("DELETE FROM {}.steps WHERE {}", self.schema, self.side_rows(version, direction))
-    }
-
-    /// Makes a journal fit a file that was changed.
-    pub(crate) fn rewrite_steps(
-        &self,
-        version: &str,
-        direction: Direction,
-        Rewrite { from, rows }: &Rewrite,
-    ) -> String {
-        let Self { schema, app, .. } = self;
-        let side = self.side_rows(version, direction);
-        let delete = format!(
-            "DELETE FROM {schema}.steps WHERE {side} AND ordinal OPERATOR(pg_catalog.>=) {from}"
-        );
-        if rows.is_empty() {
-            return delete;
-        }
-        let version = escape_literal(version);
-        let row = |(ordinal, hash, done): &(usize, String, bool)| {
-            let hash = escape_literal(hash);
-            let finished = if *done { "pg_catalog.clock_timestamp()" } else { "NULL" };
-            format!("({app}, {version}, '{direction}', {ordinal}, {hash}, {finished})")
-        };
-        let rows: Vec<_> = rows.iter().map(row).collect();
-        format!(
-            "BEGIN; {delete}; INSERT INTO {schema}.steps (app, version, direction, ordinal, hash, \
-             finished) VALUES {}; COMMIT",
-            rows.join(", ")
-        )
-    }
-
     fn side_rows(&self, version: &str, direction: Direction) -> String {
         let version = escape_literal(version);
         format!(
@@ -620,15 +599,6 @@ impl Revisions {
     pub(crate) fn unlock_session(&self) -> String {
         let (key, held) = (self.key, self.held_here());
         format!("SELECT CASE WHEN EXISTS ({held}) THEN pg_catalog.pg_advisory_unlock({key}) END")
-    }
-
-    /// A person says that a statement of the journal is done.
-    pub(crate) fn settle_step(&self, place: Place<'_>, hash: &str) -> String {
-        let (schema, row) = (&self.schema, self.step_row(place));
-        format!(
-            "UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp(), hash = '{hash}' \
-             WHERE {row}"
-        )
     }
 
     /// A statement of the journal did not happen.
@@ -773,7 +743,32 @@ impl Revisions {
     /// Takes the mark away.
     #[cfg(feature = "cli")]
     pub(crate) fn unmark(&self) -> String {
-        format!("DELETE FROM {}.protection;", self.schema)
+        exactly(1, &format!("DELETE FROM {}.protection", self.schema))
+    }
+
+    /// The line of the log about the mark: `up` where it is set, `down` where it is removed. It
+    /// concerns all apps, so it is one of upfront's own, without a version.
+    #[cfg(feature = "cli")]
+    pub(crate) fn log_mark(
+        &self,
+        direction: Direction,
+        message: &str,
+        approval: Option<&str>,
+    ) -> String {
+        let Self { schema, host, release, .. } = self;
+        let outcome = match direction {
+            Direction::Up => "baseline",
+            Direction::Down => "reverted",
+        };
+        let (message, approval) = (escape_literal(message), quoted(approval));
+        exactly(
+            1,
+            &format!(
+                "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, message, \
+                 approval, host, release) VALUES ('{OWN}', '', '', '{direction}', '{outcome}', '', \
+                 {message}, {approval}, {host}, {release})"
+            ),
+        )
     }
 
     /// The same for one that ran statement by statement; its journal ends.
@@ -832,21 +827,21 @@ impl Revisions {
         )
     }
 
-    /// Holds the text that was applied, which may be an older one that the program accepts.
     fn hold(&self, it: &Migration, order: &Undoing) -> String {
+        if order.holds { self.hold_version(it.version) } else { String::new() }
+    }
+
+    /// Holds the text that was applied, which may be an older one that the program accepts.
+    fn hold_version(&self, version: &str) -> String {
         let Self { schema, app, host, .. } = self;
-        let version = escape_literal(it.version);
-        match order.holds {
-            true => format!(
-                "INSERT INTO {schema}.holds (app, version, name, hash, host) SELECT app, version, \
-                 name, hash, {host} FROM {schema}.revisions WHERE app OPERATOR(pg_catalog.=) {app} \
-                 AND version OPERATOR(pg_catalog.=) {version} ON CONFLICT (app, version) DO UPDATE SET hash \
-                 = excluded.hash, name = excluded.name, held_at = pg_catalog.clock_timestamp(), \
-                 held_by = session_user, host = excluded.host, released_at = NULL, released_by = \
-                 NULL;"
-            ),
-            false => String::new(),
-        }
+        let version = escape_literal(version);
+        format!(
+            "INSERT INTO {schema}.holds (app, version, name, hash, host) SELECT app, version, name, \
+             hash, {host} FROM {schema}.revisions WHERE app OPERATOR(pg_catalog.=) {app} AND version \
+             OPERATOR(pg_catalog.=) {version} ON CONFLICT (app, version) DO UPDATE SET hash = \
+             excluded.hash, name = excluded.name, held_at = pg_catalog.clock_timestamp(), held_by = \
+             session_user, host = excluded.host, released_at = NULL, released_by = NULL;"
+        )
     }
 
     /// What a role needs in order to look.
@@ -921,33 +916,6 @@ impl Revisions {
     pub(crate) fn schema_grants(role: &str, database: &str) -> Vec<String> {
         let (database, role) = (escape_identifier(database), escape_identifier(role));
         vec![format!("GRANT CREATE ON DATABASE {database} TO {role}")]
-    }
-
-    /// For a person whose schema was dropped: the history of the app starts again.
-    pub(crate) fn start_again(&self) -> String {
-        let Self { schema, app, .. } = self;
-        format!(
-            "WITH r AS (DELETE FROM {schema}.revisions WHERE app = {app} RETURNING app, version, name, \
-             hash), s AS (DELETE FROM {schema}.steps WHERE app = {app}), t AS (DELETE FROM \
-             {schema}.targets WHERE app = {app}) INSERT INTO {schema}.log (app, version, name, \
-             direction, outcome, hash) SELECT app, version, name, 'down', 'reverted', hash FROM r;"
-        )
-    }
-
-    /// For a person who made the schema again with all that was in it.
-    pub(crate) fn forget_targets(&self) -> String {
-        let Self { schema, app, .. } = self;
-        format!("DELETE FROM {schema}.targets WHERE app = {app};")
-    }
-
-    /// For a person who settles a cut-off statement by hand.
-    pub(crate) fn by_hand(sql: &str) -> String {
-        format!(
-            "{};",
-            sql.replace("OPERATOR(pg_catalog.=)", "=")
-                .replace("OPERATOR(pg_catalog.>=)", ">=")
-                .replace("pg_catalog.clock_timestamp", "clock_timestamp")
-        )
     }
 }
 
@@ -1228,9 +1196,34 @@ fn invalid(answer: &Answer) -> Vec<(String, String)> {
 
 /// The rows that [`Revisions::status`] brought.
 pub(crate) fn dated(answer: &Answer) -> Option<Vec<Dated>> {
-    let dated =
-        |it: &SimpleQueryRow| Some(Dated { row: row(it)?, applied_at: it.get(7)?.to_owned() });
+    let dated = |it: &SimpleQueryRow| {
+        Some(Dated {
+            row: row(it)?,
+            applied_at: it.get(7)?.to_owned(),
+            irreversible: it.get(8).map(str::to_owned),
+            down_is_empty: it.get(9) == Some("t"),
+            checkpoint: it.get(10) == Some("t"),
+        })
+    };
     named(answer, "upfront_version").map(dated).collect()
+}
+
+/// The apps that [`Revisions::status`] found.
+pub(crate) fn apps(answer: &Answer) -> Option<Vec<AppStatus>> {
+    let app = |it: &SimpleQueryRow| {
+        Some(AppStatus {
+            name: it.get(0)?.to_owned(),
+            applied: it.get(1)?.parse().ok()?,
+            head: it.get(2).map(str::to_owned),
+            schemas: it.get(3).unwrap_or_default().lines().map(str::to_owned).collect(),
+        })
+    };
+    named(answer, "upfront_app").map(app).collect()
+}
+
+/// The schemas with upfront's tables that [`Revisions::status`] found.
+pub(crate) fn history_schemas(answer: &Answer) -> Vec<String> {
+    named(answer, "upfront_schema").filter_map(|it| Some(it.get(0)?.to_owned())).collect()
 }
 
 /// The rows of the statement whose first column has this name.

@@ -1,6 +1,8 @@
 //! What is to be rolled back: a pure function of what the program carries, what the database has
 //! and how far down it is to go.
 
+use std::fmt;
+
 use crate::{
     Target, chain,
     embedded::{Migration, Set, Side, title},
@@ -45,6 +47,16 @@ pub(crate) enum Obstacle {
     NoDownSide,
     /// It has no statement, and does not say that there is nothing to undo.
     NoStatement,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Irreversible { reason } => write!(f, "irreversible: {reason}"),
+            Self::NoDownSide => f.write_str("no down script"),
+            Self::NoStatement => f.write_str("the down script has no statement"),
+        }
+    }
 }
 
 /// The rows above the target, newest first.

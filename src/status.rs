@@ -5,13 +5,15 @@ use std::fmt;
 use deadpool_postgres::Object;
 
 use crate::{
-    Ahead, Error, ForeignHistory, Result,
-    embedded::{Migration, title},
+    Ahead, Error, ForeignHistory, Result, down,
+    embedded::{Migration, Set, title},
     error::Kind,
     event::Holder,
     foreign, journal,
     plan::{self, Divergence, Hold, Row},
-    revisions::{History, Journal, dated, history},
+    protection::{Protection, protection},
+    revisions::{History, Journal, apps, dated, history, history_schemas},
+    rollback::{self, Obstacle, Undo},
     work::Work,
 };
 
@@ -31,6 +33,85 @@ pub struct Status {
     /// Histories of other tools for which [`up`](crate::Migrator::up) refuses to start one of
     /// upfront's.
     pub foreign_histories: Vec<ForeignHistory>,
+    /// The mark of a protected database, if it has one.
+    pub protection: Option<Protection>,
+    /// Migrations of this app that were rolled back and are not released.
+    pub holds: Vec<Held>,
+    /// All apps that the database has, with this schema of upfront's tables.
+    pub apps: Vec<AppStatus>,
+    /// All schemas of the database with upfront's tables.
+    pub history_schemas: Vec<String>,
+}
+
+/// An app of a database, in a [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct AppStatus {
+    /// Its name.
+    pub name: String,
+    /// How many migrations the database has of it.
+    pub applied: usize,
+    /// The newest version that the database has of it.
+    pub head: Option<String>,
+    /// The schemas that its migrations were applied to, where unqualified names are created.
+    pub schemas: Vec<String>,
+}
+
+/// A migration that is held, in a [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Held {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// When it was rolled back, as the server prints a time in UTC.
+    pub held_at: String,
+    /// The login that rolled it back.
+    pub held_by: String,
+}
+
+/// Whether a migration can be rolled back, once all above it are, and by which script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Down {
+    /// It can.
+    pub possible: bool,
+    /// Which script would run.
+    pub script: DownScript,
+    /// Why it cannot be rolled back.
+    pub obstacle: Option<DownObstacle>,
+    /// The same for a person.
+    pub reason: Option<String>,
+}
+
+/// Why a migration cannot be rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DownObstacle {
+    /// The file says so.
+    Irreversible,
+    /// It has no down script.
+    NoScript,
+    /// Its down script has no statement, and does not say that there is nothing to undo.
+    NoStatement,
+}
+
+/// Where the down script of a migration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DownScript {
+    /// In the program.
+    Program,
+    /// In the database alone.
+    Stored,
+    /// There is none, or none is needed.
+    Nothing,
 }
 
 /// One migration of a [`Status`].
@@ -48,8 +129,33 @@ pub struct Entry {
     pub breaking: bool,
     /// When it was applied, as the server prints a time in UTC.
     pub applied_at: Option<String>,
-    /// What else is to be said.
+    /// How program and database contradict each other, if they do.
+    pub divergence: Option<DivergenceKind>,
+    /// Whether it can be rolled back; unknown for what the database has only in part.
+    pub down: Option<Down>,
+    /// More about it, for a person.
     pub note: Option<String>,
+}
+
+/// How a program and a database contradict each other about a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DivergenceKind {
+    /// The file was changed after it was applied.
+    Edited,
+    /// The file has another name than when it was applied.
+    Renamed,
+    /// Applied, and not in the program, which has newer ones.
+    Missing,
+    /// Never applied, and older than the newest applied.
+    OutOfOrder,
+    /// Applied, and its row was deleted.
+    RowDeleted,
+    /// Its row was changed.
+    RowChanged,
+    /// Newer than the program, which must not run on it.
+    Ahead,
 }
 
 /// Where a migration stands.
@@ -78,6 +184,10 @@ pub enum State {
 pub(crate) struct Dated {
     pub(crate) row: Row,
     pub(crate) applied_at: String,
+    pub(crate) irreversible: Option<String>,
+    /// The stored down script has no statement, and does not say that there is nothing to undo.
+    pub(crate) down_is_empty: bool,
+    pub(crate) checkpoint: bool,
 }
 
 impl Status {
@@ -89,10 +199,17 @@ impl Status {
         };
         let status = work.revisions.status(tables);
         let answer = work.read(client, &status).await?.answer(doing)?.unwrap_or_default();
-        let rows = dated(&answer).ok_or(Kind::Unexpected { doing })?;
-        let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
+        let unexpected = || Kind::Unexpected { doing };
+        let rows = dated(&answer).ok_or_else(unexpected)?;
+        let history = history(&answer).ok_or_else(unexpected)?;
         let holder = work.holder_of(client, &history.journal).await;
-        let status = Self::of(work, &rows, &history, holder.as_ref());
+        let standing = down::read_standing_ahead(work, client, Some(tables)).await?;
+        let status = Self {
+            protection: protection(&standing),
+            apps: apps(&answer).ok_or_else(unexpected)?,
+            history_schemas: history_schemas(&answer),
+            ..Self::of(work, &rows, &history, holder.as_ref())
+        };
         match status.head {
             Some(_) => Ok(status),
             None => status.with_foreign_histories(work, client).await,
@@ -123,11 +240,15 @@ impl Status {
         };
         let mut entries: Vec<_> =
             rows.iter().map(|it| applied(work, it, &found, journal, holder)).collect();
+        for (at, (entry, row)) in entries.iter_mut().zip(rows).enumerate() {
+            entry.down = Some(Down::of_row(work.set, row, at == 0));
+        }
         let absent = work.set.migrations.iter().filter(|it| {
             rows.binary_search_by(|row| row.row.version.as_str().cmp(it.version)).is_err()
         });
         entries.extend(absent.map(|it| {
-            let note = found.iter().find_map(|found| note(found, it.version));
+            let diverged = found.iter().find_map(|found| note(found, it.version));
+            let (divergence, note) = diverged.unzip();
             let started = journal.iter().any(|row| row.version == it.version);
             let hold = holds.iter().find(|hold| is_held(it, hold));
             let state = match (&note, started, hold) {
@@ -140,13 +261,16 @@ impl Status {
                 .or_else(|| started.then(|| progress(it.version, journal, holder)))
                 .or_else(|| hold.map(|Hold { at, by, .. }| format!("rolled back at {at} by {by}")));
             let (version, name) = (it.version.to_owned(), it.name.to_owned());
-            Entry { version, name, state, breaking: it.breaking, applied_at: None, note }
+            let (breaking, applied_at, down) = (it.breaking, None, Some(Down::of_program(it)));
+            Entry { version, name, state, breaking, applied_at, divergence, down, note }
         }));
         entries.extend(journal::unknown(work.set, &history.rows, journal).into_iter().map(|it| {
             let progress = progress(&it.version, journal, holder);
             Entry {
                 state: unfinished(holder),
                 note: Some(format!("not in this program; {progress}")),
+                divergence: None,
+                down: None,
                 breaking: it.breaking,
                 applied_at: None,
                 version: it.version,
@@ -162,8 +286,17 @@ impl Status {
         entries.sort_by(|a, b| a.version.cmp(&b.version));
         let head = rows.last().map(|it| it.row.version.clone());
         let replaced_schemas = if rows.is_empty() { Vec::new() } else { history.replaced.clone() };
-        let foreign_histories = Vec::new();
-        Self { app: work.app.to_owned(), head, entries, replaced_schemas, foreign_histories }
+        Self {
+            app: work.app.to_owned(),
+            head,
+            entries,
+            replaced_schemas,
+            foreign_histories: Vec::new(),
+            protection: None,
+            holds: holds.iter().map(Held::of).collect(),
+            apps: Vec::new(),
+            history_schemas: Vec::new(),
+        }
     }
 
     /// Is nothing pending, partial or diverged, and nothing breaking ahead?
@@ -181,9 +314,100 @@ impl Status {
             })
     }
 
+    /// What is worth knowing of the database beside its migrations, a line each.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn facts(&self) -> Vec<String> {
+        let mut facts = Vec::new();
+        if let Some(Protection { at, by, copied, .. }) = &self.protection {
+            let copied = if *copied { ", when it was another database" } else { "" };
+            facts.push(format!("protected by {by} at {at} UTC{copied}"));
+        }
+        let is_listed =
+            |it: &&Held| self.in_state(State::Held).any(|entry| entry.version == it.version);
+        for Held { version, name, held_at, held_by } in
+            self.holds.iter().filter(|it| !is_listed(it))
+        {
+            let title = title(version, name);
+            facts.push(format!("held: {title}, rolled back at {held_at} UTC by {held_by}"));
+        }
+        let others = self.apps.iter().filter(|it| it.name != self.app);
+        facts.extend(others.map(|AppStatus { name, applied, head, schemas }| {
+            let head = head.as_ref().map(|it| format!(" up to {it}")).unwrap_or_default();
+            let schemas = match schemas.is_empty() {
+                true => String::new(),
+                false => format!(", in schema {}", schemas.join(", ")),
+            };
+            format!("other app {name}: {applied} applied{head}{schemas}")
+        }));
+        if self.history_schemas.len() > 1 {
+            facts.push(format!(
+                "schemas with upfront's tables: {}",
+                self.history_schemas.join(", ")
+            ));
+        }
+        facts
+    }
+
     /// The entries in a state.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |it| it.state == state)
+    }
+}
+
+impl Held {
+    fn of(it: &Hold) -> Self {
+        let Hold { version, name, at, by, .. } = it.clone();
+        Self { version, name, held_at: at, held_by: by }
+    }
+}
+
+impl Down {
+    fn possible(script: DownScript) -> Self {
+        Self { possible: true, script, obstacle: None, reason: None }
+    }
+
+    fn impossible(obstacle: &Obstacle) -> Self {
+        let reason = Some(obstacle.to_string());
+        let obstacle = match obstacle {
+            Obstacle::Irreversible { .. } => DownObstacle::Irreversible,
+            Obstacle::NoDownSide => DownObstacle::NoScript,
+            Obstacle::NoStatement => DownObstacle::NoStatement,
+        };
+        let (possible, script) = (false, DownScript::Nothing);
+        Self { possible, script, obstacle: Some(obstacle), reason }
+    }
+
+    /// Of a migration that the program carries, if it is applied as it is.
+    fn of_program(it: &'static Migration) -> Self {
+        Self::of_undo(it, "applied", false)
+    }
+
+    fn of_undo(it: &'static Migration, kind: &str, is_first: bool) -> Self {
+        match rollback::undo(it, kind, is_first) {
+            Ok(Undo { side: Some(_), .. }) => Self::possible(DownScript::Program),
+            Ok(_) => Self::possible(DownScript::Nothing),
+            Err((_, obstacle)) => Self::impossible(&obstacle),
+        }
+    }
+
+    /// Of an applied one: by the program, if it carries what was applied, or by the stored script.
+    fn of_row(set: &'static Set, it: &Dated, is_first: bool) -> Self {
+        if let Some(migration) = rollback::embedded(set, &it.row) {
+            return Self::of_undo(migration, &it.row.kind, is_first);
+        }
+        match (&it.irreversible, &it.row.down_hash) {
+            _ if it.checkpoint && (it.row.kind == "covered" || !is_first) => {
+                Self::possible(DownScript::Nothing)
+            }
+            (Some(reason), _) => {
+                let reason = reason.clone();
+                Self::impossible(&Obstacle::Irreversible { reason })
+            }
+            (None, None) => Self::impossible(&Obstacle::NoDownSide),
+            (None, Some(_)) if it.down_is_empty => Self::impossible(&Obstacle::NoStatement),
+            (None, Some(_)) => Self::possible(DownScript::Stored),
+        }
     }
 }
 
@@ -198,8 +422,8 @@ fn applied(
     journal: &[Journal],
     holder: Option<&Holder>,
 ) -> Entry {
-    let Dated { row, applied_at } = it;
-    let diverged = found.iter().find_map(|it| note(it, &row.version));
+    let Dated { row, applied_at, .. } = it;
+    let (divergence, diverged) = found.iter().find_map(|it| note(it, &row.version)).unzip();
     let head = work.set.head().map_or("", |it| it.version);
     let cut_off = row.is_being_rolled_back();
     let state = match &diverged {
@@ -214,6 +438,8 @@ fn applied(
         state,
         applied_at: Some(applied_at.clone()),
         breaking: row.breaking,
+        divergence,
+        down: None,
         note: match cut_off {
             true => {
                 let what =
@@ -226,25 +452,32 @@ fn applied(
 }
 
 /// What a divergence says about a version.
-fn note(it: &Divergence, about: &str) -> Option<String> {
-    let (version, note) = match it {
+fn note(it: &Divergence, about: &str) -> Option<(DivergenceKind, String)> {
+    use DivergenceKind::{Ahead, Edited, Missing, OutOfOrder, Renamed, RowChanged, RowDeleted};
+    let (version, kind, note) = match it {
         Divergence::Edited { migration, .. } => {
-            (migration.version, "changed after it was applied".to_owned())
+            (migration.version, Edited, "changed after it was applied".to_owned())
         }
         Divergence::Renamed { migration, applied } => {
-            (migration.version, format!("was applied as {applied}"))
+            (migration.version, Renamed, format!("was applied as {applied}"))
         }
-        Divergence::Missing { version, .. } => (version.as_str(), "not in this program".to_owned()),
+        Divergence::Missing { version, .. } => {
+            (version.as_str(), Missing, "not in this program".to_owned())
+        }
         Divergence::Inserted { migration, head } => {
-            (migration.version, format!("never applied, older than {head}"))
+            (migration.version, OutOfOrder, format!("never applied, older than {head}"))
         }
-        Divergence::Deleted { migration } => (migration.version, "its row was deleted".to_owned()),
-        Divergence::Altered { version, .. } => (version.as_str(), "its row was changed".to_owned()),
+        Divergence::Deleted { migration } => {
+            (migration.version, RowDeleted, "its row was deleted".to_owned())
+        }
+        Divergence::Altered { version, .. } => {
+            (version.as_str(), RowChanged, "its row was changed".to_owned())
+        }
         Divergence::Ahead { version, .. } => {
-            (version.as_str(), "breaking: this program refuses to run".to_owned())
+            (version.as_str(), Ahead, "breaking: this program refuses to run".to_owned())
         }
     };
-    (version == about).then_some(note)
+    (version == about).then_some((kind, note))
 }
 
 fn unfinished(holder: Option<&Holder>) -> State {
@@ -288,6 +521,9 @@ impl fmt::Display for Status {
         }
         for it in &self.replaced_schemas {
             write!(f, "\nschema {it} was dropped after migrations were applied to it")?;
+        }
+        for it in self.facts() {
+            write!(f, "\n{it}")?;
         }
         if let Some(it) = self.refusal() {
             write!(f, "\n{it}")?;

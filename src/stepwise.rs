@@ -12,6 +12,7 @@ use crate::{
     Direction, Event, Result,
     apply::{self, Losing, Subject, is_contention},
     chain,
+    command::shell_word,
     embedded::{Class, Migration, Side, Statement},
     error::{Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains},
     event::milliseconds,
@@ -23,7 +24,7 @@ use crate::{
     loss::{Measure, Moment},
     prologue::{Extent, own_role, prologue, target},
     refused::Refused,
-    revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED, Revisions},
+    revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED},
     secrets, send,
     session::{self, Session, Stopped},
     trust::{Access, Meddling, NOT_WRITTEN},
@@ -86,7 +87,7 @@ pub(crate) fn refuse_begun(
     if !journal.iter().any(begun) {
         return Ok(());
     }
-    let forget = Revisions::by_hand(&work.revisions.forget_steps(it.version));
+    let undone = work.command(&format!("resolve {} --rolled-back", shell_word(it.version)));
     Err(Kind::Partial(Partial {
         migration: it.title(),
         direction: Direction::Up,
@@ -98,7 +99,7 @@ pub(crate) fn refuse_begun(
                 "to go on where it stopped".into(),
                 "give the file `-- atlas:txmode none` back".to_owned(),
             ),
-            ("once what it did is undone".into(), forget),
+            ("once what it did is undone".into(), undone),
         ],
     })
     .into())
@@ -249,20 +250,22 @@ impl<'a> Run<'a> {
 
     fn edited(&self, it: &Mismatch) -> Error {
         let Subject { it: migration, direction, .. } = self.subject;
-        let (revisions, version) = (&self.work.revisions, migration.version);
-        let rewrite = |it| Revisions::by_hand(&revisions.rewrite_steps(version, direction, it));
+        let edited_is = |what| self.resolve(&format!("--edited {what}"));
         let lines: Vec<_> = it.new.iter().map(|at| self.line(*at)).collect();
         let lines = lines.join(", ");
-        let forget = Revisions::by_hand(&revisions.forget_side(version, direction));
+        let undone = self.resolve(match direction {
+            Direction::Up => "--rolled-back",
+            Direction::Down => "--applied",
+        });
         let mut choices = vec![("to go on as it was".into(), "restore the file".to_owned())];
         if it.new.is_empty() {
             let when = if it.gone.is_empty() { "to go on" } else { "if what those did may stay" };
-            choices.push((when.into(), rewrite(&it.to_run)));
+            choices.push((when.into(), edited_is("--done")));
         } else {
-            choices.push((format!("to run {lines} and go on").into(), rewrite(&it.to_run)));
-            choices.push((format!("if {lines} took effect").into(), rewrite(&it.done)));
+            choices.push((format!("to run {lines} and go on").into(), edited_is("--not-done")));
+            choices.push((format!("if {lines} took effect").into(), edited_is("--done")));
         }
-        choices.push(("once all that it did is undone".into(), forget));
+        choices.push(("once all that it did is undone".into(), undone));
         let at = it.new.first().map(|at| &self.side.statements()[at - 1]);
         let excerpt =
             at.map_or_else(|| Excerpt::end(self.side), |at| Excerpt::start(self.side, at));
@@ -270,6 +273,12 @@ impl<'a> Run<'a> {
         let (why, help) = (edited(it), "find out what took effect, then run");
         Kind::Partial(Partial { migration, direction, excerpt, why: why.into(), help, choices })
             .into()
+    }
+
+    /// The command that records what a person found out about this migration.
+    fn resolve(&self, what: &str) -> String {
+        let version = shell_word(self.subject.it.version);
+        self.work.command(&format!("resolve {version} {what}"))
     }
 
     /// As the choices of an error name a statement.
@@ -840,10 +849,9 @@ impl<'a> Run<'a> {
     ) -> Error {
         let Subject { it: migration, direction, .. } = self.subject;
         let excerpt = self.last.map(|it| Excerpt::start(self.side, it));
-        let finish = about.filter(|_| reached == Reached::Unrecorded).map(|(ordinal, it)| {
-            let hash = chain::sha256(self.side.text_and_data(it));
-            Revisions::by_hand(&self.work.revisions.settle_step(self.place(ordinal), &hash))
-        });
+        let finish = about
+            .filter(|_| reached == Reached::Unrecorded)
+            .map(|(ordinal, _)| self.resolve(&format!("--statement {ordinal} --done")));
         let (migration, path) = (migration.title(), self.side.path);
         Kind::LockLost(LockLost { migration, direction, path, excerpt, why, reached, finish })
             .into()
@@ -854,10 +862,7 @@ impl<'a> Run<'a> {
     }
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
-        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
-        let hash = chain::sha256(self.side.text_and_data(it));
-        let done = revisions.settle_step(place, &hash);
-        let again = revisions.forget_step(place);
+        let outcome = |it| self.resolve(&format!("--statement {ordinal} {it}"));
         Kind::Partial(Partial {
             migration: self.subject.it.title(),
             direction: self.subject.direction,
@@ -865,8 +870,8 @@ impl<'a> Run<'a> {
             why: why.into(),
             help: "find out whether the statement took effect, then run",
             choices: vec![
-                ("if it did".into(), Revisions::by_hand(&done)),
-                ("if it did not".into(), Revisions::by_hand(&again)),
+                ("if it did".into(), outcome("--done")),
+                ("if it did not".into(), outcome("--not-done")),
             ],
         })
         .into()

@@ -6,7 +6,8 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    Direction, Event, Result,
+    Event, Result,
+    command::{CommandOptions, shell_word},
     embedded::{Migration, Set},
     error::{Error, Kind},
     event::Holder,
@@ -207,10 +208,10 @@ impl<'a> Work<'a> {
 
     /// The error for what is applied in part and not in this program.
     pub(crate) fn partly_ahead(&self, partly: Vec<PartlyApplied>) -> Error {
-        let forget = |it: &PartlyApplied| {
-            Revisions::by_hand(&self.revisions.forget_side(&it.version, Direction::Up))
+        let undone = |it: &PartlyApplied| {
+            self.command(&format!("resolve {} --rolled-back", shell_word(&it.version)))
         };
-        let found = partly.into_iter().map(|it| (it.clone(), forget(&it))).collect();
+        let found = partly.into_iter().map(|it| (it.clone(), undone(&it))).collect();
         Kind::PartlyAhead { found }.into()
     }
 
@@ -316,20 +317,26 @@ impl<'a> Work<'a> {
     }
 
     /// A schema that was dropped took the tables of its migrations with it.
-    fn refuse_replaced(&self, history: &History) -> Result<()> {
+    pub(crate) fn refuse_replaced(&self, history: &History) -> Result<()> {
         if history.replaced.is_empty() || history.rows.is_empty() {
             return Ok(());
         }
         Err(Refused::SchemaReplaced {
             schemas: history.replaced.clone(),
-            start_again: self.revisions.start_again(),
-            keep: self.revisions.forget_targets(),
+            start_again: self.command("resolve --all --rolled-back"),
+            keep: self.command("resolve --all --applied"),
         }
         .into())
     }
 
     pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {
-        Kind::Diverged { label: self.set.label, found, own: self.own }.into()
+        let options = CommandOptions::of(self.settings);
+        Kind::Diverged { label: self.set.label, found, own: self.own, options }.into()
+    }
+
+    /// A command of upfront for this app, in backticks.
+    pub(crate) fn command(&self, words: &str) -> String {
+        CommandOptions::of(self.settings).command(words)
     }
 
     /// Adds to each edited migration the first line that differs from what was applied.

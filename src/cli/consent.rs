@@ -8,9 +8,10 @@ use crate::{Direction, Plan};
 /// `--approve`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Approval {
-    /// Approve the plan with this digest, which `--dry-run` printed; a protected database wants it
+    /// Approve the plan with this digest, which `--dry-run` printed, or its first 8 digits or more;
+    /// a protected database requires it
     #[arg(long, value_name = "DIGEST")]
-    approve: Option<String>,
+    pub(super) approve: Option<String>,
 }
 
 /// `--approve` and `--allow`.
@@ -94,24 +95,32 @@ impl Consent {
     }
 
     fn unapproved(&self, plan: &Plan, operator: &Operator) -> String {
-        let what = match (plan.protected, operator) {
-            (false, Operator::Person { protected: Some(name) }) => {
-                format!("environment `{name}` is protected")
-            }
-            _ => "the database is protected".to_owned(),
-        };
-        let command = self.command(plan, operator);
-        let read = again(env::args(), &["--dry-run".to_owned()]);
-        format!(
-            "{what}, and the plan is not approved; nothing was changed\n  plan: {}\n  help: have \
-             the plan read, which `{read}` prints; then: `{command}`",
-            plan.digest
-        )
+        unapproved(plan.protected, operator, &plan.digest, &self.command(plan, operator))
     }
 }
 
+/// The error for a plan that lacks its approval; `command` runs it with that.
+pub(super) fn unapproved(
+    protected: bool,
+    operator: &Operator,
+    digest: &str,
+    command: &str,
+) -> String {
+    let what = match (protected, operator) {
+        (false, Operator::Person { protected: Some(name) }) => {
+            format!("environment `{name}` is protected")
+        }
+        _ => "the database is protected".to_owned(),
+    };
+    let read = again(env::args(), &["--dry-run".to_owned()]);
+    format!(
+        "{what}, and the plan is not approved; nothing was changed\n  plan: {digest}\n  help: have \
+         the plan read, which `{read}` prints; then: `{command}`"
+    )
+}
+
 /// The command line once more, with other consent. What may hold a password is left out.
-fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
+pub(super) fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
     let mut words = Vec::new();
     let mut arguments = arguments.peekable();
     let program = arguments.next().unwrap_or_default();

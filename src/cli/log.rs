@@ -55,7 +55,7 @@ fn lines(entries: &[LogEntry]) -> String {
         table.add_row([
             Cell::new(when(it)),
             Cell::new(did(it)).fg(color(it)),
-            Cell::new(title(&it.version, &it.name)).set_delimiter('_'),
+            Cell::new(subject(it)).set_delimiter('_'),
             Cell::new(&it.login),
         ]);
     }
@@ -70,7 +70,7 @@ fn paragraph(it: &LogEntry) -> String {
         _ => AnsiColor::Green,
     };
     let style = Style::new().bold().fg_color(Some(style.into()));
-    let mut text = format!("{style}{} {}{style:#}", did(it), title(&it.version, &it.name));
+    let mut text = format!("{style}{} {}{style:#}", did(it), subject(it));
     let mut line = |name: &str, it: &str| {
         if !it.is_empty() {
             let _ = write!(text, "\n  {name:8} {it}");
@@ -86,9 +86,10 @@ fn paragraph(it: &LogEntry) -> String {
         &it.lost.as_deref().map(|it| it.replace('\n', "\n           ")).unwrap_or_default(),
     );
     line("plan:", it.approval.as_deref().unwrap_or_default());
+    let label = if it.sqlstate.is_some() { "error:" } else { "note:" };
     let code = it.sqlstate.as_deref().map(|it| format!(" (SQLSTATE {it})")).unwrap_or_default();
     let message = it.message.as_deref().map(|it| it.replace('\n', "\n           "));
-    line("error:", &message.map(|it| format!("{it}{code}")).unwrap_or_default());
+    line(label, &message.map(|it| format!("{it}{code}")).unwrap_or_default());
     text
 }
 
@@ -100,6 +101,14 @@ fn did(it: &LogEntry) -> String {
     match it.outcome.as_str() {
         "failed" => format!("{} failed", it.direction),
         other => other.to_owned(),
+    }
+}
+
+/// The migration; the mark of a protected database concerns none.
+fn subject(it: &LogEntry) -> String {
+    match it.version.as_str() {
+        "" => "database".to_owned(),
+        version => title(version, &it.name),
     }
 }
 
@@ -121,7 +130,7 @@ fn origin(it: &LogEntry) -> String {
 fn color(it: &LogEntry) -> Color {
     match it.outcome.as_str() {
         "failed" => Color::Red,
-        "reverted" => Color::Yellow,
+        "reverted" | "unprotected" | "resolved" => Color::Yellow,
         _ => Color::Green,
     }
 }

@@ -43,6 +43,8 @@ mod output;
 mod paste;
 mod plan;
 mod progress;
+mod resolve;
+mod rollback;
 mod status;
 mod table;
 mod up;
@@ -52,6 +54,8 @@ use std::process::ExitCode;
 pub use exit::Exit;
 pub use operator::Operator;
 pub use output::{Format, Output};
+#[doc(hidden)]
+pub use rollback::Rollback;
 
 use crate::Migrator;
 
@@ -99,6 +103,8 @@ pub enum Verb {
     Down(down::Arguments),
     /// Succeeds where nothing is pending and nothing diverged
     Check(check::Arguments),
+    /// Record that a migration was undone or applied by hand, without running it
+    Resolve(resolve::Arguments),
     /// Shows who changed the schema, when and how, newest first
     Log(log::Arguments),
 }
@@ -112,6 +118,7 @@ impl Verb {
             Self::Up(it) => it.run(migrator, operator, output).await,
             Self::Down(it) => it.run(migrator, operator, output).await,
             Self::Check(it) => it.run(migrator, output).await,
+            Self::Resolve(it) => it.run(migrator, operator, output).await,
             Self::Log(it) => it.run(migrator, output).await,
         };
         done.unwrap_or_else(|err| output.failed(&err))

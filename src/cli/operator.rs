@@ -21,9 +21,14 @@ pub enum Operator {
 impl Operator {
     /// Does this plan need an approval?
     pub(super) fn wants_approval(&self, plan: &Plan) -> bool {
+        self.wants_approval_where(plan.protected)
+    }
+
+    /// Does a plan need an approval, on a database that is marked as protected or not?
+    pub(super) fn wants_approval_where(&self, protected: bool) -> bool {
         match self {
-            Self::Service => plan.protected,
-            Self::Person { protected } => plan.protected || protected.is_some(),
+            Self::Service => protected,
+            Self::Person { protected: environment } => protected || environment.is_some(),
         }
     }
 

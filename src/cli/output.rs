@@ -112,6 +112,20 @@ impl Output {
         let _ = writeln!(AutoStream::new(io::stderr().lock(), self.choice()), "{text}");
     }
 
+    /// Asks on the terminal whether to go on; nothing where nobody can be asked.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn confirm(&self, question: &str) -> Option<bool> {
+        let can_ask = !self.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal();
+        if !can_ask {
+            return None;
+        }
+        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer).is_ok();
+        Some(read && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+    }
+
     fn labelled(&self, label: &str, color: AnsiColor, message: &str) {
         let style = Style::new().bold().fg_color(Some(color.into()));
         self.note(&format!("{style}{label}:{style:#} {message}"));

@@ -11,8 +11,10 @@ const PLACE: [&str; 5] = ["--env", "--url", "--dir", "--app", "--schema"];
 const FILES: [&str; 2] = ["--env", "--dir"];
 
 /// Verbs of the `upfront` command: those on databases, and those on files.
-const VERBS: [&str; 10] =
-    ["status", "plan", "up", "down", "check", "log", "adopt", "baseline", "protect", "release"];
+const VERBS: [&str; 12] = [
+    "status", "plan", "up", "down", "check", "log", "adopt", "baseline", "protect", "release",
+    "resolve", "rm",
+];
 const ON_FILES: [&str; 7] = ["new", "gen", "diff", "schema", "hash", "import", "verify"];
 
 /// Adds the options of this command line to each `` `upfront …` `` of a message, as without them it

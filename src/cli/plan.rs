@@ -1,7 +1,7 @@
 //! `plan`, and what is done with a plan.
 
 use super::{Exit, Operator, Output, consent::Consent, progress::Progress};
-use crate::{Migrator, Plan, Result};
+use crate::{Migrator, Plan, Report, Result};
 
 /// Options of `plan`.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,9 +32,24 @@ pub(super) fn show(plan: &Plan, consent: &Consent, operator: &Operator, output: 
     Exit::Done
 }
 
-/// Runs a plan that was agreed to.
+/// Runs a plan that was agreed to, and prints what it did.
 pub(super) async fn apply(migrator: &Migrator, plan: &Plan, output: &Output) -> Result<Exit> {
+    Ok(match run(migrator, plan, output).await? {
+        Ok(report) => {
+            output.result(&report, || report.to_string());
+            Exit::Done
+        }
+        Err(exit) => exit,
+    })
+}
+
+/// Runs a plan that was agreed to; an exit code if it was interrupted, which is printed.
+pub(super) async fn run(
+    migrator: &Migrator,
+    plan: &Plan,
+    output: &Output,
+) -> Result<Result<Report, Exit>> {
     let progress = Progress::new(output);
     let listened = migrator.listened_to(progress.listener());
-    progress.watch(migrator, Box::pin(listened.apply(plan))).await
+    progress.watch_quietly(migrator, Box::pin(listened.apply(plan))).await
 }

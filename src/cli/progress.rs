@@ -59,6 +59,22 @@ impl Progress {
         migrator: &Migrator,
         work: impl Future<Output = Result<Report>> + Unpin,
     ) -> Result<Exit> {
+        let output = self.output.clone();
+        Ok(match self.watch_quietly(migrator, work).await? {
+            Ok(report) => {
+                output.result(&report, || report.to_string());
+                Exit::Done
+            }
+            Err(exit) => exit,
+        })
+    }
+
+    /// Waits for what changes a database; prints what a signal left of it.
+    pub(super) async fn watch_quietly(
+        self,
+        migrator: &Migrator,
+        work: impl Future<Output = Result<Report>> + Unpin,
+    ) -> Result<Result<Report, Exit>> {
         let done = interrupt::or_signal(work).await;
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
         match done {
@@ -70,12 +86,11 @@ impl Progress {
                          directory: `check` says how to go on"
                     ));
                 }
-                self.output.result(&report, || report.to_string());
-                Ok(Exit::Done)
+                Ok(Ok(report))
             }
             Err(exit) => {
                 let (running, done) = self.state_of_work();
-                Ok(interrupt::report(migrator, &running, done, exit, &self.output).await)
+                Ok(Err(interrupt::report(migrator, &running, done, exit, &self.output).await))
             }
         }
     }

@@ -6,7 +6,9 @@ use super::{
     Exit, Output,
     table::{keep_whole, table, text},
 };
-use crate::{Entry, Migrator, Result, State, Status};
+use crate::{
+    Down, DownObstacle, DownScript, Entry, Migrator, Result, State, Status, embedded::title,
+};
 
 /// Options of `status`.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,30 +41,71 @@ fn exit(it: &Status) -> Exit {
 fn print(it: &Status) -> String {
     let refusal = it.refusal().map(|it| format!("{}\n", Output::completed(&Output::words(&it))));
     let summary = format!("{}{}", refusal.unwrap_or_default(), summary(it));
+    let facts = it.facts().into_iter().chain(unknown_newest(it));
+    let facts: String = facts.map(|it| format!("{}\n", Output::completed(&it))).collect();
     if it.entries.is_empty() {
-        return summary;
+        return facts + &summary;
     }
-    let is_noted = it.entries.iter().any(|it| it.note.is_some());
+    let is_noted = it.entries.iter().any(|it| note(it).is_some());
     let mut table = match is_noted {
-        true => table(["VERSION", "NAME", "STATE", "APPLIED (UTC)", "NOTE"]),
-        false => table(["VERSION", "NAME", "STATE", "APPLIED (UTC)"]),
+        true => table(["VERSION", "NAME", "STATE", "APPLIED (UTC)", "DOWN", "NOTE"]),
+        false => table(["VERSION", "NAME", "STATE", "APPLIED (UTC)", "DOWN"]),
     };
     let columns = table.column_count();
     for it in &it.entries {
         table.add_row(cells(it).into_iter().take(columns));
     }
-    keep_whole(&mut table, &[0, 2, 3]);
-    format!("{}\n{summary}", text(&table))
+    keep_whole(&mut table, &[0, 2, 3, 4]);
+    format!("{}\n{facts}{summary}", text(&table))
 }
 
-fn cells(it: &Entry) -> [Cell; 5] {
+/// How the newest migration is taken back, if it is not in the directory: its file may be deleted.
+fn unknown_newest(it: &Status) -> Option<String> {
+    let newest = it.entries.iter().rfind(|it| it.applied_at.is_some())?;
+    if newest.state != State::Ahead {
+        return None;
+    }
+    let (version, title) = (&newest.version, title(&newest.version, &newest.name));
+    Some(match &newest.down {
+        Some(Down { possible: true, .. }) => {
+            format!("{title} is not here: `upfront down` rolls it back by the stored down script")
+        }
+        _ => format!(
+            "{title} is not here and cannot be rolled back: if it was undone by hand, record that with \
+             `upfront resolve {version} --rolled-back`"
+        ),
+    })
+}
+
+fn cells(it: &Entry) -> [Cell; 6] {
     [
         Cell::new(&it.version),
         Cell::new(&it.name).set_delimiter('_'),
         Cell::new(it.state).fg(color(it.state)),
         Cell::new(it.applied_at.as_deref().unwrap_or("-")),
-        Cell::new(it.note.as_deref().unwrap_or_default()),
+        Cell::new(down(it)),
+        Cell::new(note(it).unwrap_or_default()),
     ]
+}
+
+/// Can it be rolled back?
+fn down(it: &Entry) -> &'static str {
+    match &it.down {
+        None => "-",
+        Some(Down { obstacle: Some(DownObstacle::NoScript), .. }) => "none",
+        Some(Down { possible: false, .. }) => "no",
+        Some(Down { script: DownScript::Stored, .. }) => "stored",
+        Some(_) => "yes",
+    }
+}
+
+/// More about it, with the reason why it cannot be rolled back if that is not plain.
+fn note(it: &Entry) -> Option<String> {
+    let no_script = Some(DownObstacle::NoScript);
+    let down = it.down.as_ref().filter(|it| it.obstacle != no_script);
+    let reason = down.and_then(|it| it.reason.as_deref());
+    let parts: Vec<_> = it.note.as_deref().into_iter().chain(reason).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn color(it: State) -> Color {

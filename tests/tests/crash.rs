@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use upfront::{Event, Migrator};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{
-    Boot, Corpus, Events, Process, ask, builder, connect, database, migrator, pool, until,
+    Boot, Corpus, Events, Process, ask, builder, connect, database, migrator, pool, resolve, until,
 };
 
 const BOOT: &str = env!("CARGO_BIN_EXE_boot");
@@ -245,7 +245,7 @@ fn callable() -> Database<'static> {
     database
 }
 
-/// Both ways out are commands that `psql` runs, and each leads to a boot that goes on.
+/// Both ways out are commands, and each leads to a boot that goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_may_have_run_stops_with_two_commands() {
     let database = callable();
@@ -263,8 +263,8 @@ async fn a_call_that_may_have_run_stops_with_two_commands() {
         | ^
       nobody can tell whether it took effect
       help: find out whether the statement took effect, then run
-        if it did:     UPDATE "upfront".steps SET finished = clock_timestamp(), hash = '2a3e20214cbd7d42ffcd162d7c28350831059219e2469861534ea1a074952771' WHERE app = 'main' AND version = '1' AND direction = 'up' AND ordinal = 2;
-        if it did not: DELETE FROM "upfront".steps WHERE app = 'main' AND version = '1' AND direction = 'up' AND ordinal = 2;
+        if it did:     `upfront resolve 1 --statement 2 --done`
+        if it did not: `upfront resolve 1 --statement 2 --not-done`
     "#);
     let again = migrator(&database.url(), &[CALL]).up().await.unwrap_err();
     assert_eq!(again.to_string(), err.to_string());
@@ -275,7 +275,7 @@ async fn a_call_that_may_have_run_stops_with_two_commands() {
         let text = err.to_string();
         let command = text.lines().find_map(|it| it.trim().strip_prefix(way)).unwrap();
         let copy = database.copy().unwrap();
-        copy.psql(command).unwrap();
+        resolve(&migrator(&copy.url(), &[CALL]), command).await;
         assert_eq!(migrator(&copy.url(), &[CALL]).up().await.unwrap().applied.len(), 1);
         let found = ask(&copy.url(), "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t").await;
         assert_eq!(found, rows, "{way}");

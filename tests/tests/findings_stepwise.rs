@@ -8,8 +8,8 @@ use tokio::{task::yield_now, time::timeout};
 use upfront::{Event, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
-    Events, Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,
-    until_waited_for,
+    Events, Gate, ask, builder, commands, connect, database, migrations, migrator, pool, resolve,
+    server, until, until_waited_for,
 };
 
 /// The error of a boot, which must be a failed statement with this code.
@@ -63,18 +63,10 @@ async fn a_journal_that_does_not_fit_the_file_stops_by_name() {
         let err = boot().up().await.unwrap_err().to_string();
         for command in commands(&err) {
             let copy = database.copy().unwrap();
-            copy.psql(command).unwrap();
+            resolve(&migrator(&copy.url(), &[T, ("2_b.sql", corrected)]), command).await;
             leads_on(&copy, &[T, ("2_b.sql", corrected)], command).await;
         }
     }
-}
-
-/// What `psql` is to run, as an error prints it.
-fn commands(err: &str) -> Vec<&str> {
-    let command = |it: &'_ str| it.find("UPDATE ").or_else(|| it.find("DELETE "));
-    let commands: Vec<_> = err.lines().filter_map(|it| command(it).map(|at| &it[at..])).collect();
-    assert!(!commands.is_empty(), "{err}");
-    commands
 }
 
 /// Runs further commands as the errors print them, the first each time, until a boot passes.
@@ -90,7 +82,7 @@ async fn leads_on(database: &Database<'_>, files: &[(&str, &str)], first: &str) 
             }
             Err(err) => err.to_string(),
         };
-        database.psql(commands(&err)[0]).unwrap();
+        resolve(&migrator(&database.url(), files), commands(&err)[0]).await;
     }
     panic!("`{first}` leads nowhere");
 }

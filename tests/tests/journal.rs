@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use upfront::{Ahead, Migrator, Report, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
-use upfront_tests::{Gate, ask, builder, database, migrator, server, until};
+use upfront_tests::{Gate, ask, builder, commands, database, migrator, resolve, server, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
 
@@ -28,14 +28,6 @@ async fn herd(
     herd.join_all().await
 }
 
-/// The commands for `psql` that an error prints.
-fn commands(err: &str) -> Vec<&str> {
-    let command = |it: &'_ str| {
-        ["BEGIN; ", "UPDATE ", "DELETE "].iter().filter_map(|word| it.find(word)).min()
-    };
-    err.lines().filter_map(|it| command(it).map(|at| &it[at..])).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_releases_the_lock_is_a_named_stop() {
     let releases = "DO $$ BEGIN PERFORM pg_advisory_unlock_all(); END $$;\n";
@@ -54,7 +46,7 @@ async fn a_body_that_releases_the_lock_is_a_named_stop() {
         lost.split_once("(pid ").unwrap().1.chars().take_while(char::is_ascii_digit).collect();
     insta::assert_snapshot!(lost.replace(&format!("(pid {pid})"), "(pid PID)"));
 
-    database.psql(commands(&lost)[0]).unwrap();
+    resolve(&boot(), commands(&lost)[0]).await;
     assert_eq!(boot().up().await.unwrap().applied.len(), 1);
     assert_eq!(ask(&database.url(), ROWS).await, "1 2 3");
     assert_eq!(ask(&database.url(), STEPS).await, "0");
@@ -201,7 +193,8 @@ async fn every_program_knows_of_a_part_that_it_does_not_carry() {
         assert!(newer.up().await.unwrap_err().is_partially_applied());
         assert!(migrator(&url, &carries).check().await.unwrap_err().is_pending());
 
-        database.psql(&format!("DROP TABLE b; {}", commands(&err.to_string())[0])).unwrap();
+        database.psql("DROP TABLE b").unwrap();
+        resolve(&older, commands(&err.to_string())[0]).await;
         older.check().await.unwrap();
         assert!(older.up().await.unwrap().partially_applied.is_empty());
     }
@@ -313,7 +306,7 @@ async fn an_edited_file_is_told_commands_that_fit_it() {
         assert_eq!(commands(&text).len(), expected.len(), "{edited}: {text}");
         for (command, expected) in commands(&text).iter().zip(expected) {
             let (database, _) = edited_after_a_failure(edited).await;
-            database.psql(command).unwrap();
+            resolve(&migrator(&database.url(), &files), command).await;
             let report = migrator(&database.url(), &files).up().await;
             let report = report.unwrap_or_else(|err| panic!("{edited}, `{command}`: {err}"));
             assert_eq!(report.applied.len(), 1);

@@ -4,7 +4,7 @@
 
 use upfront::{Protect, State, Target};
 use upfront_scratch::Database;
-use upfront_tests::{ask, database, migrator, server, until};
+use upfront_tests::{ask, builder, database, migrator, server, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
@@ -40,14 +40,49 @@ async fn a_released_service_boots_and_whoever_rolls_back_needs_an_approval() {
     assert!(older.apply(&plan).await.unwrap_err().is_protected());
     assert_eq!(versions(&database).await, "1 2 3");
     let digest = plan.digest.clone();
-    plan.approve(&digest);
+    plan.approve(&digest[..7]);
+    let err = older.apply(&plan).await.unwrap_err();
+    assert!(err.is_stale() && err.to_string().contains("8 to 64 hexadecimal digits"), "{err}");
+    plan.approve(&digest[..8]);
     older.apply(&plan).await.unwrap();
     assert!(older.apply(&plan).await.unwrap_err().is_stale(), "an approval is good for one run");
     assert_eq!(versions(&database).await, "1");
     let approved = "SELECT count(*), count(DISTINCT approval) FROM upfront.log WHERE direction = \
                     'down' AND approval IS NOT NULL";
     assert_eq!(ask(&database.url(), approved).await, "2|1");
+    let logged = "SELECT DISTINCT approval FROM upfront.log WHERE approval IS NOT NULL";
+    assert_eq!(ask(&database.url(), logged).await, digest, "the log has all digits");
     older.up().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_mark_is_in_the_log_of_every_app() {
+    let database = database();
+    let it = migrator(&database.url(), &ALL[..2]);
+    it.up().await.unwrap();
+    it.protect(Protect::Set).await.unwrap();
+    it.protect(Protect::Set).await.unwrap();
+    let plan = it.plan_down(Target::Steps(1)).await.unwrap();
+    let status = it.status().await.unwrap();
+    let mark = status.protection.clone().unwrap();
+    assert!(status.to_string().contains("\nprotected by postgres at "), "{status}");
+    let other = "a".repeat(64);
+    let err = it.protect_approved(Protect::Remove, &other).await.unwrap_err();
+    assert!(err.is_stale(), "{err}");
+    assert_eq!(it.protect_approved(Protect::Remove, &mark.digest[..8]).await.unwrap(), None);
+    assert_eq!(it.protect(Protect::Remove).await.unwrap(), None, "twice is once");
+    let other = builder(&database.url(), &ALL[..2]).app("other").build().unwrap();
+    for it in [&it, &other] {
+        let entries = it.log(Some(2), None).await.unwrap();
+        let outcomes: Vec<_> = entries.iter().map(|it| it.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["unprotected", "protected"]);
+        assert_eq!(entries[0].approval.as_deref(), Some(&*mark.digest));
+        assert!(entries.iter().all(|it| it.version.is_empty() && it.login == "postgres"));
+    }
+    // It is no change of the schema.
+    assert_eq!(it.plan_down(Target::Steps(1)).await.unwrap().digest, plan.digest);
+    assert!(it.up().await.unwrap().is_unchanged());
+    assert!(other.check().await.unwrap_err().is_pending());
 }
 
 #[tokio::test]

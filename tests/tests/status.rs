@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::State;
-use upfront_tests::{database, migrator};
+use upfront::{State, Target};
+use upfront_tests::{builder, database, migrator};
 
 const A: (&str, &str) = ("20260101000000_a.sql", "CREATE TABLE a (id bigint);\n");
 const B: (&str, &str) = ("20260102000000_b.sql", "CREATE TABLE b (id bigint);\n");
@@ -37,6 +37,71 @@ async fn every_state_is_told() {
         insta::assert_snapshot!("plan", plan);
         insta::assert_snapshot!("plan as JSON", json);
     });
+}
+
+/// Which migrations can be rolled back, by which script and why not, is known without a plan.
+#[tokio::test]
+async fn what_can_be_rolled_back_is_shown() {
+    let database = database();
+    let down = ("down/20260101000000_a.sql", "DROP TABLE a;\n");
+    let irreversible =
+        ("20260103000000_c.sql", "-- upfront:irreversible the rows are gone\n\nSELECT 1;\n");
+    let nothing = ("20260104000000_n.sql", "SELECT 1;\n");
+    let nothing_down = ("down/20260104000000_n.sql", "-- upfront:nothing-to-undo it reads\n");
+    let all = [A, down, B, irreversible, nothing, nothing_down];
+    let it = migrator(&database.url(), &all);
+    let shown = |status: &upfront::Status| {
+        let down = |it: &upfront::Entry| {
+            let down = it.down.as_ref().unwrap();
+            let reason = down.reason.as_deref().unwrap_or_default();
+            format!("{} {} {:?} {reason}", it.name, down.possible, down.script)
+        };
+        status.entries.iter().map(down).collect::<Vec<_>>()
+    };
+    let by_program = [
+        "a true Program ",
+        "b false Nothing no down script",
+        "c false Nothing irreversible: the rows are gone",
+        "n true Program ",
+    ];
+    assert_eq!(shown(&it.status().await.unwrap()), by_program);
+    it.up().await.unwrap();
+    assert_eq!(shown(&it.status().await.unwrap()), by_program);
+    // A program without them has the stored ones.
+    let stored = by_program.map(|it| it.replace("Program", "Stored"));
+    let older = migrator(&database.url(), &[A, down]);
+    let status = older.status().await.unwrap();
+    assert_eq!(shown(&status)[0], by_program[0]);
+    assert_eq!(shown(&status)[1..], stored[1..]);
+    assert!(older.plan_down(Target::Steps(1)).await.is_ok());
+    assert!(older.plan_down(Target::Steps(2)).await.unwrap_err().is_irreversible());
+}
+
+#[tokio::test]
+async fn apps_and_schemas_of_the_database_are_shown() {
+    let database = database();
+    database.execute("CREATE SCHEMA shop").unwrap();
+    let it = |app: &str| builder(&database.url(), &[A, B]).app(app);
+    it("main").build().unwrap().up().await.unwrap();
+    it("shop").search_path(["shop"]).build().unwrap().up().await.unwrap();
+    let third = [("1_t.sql", "SELECT 1;\n")];
+    builder(&database.url(), &third)
+        .app("third")
+        .schema("ops")
+        .build()
+        .unwrap()
+        .up()
+        .await
+        .unwrap();
+    let status = it("main").build().unwrap().status().await.unwrap();
+    let apps: Vec<_> =
+        status.apps.iter().map(|it| (&*it.name, it.applied, &*it.schemas[0])).collect();
+    assert_eq!(apps, [("main", 2, "public"), ("shop", 2, "shop")]);
+    assert_eq!(status.history_schemas, ["ops", "upfront"]);
+    let text = status.to_string();
+    let line = "\nother app shop: 2 applied up to 20260102000000, in schema shop\nschemas with upfront's \
+                tables: ops, upfront\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use std::process::Stdio;
 
 use upfront::Builder;
 use upfront_scratch::Database;
-use upfront_tests::{ask, builder, database, migrator, until};
+use upfront_tests::{ask, builder, database, migrator, resolve, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE IF NOT EXISTS a (id int);\n");
 const B: (&str, &str) = ("2_b.sql", "INSERT INTO a VALUES (1);\n");
 const VACUUM: (&str, &str) = ("3_v.sql", "-- atlas:txmode none\n\nVACUUM a;\n");
 
-/// The statement behind a label of an error's help.
+/// The command behind a label of an error's help.
 fn command(text: &str, label: &str) -> String {
     let line = text.lines().find(|it| it.trim_start().starts_with(label)).unwrap();
     line.split_once(label).unwrap().1.trim().to_owned()
@@ -40,11 +40,11 @@ async fn a_schema_that_was_made_again_is_not_taken_for_the_migrated_one() {
             }
             // Both of the ways out.
             let keep = command(&err.to_string(), "if the schema was restored by other means:");
-            database.execute(&format!("BEGIN; {keep} COMMIT")).unwrap();
+            resolve(&it, &keep).await;
             assert!(it.up().await.unwrap().is_unchanged());
             database.execute("CREATE SCHEMA IF NOT EXISTS public").unwrap();
             let again = command(&err.to_string(), "to apply all migrations again:");
-            database.execute(&again).unwrap();
+            resolve(&it, &again).await;
             assert_eq!(it.up().await.unwrap().applied.len(), 2);
             assert_eq!(ask(&database.url(), "SELECT to_regclass('public.a')").await, "a");
             assert!(it.up().await.unwrap().is_unchanged());
