@@ -11,7 +11,7 @@ use upfront::cli::{Exit, Format, Output, Verb};
 
 use crate::{
     adopt, completions, database, diff, drift, failure::Failure, generate, hash, import, init, new,
-    other_tools, project::Project, protect, schema, schema::Drawn, verify,
+    other_tools, project::Project, protect, rm, schema, schema::Drawn, verify,
 };
 
 /// PostgreSQL migrations that a Rust service compiles in
@@ -109,6 +109,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Prints a schema as SQL
     Schema(schema::Arguments),
+    /// Roll a migration back, delete its files and update `atlas.sum`
+    Rm(rm::Arguments),
     /// Writes `atlas.sum` anew
     Hash(hash::Arguments),
     /// Converts a folder of sqlx migrations
@@ -215,6 +217,7 @@ impl Command {
             Self::Gen(it) => return it.run(&project()?, output),
             Self::Diff(it) => return it.run(&project()?, output),
             Self::Schema(it) => return it.run(more.drawn, &project()?, output),
+            Self::Rm(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
             Self::Database(_) if more.schema => return drift::run(&project()?, output),

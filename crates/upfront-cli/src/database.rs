@@ -25,7 +25,11 @@ pub(crate) struct Database {
 
 /// What a service's own `migrate` does, on a folder instead of an embedded set.
 pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<Exit, Failure> {
-    let needs = if matches!(verb, Verb::Log(_)) { Needs::Nothing } else { Needs::Folder };
+    let needs = if matches!(verb, Verb::Log(_) | Verb::Resolve(_)) {
+        Needs::Nothing
+    } else {
+        Needs::Folder
+    };
     with(project, output, needs, async |it| {
         let operator = Operator::Person { protected: it.target.protected.clone() };
         Ok(verb.run(&it.migrator, &operator, output).await)

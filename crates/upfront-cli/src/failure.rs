@@ -58,6 +58,11 @@ impl Failure {
         Self { exit, notes }
     }
 
+    /// How the command ends.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Says what to do.
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.last().help.push(text.into());

@@ -25,6 +25,7 @@ mod preset;
 mod project;
 mod proof;
 mod protect;
+mod rm;
 mod schema;
 mod scratch;
 mod setup;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::{
-    Protect, Protection, Released,
+    Error, Migrator, Protect, Protection, Released,
     cli::{Exit, Output},
 };
 
@@ -18,9 +18,15 @@ pub(crate) struct Arguments {
     /// Make the mark that came along in a copy this database's own
     #[arg(long, conflicts_with = "remove")]
     renew: bool,
-    /// Take the mark away
+    /// Remove the mark; asks on a terminal
     #[arg(long)]
     remove: bool,
+    /// Remove the mark without a question
+    #[arg(short, long, requires = "remove")]
+    yes: bool,
+    /// Remove the mark with this digest, or its first 8 digits or more, without a question
+    #[arg(long, value_name = "DIGEST", requires = "remove")]
+    approve: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -35,14 +41,50 @@ impl Arguments {
             (_, true) => Protect::Remove,
             _ => Protect::Set,
         };
-        with(project, output, Needs::Nothing, async |it| match it.migrator.protect(what).await {
-            Ok(protection) => {
-                let marked = Marked { protection };
-                output.result(&marked, || told(marked.protection.as_ref()));
-                Ok(Exit::Done)
-            }
-            Err(err) => Ok(output.failed(&err)),
+        with(project, output, Needs::Nothing, async |it| {
+            Ok(self
+                .mark(what, &it.migrator, output)
+                .await
+                .unwrap_or_else(|err| output.failed(&err)))
         })
+    }
+
+    async fn mark(
+        &self,
+        what: Protect,
+        migrator: &Migrator,
+        output: &Output,
+    ) -> Result<Exit, Error> {
+        let is_agreed = what != Protect::Remove || self.yes || self.approve.is_some();
+        if !is_agreed
+            && let Some(mark) = migrator.protection().await?
+            && let Some(refusal) = refusal(&mark, output)
+        {
+            output.error(Exit::Refused, &refusal);
+            return Ok(Exit::Refused);
+        }
+        let protection = match &self.approve {
+            Some(digest) => migrator.protect_approved(what, digest).await?,
+            None => migrator.protect(what).await?,
+        };
+        let marked = Marked { protection };
+        output.result(&marked, || told(marked.protection.as_ref()));
+        Ok(Exit::Done)
+    }
+}
+
+/// Asks whether the mark is to be removed; the error unless a person agrees.
+fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> Option<String> {
+    let question = format!("Remove the protection that {by} set at {at} UTC?");
+    match output.confirm(&question) {
+        Some(true) => None,
+        Some(false) => Some("not confirmed; the database stays protected".to_owned()),
+        None => Some(format!(
+            "removing the protection needs a confirmation; the database stays protected\n  set: {at} UTC \
+             by {by}\n  digest: {digest}\n  help: `upfront protect --remove --yes`, or, for this mark alone, \
+             `upfront protect --remove --approve {}`",
+            &digest[..16]
+        )),
     }
 }
 

@@ -69,6 +69,22 @@ impl Staging {
         Ok(new.into_iter().map(|(name, _)| path(name)).collect())
     }
 
+    /// Writes what differs into the folder and deletes files from it: all of that or, if a file
+    /// cannot be written or deleted, nothing.
+    pub(crate) fn install_deleting(&self, names: &[String]) -> Result<Vec<String>, Failure> {
+        let written = self.install()?;
+        for (at, name) in names.iter().enumerate() {
+            if let Err(err) = fs::remove_file(self.folder.path.join(name)) {
+                let sums = ["atlas.sum", "down/atlas.sum"];
+                names[..at].iter().for_each(|it| self.restore(it));
+                sums.into_iter().for_each(|it| self.restore(it));
+                return Err(failed(&format!("delete `{}`", self.folder.label), &err)
+                    .file(self.folder.shown(&self.folder.path.join(name))));
+            }
+        }
+        Ok(written)
+    }
+
     fn place(&self, new: &[(&String, &Vec<u8>)]) -> io::Result<()> {
         let mut ready = Vec::new();
         for (name, bytes) in new {
@@ -83,6 +99,7 @@ impl Staging {
         Ok(())
     }
 
+    /// Makes a file what it was.
     fn restore(&self, name: &str) {
         let path = self.folder.path.join(name);
         let _ = match self.before.get(name) {

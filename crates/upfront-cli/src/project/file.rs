@@ -130,6 +130,11 @@ impl File {
         Ok(())
     }
 
+    /// The names of all environments, in the order of the file.
+    pub(crate) fn environment_names(&self) -> impl Iterator<Item = &str> {
+        self.environments.iter().map(|it| it.name.as_str())
+    }
+
     /// The environment of a name.
     pub(super) fn named(&self, name: &str) -> Result<&Environment, Failure> {
         self.environments.iter().find(|it| it.name == name).ok_or_else(|| {

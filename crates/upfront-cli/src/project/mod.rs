@@ -84,6 +84,13 @@ impl Project {
         Ok(it)
     }
 
+    /// The environments of `upfront.toml` but for the one that is worked on.
+    pub(crate) fn other_environments(&self) -> Vec<String> {
+        let own = self.environment().ok().flatten().map(|it| it.name.as_str());
+        let all = self.file.iter().flat_map(File::environment_names);
+        all.filter(|it| Some(*it) != own).map(str::to_owned).collect()
+    }
+
     /// The folder of migrations.
     pub(crate) fn folder(&self) -> Result<Folder, Failure> {
         if let Some(dir) = &self.place.dir {

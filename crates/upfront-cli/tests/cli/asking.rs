@@ -82,6 +82,32 @@ impl Terminal {
     }
 }
 
+/// Each takes something away that nothing brings back.
+#[test]
+fn removing_a_protection_and_resolving_are_asked_for() {
+    let database = Server::shared().unwrap().database().unwrap();
+    let url = database.url();
+    let it = Place::on(&database, &[("migrations/1_a.sql", "CREATE TABLE a ();\n")]);
+    for command in ["hash", "up", "protect"] {
+        assert!(it.run(command).starts_with("exit code 0"));
+    }
+    for (arguments, question, answer, exit) in [
+        (["protect", "--remove"].as_slice(), "Remove the protection that postgres set", "n", 5),
+        (&["protect", "--remove"], "Remove the protection that postgres set", "y", 0),
+        (&["resolve", "1", "--rolled-back"], "without running anything: 1_a? [y/N]", "", 5),
+        (&["resolve", "1", "--rolled-back"], "without running anything: 1_a? [y/N]", "yes", 0),
+        (&["resolve", "1", "--applied", "--yes"], "", "", 0),
+    ] {
+        let mut terminal = Terminal::run(&it, &[arguments, &["--url", &url]].concat());
+        if !question.is_empty() {
+            terminal.answer(question, &format!("{answer}{ENTER}"));
+        }
+        let shown = terminal.end();
+        assert!(shown.starts_with(&format!("exit code {exit}\n")), "{arguments:?}: {shown}");
+    }
+    assert!(it.run("check").starts_with("exit code 0"));
+}
+
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, nick text, full_name text);\n";
 const WANTED: &str = "\
 CREATE TABLE people (id bigint PRIMARY KEY, nickname text, name text, age int NOT NULL);

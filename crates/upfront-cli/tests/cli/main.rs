@@ -19,6 +19,7 @@ mod pictures;
 mod place;
 mod proof;
 mod readme;
+mod removal;
 mod roles;
 mod session;
 mod settings;

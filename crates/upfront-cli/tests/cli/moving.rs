@@ -85,7 +85,19 @@ fn a_database_is_marked_and_unmarked() {
     shows!("protect again", it.run("protect --format json"));
     assert!(it.run("down").starts_with("exit code 5"));
     shows!("protect twice", it.run("protect --renew --remove"));
-    shows!("a protected database no more", it.run("protect --remove"));
+    let refused = it.run("protect --remove");
+    assert!(
+        refused.starts_with("exit code 5") && refused.contains("`upfront protect --remove --yes`")
+    );
+    let (_, digest) = refused.split_once("--approve ").unwrap();
+    let mistaken = it.run("protect --remove --approve 0123456789");
+    assert!(mistaken.starts_with("exit code 5") && it.run("protect").contains("is protected"));
+    assert!(it.run("status").contains("protected by postgres at "));
+    let approved = it.run(&format!("protect --remove --approve {}", &digest[..8]));
+    assert!(approved.contains("the database is not protected"), "{approved}");
+    assert!(it.run("log -n 1 --oneline").contains("unprotected"));
+    it.run("protect");
+    shows!("a protected database no more", it.run("protect --remove --yes"));
     assert!(it.run("down").starts_with("exit code 0"));
 
     it.run("up");

@@ -86,8 +86,9 @@ impl Place {
     pub(crate) fn command(&self, below: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upfront"));
         command.args(arguments).current_dir(self.path(below)).stdin(Stdio::null());
-        command.env_clear().envs(self.variables.iter().map(|(name, it)| (name, it)));
+        command.env_clear();
         command.env("HOME", self.folder.path()).env("HOSTNAME", "a-host").env("COLUMNS", "80");
+        command.envs(self.variables.iter().map(|(name, it)| (name, it)));
         command
     }
 }

@@ -98,7 +98,7 @@ fn the_schema_of_upfronts_own_tables() {
         ("status --exit-code --schema history", 0),
         ("log --schema history", 0),
         ("protect --schema history", 0),
-        ("protect --remove --schema history", 0),
+        ("protect --remove --yes --schema history", 0),
         ("down --schema history", 0),
         ("check --schema history", 3),
         ("baseline 1 --unchecked --schema history", 0),
