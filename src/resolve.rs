@@ -189,7 +189,7 @@ impl fmt::Display for Resolved {
                     )?;
                 }
                 None => {
-                    write!(f, "{line_feed}app {app}: {title} {verb} as {after} (was {before})")?
+                    write!(f, "{line_feed}app {app}: {title} {verb} as {after} (was {before})")?;
                 }
             }
         }

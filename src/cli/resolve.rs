@@ -22,6 +22,7 @@ use crate::{Migrator, Resolution, Resolve, Resolved, Result, embedded::title};
     group = ArgGroup::new("part").args(["statement", "edited"]),
     after_help = EXAMPLES
 )]
+#[expect(clippy::struct_excessive_bools, reason = "they are options of the command line")]
 pub struct Arguments {
     /// The version of the migration, with or without its name
     #[arg(value_name = "VERSION", required_unless_present = "all")]

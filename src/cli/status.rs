@@ -42,7 +42,7 @@ fn print(it: &Status) -> String {
     let refusal = it.refusal().map(|it| format!("{}\n", Output::completed(&Output::words(&it))));
     let summary = format!("{}{}", refusal.unwrap_or_default(), summary(it));
     let facts = it.facts().into_iter().chain(unknown_newest(it));
-    let facts: String = facts.map(|it| format!("{}\n", Output::completed(&it))).collect();
+    let facts: String = facts.map(|it| Output::completed(&it) + "\n").collect();
     if it.entries.is_empty() {
         return facts + &summary;
     }
