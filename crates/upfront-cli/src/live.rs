@@ -224,7 +224,9 @@ fn of_loader(line: &str, names: &[String]) -> String {
     let starts = ["GRANT ", "REVOKE ", "ALTER DEFAULT PRIVILEGES "];
     // The schema `public` belongs to nobody who loads it.
     let is_public = line.contains(" ON SCHEMA public ");
-    if is_public || !starts.iter().any(|it| line.starts_with(it)) {
+    let is_of_other = line.contains(" FOR ROLE ")
+        && !names.iter().any(|it| line.contains(&format!(" FOR ROLE {it} ")));
+    if is_public || is_of_other || !starts.iter().any(|it| line.starts_with(it)) {
         return line.to_owned();
     }
     names.iter().fold(line.to_owned(), |line, name| {
@@ -295,6 +297,8 @@ mod tests {
         check("app", "GRANT SELECT ON TABLE t TO app2;", "GRANT SELECT ON TABLE t TO app2;");
         let public = "GRANT ALL ON SCHEMA public TO app;";
         check("app", public, public);
+        let of_other = "ALTER DEFAULT PRIVILEGES FOR ROLE admin GRANT SELECT ON TABLES TO app;";
+        check("app", of_other, of_other);
         check("app", "CREATE POLICY p ON t TO app;", "CREATE POLICY p ON t TO app;");
     }
 }

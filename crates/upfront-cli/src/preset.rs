@@ -104,19 +104,20 @@ impl Preset {
         }
     }
 
-    /// The extensions that nothing of a schema uses, or whose functions the SQL has where they are
-    /// missing: a scratch server does without them.
+    /// The extensions whose functions the SQL has where it cannot create them.
+    pub(crate) fn replaced(self) -> &'static [&'static str] {
+        match self {
+            Self::Supabase => &["uuid-ossp"],
+            Self::Neon | Self::Rds | Self::CloudSql => &[],
+        }
+    }
+
+    /// The extensions that nothing of a schema uses: a scratch server does without them.
     pub(crate) fn tools(self) -> &'static [&'static str] {
         match self {
-            Self::Supabase => &[
-                "hypopg",
-                "index_advisor",
-                "pg_repack",
-                "pgaudit",
-                "pgtap",
-                "plpgsql_check",
-                "uuid-ossp",
-            ],
+            Self::Supabase => {
+                &["hypopg", "index_advisor", "pg_repack", "pgaudit", "pgtap", "plpgsql_check"]
+            }
             Self::Neon | Self::Rds | Self::CloudSql => {
                 &["hypopg", "pg_cron", "pg_repack", "pg_stat_statements", "pgaudit"]
             }

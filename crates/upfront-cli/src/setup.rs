@@ -15,14 +15,6 @@ use crate::{
 
 /// Lets each database of the server begin with it.
 pub(crate) fn prepare(project: &Project, server: &Server) -> Result<(), Failure> {
-    let tools = project.preset().map(Preset::tools).unwrap_or_default();
-    let mut missing = Vec::new();
-    for it in tools {
-        if !scratch::has_extension(server, it)? {
-            missing.push(*it);
-        }
-    }
-    let _ = project.missing_tools.set(missing);
     let texts = texts(project)?;
     if texts.is_empty() {
         return Ok(());
@@ -35,7 +27,25 @@ pub(crate) fn prepare(project: &Project, server: &Server) -> Result<(), Failure>
             let _ = project.setup.set(setup.with_schemas(schemas));
             Ok(())
         })
-        .map_err(|err| failed(&err))
+        .map_err(|err| failed(&err))?;
+    let missing = missing_tools(project, server)?;
+    let _ = project.missing_tools.set(missing);
+    Ok(())
+}
+
+/// The tools of the preset that the server does not have, and extensions of it that could not be
+/// created there.
+fn missing_tools(project: &Project, server: &Server) -> Result<Vec<&'static str>, Failure> {
+    let Some(preset) = project.preset() else { return Ok(Vec::new()) };
+    let is_made = |it: &str| project.setup.get().is_some_and(|setup| setup.has_extension(it));
+    let mut missing = Vec::new();
+    for it in preset.tools() {
+        if !scratch::has_extension(server, it)? {
+            missing.push(*it);
+        }
+    }
+    missing.extend(preset.replaced().iter().filter(|it| !is_made(it)));
+    Ok(missing)
 }
 
 fn texts(project: &Project) -> Result<Vec<(String, String)>, Failure> {
@@ -109,10 +119,12 @@ fn skipped(
     named.dedup();
     let stand_ins = project.preset().map(Preset::stand_ins).unwrap_or_default();
     let excluded = scratch::excluded(project);
+    let missing = project.missing_tools.get().map(Vec::as_slice).unwrap_or_default();
     let mut skipped = Vec::new();
     for name in named {
         let is_left_alone = excluded.iter().any(|it| it.names("extension", &name));
         if stand_ins.contains(&name.as_str())
+            || missing.contains(&name.as_str())
             || is_left_alone && !scratch::has_extension(server, &name)?
         {
             skipped.push(name);

@@ -135,7 +135,8 @@ fn read_unchecked(
     let mut says_nothing = facts.read_owners(scope);
     let defaults = facts.defaults();
     if scope.owners == Owners::LeftOut {
-        says_nothing = either(says_nothing, &facts.without_grants_of(&scope.setup));
+        says_nothing =
+            either(says_nothing, &facts.without_grants_of(&scope.setup, &scope.default_owners));
     }
     let mut facts = facts.without(&either(left_alone, &says_nothing)).with_defaults(defaults);
     facts.version = version;

@@ -56,7 +56,7 @@ fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
     let Some(grants) = it.attributes.get_mut("grants").and_then(Value::as_object_mut) else {
         return false;
     };
-    roles.iter().for_each(|role| _ = grants.remove(role));
+    grants.retain(|role, _| !roles.contains(role));
     it.attributes.get("grants") == it.notes.get("usual")
 }
 

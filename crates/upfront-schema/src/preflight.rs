@@ -105,7 +105,8 @@ fn not_there(name: &str, version: Option<&str>, rows: &[postgres::Row]) -> Lack 
     };
     let help = format!(
         "install its package for that server, let `UPFRONT_SCRATCH_URL` name one that has it, or \
-         leave it alone in SQL that is wanted with `exclude = [\"extension {name}\"]` in `[desired]`"
+         skip it with `exclude = [\"extension {name}\"]` in `[desired]`; `setup` in `[scratch]` can \
+         create what is used of it"
     );
     Lack { message, help }
 }

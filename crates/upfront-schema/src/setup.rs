@@ -1,5 +1,6 @@
 //! What SQL makes in each scratch database before migrations are replayed, which is never compared.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -92,6 +93,13 @@ impl Setup {
         self.made.is_empty() && self.unmodeled.is_empty() && self.schemas.is_empty()
     }
 
+    /// Whether it has made an extension.
+    #[must_use]
+    pub fn has_extension(&self, name: &str) -> bool {
+        let id = Identity::new("extension", &[name.to_owned()]);
+        self.made.contains_key(&id)
+    }
+
     /// Whether a schema belongs to it, with all that is in it.
     #[must_use]
     pub fn is_own_schema(&self, name: &str) -> bool {
@@ -124,18 +132,30 @@ impl Setup {
     }
 
     /// What it grants where every database has something.
-    fn shared_grants(&self, id: &Identity) -> Option<&Map<String, Value>> {
-        if !is_shared(id) {
-            return None;
+    fn shared_grants(
+        &self,
+        id: &Identity,
+        owners: &[String],
+    ) -> Option<Cow<'_, Map<String, Value>>> {
+        match self.made.get(id) {
+            _ if !is_shared(id) => None,
+            Some(it) => Some(Cow::Borrowed(it)),
+            None if id.kind == "default privileges" => self.of_runner(id, owners),
+            None => None,
         }
-        // On a live database a role of the service has run what whoever replays runs here.
-        let of_runner = || {
-            let [_, schema, letter] = id.names.first_chunk()?;
-            let names = ["@owner".to_owned(), schema.clone(), letter.clone()];
-            self.made.get(&Identity::new("default privileges", &names))
-        };
-        let is_default = id.kind == "default privileges";
-        self.made.get(id).or_else(|| of_runner().filter(|_| is_default))
+    }
+
+    /// The default privileges of whoever runs the setup: on a live database that is a role of the
+    /// service, and these roles have what they have as its owners.
+    fn of_runner(&self, id: &Identity, owners: &[String]) -> Option<Cow<'_, Map<String, Value>>> {
+        let [_, schema, letter] = id.names.first_chunk()?;
+        let names = ["@owner".to_owned(), schema.clone(), letter.clone()];
+        let mut made = self.made.get(&Identity::new("default privileges", &names))?.clone();
+        let grants = made.get_mut("grants").and_then(Value::as_object_mut)?;
+        if let Some(own) = grants.get("@owner").cloned() {
+            grants.extend(owners.iter().map(|it| (it.clone(), own.clone())));
+        }
+        Some(Cow::Owned(made))
     }
 
     fn owns(&self, id: &Identity) -> bool {
@@ -194,8 +214,8 @@ impl Facts {
     fn goes_along(&self, base: usize, user: usize, how: Use) -> bool {
         match (self.all[user].id.kind, self.all[base].id.kind) {
             ("cast" | "transform", _) => true,
-            ("trigger" | "policy", _) => false,
-            ("publication relation" | "publication namespace", "publication") => false,
+            ("trigger" | "policy", _)
+            | ("publication relation" | "publication namespace", "publication") => false,
             _ => matches!(how, Use::EndsWith | Use::OnlyEndsWith),
         }
     }
@@ -216,11 +236,11 @@ impl Facts {
 
     /// Takes what the setup grants away from grants on what every database has; which facts say
     /// nothing any more.
-    pub(crate) fn without_grants_of(&mut self, setup: &Setup) -> Vec<bool> {
+    pub(crate) fn without_grants_of(&mut self, setup: &Setup, owners: &[String]) -> Vec<bool> {
         let mut nothing = vec![false; self.all.len()];
         for (fact, nothing) in self.all.iter_mut().zip(&mut nothing) {
-            if let Some(made) = setup.shared_grants(&fact.id) {
-                *nothing = subtract_grants(fact, made);
+            if let Some(made) = setup.shared_grants(&fact.id, owners) {
+                *nothing = subtract_grants(fact, &made);
             }
         }
         nothing

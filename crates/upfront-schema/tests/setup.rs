@@ -60,7 +60,9 @@ fn prepared() -> (Server, Scope) {
 
 fn made<'s>(server: &'s Server, sql: &[&str]) -> Database<'s> {
     let database = server.database().unwrap();
-    sql.iter().for_each(|it| database.execute(it).unwrap());
+    for it in sql {
+        database.execute(it).unwrap();
+    }
     database
 }
 
@@ -93,6 +95,9 @@ fn grants_of_the_setup_are_not_compared_with_a_live_database() {
     let revoked = "revoke usage on schema public from setup_reader; alter default privileges in \
                    schema public revoke select on tables from setup_reader";
     assert_eq!(check(revoked), "");
+    let by_another = "create role setup_admin; alter default privileges for role setup_admin in schema \
+                      public grant select on tables to setup_reader";
+    assert_eq!(check(by_another), "");
     let granted = "create role setup_writer; grant usage on schema public to setup_writer; alter \
                    default privileges in schema public grant insert on tables to setup_writer";
     assert_snapshot!(check(granted));

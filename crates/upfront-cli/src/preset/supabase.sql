@@ -31,9 +31,12 @@ DECLARE
   wanted text;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY['uuid-ossp', 'pgcrypto', 'pg_stat_statements'] LOOP
-    IF EXISTS (SELECT FROM pg_available_extensions e WHERE e.name = wanted) THEN
+    -- One that is not installed, or whose library cannot be loaded.
+    BEGIN
       EXECUTE format('CREATE EXTENSION %I WITH SCHEMA extensions', wanted);
-    END IF;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE NOTICE 'extension % is left out: %', wanted, SQLERRM;
+    END;
   END LOOP;
 END $$;
 

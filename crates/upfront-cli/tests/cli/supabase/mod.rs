@@ -144,7 +144,9 @@ fn a_baseline_keeps_to_the_scope() {
 fn schemas_without_rights_do_not_matter_where_they_do_not_count() {
     let server = Server::builder().listen_tcp().start().unwrap();
     let sql = "create role app login createdb; create database live owner app";
-    sql.split(';').for_each(|it| drop(server.psql("postgres", it).unwrap()));
+    for it in sql.split(';') {
+        server.psql("postgres", it).unwrap();
+    }
     let closed = "create schema closed; create table closed.t (id int); create extension hstore schema closed;
                   create schema open; grant usage on schema open to app; create table open.base (id int primary key);
                   grant all on open.base to app; grant create on schema public to app;
@@ -188,6 +190,33 @@ fn says_what_the_setup_may_lack() {
     shows!("a preset that is not there", it.run("verify"));
     it.write("upfront.toml", "[scratch]\nsetup = \"gone.sql\"\n");
     shows!("a setup that is not there", it.run("verify"));
+}
+
+#[test]
+fn an_excluded_extension_is_skipped_where_it_is_missing() {
+    let it = Place::with(&[
+        (
+            "upfront.toml",
+            "[desired]\nsql = \"schema.sql\"\nexclude = [\"extension not_there\"]\n\n[scratch]\nsetup = \
+             \"scratch.sql\"\n",
+        ),
+        ("scratch.sql", "create function next_key() returns int language sql as 'select 1';\n"),
+        (
+            "schema.sql",
+            "create extension not_there;\ncreate table a (id int default next_key());\n",
+        ),
+        (
+            "migrations/1_a.sql",
+            "create extension not_there;\ncreate table a (id int default next_key());\n",
+        ),
+        ("migrations/down/1_a.sql", "drop table a;\ndrop extension not_there;\n"),
+    ]);
+    succeeds(&it, "hash");
+    let shown = succeeds(&it, "verify");
+    assert!(shown.contains("not created on the scratch server: extension not_there"), "{shown}");
+    assert!(succeeds(&it, "gen --check").contains("nothing to do"));
+    it.write("schema.sql", "create table a (id int default next_key(), n int);\n");
+    assert!(succeeds(&it, "gen n").contains("proven: up, down and up again"));
 }
 
 #[test]
