@@ -76,8 +76,9 @@ impl Staging {
         for (at, name) in names.iter().enumerate() {
             if let Err(err) = fs::remove_file(self.folder.path.join(name)) {
                 let sums = ["atlas.sum", "down/atlas.sum"];
-                names[..at].iter().for_each(|it| self.restore(it));
-                sums.into_iter().for_each(|it| self.restore(it));
+                for it in names[..at].iter().map(String::as_str).chain(sums) {
+                    self.restore(it);
+                }
                 return Err(failed(&format!("delete `{}`", self.folder.label), &err)
                     .file(self.folder.shown(&self.folder.path.join(name))));
             }
