@@ -157,10 +157,11 @@ impl<'s> Copy<'_, 's> {
         let Err(err) = loaded else { return Ok(database) };
         // What counts may need something of a schema that does not: that is read too, if it can be.
         let wider = self.found.wider_filter(self.project);
-        if err.is_missing_object() && wider != filter {
-            if let Ok((database, Ok(()))) = self.load(&wider, &wider.schemas) {
-                return Ok(database);
-            }
+        if err.is_missing_object()
+            && wider != filter
+            && let Ok((database, Ok(()))) = self.load(&wider, &wider.schemas)
+        {
+            return Ok(database);
         }
         Err(self.not_loaded(&err))
     }

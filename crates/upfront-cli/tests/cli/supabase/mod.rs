@@ -92,11 +92,11 @@ fn a_database_of_supabase_is_migrated_and_checked() {
     ];
     let it = place(&server, &files);
     let pooler = Pooler::start(&server, PoolMode::Transaction, 2).unwrap();
-    let pooled = format!("--url {}", pooler.tcp_url("postgres"));
-    succeeds(&it, &format!("up {pooled}"));
-    succeeds(&it, &format!("down {pooled}"));
+    let through = format!("--url {}", pooler.tcp_url("postgres"));
+    succeeds(&it, &format!("up {through}"));
+    succeeds(&it, &format!("down {through}"));
     succeeds(&it, "up");
-    succeeds(&it, &format!("check {pooled}"));
+    succeeds(&it, &format!("check {through}"));
     shows!("supabase without drift", it.run("check --schema"));
     shows!("supabase without a difference", it.run("gen --check"));
     shows!("supabase verified", it.run("verify"));
