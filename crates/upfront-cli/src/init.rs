@@ -51,7 +51,8 @@ impl Arguments {
             }
             _ => None,
         };
-        let survey = Survey::of(Path::new("."), place.dir.as_deref());
+        let variables = Variables::beside(Path::new(""))?;
+        let survey = Survey::of(Path::new("."), place.dir.as_deref(), &variables);
         let example = models.and_then(Package::example);
         let mut files =
             vec![("upfront.toml".to_owned(), settings::text(&survey, example.is_some()))];
@@ -64,7 +65,6 @@ impl Arguments {
         let mut made = write_all(files)?;
         made.notes =
             survey.config.notes.iter().chain(&survey.calls).map(ToString::to_string).collect();
-        let variables = Variables::beside(Path::new(""))?;
         output.result(&made, || shown(&made, &survey, &variables, (here.as_ref(), models)));
         Ok(())
     }

@@ -57,7 +57,8 @@ fn missing_variables(survey: &Survey, variables: &Variables) -> Vec<(String, boo
     missing.filter(|it| seen.insert(it.1.clone())).map(|(is_url, name)| (name, is_url)).collect()
 }
 
-fn names_in(text: &str) -> Vec<String> {
+/// The variables in a text.
+pub(super) fn names_in(text: &str) -> Vec<String> {
     let parts = text.split("${").skip(1);
     parts
         .filter_map(|it| Some(it.split_once('}')?.0.to_owned()))

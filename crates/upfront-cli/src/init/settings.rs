@@ -33,8 +33,14 @@ pub(super) fn text(it: &Survey, models: bool) -> String {
         all => all.iter().for_each(|it| environment(&mut text, it)),
     }
     desired(&mut text, it, models);
+    if it.config.version.is_some() || it.preset.is_some() {
+        text.push_str("\n[scratch]\n");
+    }
     if let Some(version) = it.config.version {
-        let _ = write!(text, "\n[scratch]\nversion = {version}\n");
+        let _ = writeln!(text, "version = {version}");
+    }
+    if let Some(preset) = it.preset {
+        let _ = writeln!(text, "preset = {}", quoted(preset));
     }
     text
 }

@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
-    atlas,
+    advice, atlas,
     config::{Config, Note},
     makefile,
     orm::{self, Loader},
 };
+use crate::project::Variables;
 
 /// All that was found.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Survey {
     pub(super) loader: Option<Loader>,
     /// Calls of Atlas in Makefiles, and what they become.
     pub(super) calls: Vec<Note>,
+    /// The preset for scratch servers that fits the service that runs the database.
+    pub(super) preset: Option<&'static str>,
 }
 
 /// What the folder of migrations holds.
@@ -41,7 +44,7 @@ pub(super) struct Directory {
 
 impl Survey {
     /// Looks at a folder; a directory of migrations that was named is the one.
-    pub(super) fn of(root: &Path, named: Option<&Path>) -> Self {
+    pub(super) fn of(root: &Path, named: Option<&Path>, variables: &Variables) -> Self {
         let mut config = None;
         let mut origin = None;
         if let Ok(text) = fs::read_to_string(root.join(atlas::FILE)) {
@@ -79,8 +82,30 @@ impl Survey {
         }
         loaders.truncate(1);
         let directory = Directory::of(&root.join(&dir));
-        Self { config, origin, dir, directory, loader: loaders.pop(), calls }
+        let preset = preset(root, &config, variables);
+        Self { config, origin, dir, directory, loader: loaders.pop(), calls, preset }
     }
+}
+
+/// What the names of hosts say of the service that runs a database.
+const SERVICES: [(&str, &str); 4] = [
+    (".supabase.", "supabase"),
+    (".neon.tech", "neon"),
+    (".rds.amazonaws.com", "rds"),
+    ("/cloudsql/", "cloudsql"),
+];
+
+fn preset(root: &Path, config: &Config, variables: &Variables) -> Option<&'static str> {
+    if root.join("supabase/config.toml").is_file() {
+        return Some("supabase");
+    }
+    let urls = config.environments.iter().filter_map(|it| it.url.clone());
+    let mut urls: Vec<_> = urls.collect();
+    urls.push("${DATABASE_URL}".to_owned());
+    let names = urls.iter().flat_map(|it| advice::names_in(it));
+    let values: Vec<_> = names.filter_map(|it| variables.get(&it)).collect();
+    let names = |host: &str| urls.iter().chain(&values).any(|it| it.contains(host));
+    SERVICES.into_iter().find(|(host, _)| names(host)).map(|it| it.1)
 }
 
 /// On file systems that ignore case, `makefile` is `Makefile`.

@@ -64,7 +64,7 @@ fn init_translates_the_settings_of_atlas() {
     let it = Place::with(&[
         ("atlas.hcl", ATLAS),
         ("Makefile", MAKEFILE),
-        (".env", "DEV_DB=postgres://localhost/dev\n"),
+        (".env", "DEV_DB=postgres://u:p@db.abc.supabase.co/postgres\n"),
         ("internal/migrations/20260101000000_a.sql", "CREATE TABLE a ();\n"),
     ]);
     it.run("hash --dir internal/migrations");
