@@ -75,7 +75,7 @@ fn makefile() -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-const GUIDE: [&str; 20] = [
+const GUIDE: [&str; 21] = [
     "ls migrations",
     "upfront init",
     "upfront adopt --env dev",
@@ -94,7 +94,8 @@ const GUIDE: [&str; 20] = [
     "make migration-prod APPROVE=DIGEST",
     "make migration-down-prod",
     "make migration-down-prod APPROVE=DIGEST",
-    "rm migrations/*_AddAge.sql migrations/down/*_AddAge.sql && upfront hash",
+    "upfront up --env dev",
+    "upfront rm $(basename migrations/*_AddAge.sql .sql) --env dev",
     "upfront status --env dev",
 ];
 
