@@ -7,28 +7,32 @@ use std::{
 };
 
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Annotated, Answers, Identity, Modelled};
+use upfront_schema::{Annotated, Answers, Identity, Manages, Modelled, Origin, Policy};
 use upfront_scratch::{Database, Server};
 
 use crate::{
     cargo,
     failure::Failure,
+    generate::object_name,
+    progress::Stage,
     project::{Desired, Project},
     scratch,
 };
 
 /// What it is built of.
 pub(crate) struct Parts<'s> {
-    server: &'s Server,
     texts: Vec<(String, String)>,
-    /// What a command has built; nothing where models say everything.
-    base: Option<Database<'s>>,
+    /// What a command has built.
+    base: Database<'s>,
+    manages: Manages,
+    /// Which removals need consent.
+    pub(crate) policy: Policy,
 }
 
 /// The schema, built.
 pub(crate) struct Wanted<'s> {
     pub(crate) database: Database<'s>,
-    /// Where models say everything: what they cannot say, which stays as it is.
+    /// What is not managed, which stays as it is; nothing where all is managed.
     pub(crate) left: Option<Vec<Identity>>,
     /// What cannot stay, and what the server says about it.
     pub(crate) stuck: Vec<(Identity, String)>,
@@ -45,23 +49,23 @@ impl<'s> Parts<'s> {
             Failure::mistake("nothing says which schema is wanted")
                 .help("add `[desired]` with `sql = [\"schema.sql\"]` to `upfront.toml`")
         })?;
-        let mut it = Self { server, texts: files(&desired)?, base: None };
-        if !desired.is_models_alone() {
-            it.base = Some(scratch::database(server)?);
-        }
-        if let (Some(command), Some(base)) = (&desired.command, &it.base) {
-            let printed = run(command, &desired.root, base)?;
-            if printed.trim().is_empty() && is_empty(project, base)? {
+        let (base, policy) = (scratch::database(server)?, desired.policy());
+        let mut texts = files(&desired)?;
+        if let Some(command) = &desired.command {
+            let stage = Stage::begin(output, &format!("running `{command}`"));
+            let printed = run(command, &desired.root, &base)?;
+            drop(stage);
+            if printed.trim().is_empty() && is_empty(project, &base)? {
                 return Err(nothing_printed(command));
             }
-            it.texts.push((format!("output of `{command}`"), printed));
+            texts.push((format!("output of `{command}`"), printed));
         }
         if let Some(models) = &desired.models {
             let printed = cargo::printed(models, &desired.root, output)?;
-            it.texts.push((cargo::LABEL.to_owned(), printed));
+            texts.push((cargo::LABEL.to_owned(), printed));
         }
-        scratch::warn_of_names(&it.texts, output);
-        Ok(it)
+        scratch::warn_of_names(&texts, output);
+        Ok(Self { texts, base, manages: desired.manages, policy })
     }
 
     /// What the SQL says in comments.
@@ -69,31 +73,31 @@ impl<'s> Parts<'s> {
         Annotated::read(&self.texts).map_err(|err| scratch::of_schema(&err))
     }
 
-    /// Builds the schema, with what is known of renames.
+    /// Builds the schema, with what is known of renames and of what stays.
     pub(crate) fn build(
         &self,
         project: &Project,
         before: &Database<'_>,
         answers: &Answers,
     ) -> Result<Wanted<'s>, Failure> {
-        let Some(base) = &self.base else { return self.models(project, before, answers) };
-        let database = scratch::copy(base)?;
+        if self.manages.is_everything() && answers.kept.is_empty() {
+            return self.complete(project);
+        }
+        let scope = scratch::scope(project, &[before])?;
+        let origin = Origin { base: &self.base, texts: &self.texts, manages: &self.manages };
+        let built = Modelled::build(origin, before, &scope, answers);
+        let it = built.map_err(|err| scratch::of_schema(&err))?;
+        let left = (!self.manages.is_everything()).then_some(it.left);
+        Ok(Wanted { database: it.database, left, stuck: it.stuck })
+    }
+
+    /// Where nothing but the sources counts.
+    fn complete(&self, project: &Project) -> Result<Wanted<'s>, Failure> {
+        let database = scratch::copy(&self.base)?;
         let scope = scratch::scope(project, &[])?;
         upfront_schema::load_within(&database, self.texts.clone(), &scope)
             .map_err(|err| scratch::of_schema(&err))?;
         Ok(Wanted { database, left: None, stuck: Vec::new() })
-    }
-
-    fn models(
-        &self,
-        project: &Project,
-        before: &Database<'_>,
-        answers: &Answers,
-    ) -> Result<Wanted<'s>, Failure> {
-        let scope = scratch::scope(project, &[before])?;
-        let built = Modelled::build(self.server, &self.texts, before, &scope, answers);
-        let it = built.map_err(|err| scratch::of_schema(&err))?;
-        Ok(Wanted { database: it.database, left: Some(it.left), stuck: it.stuck })
     }
 }
 
@@ -102,13 +106,7 @@ impl Wanted<'_> {
     pub(crate) fn left(&self) -> Option<Vec<String>> {
         let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
         for it in self.left.as_ref()? {
-            let text = it.to_string();
-            let name = text.strip_prefix(it.kind).unwrap_or(&text).trim_start();
-            // Comments and privileges are called by the kind of what they are on, too.
-            let name = match it.kind {
-                "comment" | "privileges" => name.replacen('.', " ", 1),
-                _ => name.to_owned(),
-            };
+            let name = object_name(it);
             match lines.iter_mut().find(|(kind, _)| *kind == it.kind) {
                 Some((_, names)) => names.push(name),
                 None => lines.push((it.kind, vec![name])),
@@ -123,10 +121,10 @@ impl Wanted<'_> {
         let one = |(id, why): &(Identity, String)| {
             Failure::new(
                 Exit::Refused,
-                format!("{id}, which models cannot say, does not fit what they want: {why}"),
+                format!("{id} is kept, and does not fit the desired schema: {why}"),
             )
-            .help("change or drop it in a migration of its own: `upfront new`")
-            .help("or say it in SQL beside the models: `sql` in `[desired]`")
+            .help("change or drop it in a migration of its own: `upfront new NAME`")
+            .help("or add it to the desired schema: `sql` in `[desired]`")
         };
         Failure::all(self.stuck.iter().map(one).collect())
     }

@@ -22,6 +22,7 @@ mod new;
 mod other_tools;
 mod package;
 mod preset;
+mod progress;
 mod project;
 mod proof;
 mod protect;

@@ -1,6 +1,8 @@
 //! Migrations that are seen to work: applied, rolled back and applied again on a scratch server by
 //! the library itself, with the schema compared each time.
 
+use std::sync::Arc;
+
 use upfront::{Error, Migrations, Migrator, Target as Rollback, cli::Exit};
 use upfront_directory::{Directory, Migration, Side};
 use upfront_schema::{Scope, compare};
@@ -11,6 +13,7 @@ use crate::{
     database::block_on,
     differences::{self, Ends},
     failure::Failure,
+    progress::Stage,
     project::{Project, Target},
     scratch, setup,
 };
@@ -24,6 +27,8 @@ pub(crate) struct Bench<'p, 's> {
     roles: Vec<String>,
     /// What counts, where that does not depend on what there is.
     scope: Option<Scope>,
+    /// Who is shown which migration is under way.
+    stage: Arc<Stage>,
     pub(crate) database: Database<'s>,
 }
 
@@ -61,7 +66,13 @@ impl<'p, 's> Bench<'p, 's> {
     ) -> Result<Self, Failure> {
         let migrations = Migrations::from_directory(directory);
         let (settings, roles) = (project.settings()?, upfront_schema::made_by(directory));
-        Ok(Self { project, settings, migrations, roles, scope: None, database })
+        let stage = Arc::new(Stage::silent());
+        Ok(Self { project, settings, migrations, roles, scope: None, stage, database })
+    }
+
+    /// The same, with progress.
+    pub(crate) fn watched(self, stage: Arc<Stage>) -> Self {
+        Self { stage, ..self }
     }
 
     /// The same within this scope.
@@ -130,7 +141,8 @@ impl<'p, 's> Bench<'p, 's> {
                     None => self.migrations.clone(),
                 };
                 let migrator = self.settings.apply_alone(Migrator::builder(migrations, pool));
-                work(&migrator.build()?).await
+                let stage = Arc::clone(&self.stage);
+                work(&migrator.on_event(move |it| stage.event(it)).build()?).await
             };
             Ok(migrate.await)
         })
@@ -177,10 +189,29 @@ impl<'p, 's> Bench<'p, 's> {
     pub(crate) fn round_trip(&self) -> Result<(), Failure> {
         let head = scratch::copy(&self.database)?;
         let empty = scratch::database(self.database.server())?;
-        self.roll_back(None, &Rollback::All)?;
+        let while_rolling_back = |it: Failure| it.more("while rolling back all migrations");
+        self.roll_back(None, &Rollback::All).map_err(while_rolling_back)?;
         self.expect(&empty, "rolled back, all migrations leave something", "down")?;
-        self.migrate(None, &async |it| it.up().await.map(drop))?;
+        let while_applying = |it: Failure| it.more("while applying all migrations again");
+        self.migrate(None, &async |it| it.up().await.map(drop)).map_err(while_applying)?;
         self.expect(&head, "applied again, all migrations make another schema", "down")
+    }
+
+    /// The first migration whose down script is wrong by itself, and why.
+    pub(crate) fn wrong_down(
+        mut self,
+        directory: &Directory,
+    ) -> Result<Option<(String, Failure)>, Failure> {
+        let many = directory.migrations().len();
+        for (it, place) in directory.migrations().iter().zip(1..) {
+            self.stage
+                .step(|| format!("looking for the down script that is wrong ({place} of {many})"));
+            let before = scratch::copy(&self.database)?;
+            if let Err(why) = self.one(it, &before)? {
+                return Ok(Some((title(it), why)));
+            }
+        }
+        Ok(None)
     }
 
     /// Compares the database with another one, which is as it should be.

@@ -65,6 +65,11 @@ pub(crate) enum Kind {
         statement: String,
         message: String,
     },
+    /// The desired schema and what of the migrations it does not manage.
+    Overlaid {
+        statement: String,
+        message: String,
+    },
 }
 
 impl Error {
@@ -98,6 +103,7 @@ impl Error {
                 | Kind::NoSource(_)
                 | Kind::Demoted
                 | Kind::Answer { .. }
+                | Kind::Overlaid { .. }
         )
     }
 
@@ -105,6 +111,14 @@ impl Error {
     #[must_use]
     pub fn is_missing_object(&self) -> bool {
         matches!(*self.0, Kind::Statement { is_missing: true, .. })
+    }
+
+    /// A statement that failed as the desired schema does not fit what it does not manage.
+    pub(crate) fn overlaid(self) -> Self {
+        match *self.0 {
+            Kind::Failed { statement, message, .. } => Kind::Overlaid { statement, message }.into(),
+            other => other.into(),
+        }
     }
 
     /// The statement, if it uses a value of an enum that is not committed yet.
@@ -209,6 +223,11 @@ impl fmt::Display for Error {
             Kind::NotProven { side, remains } => {
                 list(f, &format!("the {side} side leaves a difference"), remains)
             }
+            Kind::Overlaid { statement, message } => write!(
+                f,
+                "the desired schema does not fit what it does not manage: {message}\n{statement}\nhelp: \
+                 change the desired schema, or add the kind of object to `manages` in `[desired]`"
+            ),
             Kind::Failed { side, statement, message } => {
                 write!(f, "the {side} side fails: {message}\n{statement}")
             }

@@ -7,11 +7,13 @@ use std::str::FromStr;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Scope;
 use crate::facts::{Fact, Facts, Use};
+use crate::generate::ROW_SECURITY;
 use crate::identity::Identity;
 use crate::rule;
 
-/// Kinds without a rule, as `pg_identify_object` calls them: they can only be left alone.
-const UNMODELLED: [&str; 3] = ["security label", "subscription", "type"];
+/// Kinds without a rule, as `pg_identify_object` calls them: they can only be left alone. Row-level
+/// security is an attribute of its table.
+const UNMODELLED: [&str; 4] = ["security label", "subscription", "type", ROW_SECURITY];
 
 /// Objects by kind and name, in which `*` stands for any text: `table legacy.*`.
 ///
@@ -108,6 +110,17 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Takes the flags of row-level security from tables where that is left alone.
+    pub(crate) fn leave_row_security_alone(&mut self, patterns: &[Pattern]) {
+        let is_named = |it: &Fact| {
+            patterns.iter().any(|pattern| pattern.names(ROW_SECURITY, &it.id.names.join(".")))
+        };
+        for it in self.all.iter_mut().filter(|it| it.id.kind == "table" && is_named(it)) {
+            it.attributes.remove("row_security");
+            it.attributes.remove("force_row_security");
+        }
     }
 
     /// Which of them the patterns name, with all that stands in these or goes with them.

@@ -139,6 +139,7 @@ fn read_unchecked(
             either(says_nothing, &facts.without_grants_of(&scope.setup, &scope.default_owners));
     }
     let mut facts = facts.without(&either(left_alone, &says_nothing)).with_defaults(defaults);
+    facts.leave_row_security_alone(&scope.exclude);
     facts.version = version;
     facts.orders = ColumnOrders::read(transaction)?;
     facts.name_aliases();

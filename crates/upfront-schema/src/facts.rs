@@ -162,6 +162,17 @@ impl Facts {
         of.parent.map(|at| &self.all[at])
     }
 
+    /// The table of which another one is a partition.
+    pub(crate) fn partitioned_above(&self, partition: &Fact) -> Option<&Fact> {
+        let is_it = |it: &&Fact| {
+            it.id.kind == "inheritance"
+                && it.id.names[..2] == partition.id.names[..]
+                && it.attributes.contains_key("bound")
+        };
+        let inheritance = self.iter().find(is_it)?;
+        self.get("table", &inheritance.id.names[2..])
+    }
+
     /// Whether one uses the other.
     pub(crate) fn uses(&self, user: usize, base: usize) -> bool {
         self.uses[user].iter().any(|(it, _)| *it == base)

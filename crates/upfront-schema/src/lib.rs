@@ -27,6 +27,7 @@ mod coverage;
 mod depend;
 mod difference;
 mod draft;
+mod effect;
 mod error;
 mod exclude;
 mod extract;
@@ -35,6 +36,7 @@ mod generate;
 mod graph;
 mod identity;
 mod load;
+mod manages;
 mod observe;
 mod options;
 mod owner;
@@ -55,16 +57,18 @@ mod steps;
 
 pub use bodies::Bodies;
 pub use difference::{Difference, difference};
+pub use effect::{Action, Effect};
 pub use error::Error;
 pub use exclude::Pattern;
 pub use extract::{Owners, Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
-    Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Modelled, Names,
-    Question, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded, Violations, WayBack,
-    cut_names, load, load_dump, load_within, misread, remarks, with_rows,
+    Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Kept, Modelled, Names,
+    Origin, Policy, Question, Removal, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded,
+    Violations, WayBack, cut_names, load, load_dump, load_within, misread, remarks, with_rows,
 };
 pub use identity::Identity;
+pub use manages::Manages;
 pub use observe::Lock;
 pub use options::{Forms, Options};
 pub use picture::Picture;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::draft::Draft;
+use crate::effect::Effect;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::observe::Lock;
@@ -34,6 +35,8 @@ pub struct Statement {
     pub sql: String,
     /// What it may do beyond that.
     pub hazards: Vec<Hazard>,
+    /// What it does, object by object.
+    pub effects: Vec<Effect>,
     /// What it was seen to lock, once the plan is proven: on a copy, so without rows and waiting.
     pub locks: Vec<Lock>,
     /// Those of one even phase are one transaction, those of an odd one run outside of any. It
@@ -131,7 +134,8 @@ impl Plan {
                 format!("Modify \"{}\" table", work.fact.id.names.get(1).map_or("", String::as_str))
             }
         };
-        for sql in work.sql {
+        let effects: Vec<_> = work.sql.iter().map(|it| Effect::of(&work, it)).collect();
+        for (sql, effect) in work.sql.into_iter().zip(effects) {
             let last = self.statements.last().filter(|it| it.phase == work.phase);
             let last_head = last.and_then(|it| head_of(&it.sql));
             match (&sql.head, last_head) {
@@ -142,6 +146,8 @@ impl Plan {
                     self.push(own.as_ref().unwrap_or(&comment), work.phase, sql);
                 }
             }
+            let last = self.statements.last_mut().expect("it was just added");
+            last.effects.push(effect);
         }
     }
 
@@ -155,7 +161,8 @@ impl Plan {
             Place::Outside(table) => vec![Lock::concurrent(table)],
             _ => Vec::new(),
         };
-        self.statements.push(Statement { comment, sql: text, hazards: sql.hazards, locks, phase });
+        let (effects, hazards) = (Vec::new(), sql.hazards);
+        self.statements.push(Statement { comment, sql: text, hazards, effects, locks, phase });
     }
 
     fn extend(&mut self, sql: Sql) {
@@ -222,6 +229,7 @@ impl Plan {
             comment: "Let routines name what comes after them".to_owned(),
             sql: "SET LOCAL check_function_bodies = off".to_owned(),
             hazards: Vec::new(),
+            effects: Vec::new(),
             locks: Vec::new(),
             phase,
         };

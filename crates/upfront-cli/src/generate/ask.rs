@@ -4,15 +4,18 @@ use std::io::{self, IsTerminal};
 
 use inquire::{InquireError, Select, Text};
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Answers, Candidate, Change, Identity, Question};
+use upfront_schema::{Answers, Candidate, Change, Identity, Question, Removal};
 
-use super::{Allowed, asked, option, path};
-use crate::{failure::Failure, scratch};
+use super::{Allowed, asked, consent::Removals, option, path};
+use crate::{failure::Failure, project::Project, scratch};
 
 /// Whether somebody is there to answer.
 pub(super) fn is_possible(output: &Output) -> bool {
     !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
+
+/// The answer that is written to the settings.
+const EXCLUDE: &str = "exclude";
 
 /// Options, as they were chosen.
 #[derive(Default)]
@@ -40,9 +43,42 @@ impl Chosen {
         Ok(())
     }
 
+    /// Adds the objects that are dropped or kept.
+    pub(super) fn agree(&self, removals: &mut Removals) -> Result<(), Failure> {
+        for (name, value) in &self.0 {
+            let pattern = value.parse();
+            let pattern = pattern.map_err(|err: upfront_schema::Error| scratch::of_schema(&err))?;
+            match *name {
+                "drop" => removals.drop.push(pattern),
+                _ => removals.keep.push(pattern),
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the options that say the same, and writes what is never asked again to the settings.
+    pub(super) fn write(
+        &self,
+        project: &Project,
+        is_dry: bool,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let is_excluded = |(name, _): &&(&str, String)| *name == EXCLUDE;
+        let excluded: Vec<_> =
+            self.0.iter().filter(is_excluded).map(|(_, it)| it.as_str()).collect();
+        if !excluded.is_empty() && !is_dry {
+            output.note(&format!("wrote `exclude` to {}", project.exclude_more(&excluded)?));
+        }
+        if self.0.len() > excluded.len() {
+            output.note(&self.told());
+        }
+        Ok(())
+    }
+
     /// What does the same where nobody can be asked.
-    pub(super) fn told(&self) -> String {
-        let options: Vec<_> = self.0.iter().map(|(name, value)| option(name, value)).collect();
+    fn told(&self) -> String {
+        let options = self.0.iter().filter(|(name, _)| *name != EXCLUDE);
+        let options: Vec<_> = options.map(|(name, value)| option(name, value)).collect();
         format!("the same without questions: {}", options.join(" "))
     }
 }
@@ -112,6 +148,52 @@ fn fill(column: &Identity, question: &Question) -> Result<String, Failure> {
         "" => Err(Failure::of(Exit::Refused, vec![asked(question)])),
         it => Ok(it.to_owned()),
     }
+}
+
+/// Asks for each object whether it is dropped.
+pub(super) fn removals(all: &[Removal]) -> Result<Chosen, Failure> {
+    let mut chosen = Chosen::default();
+    for (it, rest) in all.iter().zip((1..=all.len()).rev()) {
+        match removal(it, rest)? {
+            Fate::Drop => chosen.0.push(("drop", it.pattern())),
+            Fate::Keep => chosen.0.push(("keep", it.pattern())),
+            Fate::Exclude => chosen.0.push((EXCLUDE, it.pattern())),
+            Fate::ExcludeAll => {
+                let rest = all[all.len() - rest..].iter();
+                chosen.0.extend(rest.map(|it| (EXCLUDE, it.pattern())));
+                break;
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Drop,
+    Keep,
+    Exclude,
+    ExcludeAll,
+}
+
+fn removal(it: &Removal, rest: usize) -> Result<Fate, Failure> {
+    let loss = it.loses.as_ref().map(|it| format!(", with {it}")).unwrap_or_default();
+    let mut choices = vec![
+        (Fate::Keep, "keep it".to_owned()),
+        (Fate::Exclude, "keep it, and never ask again".to_owned()),
+        (Fate::Drop, format!("agree{loss}")),
+    ];
+    if rest > 1 {
+        choices.push((Fate::ExcludeAll, format!("keep all {rest}, and never ask again")));
+    }
+    let why = if it.is_of_object() { "The desired schema lacks it" } else { "It protects rows" };
+    let question = format!("{why}: {}?", it.action());
+    let labels = choices.iter().map(|(_, it)| it.clone()).collect();
+    let answer = Select::new(&question, labels)
+        .without_filtering()
+        .with_help_message("↑ and ↓ choose, enter takes it, escape stops")
+        .raw_prompt();
+    Ok(choices[answer.map_err(stopped)?.index].0)
 }
 
 fn stopped(err: InquireError) -> Failure {

@@ -2,31 +2,40 @@
 
 mod answers;
 mod ask;
+mod consent;
 mod downs;
+mod goal;
 mod in_a_row;
+mod prove;
+mod summary;
 mod text;
 pub(crate) mod with_rows;
 
 pub(crate) use answers::Told;
+pub(crate) use summary::name as object_name;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
-use upfront_directory::{Directory, Migration};
-use upfront_schema::{Answers, Bodies, Change, Identity, Question, Scope, Sides};
+use upfront_directory::Directory;
+use upfront_schema::{Change, Identity, Question, Sides};
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    desired::{Parts, Wanted},
+    desired::Parts,
     differences::{self, Ends},
     directory::Folder,
     failure::{Failure, Note},
-    new,
+    new, progress,
+    progress::Stage,
     project::Project,
-    proof::{Again, Bench, title},
+    proof::Bench,
     scratch, setup,
-    staging::Staging,
 };
-use ask::Chosen;
+use consent::Removals;
+use goal::Goal;
+use prove::Work;
 use text::File;
 use with_rows::Values;
 
@@ -61,11 +70,15 @@ pub(crate) struct Arguments {
     not_breaking: bool,
     #[command(flatten)]
     answers: Told,
+    #[command(flatten)]
+    removals: Removals,
 }
 
 /// What an up side may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Allowed {
+    /// Drop what the desired schema lacks, and take away protection
+    Drop,
     /// Lose rows or values
     DataLoss,
     /// Fail for certain where a table has rows
@@ -92,9 +105,12 @@ struct Checked {
 struct Generated {
     written: Vec<String>,
     files: Vec<File>,
+    summary: Vec<summary::Line>,
     proofs: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<Vec<String>>,
+    /// What the desired schema lacks and nothing allows to drop.
+    kept: Vec<String>,
 }
 
 impl Arguments {
@@ -113,19 +129,22 @@ impl Arguments {
         let name = new::name(name)?;
         let folder = project.folder()?;
         let directory = read(&folder, output)?;
+        let stage = Stage::on_terminal(output, "starting a scratch server");
         let server = scratch::start(project, None)?;
+        drop(stage);
         setup::note_skipped(project, &server, &directory, output)?;
         let directory = setup::replayable(project, &server, directory)?;
-        let before = replayed(project, &server, &directory)?;
+        let before = self::before(project, &server, &directory, output)?;
         let parts = Parts::gather(project, &server, output)?;
-        let (goal, answers) = self.goal(project, &parts, &before, output)?;
-        let (wanted, left) = (&goal.database, goal.left());
+        let goal = self.goal(project, &parts, &before, output)?;
+        let (wanted, left) = (&goal.wanted.database, goal.wanted.left());
         let scope = scratch::scope_of_both(project, &[&before, wanted])?;
         scratch::warn_of_rows(project, wanted, output)?;
-        let change = Change::between(&before, wanted, &scope, &answers);
+        let change = Change::between(&before, wanted, &scope, &goal.answers);
         let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
         if change.is_empty() {
             note_left(left.as_deref(), output);
+            goal.refuse_if_kept()?;
             let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
             output.result(&Unneeded { written: [], left }, || text);
             return Ok(Exit::Done);
@@ -134,10 +153,16 @@ impl Arguments {
             note_left(left.as_deref(), output);
             return Ok(different(&change, &folder, left, output));
         }
+        let stage = Stage::on_terminal(output, "comparing the schemas");
         let sides = self.agreed(&change, &goal)?;
+        drop(stage);
         note_left(left.as_deref(), output);
-        let work = Work { project, folder: &folder, before: &before, wanted, scope: &scope, left };
-        let files = self.files(&name, &directory, &sides)?;
+        goal.warn_of_kept(output);
+        let kept = goal.kept.clone();
+        let (folder, before, scope) = (&folder, &before, &scope);
+        let (directory, summary) = (&directory, summary::summary(&sides));
+        let work = Work { project, folder, directory, before, wanted, scope, left, kept, summary };
+        let files = self.files(&name, directory, &sides)?;
         let values = match change.gives_values() {
             true => Values::MayChange,
             false => Values::Stay,
@@ -145,47 +170,8 @@ impl Arguments {
         work.finish(self, files, values, output)
     }
 
-    /// The schema that is wanted, and what is said by options, by annotations and on a terminal.
-    fn goal<'s>(
-        &self,
-        project: &Project,
-        parts: &Parts<'s>,
-        before: &Database<'_>,
-        output: &Output,
-    ) -> Result<(Wanted<'s>, Answers), Failure> {
-        let mut answers = self.answers.read();
-        answers.annotated = parts.annotated()?;
-        let mut chosen = Chosen::default();
-        loop {
-            let wanted = parts.build(project, before, &answers)?;
-            let more = match self.check || !ask::is_possible(output) {
-                true => Chosen::default(),
-                false => self.asked(project, [before, &wanted.database], &answers)?,
-            };
-            if more.is_empty() {
-                if !chosen.is_empty() {
-                    output.note(&chosen.told());
-                }
-                return Ok((wanted, answers));
-            }
-            more.add_to(&mut answers)?;
-            chosen.extend(more);
-        }
-    }
-
-    fn asked(
-        &self,
-        project: &Project,
-        [before, wanted]: [&Database<'_>; 2],
-        answers: &Answers,
-    ) -> Result<Chosen, Failure> {
-        let scope = scratch::scope(project, &[before, wanted])?;
-        let change = Change::between(before, wanted, &scope, answers);
-        ask::all(&change.map_err(|err| scratch::of_schema(&err))?, &self.allow)
-    }
-
     /// The sides, if nothing is left to be said.
-    fn agreed(&self, change: &Change<'_>, goal: &Wanted<'_>) -> Result<Vec<Sides>, Failure> {
+    fn agreed(&self, change: &Change<'_>, goal: &Goal<'_>) -> Result<Vec<Sides>, Failure> {
         let questions = change.questions().map_err(|err| scratch::of_schema(&err))?;
         let may_fail = self.allow.contains(&Allowed::MayFail);
         let open = questions.iter().filter(|it| !(may_fail && matches!(it, Question::Fill(_))));
@@ -193,11 +179,12 @@ impl Arguments {
         if !notes.is_empty() {
             return Err(Failure::of(Exit::Refused, notes));
         }
-        if let Some(it) = goal.stuck() {
+        if let Some(it) = goal.wanted.stuck() {
             return Err(it);
         }
         let sides = change.sides().map_err(|err| scratch::of_schema(&err))?;
-        let lost: Vec<_> = sides.iter().flat_map(|it| it.up.losses()).collect();
+        let mut lost: Vec<_> = sides.iter().flat_map(|it| it.up.losses()).collect();
+        lost.retain(|it| !goal.agreed_losses.contains(it));
         match lost.is_empty() || self.allow.contains(&Allowed::DataLoss) {
             true => Ok(sides),
             false => Err(lossy(&lost)),
@@ -225,122 +212,29 @@ impl Arguments {
     }
 }
 
-/// What is known once it is clear what the files are.
-struct Work<'a> {
-    project: &'a Project,
-    folder: &'a Folder,
-    before: &'a Database<'a>,
-    wanted: &'a Database<'a>,
-    scope: &'a Scope,
-    /// What stays as it is, where models say everything.
-    left: Option<Vec<String>>,
-}
-
-impl Work<'_> {
-    /// Proves the files, and writes or prints them.
-    fn finish(
-        self,
-        arguments: &Arguments,
-        mut files: Vec<File>,
-        values: Values,
-        output: &Output,
-    ) -> Result<Exit, Failure> {
-        let staging = Staging::of(self.folder)?;
-        for it in &files {
-            it.write(&staging)?;
-        }
-        let proofs = self.prove(&staging, &mut files, values, &arguments.allow)?;
-        // What is said of rows has come to the files since their sums were made.
-        staging.directory()?;
-        let written = match arguments.dry_run {
-            true => Vec::new(),
-            false => staging.install()?,
-        };
-        let generated = Generated { written, files, proofs, left: self.left };
-        output.result(&generated, || told(&generated, self.folder));
-        Ok(Exit::Done)
-    }
-
-    fn prove(
-        &self,
-        staging: &Staging,
-        files: &mut [File],
-        values: Values,
-        allowed: &[Allowed],
-    ) -> Result<Vec<String>, Failure> {
-        // What fails for certain cannot be tried with rows either.
-        let is_allowed = [Allowed::StructureOnly, Allowed::MayFail];
-        let is_allowed = is_allowed.iter().any(|it| allowed.contains(it));
-        let server = self.before.server();
-        let directory = setup::replayable(self.project, server, staging.directory()?)?;
-        let database = scratch::copy(self.before)?;
-        let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
-        let mut proofs = Vec::new();
-        let is_new = |it: &&Migration| files.iter().any(|file| file.name == it.file);
-        let new: Vec<_> = directory.migrations().iter().filter(is_new).collect();
-        let first = scratch::copy(&bench.database)?;
-        let last = new.last().copied();
-        for (&it, file) in new.iter().zip(files) {
-            let wanted = last.filter(|last| last.version == it.version).map(|_| self.wanted);
-            let before = scratch::copy(&bench.database)?;
-            let tried = bench.one(it, &before).and_then(|it| it).map_err(unproven)?;
-            if let Again::MeetsRows(why) = tried {
-                return Err(unproven(why));
-            }
-            let rows =
-                with_rows::try_on(&before, it, self.scope, values, wanted).map_err(unproven)?;
-            if let Some(why) = rows.up_fails().filter(|_| !is_allowed) {
-                return Err(fails_with_rows(&title(it), &why.to_string()));
-            }
-            file.warn(rows.warning(), staging)?;
-            proofs.push(format!("{}: {rows}", title(it)));
-        }
-        if new.len() > 1 {
-            let tried = in_a_row::try_on(&first, &new, self.scope)?;
-            if let Some(why) = tried.up_fails().filter(|_| !is_allowed) {
-                return Err(fails_with_rows("the files one after the other", why));
-            }
-            proofs.push(tried.to_string());
-        }
-        let what = "the migration does not lead to the schema that is wanted";
-        bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
-        let remarks = upfront_schema::remarks(&bench.database, self.wanted, self.scope);
-        proofs.extend(remarks.map_err(|err| scratch::of_schema(&err))?);
-        let bodies = Bodies::read(self.before, self.scope)
-            .and_then(|it| it.wrong_since(&bench.database, self.scope));
-        proofs.extend(bodies.map_err(|err| scratch::of_schema(&err))?);
-        match directory.migrations().iter().all(|it| it.down.is_some()) {
-            true => bench.round_trip().map_err(unproven)?,
-            false => proofs.push(
-                "not every migration has a down side, so the way back to an empty database was \
-                 not tried"
-                    .into(),
-            ),
-        }
-        Ok(proofs)
-    }
-}
-
-/// An up side that no made-up rows let through.
-fn fails_with_rows(what: &str, why: &str) -> Failure {
-    let failure = Failure::new(Exit::Refused, format!("{what} cannot be proven with rows: {why}"));
-    let failure = failure.help(
-        "if the rows in your databases allow it: `--allow structure-only` proves it on empty tables \
-         alone",
-    );
-    unproven(failure)
-}
-
-fn unproven(failure: Failure) -> Failure {
-    failure.more("nothing was written, as this was not proven")
-}
-
 /// The folder, which need not be there yet.
 pub(crate) fn read(folder: &Folder, output: &Output) -> Result<Directory, Failure> {
     match folder.path.exists() {
         true => folder.read_warned(output),
         false => Directory::from_files(&folder.label, []).map_err(|it| folder.mistakes(&it)),
     }
+}
+
+/// The same, with progress.
+fn before<'s>(
+    project: &Project,
+    server: &'s Server,
+    directory: &Directory,
+    output: &Output,
+) -> Result<Database<'s>, Failure> {
+    let Some(last) = directory.migrations().last() else {
+        return replayed(project, server, directory);
+    };
+    let many = progress::count(directory.migrations().len(), "migration");
+    let stage = Stage::begin(output, &format!("replaying {many}"));
+    let bench = Bench::new(project, server, directory)?.watched(Arc::new(stage));
+    bench.up_to(&last.version)?;
+    Ok(bench.database)
 }
 
 /// A database with all migrations.
@@ -360,7 +254,10 @@ pub(crate) fn replayed<'s>(
 fn note_left(left: Option<&[String]>, output: &Output) {
     let lines = left.filter(|it| !it.is_empty() && !output.is_json());
     if let Some(lines) = lines {
-        output.note(&format!("left alone, as models do not say it:\n  {}", lines.join("\n  ")));
+        output.note(&format!(
+            "kept, because `[desired]` does not manage it:\n  {}",
+            lines.join("\n  ")
+        ));
     }
 }
 
@@ -437,6 +334,7 @@ fn told(it: &Generated, folder: &Folder) -> String {
     if it.written.is_empty() {
         lines.extend(it.files.iter().map(|it| it.shown(&folder.label)));
     }
+    lines.extend(it.summary.iter().map(summary::Line::text));
     lines.push("proven: up, down and up again".to_owned());
     lines.extend(it.proofs.iter().map(|it| format!("  {it}")));
     lines.join("\n")

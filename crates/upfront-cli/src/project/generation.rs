@@ -6,7 +6,7 @@ use toml::{
     Spanned,
     de::{DeArray, DeValue},
 };
-use upfront_schema::Pattern;
+use upfront_schema::{Manages, Pattern, Policy};
 
 use super::{
     Variables,
@@ -20,6 +20,7 @@ pub(crate) struct Generation {
     sql: Vec<Text>,
     command: Option<Text>,
     models: Option<Models>,
+    manages: Option<Manages>,
     /// Where `[desired]` stands.
     at: Option<Range<usize>>,
     pub(super) schemas: Option<Vec<String>>,
@@ -40,12 +41,17 @@ pub(crate) struct Desired {
     pub(crate) sql: Vec<Source>,
     pub(crate) command: Option<String>,
     pub(crate) models: Option<Models>,
+    /// What these can express.
+    pub(crate) manages: Manages,
 }
 
 impl Desired {
-    /// Whether nothing but models says what is wanted.
-    pub(crate) fn is_models_alone(&self) -> bool {
-        self.models.is_some() && self.sql.is_empty() && self.command.is_none()
+    /// Which removals need consent. SQL files are complete; what a program prints may not be.
+    pub(crate) fn policy(&self) -> Policy {
+        match self.command.is_some() || self.models.is_some() {
+            true => Policy::Everything,
+            false => Policy::Protection,
+        }
     }
 }
 
@@ -67,7 +73,7 @@ pub(crate) struct Source {
     pub(crate) label: String,
 }
 
-const DESIRED: [&str; 5] = ["sql", "command", "models", "schemas", "exclude"];
+const DESIRED: [&str; 6] = ["sql", "command", "models", "manages", "schemas", "exclude"];
 const MODELS: [&str; 5] = ["package", "features", "example", "bin", "args"];
 
 impl Generation {
@@ -89,6 +95,7 @@ impl Generation {
                 "sql" => self.sql = paths(value)?,
                 "command" => self.command = Some(text(value)?),
                 "models" => self.models = Some(models(value)?),
+                "manages" => self.manages = Some(manages(value)?),
                 "schemas" => self.schemas = Some(some(value)?),
                 "exclude" => self.exclude = patterns(value)?,
                 _ => return Err(no_key(key, &DESIRED)),
@@ -141,8 +148,36 @@ impl Generation {
         let sql = self.sql.iter().map(source).collect::<Result<_, _>>()?;
         let command = self.command.as_ref().map(|it| it.raw.clone());
         let models = self.models.clone();
-        Ok(Some(Desired { root: file.root.clone(), sql, command, models }))
+        let manages = self.manages();
+        Ok(Some(Desired { root: file.root.clone(), sql, command, models, manages }))
     }
+
+    fn manages(&self) -> Manages {
+        match &self.manages {
+            Some(it) => it.clone(),
+            None if !self.sql.is_empty() => Manages::everything(),
+            None if self.command.is_some() => Manages::of_programs(),
+            None => Manages::of_models(),
+        }
+    }
+}
+
+/// Names of kinds, each with its place.
+fn manages(value: &Spanned<DeValue<'_>>) -> Result<Manages, Mistake> {
+    let names = texts(value)?;
+    if names.is_empty() {
+        return Err(wanted(value, "a list of at least one kind of object"));
+    }
+    for it in list(value)? {
+        let name = text(it)?.raw;
+        if !Manages::known().any(|known| known == name) {
+            let known: Vec<_> = Manages::known().map(|it| format!("`{it}`")).collect();
+            let title = format!("there is no kind of object `{name}`");
+            let help = format!("`manages` knows {}", known.join(", "));
+            return Err((title, it.span(), Some(help)));
+        }
+    }
+    Manages::only(&names).map_err(|err| (err.to_string(), value.span(), None))
 }
 
 /// A file or folder that the settings name.

@@ -1,6 +1,7 @@
 //! Which database, which folder, which settings: the command line, then `upfront.toml`, then the
 //! environment.
 
+mod exclude;
 mod file;
 mod generation;
 mod variables;
@@ -129,6 +130,14 @@ impl Project {
             Some(file) => file.generation.setup(file, &self.variables),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Adds objects to `exclude`, and returns the name of the file.
+    pub(crate) fn exclude_more(&self, objects: &[&str]) -> Result<&str, Failure> {
+        let file =
+            self.file.as_ref().ok_or_else(|| Failure::mistake("there is no `upfront.toml`"))?;
+        exclude::add(&file.root.join(FILE), &file.label, objects)?;
+        Ok(&file.label)
     }
 
     /// How generated files do what takes time.

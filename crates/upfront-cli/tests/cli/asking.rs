@@ -180,3 +180,27 @@ fn stopping_writes_nothing() {
     shows!("no value on a terminal", terminal.end());
     assert_eq!(it.files(), before);
 }
+
+#[test]
+fn each_object_that_goes_is_asked_for() {
+    let it = place();
+    let settings = "# ours\n[desired]\ncommand = \"/bin/cat schema.sql\" # the ORM\n";
+    it.write("upfront.toml", settings);
+    it.write(
+        "migrations/2_by_hand.sql",
+        "CREATE INDEX one ON users (nick);\nCREATE INDEX two ON users (lower(nick));\n\
+         CREATE INDEX three ON users (full_name);\n",
+    );
+    assert!(it.run("hash").starts_with("exit code 0"));
+    it.write("schema.sql", USERS);
+    let mut terminal = Terminal::run(&it, &["gen", "ask"]);
+    terminal.answer("dropping index public.one?", ENTER);
+    terminal.answer("dropping index public.two?", &format!("{DOWN}{DOWN}{ENTER}"));
+    terminal.answer("dropping index public.three?", &format!("{DOWN}{ENTER}"));
+    shows!("drops on a terminal", terminal.end());
+    let exclude = "exclude = [\"index public.three\"]\n";
+    assert_eq!(it.read("upfront.toml"), format!("{settings}{exclude}"));
+    let files = it.files();
+    let file = files.iter().find(|it| it.ends_with("_ask.sql") && !it.contains("down")).unwrap();
+    assert!(it.read(file).ends_with("DROP INDEX CONCURRENTLY public.two;\n"));
+}

@@ -13,6 +13,7 @@ mod init;
 mod input;
 mod internal_options;
 mod interrupted;
+mod managed;
 mod models;
 mod moving;
 mod pictures;

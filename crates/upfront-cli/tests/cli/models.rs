@@ -293,10 +293,7 @@ fn cargo_is_asked_as_the_settings_say() {
     let settings =
         "package = \"shop\"\nfeatures = [\"a\", \"b\"]\nbin = \"shop\"\nargs = [\"print\"]\n";
     with(&format!("[desired.models]\n{settings}"));
-    assert_eq!(
-        it.read("called"),
-        "run --quiet --package shop --features a,b --bin shop -- print\n"
-    );
+    assert_eq!(it.read("called"), "run --package shop --features a,b --bin shop -- print\n");
     it.write("models.sql", "\n");
     shows!("models that are empty", it.run("gen x"));
     it.remove("models.sql");

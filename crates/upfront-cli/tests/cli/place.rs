@@ -125,7 +125,9 @@ macro_rules! shows {
 pub(crate) use shows;
 
 /// Times keep their width, so that tables stay tables.
-pub(crate) const FILTERS: [(&str, &str); 13] = [
+pub(crate) const FILTERS: [(&str, &str); 14] = [
+    // Progress is shown where a stage takes long.
+    (r"(?m)^  … .*\n", ""),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "YYYY-MM-DD HH:MM:SS"),
     (r"\d+(\.\d+)?(ns|µs|ms|s)\b", "[took]"),
     (r#""(took|waited|duration)": [\d.e-]+"#, r#""$1": [seconds]"#),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
 use crate::generate::annotation::Annotated;
+use crate::generate::removal::Kept;
 
 /// All that was said.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Answers {
     pub usings: Vec<Given>,
     /// The same for the way back.
     pub usings_down: Vec<Given>,
+    /// What stays for this time although the desired schema lacks it.
+    pub kept: Kept,
     /// What the desired schema itself says; what is said above counts before it.
     pub annotated: Annotated,
 }

@@ -142,6 +142,25 @@ impl<'a> Change<'a> {
         difference(&self.have, &self.wanted)
     }
 
+    /// The first schema, after what was renamed.
+    pub(crate) fn have(&self) -> &Facts {
+        &self.have
+    }
+
+    /// The second schema.
+    pub(crate) fn wanted(&self) -> &Facts {
+        &self.wanted
+    }
+
+    /// Whether `--no-rename` names it: it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If an answer fits nothing.
+    pub fn is_said_to_go(&self, id: &Identity) -> Result<bool> {
+        self.is_denied(id)
+    }
+
     /// What stays under another name, told or annotated, in words.
     pub fn renamed(&self) -> impl Iterator<Item = String> {
         self.renamings.iter().map(|it| format!("{} is called `{}`", it.id, it.to))

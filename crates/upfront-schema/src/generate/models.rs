@@ -1,63 +1,60 @@
-//! Models alone: what they cannot say stays as the migrations have it.
+//! A desired schema that is not complete: what its source does not manage stays as the migrations
+//! have it.
 
 use std::collections::{HashMap, HashSet};
 
 use postgres::Client;
 use postgres::error::SqlState;
-use upfront_scratch::{Database, Server};
+use upfront_scratch::Database;
 
 use crate::draft::Draft;
 use crate::error::{Error, Result, reason};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts, Use};
 use crate::generate::answer::Answers;
-use crate::generate::rename;
+use crate::generate::{overlay, rename};
 use crate::identity::Identity;
 use crate::load::{Progress, texts_beside};
+use crate::manages::Manages;
 use crate::options::Options;
 use crate::{session, steps};
 
-/// What models say; a sequence is theirs if a column owns it, a comment if it is on one of these.
-const SAID: [&str; 11] = [
-    "schema",
-    "table",
-    "column",
-    "default value",
-    "inheritance",
-    "sequence",
-    "sequence owner",
-    "table constraint",
-    "index",
-    "policy",
-    "enum",
-];
+/// Where the desired schema comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a, 's> {
+    /// A database on which the texts run. It may have objects already.
+    pub base: &'a Database<'s>,
+    /// SQL, each text with what messages call it.
+    pub texts: &'a [(String, String)],
+    /// What the texts and the base can express.
+    pub manages: &'a Manages,
+}
 
 /// The schema that models make, with what else the migrations have.
 #[derive(Debug)]
 pub struct Modelled<'s> {
     /// Models and the rest.
     pub database: Database<'s>,
-    /// What models cannot say and the migrations have: it stays.
+    /// What is not managed and the migrations have: it stays.
     pub left: Vec<Identity>,
     /// What cannot stay, and what the server says about it.
     pub stuck: Vec<(Identity, String)>,
 }
 
 impl<'s> Modelled<'s> {
-    /// Runs the SQL of models on an empty database, beside what they cannot say.
+    /// Runs SQL on a copy of its base, beside what it does not manage.
     ///
     /// # Errors
     ///
     /// If a statement never works, with its place, or if the schema of the migrations cannot be
     /// read.
     pub fn build(
-        server: &'s Server,
-        texts: &[(String, String)],
+        origin: Origin<'_, 's>,
         before: &Database<'_>,
         scope: &Scope,
         answers: &Answers,
     ) -> Result<Self> {
-        let first = Self::beside(server, texts, before, scope)?;
+        let first = Self::beside(origin, before, scope, answers)?;
         if answers.renames.is_empty() && answers.annotated.is_empty() {
             return Ok(first);
         }
@@ -65,63 +62,106 @@ impl<'s> Modelled<'s> {
         let copy = before.copy()?;
         match rename::answered(&copy, &wanted, scope, answers)?.is_empty() {
             true => Ok(first),
-            false => Self::beside(server, texts, &copy, scope),
+            false => Self::beside(origin, &copy, scope, answers),
         }
     }
 
     fn beside(
-        server: &'s Server,
-        texts: &[(String, String)],
+        origin: Origin<'_, 's>,
         before: &Database<'_>,
         scope: &Scope,
+        answers: &Answers,
     ) -> Result<Self> {
         let have = extract(&mut session::open(before)?, scope)?;
-        let database = server.database()?;
+        let database = origin.base.copy()?;
         let mut client = session::open(&database)?;
-        let stays = unsaid(&have, &extract(&mut client, scope)?);
+        let there = extract(&mut client, scope)?;
+        let stays = Staying { have: &have, manages: origin.manages }.all(&there, answers);
         let mut open = Open::of(&have, &stays, scope)?;
         session::run(&mut client, "SET check_function_bodies = off")
             .map_err(Error::postgres("load"))?;
-        texts_beside(&mut session::open(&database)?, texts.to_vec(), scope, || {
-            Ok(open.round(&mut client))
-        })?;
-        while open.round(&mut client) == Progress::Some {}
+        let texts = origin.texts.to_vec();
+        texts_beside(&mut session::open(&database)?, texts, scope, || Ok(open.round(&mut client)))?;
+        open.finish(&mut client);
+        let keeps = overlay::Keeps { manages: origin.manages, kept: &answers.kept };
+        let attributes = overlay::apply(&database, &have, scope, &keeps)?;
+        let there = extract(&mut client, scope)?;
+        let is_missing = |(at, it): (usize, &bool)| *it && there.find(&have.all[at].id).is_none();
+        let missing: Vec<_> = stays.iter().enumerate().map(is_missing).collect();
+        open.add(Open::of(&have, &missing, scope)?);
+        open.finish(&mut client);
         let wanted = extract(&mut session::open(&database)?, scope)?;
-        let (left, stuck) = open.outcome(&have, &stays, &wanted);
+        let (mut left, stuck) = open.outcome(&have, &stays, &wanted);
+        left.retain(|it| !answers.kept.objects.contains(it));
+        left.extend(attributes);
         Ok(Self { database, left, stuck })
     }
 }
 
-/// For each fact whether models have no word for it, and an empty database has it not. A schema that
-/// holds such a thing is one.
-fn unsaid(have: &Facts, empty: &Facts) -> Vec<bool> {
-    let is_new =
-        |it: &Fact| empty.find(&it.id).is_none_or(|at| empty.all[at].attributes != it.attributes);
-    let is_one = |at| is_unsaid(have, at) && is_new(&have.all[at]);
-    let mut all: Vec<_> = (0..have.all.len()).map(is_one).collect();
-    let schemas: HashSet<_> = (0..all.len())
-        .filter(|at| all[*at] && !is_on_something(&have.all[*at]))
-        .filter_map(|at| have.all[at].id.names.first())
-        .collect();
-    for (at, it) in have.all.iter().enumerate() {
-        let schema = match (it.id.kind, it.id.names.as_slice()) {
-            ("schema", [name]) => Some(name),
-            ("comment" | "privileges", [kind, name]) if kind == "schema" => Some(name),
-            _ => None,
-        };
-        all[at] |= schema.is_some_and(|it| it != "public" && schemas.contains(it));
-    }
-    all
+/// Which objects of the migrations stay although the desired schema may lack them.
+struct Staying<'a> {
+    have: &'a Facts,
+    manages: &'a Manages,
 }
 
-fn is_unsaid(have: &Facts, at: usize) -> bool {
-    let fact = &have.all[at];
-    let is_said = match fact.id.kind {
-        "comment" => fact.parent.is_some(),
-        "sequence" => have.get("sequence owner", &fact.id.names).is_some(),
-        kind => SAID.contains(&kind),
-    };
-    !is_said || fact.parent.is_some_and(|it| is_unsaid(have, it))
+impl Staying<'_> {
+    /// For each fact whether it is not managed, or kept for this time, and not `there` already. A
+    /// schema that holds such a thing stays, too.
+    fn all(&self, there: &Facts, answers: &Answers) -> Vec<bool> {
+        let have = self.have;
+        let is_new = |it: &Fact| {
+            there.find(&it.id).is_none_or(|at| there.all[at].attributes != it.attributes)
+        };
+        let is_one = |at: usize| {
+            let is_kept = answers.kept.objects.contains(&have.all[at].id);
+            (is_kept || !self.is_managed(at)) && is_new(&have.all[at])
+        };
+        let mut all: Vec<_> = (0..have.all.len()).map(is_one).collect();
+        let schemas: HashSet<_> = (0..all.len())
+            .filter(|at| all[*at] && !is_on_something(&have.all[*at]))
+            .filter_map(|at| have.all[at].id.names.first())
+            .collect();
+        for (at, it) in have.all.iter().enumerate() {
+            let schema = match (it.id.kind, it.id.names.as_slice()) {
+                ("schema", [name]) => Some(name),
+                ("comment" | "privileges", [kind, name]) if kind == "schema" => Some(name),
+                _ => None,
+            };
+            all[at] |= schema.is_some_and(|it| it != "public" && schemas.contains(it));
+        }
+        all
+    }
+
+    /// A sequence is managed if a column owns it, a comment if it is on something that is managed.
+    fn is_managed(&self, at: usize) -> bool {
+        if self.manages.is_everything() {
+            return true;
+        }
+        let fact = &self.have.all[at];
+        let is_managed = self.manages.kind(fact.id.kind)
+            && match fact.id.kind {
+                "comment" => fact.parent.is_some(),
+                "sequence" => self.have.get("sequence owner", &fact.id.names).is_some(),
+                "table" => self.manages.kind("inheritance") || !self.is_partition(fact),
+                _ => true,
+            };
+        is_managed && fact.parent.is_none_or(|it| self.is_managed_within(it))
+    }
+
+    /// Whether what stands in something can be managed. The parts of a table can be without the
+    /// table itself.
+    fn is_managed_within(&self, at: usize) -> bool {
+        let fact = &self.have.all[at];
+        match fact.id.kind {
+            "table" => self.manages.kind("inheritance") || !self.is_partition(fact),
+            "column" => fact.parent.is_none_or(|it| self.is_managed_within(it)),
+            _ => self.is_managed(at),
+        }
+    }
+
+    fn is_partition(&self, table: &Fact) -> bool {
+        self.have.partitioned_above(table).is_some()
+    }
 }
 
 /// Comments and privileges are called by what they are on.
@@ -129,10 +169,12 @@ fn is_on_something(fact: &Fact) -> bool {
     matches!(fact.id.kind, "comment" | "privileges")
 }
 
-/// The statements that make what models cannot say, as far as they have not worked yet.
+/// The statements that make what stays, as far as they have not worked yet.
 struct Open {
     all: Vec<Piece>,
-    /// What the SQL of the models makes itself.
+    /// Default privileges come last: what is made before them has none by them.
+    last: Vec<Piece>,
+    /// What the desired schema makes itself.
     taken: HashSet<Identity>,
 }
 
@@ -155,7 +197,9 @@ impl Open {
                 Piece { id: id.clone(), sql: head + &it.text, why: String::new() }
             }));
         }
-        Ok(Self { all, taken: HashSet::new() })
+        let is_last = |it: &Piece| it.id.kind == "default privileges";
+        let (last, all) = all.into_iter().partition(is_last);
+        Ok(Self { all, last, taken: HashSet::new() })
     }
 
     fn round(&mut self, client: &mut Client) -> Progress {
@@ -178,7 +222,21 @@ impl Open {
         progress
     }
 
-    /// What stays and what cannot. What is part of a table that the models do not have goes with
+    /// Runs what is left for as long as something works.
+    fn finish(&mut self, client: &mut Client) {
+        while self.round(client) == Progress::Some {}
+    }
+
+    /// Takes what is still missing as it can be made now: a constraint was part of a table that the
+    /// desired schema has made without it.
+    fn add(&mut self, missing: Self) {
+        let more: Vec<_> = missing.all.into_iter().chain(missing.last).collect();
+        self.all.retain(|it| more.iter().all(|other| other.id != it.id));
+        self.all.extend(more);
+        self.last.clear();
+    }
+
+    /// What stays and what cannot. What is part of a table that the desired schema lacks goes with
     /// it, and is neither.
     fn outcome(
         &self,
@@ -193,8 +251,11 @@ impl Open {
             if is_within || self.taken.contains(&it.id) || goes_along(have, at, stays, wanted) {
                 continue;
             }
-            match (wanted.find(&it.id), whys.get(&it.id)) {
+            let there = wanted.find(&it.id).map(|at| &wanted.all[at].attributes);
+            match (there, whys.get(&it.id)) {
                 (Some(_), None) => left.push(it.id.clone()),
+                // The desired schema has made it itself, in the same way.
+                (Some(there), Some(_)) if *there == it.attributes => left.push(it.id.clone()),
                 (_, why) => {
                     let why = why.map_or_else(|| "it is not there".to_owned(), ToString::to_string);
                     stuck.push((it.id.clone(), why));
@@ -205,12 +266,19 @@ impl Open {
     }
 }
 
-/// Whether it ends with a table or a column that the models do not have, as a trigger does.
+/// Whether it ends with a table or a column that the desired schema lacks, as a trigger or a partition
+/// does.
 fn goes_along(have: &Facts, at: usize, stays: &[bool], wanted: &Facts) -> bool {
     let is_gone = |base: usize| match stays[base] {
         true => goes_along(have, base, stays, wanted),
         false => wanted.find(&have.all[base].id).is_none(),
     };
+    let fact = &have.all[at];
+    if fact.id.kind == "table"
+        && have.partitioned_above(fact).is_some_and(|it| wanted.find(&it.id).is_none())
+    {
+        return true;
+    }
     let ends_with = |how: Use| matches!(how, Use::EndsWith | Use::OnlyEndsWith);
     have.uses[at].iter().any(|(base, how)| ends_with(*how) && is_gone(*base))
 }
@@ -221,13 +289,14 @@ fn is_there(err: &postgres::Error) -> bool {
         SqlState::DUPLICATE_TABLE,
         SqlState::DUPLICATE_FUNCTION,
         SqlState::DUPLICATE_SCHEMA,
+        SqlState::DUPLICATE_COLUMN,
     ];
     err.code().is_some_and(|it| codes.contains(it))
 }
 
 impl Facts {
     /// Those at some places, with what they use of each other.
-    fn only(&self, stays: impl Fn(usize) -> bool) -> Self {
+    pub(crate) fn only(&self, stays: impl Fn(usize) -> bool) -> Self {
         let kept = (0..self.all.len()).filter(|at| stays(*at));
         let places: HashMap<_, _> = kept.zip(0..).collect();
         let moved = |at: Option<usize>| at.and_then(|it| places.get(&it).copied());

@@ -6,6 +6,7 @@ use postgres::error::SqlState;
 use serde_json::Value;
 use upfront_scratch::Database;
 
+use crate::effect::{Action, Effect};
 use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts};
@@ -110,7 +111,12 @@ impl Renaming {
             Part::Schema => format!("Move \"{name}\" {kind} to schema \"{}\"", self.to),
             Part::Made => format!("Create \"{}\" schema", self.to),
         };
-        Statement { comment, sql, hazards: Vec::new(), locks: Vec::new(), phase: 0 }
+        let action = match self.part {
+            Part::Made => Action::Create,
+            Part::Name | Part::Schema => Action::Rename(self.to.clone()),
+        };
+        let effects = vec![Effect { action, id: self.id.clone() }];
+        Statement { comment, sql, hazards: Vec::new(), effects, locks: Vec::new(), phase: 0 }
     }
 }
 

@@ -82,7 +82,8 @@ pub(crate) use column::set_not_null;
 pub(crate) use counter::Succession;
 pub(crate) use enumeration::parting as swapped_name;
 pub(crate) use privileges::{
-    by_default as privileges_by_default, grant_anew, is_on_table_of, subtract_grants,
+    by_default as privileges_by_default, given_by_default, grant_anew, is_on_table_of,
+    subtract_grants,
 };
 pub(crate) use retype::force as force_column;
 pub(crate) use sequence::{column_of, is_serial};

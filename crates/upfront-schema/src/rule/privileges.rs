@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::facts::{Fact, Facts};
+use crate::identity::Identity;
 use crate::quote;
 use crate::rule::grant::{self, Grants};
 use crate::rule::{Change, Nature, Outcome, Rule, comment, reference};
@@ -218,6 +219,21 @@ pub(crate) fn by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql>
     from.retain(|whom, what| usual.get(whom) != Some(what));
     let kept = usual.into_iter().filter(|(whom, _)| from.contains_key(whom)).collect();
     change(facts, &it, &from, &kept)
+}
+
+/// What gives an object that is there what default privileges would have given it, if it has no
+/// privileges of its own.
+pub(crate) fn given_by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql> {
+    let mut names = vec![fact.id.kind.to_owned()];
+    names.extend(fact.id.names.clone());
+    let id = Identity { kind: PRIVILEGES.kind, names, arguments: fact.id.arguments.clone() };
+    if letter(fact.id.kind).is_none() || facts.find(&id).is_some() {
+        return Vec::new();
+    }
+    let it = Fact { id, notes: serde_json::Map::new(), ..fact.clone() };
+    let to = initial(before, &it);
+    let from = if to.is_empty() { Grants::new() } else { usual(before, fact) };
+    change(facts, &it, &from, &to)
 }
 
 /// The usual of a kind is known from the default privileges themselves; those of a schema only add.

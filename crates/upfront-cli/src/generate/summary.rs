@@ -1,0 +1,104 @@
+//! What the files of a migration do, by kind.
+
+use serde::Serialize;
+use upfront_schema::{Action, Effect, Identity, Sides};
+
+/// Objects of one kind to which the same happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Line {
+    action: Verb,
+    kind: &'static str,
+    objects: Vec<String>,
+}
+
+/// In the order in which they are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verb {
+    Drop,
+    /// Dropped and created again.
+    Rebuild,
+    Rename,
+    Change,
+    Create,
+}
+
+/// What the up scripts do, drops first.
+pub(super) fn summary(sides: &[Sides]) -> Vec<Line> {
+    let statements = sides.iter().flat_map(|it| &it.up.statements);
+    let effects: Vec<_> = statements.flat_map(|it| &it.effects).collect();
+    let mut lines: Vec<Line> = Vec::new();
+    for it in &effects {
+        let Some(verb) = verb(it, &effects) else { continue };
+        let object = object(it);
+        match lines.iter_mut().find(|line| line.action == verb && line.kind == it.id.kind) {
+            Some(line) if line.objects.contains(&object) => {}
+            Some(line) => line.objects.push(object),
+            None => lines.push(Line { action: verb, kind: it.id.kind, objects: vec![object] }),
+        }
+    }
+    lines.sort_by_key(|it| it.action);
+    lines
+}
+
+/// What all effects on its object come to; nothing if another one says it.
+fn verb(it: &Effect, all: &[&Effect]) -> Option<Verb> {
+    let has =
+        |action: &Action| all.iter().any(|other| other.id == it.id && other.action == *action);
+    let comes_with_rebuilt = |other: &&&Effect| {
+        other.action == Action::Drop && is_on(&it.id, &other.id) && it.id != other.id
+    };
+    Some(match it.action {
+        Action::Create if all.iter().any(|other| comes_with_rebuilt(&other)) => return None,
+        Action::Rename(_) => Verb::Rename,
+        Action::Drop if has(&Action::Create) => Verb::Rebuild,
+        Action::Drop => Verb::Drop,
+        Action::Create | Action::Change if has(&Action::Drop) => return None,
+        Action::Create => Verb::Create,
+        Action::Change if has(&Action::Create) => return None,
+        Action::Change => Verb::Change,
+    })
+}
+
+/// Whether it is the comment or the privileges of an object.
+fn is_on(it: &Identity, object: &Identity) -> bool {
+    matches!(it.kind, "comment" | "privileges")
+        && it.names.split_first().is_some_and(|(kind, names)| {
+            *kind == object.kind && *names == object.names && it.arguments == object.arguments
+        })
+}
+
+fn object(it: &Effect) -> String {
+    let name = name(&it.id);
+    match &it.action {
+        Action::Rename(to) => format!("{name} to {to}"),
+        _ => name,
+    }
+}
+
+/// Its names, without the kind. Comments and privileges are called by the kind of their object, too.
+pub(crate) fn name(id: &Identity) -> String {
+    let of = |id: &Identity| {
+        let text = id.to_string();
+        text.strip_prefix(id.kind).unwrap_or(&text).trim_start().to_owned()
+    };
+    match (id.kind, id.names.split_first()) {
+        ("comment" | "privileges", Some((kind, names))) => {
+            format!("{kind} {}", of(&Identity { names: names.to_vec(), ..id.clone() }))
+        }
+        _ => of(id),
+    }
+}
+
+impl Line {
+    pub(super) fn text(&self) -> String {
+        let verb = match self.action {
+            Verb::Drop => "drops",
+            Verb::Rebuild => "rebuilds",
+            Verb::Rename => "renames",
+            Verb::Change => "changes",
+            Verb::Create => "creates",
+        };
+        format!("{verb} {}: {}", self.kind, self.objects.join(", "))
+    }
+}
