@@ -101,7 +101,7 @@ impl Work<'_> {
         proofs.extend(self.compare(&bench)?);
         stage.step(|| format!("rolling back all {} migrations", directory.migrations().len()));
         let bench = bench.watched(Arc::clone(&stage));
-        let of_downs = self.round_trip(bench, &directory, &stage)?;
+        let of_downs = self.round_trip(&bench, &directory, &stage)?;
         drop(stage);
         if let Some(Downs::Wrong(it)) = &of_downs {
             trial.output.warning(it);
@@ -146,7 +146,7 @@ impl Work<'_> {
     /// fault of theirs.
     fn round_trip(
         &self,
-        bench: Bench<'_, '_>,
+        bench: &Bench<'_, '_>,
         directory: &Directory,
         stage: &Arc<Stage>,
     ) -> Result<Option<Downs>, Failure> {
@@ -165,14 +165,11 @@ impl Work<'_> {
         let server = self.before.server();
         let bench = Bench::new(self.project, server, self.directory)?;
         let found = bench.watched(Arc::clone(stage)).wrong_down(self.directory)?;
-        let (what, at, why) = match found {
-            Some((title, why)) => {
-                (format!("the down script of `{title}` is wrong"), format!("`{title}`"), why)
-            }
-            None => {
-                let what = "not all down scripts work together";
-                (what.to_owned(), "the empty database".to_owned(), failure)
-            }
+        let (what, at, why) = if let Some((title, why)) = found {
+            (format!("the down script of `{title}` is wrong"), format!("`{title}`"), why)
+        } else {
+            let what = "not all down scripts work together".to_owned();
+            (what, "the empty database".to_owned(), failure)
         };
         Ok(Some(Downs::Wrong(format!(
             "{what}: rolling back all migrations, at {at}: {}\n  help: it is older than the new \

@@ -36,8 +36,8 @@ fn list(desired: &mut dyn TableLike) -> Result<&mut Array, String> {
 /// On a line of its own where the others are.
 fn push(list: &mut Array, object: &str) {
     let mut value = Value::from(object);
-    let last = list.iter().last().and_then(|it| it.decor().prefix()?.as_str());
-    match last.map(str::to_owned) {
+    let before = list.iter().last().and_then(|it| it.decor().prefix()?.as_str());
+    match before.map(str::to_owned) {
         Some(prefix) if prefix.contains('\n') => {
             // A comment before the last one is not this one's.
             let indent = prefix.rsplit('\n').next().unwrap_or_default();

@@ -123,7 +123,7 @@ impl Change<'_> {
             let found = match &it {
                 Difference::Dropped(id) => both.dropped(id, policy),
                 Difference::Changed { id, attribute, to, .. } => {
-                    both.weakened(id, attribute, to.as_ref())
+                    weakened(id, attribute, to.as_ref())
                 }
                 Difference::Created(_) => None,
             };
@@ -191,7 +191,8 @@ impl Both<'_> {
         let mut bases = self.have.uses[at].iter().filter(|(_, how)| ends_with(how));
         let is_origin_gone = fact.origin.is_some_and(|it| self.is_gone(&self.have.all[it].id));
         match fact.id.kind {
-            "sequence owner" => true,
+            // Other privileges than usual do not go, they change.
+            "sequence owner" | "privileges" | "default privileges" => true,
             // It goes with the default that reads it.
             "sequence" if self.have.get("sequence owner", &fact.id.names).is_some() => true,
             "default value" if self.changes_its_source(fact) => true,
@@ -201,8 +202,6 @@ impl Both<'_> {
                 let mut all = self.have.uses[at].iter();
                 is_origin_gone || all.any(|(it, _)| self.is_gone(&self.have.all[*it].id))
             }
-            // Other privileges than usual do not go, they change.
-            "privileges" | "default privileges" => true,
             _ => is_origin_gone || bases.any(|(it, _)| self.is_gone(&self.have.all[*it].id)),
         }
     }
@@ -220,21 +219,6 @@ impl Both<'_> {
             .any(|it| old.attributes.get(*it) != new.attributes.get(*it))
     }
 
-    fn weakened(&self, id: &Identity, attribute: &str, to: Option<&Value>) -> Option<Removal> {
-        match (id.kind, attribute, to) {
-            ("table", "row_security" | "force_row_security", None) => {
-                let id = Identity { kind: ROW_SECURITY, ..id.clone() };
-                Some(Removal::attribute(&id, ROW_SECURITY))
-            }
-            ("trigger" | "trigger state" | "event trigger" | "rule", "enabled", Some(to))
-                if to == "D" =>
-            {
-                Some(Removal::attribute(id, "enabled"))
-            }
-            _ => None,
-        }
-    }
-
     /// Privileges of which an owner loses one.
     fn revoked(&self, id: &Identity) -> Option<Removal> {
         if id.kind != "privileges" {
@@ -250,6 +234,22 @@ impl Both<'_> {
         let (old, new) = (of_owner(old), of_owner(new));
         let is_lost = old.iter().any(|it| !new.contains(it));
         is_lost.then(|| Removal::attribute(id, "grants"))
+    }
+}
+
+/// Protection that an object loses while it stays.
+fn weakened(id: &Identity, attribute: &str, to: Option<&Value>) -> Option<Removal> {
+    match (id.kind, attribute, to) {
+        ("table", "row_security" | "force_row_security", None) => {
+            let id = Identity { kind: ROW_SECURITY, ..id.clone() };
+            Some(Removal::attribute(&id, ROW_SECURITY))
+        }
+        ("trigger" | "trigger state" | "event trigger" | "rule", "enabled", Some(to))
+            if to == "D" =>
+        {
+            Some(Removal::attribute(id, "enabled"))
+        }
+        _ => None,
     }
 }
 
