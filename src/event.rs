@@ -190,7 +190,10 @@ pub struct Holder {
     /// Where it comes from; `None` on a local socket, or where this role may not see it.
     pub address: Option<IpAddr>,
     /// Since its last statement, or its transaction, began; `None` where this role may not see it.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::maybe::serialize"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::serde_duration::maybe::serialize")
+    )]
     pub age: Option<Duration>,
 }
 

@@ -1,112 +1,55 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "cli")]
+mod admin;
+#[cfg(feature = "cli")]
 mod adopt;
-#[cfg(feature = "cli")]
-mod adopted;
-mod apply;
-mod approval;
-#[cfg(feature = "cli")]
-mod atlas;
-mod backoff;
-mod boot;
-mod chain;
+mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod command;
-mod connect;
-mod decode;
+mod connection;
 #[cfg(feature = "dev")]
 mod dev;
-mod down;
-mod duplicate_history;
 mod embedded;
 mod error;
 mod event;
-mod excerpt;
-mod existing;
-#[cfg(feature = "rust-embed")]
-mod folder;
-mod foreign;
-#[cfg(feature = "dev")]
-mod git;
-mod index_build;
-mod journal;
-#[cfg(feature = "dev")]
-mod live;
-mod locate;
-mod lock;
-#[cfg(feature = "cli")]
-mod log;
-mod loss;
-mod message;
+mod execute;
+mod history;
+mod migrations;
 mod migrator;
-mod own;
-#[cfg(any(feature = "cli", feature = "rust-embed", feature = "dev"))]
-mod parsed;
-#[cfg(feature = "cli")]
-mod past;
 mod plan;
-mod planned;
-mod prologue;
-#[cfg(feature = "cli")]
-mod protect;
-mod protection;
-#[cfg(feature = "cli")]
-mod refusal;
-mod refused;
 mod report;
-#[cfg(feature = "cli")]
-mod resolution;
-#[cfg(feature = "cli")]
-mod resolve;
-#[cfg(feature = "dev")]
-mod restart;
-mod revisions;
-mod rollback;
 #[cfg(feature = "serde")]
-mod seconds;
-mod secrets;
-mod send;
-mod session;
-mod settings;
-#[cfg(feature = "cli")]
-mod sqlx;
+mod serde_duration;
 mod status;
-mod stepwise;
-mod stored;
-mod table_name;
-mod target;
-mod trust;
-mod work;
 
 #[cfg(feature = "cli")]
-pub use adopted::Adopted;
-pub use connect::Connector;
+pub use admin::log::LogEntry;
+#[cfg(feature = "cli")]
+pub use admin::protect::{Protect, Released};
+#[cfg(feature = "cli")]
+pub use admin::resolve::{Before, Resolution, Resolve, Resolved, ResolvedChange};
+#[cfg(feature = "cli")]
+pub use adopt::report::Adopted;
+pub use builder::Builder;
+pub use connection::connector::Connector;
 pub use embedded::Migrations;
 pub use error::{Error, Result};
 pub use event::{Event, Holder};
-pub use foreign::ForeignHistory;
+pub use execute::data_loss::Loss;
+pub use history::other_tools::ForeignHistory;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub use foreign::history_tables;
-#[cfg(feature = "cli")]
-pub use log::LogEntry;
-pub use loss::Loss;
+pub use history::other_tools::history_tables;
 pub use migrator::Migrator;
-pub use plan::Ahead;
-pub use planned::{Plan, PlannedStep};
-#[cfg(feature = "cli")]
-pub use protect::{Protect, Released};
-pub use protection::Protection;
+pub use plan::pending::Ahead;
+pub use plan::protection::Protection;
+pub use plan::target::{Direction, Target};
+pub use plan::{Plan, PlannedStep};
 pub use report::{Applied, Report, RolledBack};
-#[cfg(feature = "cli")]
-pub use resolve::{Before, Resolution, Resolve, Resolved, ResolvedChange};
-pub use settings::Builder;
 pub use status::{
     AppStatus, DivergenceKind, Down, DownObstacle, DownScript, Entry, Held, State, Status,
 };
-pub use target::{Direction, Target};
 #[cfg(feature = "derive")]
 pub use upfront_derive::{PgEnum, Table};
 #[cfg(feature = "derive")]
@@ -169,9 +112,9 @@ macro_rules! __embedded_v1 {
 
 #[doc(hidden)]
 pub mod __embedded {
-    pub use crate::decode::Embedded;
+    pub use crate::embedded::decode::Embedded;
     #[cfg(feature = "dev")]
-    pub use crate::live::Live;
+    pub use crate::migrations::watched::Live;
 }
 
 #[cfg(all(feature = "dev", not(debug_assertions)))]

@@ -13,13 +13,16 @@ use crate::{
     adopt::{self, Witness},
 };
 use crate::{
-    Builder, Direction, Migrations, Plan, Report, Result, Status, Target, boot,
-    down::{self, Fit},
+    Builder, Direction, Migrations, Plan, Report, Result, Status, Target,
+    builder::Settings,
+    connection::session::{borrow, unless_silent, within},
     error::Kind,
-    lock::Wait,
-    session::{borrow, unless_silent, within},
-    settings::Settings,
-    work::{View, Work},
+    execute::{
+        context::{View, Work},
+        down::{self, Fit},
+        lock::Wait,
+        up,
+    },
 };
 
 /// A program's migrations and the database that they are for.
@@ -136,7 +139,7 @@ impl Migrator {
         }
         let set = self.migrations.set()?;
         let span = self.span("up");
-        boot::up(&self.pool, set, &self.settings, None).instrument(span).await
+        up::up(&self.pool, set, &self.settings, None).instrument(span).await
     }
 
     /// `Ok` where nothing is pending and nothing diverged: for deployments in which a job migrates
@@ -217,7 +220,7 @@ impl Migrator {
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
-            let plan = within(limit, boot::plan(&work, &client)).await;
+            let plan = within(limit, up::plan(&work, &client)).await;
             unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_up")).await
@@ -294,7 +297,7 @@ impl Migrator {
         let (set, settings) = (self.migrations.set()?, &self.settings);
         let span = self.span("apply");
         match plan.direction {
-            Direction::Up => boot::up(&self.pool, set, settings, Some(plan)).instrument(span).await,
+            Direction::Up => up::up(&self.pool, set, settings, Some(plan)).instrument(span).await,
             Direction::Down => {
                 down::run(&self.pool, set, settings, plan, Fit::Exact).instrument(span).await
             }
@@ -395,7 +398,7 @@ impl Migrator {
         since: Option<std::time::SystemTime>,
     ) -> Result<Vec<crate::LogEntry>> {
         let work = Work::new(self.migrations.set()?, &self.settings);
-        crate::log::read(&work, &self.pool, limit, since).instrument(self.span("log")).await
+        crate::admin::log::read(&work, &self.pool, limit, since).instrument(self.span("log")).await
     }
 
     #[cfg(feature = "cli")]

@@ -6,9 +6,11 @@ use crate::{
     Direction,
     embedded::Migration,
     event::Holder,
-    journal::PartlyApplied,
-    lock::Wait,
-    plan::{Pending, Step, Unknown},
+    execute::lock::Wait,
+    plan::{
+        journal::PartlyApplied,
+        pending::{Pending, Step, Unknown},
+    },
 };
 
 /// What a call of [`up`](crate::Migrator::up) did. Prints as one line for a log.
@@ -29,12 +31,12 @@ pub struct Report {
     /// know, and that nobody runs.
     pub partially_applied: Vec<String>,
     /// How long the call waited for another process to migrate.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub waited: Duration,
     /// For whom it waited, where this role may see it.
     pub waited_for: Option<Holder>,
     /// How long the call took in all.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
     #[cfg_attr(feature = "serde", serde(skip))]
     direction: Direction,
@@ -54,7 +56,7 @@ pub struct Applied {
     /// It was recorded without running: a checkpoint, or what stands before one.
     pub covered: bool,
     /// How long it took; zero where it did not run.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
 }
 
@@ -68,7 +70,7 @@ pub struct RolledBack {
     /// Its name.
     pub name: String,
     /// How long it took.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
 }
 

@@ -5,16 +5,21 @@ use std::fmt;
 use deadpool_postgres::Object;
 
 use crate::{
-    Ahead, Error, ForeignHistory, Result, down,
+    Ahead, Error, ForeignHistory, Result,
     embedded::{Migration, Set, title},
     error::Kind,
     event::Holder,
-    foreign, journal,
-    plan::{self, Divergence, Hold, Row},
-    protection::{Protection, protection},
-    revisions::{History, Journal, apps, dated, history, history_schemas},
-    rollback::{self, Obstacle, Undo},
-    work::Work,
+    execute::{context::Work, down},
+    history::{
+        other_tools,
+        revisions::{History, Journal, apps, dated, history, history_schemas},
+    },
+    plan::{
+        journal,
+        pending::{self, Divergence, Hold, Row},
+        protection::{Protection, protection},
+        rollback::{self, Obstacle, Undo},
+    },
 };
 
 /// Where a database stands, migration by migration. Prints as a table.
@@ -219,7 +224,7 @@ impl Status {
     /// Looks for what a boot refuses, where it would start a history.
     async fn with_foreign_histories(mut self, work: &Work<'_>, client: &Object) -> Result<Self> {
         if !work.set.migrations.is_empty() {
-            self.foreign_histories = foreign::find_ahead(work.settings, client).await?;
+            self.foreign_histories = other_tools::find_ahead(work.settings, client).await?;
         }
         Ok(self)
     }
@@ -234,8 +239,8 @@ impl Status {
 
     fn of(work: &Work<'_>, rows: &[Dated], history: &History, holder: Option<&Holder>) -> Self {
         let History { journal, lost, holds, .. } = history;
-        let found = match plan::plan(work.set, &history.rows, Ahead::Accept) {
-            Ok(pending) => plan::deleted(&pending, lost),
+        let found = match pending::plan(work.set, &history.rows, Ahead::Accept) {
+            Ok(pending) => pending::deleted(&pending, lost),
             Err(it) => it,
         };
         let mut entries: Vec<_> =

@@ -8,12 +8,11 @@ use tokio::time::{Instant, sleep};
 use super::{Exit, Output, progress::Running};
 use crate::{
     Direction, Migrator, Result,
+    connection::session::{self, borrow},
     error::Kind,
-    journal::Journal,
-    lock,
-    revisions::{History, Tables},
-    session::{self, borrow},
-    work::Work,
+    execute::{context::Work, lock},
+    history::revisions::{History, Tables},
+    plan::journal::Journal,
 };
 
 /// How long the server may take to notice that the program is gone.

@@ -1,0 +1,188 @@
+//! The mark of a protected database, and what is held on it.
+
+use crate::{
+    Migrator, Result,
+    connection::session::{Session, borrow, unless_silent, within},
+    error::{Error, Kind, rejection::Refused},
+    execute::{approval, context::Work, down, lock::Wait, up},
+    history::revisions::{Tables, held, standing},
+    plan::{
+        pending::Hold,
+        protection::{Mark, Protection, protection},
+        target::Direction,
+    },
+    report::Report,
+};
+
+/// What is to become of the mark of a protected database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protect {
+    /// It is set.
+    Set,
+    /// It came along in a copy, and becomes this database's own.
+    Renew,
+    /// It is taken away.
+    Remove,
+}
+
+/// A migration that may come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Released {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// When it was rolled back, as the server prints a time in UTC.
+    pub held_at: String,
+    /// The login that rolled it back.
+    pub held_by: String,
+}
+
+impl Migrator {
+    /// The mark of a protected database, if it has one. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn protection(&self) -> Result<Option<Protection>> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let limit = self.settings.wait_timeout;
+        let client = borrow(&self.pool, limit).await?;
+        let read = async {
+            let tables = work.tables(&client).await?;
+            down::read_standing_ahead(&work, &client, tables).await
+        };
+        let standing = within(limit, read).await;
+        Ok(protection(&unless_silent(client, standing).await?))
+    }
+
+    /// Sets, renews or removes the mark of a protected database, and gives the mark as it is
+    /// then. The tables are made where they are not there yet. The log records it.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await: it is wholly done or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`is_copied`](Error::is_copied) where the mark that is to be set is there already and
+    /// came along in a copy; or the database cannot be written to.
+    pub async fn protect(&self, what: Protect) -> Result<Option<Protection>> {
+        self.mark(what, None).await
+    }
+
+    /// As [`protect`](Self::protect), if the mark that is there now has this
+    /// [digest](Protection::digest), or one that begins with these eight digits or more.
+    ///
+    /// # Errors
+    ///
+    /// [`is_stale`](Error::is_stale) if it has another one; otherwise as [`protect`](Self::protect).
+    pub async fn protect_approved(
+        &self,
+        what: Protect,
+        approval: &str,
+    ) -> Result<Option<Protection>> {
+        self.mark(what, Some(approval)).await
+    }
+
+    async fn mark(&self, what: Protect, approval: Option<&str>) -> Result<Option<Protection>> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let session = self.lock(&work).await?;
+        let marked = mark(&work, &session, what, approval).await;
+        session.close(marked).await
+    }
+
+    /// Lets migrations that are held come back: the next [`up`](Self::up) applies them.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await: all are released or none.
+    ///
+    /// # Errors
+    ///
+    /// [`is_target`](Error::is_target) where one of the versions is not held; the text lists those
+    /// that are.
+    pub async fn release(&self, versions: &[String]) -> Result<Vec<Released>> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let session = self.lock(&work).await?;
+        let doing = "reading what is held";
+        let answer = session.ask(doing, &work.revisions.holds()).await?;
+        let held = held(&answer).ok_or(Kind::Unexpected { doing })?;
+        let is_held = |version: &String| held.iter().any(|it| it.is_called(version));
+        if let Some(version) = versions.iter().find(|it| !is_held(it)) {
+            return session.close(Err(not_held(version, held))).await;
+        }
+        let asked = |it: &&Hold| versions.iter().any(|version| it.is_called(version));
+        let released: Vec<_> = held.iter().filter(asked).map(released).collect();
+        let versions: Vec<_> = released.iter().map(|it| it.version.as_str()).collect();
+        let sql = work.revisions.release(&versions);
+        session.ask("releasing migrations", &format!("{sql}COMMIT")).await?;
+        Ok(released)
+    }
+
+    /// A session with the lock, in a transaction; upfront's own tables are there.
+    async fn lock(&self, work: &Work<'_>) -> Result<Session> {
+        let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
+        up::refuse_read_only(&session, None, Vec::new())?;
+        up::bring_own(work, &session).await?;
+        let mut report = Report::new(work.app, Direction::Up);
+        let mut wait = Wait::new();
+        let locked = up::lock(work, &session, &mut wait, &mut report).await;
+        match locked {
+            Ok(_) => Ok(session),
+            Err(err) => session.close(Err(err)).await,
+        }
+    }
+}
+
+fn not_held(version: &str, held: Vec<Hold>) -> Error {
+    Refused::NotHeld { version: version.to_owned(), held }.into()
+}
+
+fn released(it: &Hold) -> Released {
+    let Hold { version, name, at, by, .. } = it.clone();
+    Released { version, name, held_at: at, held_by: by }
+}
+
+/// Changes the mark in the transaction that has the lock, and logs that.
+async fn mark(
+    work: &Work<'_>,
+    session: &Session,
+    what: Protect,
+    approval: Option<&str>,
+) -> Result<Option<Protection>> {
+    let doing = "reading the mark of a protected database";
+    let sql = work.revisions.standing(Tables::Current);
+    let answer = session.ask(doing, &sql).await?;
+    let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
+    if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
+        let (at, by) = (at.clone(), by.clone());
+        return Err(Refused::Copied { at, by }.into());
+    }
+    let digest = protection(&now).map(|it| it.digest).unwrap_or_default();
+    if let Some(approved) = approval {
+        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+    }
+    let approval = approval.map(|_| digest.as_str());
+    let log = |direction, message: &str| {
+        let message = format!("{message} with upfront {}", env!("CARGO_PKG_VERSION"));
+        work.revisions.log_mark(direction, &message, approval)
+    };
+    let change = match (what, &now.mark) {
+        (Protect::Set, Some(_)) | (Protect::Remove, None) => String::new(),
+        (Protect::Set, None) => work.revisions.mark(&now.here) + &log(Direction::Up, "protected"),
+        (Protect::Renew, _) => {
+            work.revisions.mark(&now.here) + &log(Direction::Up, "protected anew")
+        }
+        (Protect::Remove, Some(_)) => {
+            work.revisions.unmark() + &log(Direction::Down, "protection removed")
+        }
+    };
+    let fence = work.revisions.trust.write_fence();
+    let answer = session.ask("marking a database", &format!("{fence}{change}{sql};COMMIT")).await?;
+    session.set_open(false);
+    Ok(protection(&standing(&answer).ok_or(Kind::Unexpected { doing })?))
+}

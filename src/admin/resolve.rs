@@ -1,0 +1,463 @@
+//! What a person knows of a migration, recorded in the history without running anything.
+
+use std::{fmt, time::Duration};
+
+use deadpool_postgres::Object;
+use tokio_postgres::error::DbError;
+use tracing::Instrument;
+
+use crate::{
+    Direction, Migrator, Result,
+    builder::Settings,
+    connection::{
+        session::{self, Session, borrow, unless_silent, within},
+        session_settings::{Extent, target},
+    },
+    embedded::title,
+    error::{
+        Error, Kind,
+        rejection::{Refused, Stale},
+    },
+    execute::{approval, context::Work, down, duplicate_history, lock::Wait, up},
+    history::{
+        other_tools::{self, PathSource},
+        revisions::{History, ResolveOrder, Tables, history, logged},
+        trust::{Access, Meddling},
+    },
+    plan::{
+        Consent,
+        checksum::Digest,
+        command::CommandOptions,
+        pending::Head,
+        protection::Standing,
+        resolution::{self, Changes, Facts, Logged, Mistake, Refusal, Write},
+    },
+    report::Report,
+};
+
+/// What became of a migration, or of a part of it, by the word of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Resolution {
+    /// It took effect: all that it does is in the database.
+    Applied,
+    /// It did not take effect, or was undone: nothing that it does is in the database.
+    RolledBack,
+}
+
+/// What a person knows, for [`Migrator::plan_resolve`]. Versions stand alone or with their name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resolve {
+    /// A migration was undone, or applied, by hand.
+    Migration {
+        /// Its version.
+        version: String,
+        /// What became of it.
+        outcome: Resolution,
+    },
+    /// A statement of a partially applied (or rolled back) migration took effect, or did not. The
+    /// next [`up`](Migrator::up) or [`down`](Migrator::down) continues accordingly.
+    Statement {
+        /// The version of the migration.
+        version: String,
+        /// The number of the statement in its file, from 1.
+        statement: usize,
+        /// What became of it.
+        outcome: Resolution,
+    },
+    /// The file of a partially applied migration was edited: its new statements took effect, or are
+    /// still to run.
+    Edited {
+        /// The version of the migration.
+        version: String,
+        /// What became of the new statements.
+        outcome: Resolution,
+    },
+    /// All migrations of the app: undone, as by `DROP SCHEMA`, or restored by other means.
+    All {
+        /// What became of them.
+        outcome: Resolution,
+    },
+}
+
+/// What [`resolve`](Migrator::resolve) recorded, or would record. Prints as a few lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The app whose migrations these are.
+    pub app: String,
+    /// SHA-256, in hex, over the database's identity, the app, what would be recorded and the newest
+    /// row of upfront's log: the approval of this plan.
+    pub digest: String,
+    /// The database is protected: the plan needs its [approval](Self::approve).
+    pub protected: bool,
+    /// Whether it is recorded, or a dry run.
+    pub recorded: bool,
+    /// What changes; empty if the history says so already.
+    pub changes: Vec<ResolvedChange>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    asked: Resolve,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) consent: Consent,
+}
+
+/// One migration of a [`Resolved`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ResolvedChange {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// The number of the statement, if only a statement is meant.
+    pub statement: Option<usize>,
+    /// What the history says of the migration before.
+    pub before: Before,
+    /// What is recorded.
+    pub after: Resolution,
+}
+
+/// What the history says of a migration before it is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Before {
+    /// It is applied.
+    Applied,
+    /// It is not applied.
+    NotApplied,
+    /// It was cut off while it was applied, outside a transaction.
+    PartiallyApplied,
+    /// It was cut off while it was rolled back, outside a transaction.
+    PartiallyRolledBack,
+    /// It was applied, and its row was deleted.
+    Missing,
+    /// It is applied, and its schema was dropped or created again since.
+    SchemaReplaced,
+}
+
+impl ResolvedChange {
+    pub(crate) fn of(version: &str, name: &str, before: Before) -> Self {
+        let (version, name) = (version.to_owned(), name.to_owned());
+        let after = match before {
+            Before::SchemaReplaced => Resolution::Applied,
+            _ => Resolution::RolledBack,
+        };
+        Self { version, name, statement: None, before, after }
+    }
+}
+
+impl Resolved {
+    /// Is there nothing to record?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Approves the plan with its [digest](Self::digest), or with the first eight digits or more of
+    /// it; a protected database requires that.
+    pub fn approve(&mut self, digest: impl Into<String>) -> &mut Self {
+        self.consent.approval = Some(digest.into());
+        self
+    }
+
+    /// Holds what is recorded as rolled back, as on a protected database: a program that carries it
+    /// refuses to apply it again until it is released or its file is another one.
+    pub fn hold(&mut self) -> &mut Self {
+        self.consent.hold = true;
+        self
+    }
+}
+
+impl fmt::Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, digest, recorded, changes, .. } = self;
+        if changes.is_empty() {
+            return write!(f, "app {app}: nothing to record, the history says so already");
+        }
+        let verb = if *recorded { "recorded" } else { "would be recorded" };
+        for (at, it) in changes.iter().enumerate() {
+            let line_feed = if at == 0 { "" } else { "\n" };
+            let title = title(&it.version, &it.name);
+            let (before, after) = (it.before, it.after);
+            match it.statement {
+                Some(statement) => {
+                    let outcome = match after {
+                        Resolution::Applied => "done",
+                        Resolution::RolledBack => "not done",
+                    };
+                    write!(
+                        f,
+                        "{line_feed}app {app}: statement {statement} of {title} {verb} as {outcome}"
+                    )?;
+                }
+                None => {
+                    write!(f, "{line_feed}app {app}: {title} {verb} as {after} (was {before})")?;
+                }
+            }
+        }
+        if *recorded { Ok(()) } else { write!(f, "\nplan {digest}") }
+    }
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::RolledBack => "rolled back",
+        })
+    }
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not applied",
+            Self::PartiallyApplied => "partially applied",
+            Self::PartiallyRolledBack => "partially rolled back",
+            Self::Missing => "applied, with its row deleted",
+            Self::SchemaReplaced => "applied to a schema that was dropped",
+        })
+    }
+}
+
+/// How long another process that migrates is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const DOING: &str = "recording what became of a migration";
+
+impl Migrator {
+    /// What [`resolve`](Self::resolve) would record. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// [`is_target`](Error::is_target) if the version is unknown, or cannot be recorded like this;
+    /// [`is_diverged`](Error::is_diverged) if the history contradicts the program elsewhere; or the
+    /// database cannot be read.
+    pub async fn plan_resolve(&self, asked: Resolve) -> Result<Resolved> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        let limit = self.settings.wait_timeout;
+        let plan = async {
+            let client = borrow(&self.pool, limit).await?;
+            let plan = within(limit, ahead(&work, &client, asked)).await;
+            unless_silent(client, plan).await
+        };
+        plan.instrument(self.span("plan_resolve")).await
+    }
+
+    /// Records what a person knows of a migration, in place of changing upfront's tables by hand:
+    /// that one was undone or applied by hand, or how a partially applied one continues. Runs no
+    /// migration.
+    ///
+    /// It takes the migration lock, compares the plan with the database, and writes the history, the
+    /// journal and a line of the log in one transaction. The rows above a migration in the middle of
+    /// the history are chained again.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe at every await: all is recorded or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`is_timeout`](Error::is_timeout) at once if another process migrates;
+    /// [`is_stale`](Error::is_stale), [`is_protected`](Error::is_protected) as
+    /// [`apply`](Self::apply); otherwise those of [`plan_resolve`](Self::plan_resolve), and
+    /// whatever keeps upfront's tables from being written.
+    pub async fn resolve(&self, plan: &Resolved) -> Result<Resolved> {
+        let work = Work::new(self.migrations.set()?, &self.settings);
+        self.record_resolution(&work, plan).instrument(self.span("resolve")).await
+    }
+
+    async fn record_resolution(&self, work: &Work<'_>, plan: &Resolved) -> Result<Resolved> {
+        if plan.is_empty() {
+            return Ok(Resolved { recorded: true, ..plan.clone() });
+        }
+        let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
+        let done = record(work, &session, plan).await;
+        session.close(done).await
+    }
+}
+
+/// Decides on a borrowed connection.
+async fn ahead(work: &Work<'_>, client: &Object, asked: Resolve) -> Result<Resolved> {
+    let tables = work.tables(client).await?;
+    let mut found = Found::default();
+    if let Some(tables) = tables {
+        let sql = work.revisions.rows_and_log(tables);
+        let doing = "reading the history";
+        let answer = work.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
+        found = Found::of(&answer)?;
+        if let Some(row) = found.cut_off() {
+            let sql = work.revisions.applied_text(&row);
+            let answer = work.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
+            found.was_breaking = says_breaking(&answer);
+        }
+    }
+    let standing = down::read_standing_ahead(work, client, tables).await?;
+    let changes = found.decide(work, &asked)?;
+    Ok(plan(work, asked, &changes, &standing))
+}
+
+/// Records under the lock.
+async fn record(work: &Work<'_>, session: &Session, made: &Resolved) -> Result<Resolved> {
+    up::refuse_read_only(session, None, Vec::new())?;
+    up::bring_own(work, session).await?;
+    let wait_timeout = PATIENCE.min(work.settings.wait_timeout);
+    let impatient = Settings { wait_timeout, ..work.settings.clone() };
+    let mut report = Report::new(work.app, Direction::Up);
+    let impatient = Work::new(work.set, &impatient);
+    let transaction = up::lock(&impatient, session, &mut Wait::new(), &mut report).await?;
+    work.revisions.trust.diagnose_in_transaction(session.client()).await?;
+    let doing = "reading the history";
+    let sql = work.revisions.rows_and_log(Tables::Current);
+    let answer =
+        session.ask(doing, &format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront")).await?;
+    let mut found = Found::of(&answer)?;
+    if let Some(row) = found.cut_off() {
+        let sql = work.revisions.applied_text(&row);
+        let sql = format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront");
+        found.was_breaking = says_breaking(&session.ask(doing, &sql).await?);
+    }
+    let changes = found.decide(work, &made.asked)?;
+    let standing = down::read_standing_under_lock(work, session).await?;
+    let mut now = plan(work, made.asked.clone(), &changes, &standing);
+    agree(made, &now, &standing)?;
+    if changes.writes.iter().any(|it| matches!(it, Write::Insert { .. })) {
+        refuse_elsewhere(work, session, &transaction.head, &found.history).await?;
+    }
+    let approval = made.consent.approval.as_ref().map(|_| now.digest.clone());
+    let holds = made.consent.hold || standing.is_protected();
+    let order = ResolveOrder { approval, holds };
+    let sql = work.revisions.resolve(&changes.writes, &order);
+    let target = target(work.settings, Extent::Transaction);
+    let written = session::ask(session.client(), &format!("{target}{sql}COMMIT")).await;
+    if let Err(source) = written {
+        return Err(not_written(work, session, source).await);
+    }
+    session.set_open(false);
+    now.recorded = true;
+    Ok(now)
+}
+
+/// What upfront's tables say.
+#[derive(Default)]
+struct Found {
+    history: History,
+    logged: Vec<Logged>,
+    was_breaking: bool,
+}
+
+impl Found {
+    fn of(answer: &session::Answer) -> Result<Self> {
+        let unexpected = || Error::from(Kind::Unexpected { doing: "reading the history" });
+        let history = history(answer).ok_or_else(unexpected)?;
+        let logged = logged(answer).ok_or_else(unexpected)?;
+        Ok(Self { history, logged, was_breaking: true })
+    }
+
+    /// The version of the migration whose rollback was cut off.
+    fn cut_off(&self) -> Option<String> {
+        let (_, cut_off) = crate::plan::pending::standing(&self.history.rows);
+        cut_off.map(|it| it.version.clone())
+    }
+
+    fn decide(&self, work: &Work<'_>, asked: &Resolve) -> Result<Changes> {
+        let Self { history, logged, was_breaking } = self;
+        let facts = Facts { set: work.set, history, logged, was_breaking: *was_breaking };
+        resolution::decide(facts, asked).map_err(|mistake| match mistake {
+            Mistake::Diverged(found) => work.diverged(found),
+            mistake => {
+                let options = CommandOptions::of(work.settings);
+                Refused::Resolve(Refusal { mistake, options }).into()
+            }
+        })
+    }
+}
+
+/// Does the text of a migration say that it is breaking? What cannot be read counts as breaking.
+fn says_breaking(answer: &session::Answer) -> bool {
+    let text = answer.row("upfront_text").and_then(|it| it.get(0));
+    let Some(text) = text else { return true };
+    let file = ("1_m.sql".to_owned(), text.as_bytes().to_vec());
+    let directory = upfront_directory::Directory::from_files("stored", [file]);
+    directory.map_or(true, |it| it.migrations().iter().any(|it| it.breaking))
+}
+
+fn plan(work: &Work<'_>, asked: Resolve, changes: &Changes, standing: &Standing) -> Resolved {
+    Resolved {
+        app: work.app.to_owned(),
+        digest: digest(work, &asked, changes, standing),
+        protected: standing.is_protected(),
+        recorded: false,
+        changes: changes.shown.clone(),
+        asked,
+        consent: Consent::default(),
+    }
+}
+
+fn digest(work: &Work<'_>, asked: &Resolve, changes: &Changes, standing: &Standing) -> String {
+    let (here, schema) = (&standing.here, &work.settings.schema);
+    let mut it = Digest::new("upfront resolve v1");
+    for part in [&here.system, &here.database, schema, work.app, &standing.log] {
+        it.part(part);
+    }
+    it.part(&format!("{asked:?}"));
+    for change in &changes.shown {
+        it.part(&format!("{change:?}"));
+    }
+    it.finish()
+}
+
+/// Is the plan still the one that was made, and approved where that is required?
+fn agree(made: &Resolved, now: &Resolved, standing: &Standing) -> Result<()> {
+    let digest = now.digest.clone();
+    if let Some(approved) = &made.consent.approval {
+        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+    }
+    if made.digest != digest {
+        let made = made.digest.clone();
+        return Err(Refused::Stale(Stale::Moved { made, now: digest }).into());
+    }
+    if now.protected && made.consent.approval.is_none() {
+        let warning = standing.warning();
+        return Err(Refused::Protected { direction: None, digest, warning }.into());
+    }
+    Ok(())
+}
+
+/// As for a boot: a history starts where it belongs, and in the schema that its migrations are in.
+async fn refuse_elsewhere(
+    work: &Work<'_>,
+    session: &Session,
+    head: &Head,
+    history: &History,
+) -> Result<()> {
+    work.refuse_replaced(history)?;
+    if *head != Head::start() {
+        return Ok(());
+    }
+    other_tools::refuse(work.settings, session.client(), PathSource::Transaction).await?;
+    if !work.settings.ignore_duplicate_history {
+        duplicate_history::refuse(work, session.client()).await?;
+    }
+    Ok(())
+}
+
+async fn not_written(work: &Work<'_>, session: &Session, source: tokio_postgres::Error) -> Error {
+    let message = source.as_db_error().map_or("", DbError::message);
+    if Meddling::of(message) == Some(Meddling::Attached) {
+        let rolled_back = session.roll_back("ending a transaction").await;
+        let diagnosed = match rolled_back {
+            Ok(()) => work.revisions.trust.diagnose(session.client(), Access::Write).await,
+            Err(err) => Err(err),
+        };
+        if let Err(err) = diagnosed {
+            return err;
+        }
+    }
+    up::begin_failed(work, session, DOING, source)
+}

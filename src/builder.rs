@@ -1,0 +1,324 @@
+//! How a migrator behaves, and the builder that says so.
+
+use std::{env, fmt, sync::Arc, time::Duration};
+
+use deadpool_postgres::Pool;
+
+use crate::{
+    Ahead, Event, Migrations, Migrator, Result, error::Kind, history::other_tools::Guard,
+    plan::table_name::TableName,
+};
+
+/// The app under which upfront keeps its own tables.
+pub(crate) const OWN: &str = "upfront";
+
+/// Everything that can be set, checked.
+#[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own, off by default")]
+pub(crate) struct Settings {
+    pub(crate) app: String,
+    pub(crate) schema: String,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) wait_timeout: Duration,
+    pub(crate) role: Option<String>,
+    pub(crate) trusted_owner: Option<String>,
+    pub(crate) search_path: Option<Vec<String>>,
+    /// The search path of the program, where these are the settings for upfront's own tables.
+    pub(crate) program_path: Option<String>,
+    pub(crate) ahead: Ahead,
+    pub(crate) session_pooler: bool,
+    pub(crate) foreign: Guard,
+    pub(crate) ignore_duplicate_history: bool,
+    pub(crate) release: Option<String>,
+    pub(crate) host: Option<String>,
+    /// The directory is followed while somebody works on it: what is pending may have been rolled
+    /// back, and nothing may be protected.
+    pub(crate) dev: bool,
+    pub(crate) on_event: Option<Listener>,
+}
+
+/// A program's function for what a boot does.
+type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            app: "main".into(),
+            schema: "upfront".into(),
+            lock_timeout: Duration::from_millis(100),
+            statement_timeout: None,
+            wait_timeout: Duration::from_secs(600),
+            role: None,
+            trusted_owner: None,
+            search_path: None,
+            program_path: None,
+            ahead: Ahead::Accept,
+            session_pooler: false,
+            foreign: Guard::default(),
+            ignore_duplicate_history: false,
+            release: None,
+            host: host(),
+            dev: false,
+            on_event: None,
+        }
+    }
+}
+
+/// Pods and machines alike name themselves; a log row without a host is still a log row.
+fn host() -> Option<String> {
+    env::var("HOSTNAME").ok().or_else(|| whoami::hostname().ok()).filter(|it| !it.is_empty())
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("app", &self.app)
+            .field("schema", &self.schema)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("wait_timeout", &self.wait_timeout)
+            .field("role", &self.role)
+            .field("trusted_owner", &self.trusted_owner)
+            .field("search_path", &self.search_path)
+            .field("ahead", &self.ahead)
+            .field("session_pooler", &self.session_pooler)
+            .field("foreign", &self.foreign)
+            .field("ignore_duplicate_history", &self.ignore_duplicate_history)
+            .field("release", &self.release)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says how a [`Migrator`] behaves.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::time::Duration;
+/// # let pool: deadpool_postgres::Pool = unimplemented!();
+/// # let migrations: upfront::Migrations = unimplemented!();
+/// let migrator = upfront::Migrator::builder(migrations, pool)
+///     .app("billing")
+///     .lock_timeout(Duration::from_millis(50))
+///     .release(env!("CARGO_PKG_VERSION"))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    migrations: Migrations,
+    pool: Pool,
+    settings: Settings,
+}
+
+impl Builder {
+    pub(crate) fn new(migrations: Migrations, pool: Pool) -> Self {
+        Self { migrations, pool, settings: Settings::default() }
+    }
+
+    /// Names the set of migrations; `main` where nothing is said.
+    ///
+    /// Several sets may share a database: each app has its own history, chain and lock.
+    pub fn app(mut self, name: impl Into<String>) -> Self {
+        self.settings.app = name.into();
+        self
+    }
+
+    /// How long one statement may wait for a lock on a table; 100 ms where nothing is said.
+    ///
+    /// A statement that waits for a table makes every later query of that table wait too, so this
+    /// is how long the application may notice a migration. When it is over, the migration is
+    /// rolled back and tried again, until [`wait_timeout`](Self::wait_timeout) is over as well. A
+    /// file's `-- upfront:lock-timeout` goes before. It never concerns `CONCURRENTLY`.
+    pub fn lock_timeout(mut self, limit: Duration) -> Self {
+        self.settings.lock_timeout = limit;
+        self
+    }
+
+    /// How long one statement may run; without a limit where nothing is said, whatever role and
+    /// database say. A file's `-- upfront:statement-timeout` goes before.
+    pub fn statement_timeout(mut self, limit: Duration) -> Self {
+        self.settings.statement_timeout = Some(limit);
+        self
+    }
+
+    /// How long to wait for somebody else: for the replica that migrates, for a connection of the
+    /// pool, for a server that starts, for tables that others have locked. Ten minutes where
+    /// nothing is said.
+    pub fn wait_timeout(mut self, limit: Duration) -> Self {
+        self.settings.wait_timeout = limit;
+        self
+    }
+
+    /// The role that owns what the migrations create: `SET ROLE` before each, for upfront's own
+    /// tables too. The login role must be a member of it.
+    pub fn role(mut self, name: impl Into<String>) -> Self {
+        self.settings.role = Some(name.into());
+        self
+    }
+
+    /// Trusts upfront's own tables if this role owns them.
+    ///
+    /// By default an owner is trusted if it could act as the migrating role anyway (a superuser, the
+    /// role itself, a member of it), if it owns the database, or if the migrating role is a member
+    /// of it. Tables of another owner are refused
+    /// ([`is_untrusted`](crate::Error::is_untrusted)), as its functions could run with the rights of
+    /// whoever writes there.
+    pub fn trusted_owner(mut self, role: impl Into<String>) -> Self {
+        self.settings.trusted_owner = Some(role.into());
+        self
+    }
+
+    /// The schemas in which a migration's unqualified names are looked up and created; what role
+    /// and database say where nothing is said here.
+    pub fn search_path<S: Into<String>>(mut self, schemas: impl IntoIterator<Item = S>) -> Self {
+        self.settings.search_path = Some(schemas.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The schema of upfront's own tables; `upfront` where nothing is said. It belongs to the
+    /// lock's key: programs that share a database must agree on it.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.settings.schema = name.into();
+        self
+    }
+
+    /// What a database newer than this program means.
+    pub fn ahead(mut self, ahead: Ahead) -> Self {
+        self.settings.ahead = ahead;
+        self
+    }
+
+    /// Says that the pooler in front of the server keeps one server connection for a whole
+    /// session, so that migrations outside a transaction may go through it.
+    pub fn session_pooler(mut self) -> Self {
+        self.settings.session_pooler = true;
+        self
+    }
+
+    /// Ignores the history that another tool keeps in this table, such as
+    /// `auth.schema_migrations`.
+    ///
+    /// A database with the history of another tool and none of upfront's is refused
+    /// ([`is_foreign_history`](crate::Error::is_foreign_history)), if that history concerns this
+    /// program: its table is in a schema on the search path or in [`schemas`](Self::schemas), or
+    /// belongs to the migrating role. All others are still looked for. May be called several times;
+    /// a name without a schema means a table on the search path.
+    pub fn ignore_foreign_history(mut self, table: impl Into<String>) -> Self {
+        self.settings.foreign.ignored.push(table.into());
+        self
+    }
+
+    /// Ignores all histories of other tools, whatever their tables are.
+    pub fn ignore_foreign_histories(mut self) -> Self {
+        self.settings.foreign.ignores_all = true;
+        self
+    }
+
+    /// Names the schemas that the migrations work on, besides those on the search path. The history
+    /// of another tool counts there.
+    pub fn schemas<S: Into<String>>(mut self, schemas: impl IntoIterator<Item = S>) -> Self {
+        self.settings.foreign.schemas.extend(schemas.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts a history although another app has the same migrations, or another schema has upfront's
+    /// tables with this app. Not needed if those were applied to another schema: of a search path only
+    /// the schema counts in which unqualified names are created.
+    pub fn ignore_duplicate_history(mut self) -> Self {
+        self.settings.ignore_duplicate_history = true;
+        self
+    }
+
+    /// The program's release, as history and log will name it.
+    pub fn release(mut self, name: impl Into<String>) -> Self {
+        self.settings.release = Some(name.into());
+        self
+    }
+
+    /// Follows the migrations directory while it is worked on, as [`Migrator::dev`] does.
+    #[cfg(feature = "dev")]
+    pub fn dev(mut self) -> Self {
+        self.settings.dev = true;
+        self
+    }
+
+    /// Calls a function for whatever the boot does or waits for. It must not block.
+    pub fn on_event(mut self, told: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.settings.on_event = Some(Arc::new(told));
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`is_setting`](crate::Error::is_setting): a setting makes no sense. No connection is made.
+    pub fn build(self) -> Result<Migrator> {
+        self.settings.check()?;
+        Ok(Migrator::from_parts(self.migrations, self.pool, self.settings))
+    }
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Result<()> {
+        identifier("app", &self.app)?;
+        if self.app == OWN {
+            return Err(problem("app", "`upfront` is reserved for upfront's own tables"));
+        }
+        identifier("schema", &self.schema)?;
+        self.role.iter().try_for_each(|it| identifier("role", it))?;
+        if let Some(schemas) = &self.search_path {
+            schemas.iter().try_for_each(|it| identifier("search_path", it))?;
+            if schemas.is_empty() {
+                return Err(problem("search_path", "names no schema"));
+            }
+        }
+        self.foreign.schemas.iter().try_for_each(|it| identifier("schemas", it))?;
+        self.foreign.ignored.iter().try_for_each(|it| table("ignore_foreign_history", it))?;
+        limit("lock_timeout", self.lock_timeout)?;
+        self.statement_timeout.map_or(Ok(()), |it| limit("statement_timeout", it))?;
+        limit("wait_timeout", self.wait_timeout)?;
+        self.release.iter().try_for_each(|it| name("release", it, usize::MAX))
+    }
+}
+
+fn problem(name: &'static str, problem: &'static str) -> crate::Error {
+    Kind::Setting { name, problem: problem.into() }.into()
+}
+
+fn table(setting: &'static str, it: &str) -> Result<()> {
+    match TableName::parse(it) {
+        Some(_) if !it.contains('\0') => Ok(()),
+        _ => {
+            let problem = format!("`{it}` is not a table's name, such as `auth.schema_migrations`");
+            Err(Kind::Setting { name: setting, problem: problem.into() }.into())
+        }
+    }
+}
+
+fn identifier(setting: &'static str, it: &str) -> Result<()> {
+    /// PostgreSQL cuts longer identifiers off in silence.
+    const LONGEST: usize = 63;
+    name(setting, it, LONGEST)
+}
+
+fn name(setting: &'static str, it: &str, longest: usize) -> Result<()> {
+    match it {
+        "" => Err(problem(setting, "is empty")),
+        it if it.contains('\0') => Err(problem(setting, "holds a NUL")),
+        it if it.len() > longest => Err(problem(setting, "is longer than 63 bytes")),
+        _ => Ok(()),
+    }
+}
+
+/// PostgreSQL's timeouts are whole milliseconds in 32 bits, and zero turns them off.
+fn limit(setting: &'static str, it: Duration) -> Result<()> {
+    match it.as_millis() {
+        0 => Err(problem(setting, "is under one millisecond, which PostgreSQL reads as no limit")),
+        1..=0x7fff_ffff => Ok(()),
+        _ => Err(problem(setting, "is longer than PostgreSQL can count: at most 24 days")),
+    }
+}

@@ -1,0 +1,163 @@
+//! A boot that follows the migrations directory while it is worked on.
+
+pub(crate) mod reset;
+
+use std::path::Path;
+
+use deadpool_postgres::Pool;
+
+use crate::{
+    Direction, Error, Event, Plan, Report, Result, Target,
+    builder::Settings,
+    connection::session::{Session, borrow, unless_silent, within},
+    dev::reset::{Outdated, Restart, restart},
+    embedded::Side,
+    error::rejection::{Refused, Stale},
+    execute::{
+        context::Work,
+        down::{self, Fit},
+        up,
+    },
+    history::revisions::Tables,
+    migrations::{git::Committed, watched::Live},
+    plan::{
+        pending::{Pending, Row},
+        protection::Standing,
+    },
+};
+
+/// Brings the database to what the directory has.
+///
+/// The ordinary boot comes first, so that a start with nothing to do costs no more than any. What
+/// it has against the history is looked at afterwards; once that is rolled back, it comes again.
+pub(crate) async fn up(pool: &Pool, live: &'static Live, settings: &Settings) -> Result<Report> {
+    let mut done = Report::new(&settings.app, Direction::Up);
+    let mut moved = 0;
+    loop {
+        let work = Work::new(live.read()?, settings);
+        let booted = up::up(pool, work.set, settings, None).await;
+        if !has_more(&booted) {
+            return Ok(booted?.after(done));
+        }
+        let found = compare(&work, pool, live).await?;
+        let (outdated, floor) = match &found {
+            Restart::Plain => return Ok(booted?.after(done)),
+            Restart::Kept(why) => {
+                tracing::info!(%why, "nothing is rolled back");
+                return Ok(booted.map_err(|err| err.noting(why))?.after(done));
+            }
+            Restart::RollBack { outdated, floor } => (outdated, floor.as_deref()),
+        };
+        if let Ok(booted) = booted {
+            done = booted.after(done);
+        }
+        match roll_back(&work, pool, outdated, floor).await {
+            Ok(report) => done = report.after(done),
+            // Another program was faster, and what was asked about is not there any more.
+            Err(_) if moved < TRIES && compare(&work, pool, live).await? != found => moved += 1,
+            Err(err) => return Err(explain(err, outdated)),
+        }
+    }
+}
+
+/// How often somebody else may come in between a look and the rollback that follows from it.
+const TRIES: u32 = 10;
+
+/// Does the history hold what the directory does not?
+fn has_more(booted: &Result<Report>) -> bool {
+    booted.as_ref().map_or_else(Error::is_diverged, |it| !it.ahead.is_empty())
+}
+
+async fn compare(work: &Work<'_>, pool: &Pool, live: &'static Live) -> Result<Restart> {
+    let limit = work.settings.wait_timeout;
+    let client = borrow(pool, limit).await?;
+    let history = within(limit, work.history(&client, Tables::Old)).await;
+    let history = unless_silent(client, history).await?;
+    Ok(restart(work.set, &history.rows, || Committed::of(Path::new(live.directory()))))
+}
+
+/// Rolls these back and nothing else, by what is stored of each that the directory does not have.
+async fn roll_back(
+    work: &Work<'_>,
+    pool: &Pool,
+    outdated: &[Outdated],
+    floor: Option<&str>,
+) -> Result<Report> {
+    let limit = work.settings.wait_timeout;
+    let target = floor.map_or(Target::All, |it| Target::To(it.to_owned()));
+    let client = borrow(pool, limit).await?;
+    let plan = within(limit, down::plan(work, &client, &target)).await;
+    let plan = unless_silent(client, plan).await?;
+    refuse_others(&plan, outdated)?;
+    if plan.protected {
+        return Err(protected(Direction::Down, plan.warnings.first().cloned()));
+    }
+    for Outdated { version, name, why } in outdated {
+        let (version, name, why) = (version.clone(), name.clone(), why.to_string());
+        work.tell(&Event::Outdated { version, name, why });
+    }
+    down::run(pool, work.set, work.settings, &plan, Fit::Goal).await
+}
+
+/// A down side that the directory has, of a migration of which none was stored: whoever is told that
+/// there is no way back writes one, and the up side may be another one by then.
+pub(crate) fn added_down(work: &Work<'_>, row: &Row) -> Option<&'static Side> {
+    let it = work.set.find(&row.version).filter(|it| work.settings.dev && it.name == row.name)?;
+    it.down.as_ref()
+}
+
+/// Whatever came in since was not compared with what is committed.
+fn refuse_others(plan: &Plan, outdated: &[Outdated]) -> Result<()> {
+    let is_known = |version: &str| outdated.iter().any(|it| it.version == version);
+    match plan.steps.iter().find(|it| !is_known(&it.version)) {
+        Some(it) => Err(Refused::Stale(Stale::Newer { head: it.title() }).into()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to change a protected database, which the boot of a released program may.
+pub(crate) async fn refuse_protected(
+    work: &Work<'_>,
+    session: &Session,
+    pending: &Pending,
+) -> Result<()> {
+    if !work.settings.dev || work.own || pending.is_empty() {
+        return Ok(());
+    }
+    let standing = down::read_standing_under_lock(work, session).await?;
+    match standing.is_protected() {
+        true => Err(protected(Direction::Up, Standing::warning(&standing))),
+        false => Ok(()),
+    }
+}
+
+fn protected(direction: Direction, warning: Option<String>) -> Error {
+    let digest = String::new();
+    Error::from(Refused::Protected { direction: Some(direction), digest, warning }).noting(
+        "this program follows its directory, and a protected database is not for that: give it \
+         another one",
+    )
+}
+
+/// Says what was to be rolled back, and why.
+fn explain(err: Error, outdated: &[Outdated]) -> Error {
+    const SHOWN: usize = 5;
+    let mut lines: Vec<_> = outdated.iter().take(SHOWN).map(ToString::to_string).collect();
+    if outdated.len() > SHOWN {
+        lines.push(format!("and {} more", outdated.len() - SHOWN));
+    }
+    if err.is_data_loss() {
+        lines.push("delete the rows yourself, or put the file back, and start again".to_owned());
+    }
+    if err.is_failed() {
+        lines.push(
+            "it goes down by what was stored when it was applied; to use a corrected down side, \
+             put the up side back and run `upfront down`"
+                .to_owned(),
+        );
+    }
+    match err.is_protected() {
+        true => err,
+        false => err.noting(lines.join("\n  dev: ")),
+    }
+}

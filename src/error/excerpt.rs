@@ -1,0 +1,110 @@
+//! Where in a file a statement stands, and the line itself.
+
+use std::fmt;
+
+use tokio_postgres::error::DbError;
+
+use crate::{
+    embedded::{Side, Statement},
+    error::locate::locate,
+};
+
+/// A line of a migration, with the place that the server complained about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Excerpt {
+    path: &'static str,
+    /// One-based.
+    line: usize,
+    /// One-based, in characters.
+    column: usize,
+    /// The line, without the secrets that stand in it.
+    text: String,
+    /// Where the caret stands below it, in characters from zero.
+    caret: usize,
+}
+
+impl Excerpt {
+    /// The place that an error names, else the start of the statement which failed.
+    ///
+    /// `sent_from` is the byte of the body where the message that was sent begins.
+    pub(crate) fn of(
+        side: &'static Side,
+        statement: Option<&Statement>,
+        sent_from: usize,
+        err: &DbError,
+    ) -> Self {
+        let start = statement.map_or(sent_from, |it| it.start);
+        Self::at(side, locate(side, statement, sent_from, err).unwrap_or(start))
+    }
+
+    /// The start of a statement.
+    pub(crate) fn start(side: &'static Side, statement: &Statement) -> Self {
+        Self::at(side, statement.start)
+    }
+
+    /// The end of a migration: what fails there is no statement's fault alone.
+    pub(crate) fn end(side: &'static Side) -> Self {
+        Self::at(side, side.statements().last().map_or(0, |it| it.start))
+    }
+
+    fn at(side: &'static Side, at: usize) -> Self {
+        // The body has the same places, and fewer lines where a delimiter is made of line ends.
+        let source = side.source;
+        let line_start = source[..at].rfind('\n').map_or(0, |it| it + 1);
+        let (text, caret) = if is_secret_data(side, at) {
+            ("(not shown: rows with a secret)".to_owned(), 0)
+        } else {
+            let (window, start) = window(side, line_start, at);
+            upfront_redact::redact_line(window, at - start)
+        };
+        Self {
+            path: side.path,
+            line: source[..at].matches('\n').count() + 1,
+            column: source[line_start..at].chars().count() + 1,
+            text,
+            caret,
+        }
+    }
+
+    /// `migrations/1_a.sql:3:14`
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+/// Whether a place is in the data of a `COPY` into a column of secrets.
+fn is_secret_data(side: &Side, at: usize) -> bool {
+    let is_data = |it: &Statement| it.data.as_ref().is_some_and(|it| it.lines.contains(&at));
+    side.any().secret && side.statements().iter().any(|it| it.secret && is_data(it))
+}
+
+/// The text from the start of the first statement of a line to the end of the last one, without
+/// which secrets in the line cannot be told; and where it starts.
+fn window(side: &Side, line_start: usize, at: usize) -> (&'static str, usize) {
+    let source = side.source;
+    let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);
+    let touches = |it: &&Statement| it.start <= line_end && line_start <= it.end;
+    let (mut start, mut end) = (line_start, line_end);
+    for it in side.statements().iter().filter(touches) {
+        start = start.min(it.start);
+        end = end.max(it.end);
+    }
+    source.get(start..end).map_or((source, 0), |it| (it, start))
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More of a line helps nobody.
+        const SHOWN: usize = 160;
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
+        let from = (self.caret + 1).saturating_sub(SHOWN / 2);
+        let text: String = self.text.chars().skip(from).take(SHOWN).collect();
+        let indent: String = text
+            .chars()
+            .take(self.caret - from.min(self.caret))
+            .map(|it| if it == '\t' { '\t' } else { ' ' })
+            .collect();
+        write!(f, "  {margin} |\n  {number} | {text}\n  {margin} | {indent}^")
+    }
+}

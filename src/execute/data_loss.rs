@@ -1,0 +1,597 @@
+//! What a statement takes away, and what is in it now.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use tokio_postgres::{Client, error::SqlState};
+
+use crate::{
+    builder::Settings,
+    connection::{
+        session::{self, Answer},
+        session_settings::{Extent, role},
+    },
+    embedded::{self, Class, LossKind, Side, Statement},
+    execute::transaction,
+    history::revisions::{PINNED, named},
+};
+
+/// Something that a statement takes away, and what is in it now.
+///
+/// Counting takes a second at most for each, and five for a plan; what is larger is estimated from
+/// the server's statistics, and says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Loss {
+    /// The statement's line in its file, from one.
+    pub line: u32,
+    /// What is taken away, with its name as the statement writes it: `table users`. Empty where
+    /// nobody can tell from the text, as with `DO`.
+    pub what: String,
+    /// How many rows are in it; of rows that are deleted or overwritten, how many at most.
+    pub rows: Option<u64>,
+    /// How many values that are not null, where it is about columns.
+    pub values: Option<u64>,
+    /// How much room it takes, in bytes, with indexes where a whole table goes.
+    pub bytes: Option<u64>,
+    /// The numbers are the server's estimate: counting took too long.
+    pub estimated: bool,
+    /// Nothing is in it, for certain: nothing is lost.
+    pub empty: bool,
+    /// What else is to be known.
+    pub note: Option<String>,
+}
+
+impl Loss {
+    fn new(line: u32, loss: &embedded::Loss) -> Self {
+        let what = what(loss);
+        let (rows, values, bytes) = (None, None, None);
+        Self { line, what, rows, values, bytes, estimated: false, empty: false, note: None }
+    }
+
+    fn nothing(mut self, note: &str) -> Self {
+        (self.empty, self.note) = (true, Some(note.to_owned()));
+        self
+    }
+
+    fn noted(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    fn counted(mut self, of: LossKind, count: &Count) -> Self {
+        let of_columns = matches!(of, LossKind::Column | LossKind::ColumnType | LossKind::Type);
+        let known =
+            |it: u64, expected: bool| Some(it).filter(|it| !count.unknown && (expected || *it > 0));
+        self.rows = known(count.rows, !of_columns);
+        self.values = known(count.values, of_columns);
+        self.empty = !count.estimated && !count.unknown && count.rows == 0 && count.values == 0;
+        self.bytes = Some(count.bytes).filter(|_| !self.empty && !count.unknown);
+        self.estimated = count.estimated;
+        self
+    }
+}
+
+fn what(loss: &embedded::Loss) -> String {
+    let embedded::Loss { kind, name, column } = loss;
+    let kind = match kind {
+        LossKind::Table => "table",
+        LossKind::Column => "column",
+        LossKind::ColumnType => "the type of column",
+        LossKind::Rows => "rows of",
+        LossKind::Type => "type",
+        LossKind::Schema => "schema",
+        LossKind::Sequence => "sequence",
+        LossKind::Extension => "extension",
+        LossKind::Unknown => return String::new(),
+    };
+    match column {
+        Some(column) => format!("{kind} {name}.{column}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what.as_str() {
+            "" => write!(f, "line {}: may lose data", self.line)?,
+            what => write!(f, "line {}: {what}", self.line)?,
+        }
+        let about = if self.estimated { "about " } else { "" };
+        let mut separator = ": ";
+        for (number, one, many) in [(self.rows, "row", "rows"), (self.values, "value", "values")] {
+            if let Some(number) = number {
+                let word = if number == 1 { one } else { many };
+                write!(f, "{separator}{about}{} {word}", thousands(number))?;
+                separator = ", ";
+            }
+        }
+        if let Some(bytes) = self.bytes {
+            write!(f, "{separator}{}", size(bytes))?;
+            separator = ", ";
+        }
+        match &self.note {
+            Some(it) => write!(f, "{separator}{it}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `1204567` as `1,204,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
+    groups.iter().map(|it| String::from_utf8_lossy(it)).collect::<Vec<_>>().join(",")
+}
+
+/// As `pg_size_pretty` writes it.
+fn size(bytes: u64) -> String {
+    let (mut size, mut unit) = (bytes, "bytes");
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if size < 10 * 1024 {
+            break;
+        }
+        (size, unit) = (size.div_ceil(1024), larger);
+    }
+    format!("{size} {unit}")
+}
+
+/// Where it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Ahead of time, each question in a transaction of its own that only reads.
+    Ahead,
+    /// In the transaction that has the migration lock.
+    UnderLock,
+    /// There, just before it is done: what is counted is locked first.
+    AtWork,
+}
+
+/// Asks what statements would lose.
+pub(crate) struct Measure<'a> {
+    client: &'a Client,
+    settings: &'a Settings,
+    moment: Moment,
+    since: Instant,
+    /// An earlier statement may make, or rename, what is not there yet.
+    made_before: bool,
+}
+
+/// The contents of tables and columns.
+#[derive(Debug, Default)]
+struct Count {
+    rows: u64,
+    values: u64,
+    bytes: u64,
+    estimated: bool,
+    /// Not even the server has an idea.
+    unknown: bool,
+}
+
+impl Count {
+    /// As many values as there are rows.
+    fn of_values(self) -> Self {
+        Self { rows: 0, values: self.rows, ..self }
+    }
+
+    fn add(self, other: &Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            values: self.values + other.values,
+            bytes: self.bytes + other.bytes,
+            estimated: self.estimated || other.estimated,
+            unknown: self.unknown || other.unknown,
+        }
+    }
+}
+
+type Asked<T> = Result<T, tokio_postgres::Error>;
+
+impl<'a> Measure<'a> {
+    pub(crate) fn new(client: &'a Client, settings: &'a Settings, moment: Moment) -> Self {
+        Self { client, settings, moment, since: Instant::now(), made_before: false }
+    }
+
+    /// What the statements of a side would lose, after those of the sides before.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone; or at work somebody else holds a table, and the transaction is
+    /// aborted. All else that cannot be locked or asked counts as lost.
+    pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<Loss>> {
+        let mut losses = Vec::new();
+        for it in side.statements() {
+            losses.extend(self.statement(it).await?);
+        }
+        Ok(losses)
+    }
+
+    /// What a statement would lose, after those before it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`side`](Self::side).
+    pub(crate) async fn statement(&mut self, it: &Statement) -> Asked<Vec<Loss>> {
+        let mut losses = Vec::new();
+        for loss in it.losses {
+            losses.push(self.loss(it.line, loss).await?);
+        }
+        self.made_before |= it.losses.is_empty() && it.class == Class::Transactional;
+        Ok(losses)
+    }
+
+    async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<Loss> {
+        let told = Loss::new(line, loss);
+        if loss.kind == LossKind::Unknown {
+            return Ok(told.noted("nobody can tell from the text what it does"));
+        }
+        match self.lock(loss).await {
+            Err(err) if passes(&err) => return Err(err),
+            Err(err) => return Ok(told.noted(format!("could not be locked: {}", reason(&err)))),
+            Ok(()) => {}
+        }
+        match self.count(loss).await {
+            Ok(Some(count)) => Ok(match (loss.kind, count.rows) {
+                (LossKind::Sequence, 0) => told.nothing("never used"),
+                (LossKind::Sequence, it) => told.noted(format!("has counted to {it}")),
+                (_, _) if count.unknown && !count.estimated => {
+                    told.noted("it is no table: nobody can tell what is behind it")
+                }
+                (LossKind::Rows, 1..) => self.with_referring(told, loss, &count).await,
+                (kind, _) => told.counted(kind, &count),
+            }),
+            Ok(None) if self.made_before => {
+                Ok(told.noted("not there yet: a statement before may make it"))
+            }
+            Ok(None) => Ok(told.nothing("not there now")),
+            Err(err) if session::is_lost(&err) => Err(err),
+            Err(err) if self.moment == Moment::AtWork && passes(&err) => Err(err),
+            Err(err) => Ok(told.noted(format!("could not be counted: {}", reason(&err)))),
+        }
+    }
+
+    /// Nobody adds a row between the counting and the work.
+    async fn lock(&self, loss: &embedded::Loss) -> Asked<()> {
+        let of_table = matches!(
+            loss.kind,
+            LossKind::Table | LossKind::Column | LossKind::ColumnType | LossKind::Rows
+        );
+        if self.moment != Moment::AtWork || !of_table {
+            return Ok(());
+        }
+        match self.relation(loss.name).await? {
+            Some(it) => self.lock_table(&it).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn lock_table(&self, it: &Relation) -> Asked<()> {
+        if self.moment == Moment::Ahead || !it.is_table() {
+            return Ok(());
+        }
+        let lock = format!("SAVEPOINT upfront;LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", it.name);
+        let locked = session::ask(self.client, &lock).await;
+        if locked.is_err() {
+            session::ask(self.client, "ROLLBACK TO upfront").await?;
+        }
+        locked.map(drop)
+    }
+
+    /// Rows that are deleted may take others with them.
+    async fn with_referring(&self, told: Loss, loss: &embedded::Loss, count: &Count) -> Loss {
+        let told = told.counted(loss.kind, count);
+        let Ok(Some(table)) = self.relation(loss.name).await else { return told };
+        let sql = format!(
+            "{PINNED}SELECT string_agg(DISTINCT conrelid::regclass::text, ', ') AS upfront_tables \
+             FROM pg_constraint WHERE confrelid = {} AND contype = 'f' AND confdeltype = 'c'",
+            table.oid
+        );
+        match self.ask(&sql).await.ok().as_ref().and_then(|it| it.row("upfront_tables")?.get(0)) {
+            Some(it) => told.noted(format!("deleting them deletes rows of {it} too")),
+            None => told,
+        }
+    }
+
+    /// `None` where it is not there.
+    async fn count(&self, loss: &embedded::Loss) -> Asked<Option<Count>> {
+        let embedded::Loss { kind, name, .. } = loss;
+        match kind {
+            LossKind::Table | LossKind::Rows => match self.relation(name).await? {
+                Some(it) if it.holds_rows() => self.rows(&it).await.map(Some),
+                Some(_) => Ok(Some(Count { unknown: true, ..Count::default() })),
+                None => Ok(None),
+            },
+            LossKind::Column | LossKind::ColumnType => self.one_column(loss).await,
+            LossKind::Type => {
+                let literal = escape_literal(name);
+                // As the migration sees the name.
+                let oid = format!("pg_catalog.to_regtype({literal})::pg_catalog.oid");
+                self.dependents("pg_type", &oid).await
+            }
+            LossKind::Schema => {
+                let literal = escape_literal(name);
+                let oid = format!("pg_catalog.to_regnamespace({literal})::pg_catalog.oid");
+                self.dependents("pg_namespace", &oid).await
+            }
+            LossKind::Extension => {
+                let literal = escape_literal(name);
+                let oid = format!(
+                    "(SELECT oid FROM pg_catalog.pg_extension WHERE extname \
+                     OPERATOR(pg_catalog.=) (pg_catalog.parse_ident({literal}))[1]::name)"
+                );
+                self.dependents("pg_extension", &oid).await
+            }
+            LossKind::Sequence => self.sequence(name).await,
+            LossKind::Unknown => Ok(None),
+        }
+    }
+
+    async fn rows(&self, it: &Relation) -> Asked<Count> {
+        let sql = format!("{PINNED}SELECT count(*) AS upfront_count FROM {}", it.name);
+        match self.ask(&sql).await {
+            Ok(answer) => {
+                let rows = number(&answer, "upfront_count", 0);
+                Ok(Count { rows, bytes: it.bytes, ..Count::default() })
+            }
+            Err(err) if is_slow(&err) => Ok(it.estimate()),
+            Err(err) => Err(err),
+        }
+    }
+
+    async fn one_column(&self, loss: &embedded::Loss) -> Asked<Option<Count>> {
+        let Some(table) = self.relation(loss.name).await? else { return Ok(None) };
+        let column = escape_literal(loss.column.unwrap_or_default());
+        let sql = format!(
+            "{PINNED}SELECT quote_ident(attname) AS upfront_column FROM pg_attribute WHERE \
+             attrelid = {} AND attname = (parse_ident({column}))[1]::name AND NOT attisdropped",
+            table.oid
+        );
+        let answer = self.ask(&sql).await?;
+        match answer.row("upfront_column").and_then(|it| it.get(0)) {
+            Some(column) if table.holds_rows() => self.values(&table, column).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// How many values of a column are not null.
+    async fn values(&self, table: &Relation, column: &str) -> Asked<Count> {
+        let sql = format!(
+            "{PINNED}SELECT count({column}) AS upfront_count, coalesce(sum(pg_column_size(\
+             {column})), 0) FROM {}",
+            table.name
+        );
+        match self.ask(&sql).await {
+            Ok(answer) => Ok(Count {
+                values: number(&answer, "upfront_count", 0),
+                bytes: number(&answer, "upfront_count", 1),
+                ..Count::default()
+            }),
+            Err(err) if is_slow(&err) => self.estimated_values(table, column).await,
+            Err(err) => Err(err),
+        }
+    }
+
+    async fn estimated_values(&self, table: &Relation, column: &str) -> Asked<Count> {
+        let sql = format!(
+            "{PINNED}SELECT ({rows} * (1 - null_frac))::bigint AS upfront_estimate, ({rows} * (1 - \
+             null_frac) * avg_width)::bigint FROM pg_stats WHERE format('%I.%I', schemaname, \
+             tablename) = {} AND quote_ident(attname) = {} ORDER BY inherited DESC LIMIT 1",
+            escape_literal(&table.name),
+            escape_literal(column),
+            rows = table.estimate.unwrap_or_default(),
+        );
+        let answer = self.ask(&sql).await?;
+        Ok(match answer.row("upfront_estimate") {
+            Some(_) => Count {
+                values: number(&answer, "upfront_estimate", 0),
+                bytes: number(&answer, "upfront_estimate", 1),
+                estimated: true,
+                unknown: table.estimate.is_none(),
+                ..Count::default()
+            },
+            None => table.estimate().of_values(),
+        })
+    }
+
+    /// What goes with an object: tables with their rows, and single columns of others, such as
+    /// those of a domain over a type.
+    async fn dependents(&self, catalog: &str, oid: &str) -> Asked<Option<Count>> {
+        let answer = self.ask(&format!("SELECT {oid} AS upfront_oid")).await?;
+        let Some(oid) = answer.row("upfront_oid").and_then(|it| it.get(0)) else { return Ok(None) };
+        let sql = format!(
+            "{PINNED}WITH RECURSIVE gone (classid, objid, objsubid) AS (SELECT \
+             '{catalog}'::regclass::oid, {oid}::oid, 0 UNION SELECT it.* FROM gone g, LATERAL \
+             (SELECT d.classid, d.objid, d.objsubid FROM pg_depend d WHERE d.refclassid = \
+             g.classid AND d.refobjid = g.objid AND g.objsubid IN (0, d.refobjsubid) UNION ALL \
+             SELECT 'pg_type'::regclass::oid, c.reltype, 0 FROM pg_class c WHERE g.classid = \
+             'pg_class'::regclass AND c.oid = g.objid AND c.relkind = 'c') it) SELECT c.oid AS \
+             upfront_oid, quote_ident(a.attname) FROM (SELECT objid, min(objsubid) AS least FROM \
+             gone WHERE classid = 'pg_class'::regclass GROUP BY objid) w JOIN pg_class c ON c.oid = \
+             w.objid AND c.relkind IN ('r', 'm') JOIN gone g ON g.classid = 'pg_class'::regclass AND \
+             g.objid = w.objid AND (w.least > 0 OR g.objsubid = 0) LEFT JOIN pg_attribute a ON \
+             a.attrelid = c.oid AND a.attnum = g.objsubid AND a.attnum > 0 ORDER BY 1, a.attnum"
+        );
+        let answer = self.ask(&sql).await?;
+        let mut sum = Count::default();
+        for it in named(&answer, "upfront_oid") {
+            let Some(oid) = it.get(0) else { continue };
+            let Some(table) = self.described(oid).await? else { continue };
+            self.lock_table(&table).await?;
+            sum = sum.add(&match it.get(1) {
+                Some(column) => self.values(&table, column).await?,
+                None => self.rows(&table).await?,
+            });
+        }
+        Ok(Some(sum))
+    }
+
+    /// How far it has counted; nothing where it was never asked.
+    async fn sequence(&self, name: &str) -> Asked<Option<Count>> {
+        let Some(it) = self.relation(name).await? else { return Ok(None) };
+        let sql = format!(
+            "{PINNED}SELECT CASE WHEN is_called THEN greatest(last_value, 1) ELSE 0 END AS \
+             upfront_count FROM {}",
+            it.name
+        );
+        let answer = self.ask(&sql).await?;
+        let rows = number(&answer, "upfront_count", 0);
+        Ok(Some(Count { rows, ..Count::default() }))
+    }
+
+    /// A relation by its name as the migration writes it, seen as the migration sees it.
+    async fn relation(&self, name: &str) -> Asked<Option<Relation>> {
+        let name = escape_literal(name);
+        let sql = format!("SELECT pg_catalog.to_regclass({name})::pg_catalog.oid AS upfront_oid");
+        let answer = self.ask(&sql).await?;
+        match answer.row("upfront_oid").and_then(|it| it.get(0)) {
+            Some(oid) => self.described(oid).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn described(&self, oid: &str) -> Asked<Option<Relation>> {
+        let sql = format!(
+            "{PINNED}WITH parts AS (SELECT {oid}::oid AS oid UNION SELECT relid FROM \
+             pg_partition_tree({oid})) SELECT relkind AS upfront_kind, format('%I.%I', nspname, \
+             relname), (SELECT CASE WHEN bool_or(t.reltuples < 0) THEN NULL ELSE \
+             sum(t.reltuples)::bigint END FROM parts JOIN pg_class t USING (oid) WHERE t.relkind <> \
+             'p'), (SELECT sum(pg_total_relation_size(oid)) FROM parts) FROM pg_class JOIN \
+             pg_namespace n ON n.oid = relnamespace WHERE pg_class.oid = {oid}"
+        );
+        let answer = self.ask(&sql).await?;
+        Ok(answer.row("upfront_kind").map(|it| Relation {
+            oid: oid.to_owned(),
+            kind: it.get(0).unwrap_or_default().to_owned(),
+            name: it.get(1).unwrap_or_default().to_owned(),
+            estimate: it.get(2).and_then(|it| it.parse().ok()),
+            bytes: it.get(3).and_then(|it| it.parse().ok()).unwrap_or_default(),
+        }))
+    }
+
+    /// Asks within a limit, and leaves no trace in the session.
+    async fn ask(&self, sql: &str) -> Asked<Answer> {
+        let limit = self.limit().as_millis();
+        let limit = format!("SELECT pg_catalog.set_config('statement_timeout','{limit}',true);");
+        if self.moment == Moment::Ahead {
+            // The message is its own transaction, and ends with it: a future that is dropped here
+            // gives the connection back as it was.
+            let as_migration = self.as_migration();
+            let message = format!("SET TRANSACTION READ ONLY;{as_migration}{limit}{sql}");
+            return session::ask(self.client, &message).await;
+        }
+        let message = format!("SAVEPOINT upfront;{limit}{sql};ROLLBACK TO upfront");
+        let answer = session::ask(self.client, &message).await;
+        if answer.is_err() {
+            session::ask(self.client, "ROLLBACK TO upfront").await?;
+        }
+        answer
+    }
+
+    /// What a migration finds set, as far as names and rights depend on it.
+    fn as_migration(&self) -> String {
+        let Settings { search_path, lock_timeout, .. } = self.settings;
+        let path = search_path.as_ref().map_or(
+            "nullif(pg_catalog.current_setting('search_path'),'')".to_owned(),
+            |schemas| {
+                let schemas = schemas.iter().map(|it| escape_identifier(it));
+                escape_literal(&schemas.collect::<Vec<_>>().join(", "))
+            },
+        );
+        // The connection is lent, and may have a temporary table before a real one of its name.
+        let path = format!("pg_catalog.concat_ws(', ',{path},'pg_temp')");
+        let lock = lock_timeout.as_millis();
+        format!(
+            "SELECT pg_catalog.set_config('lock_timeout','{lock}',true),\
+             pg_catalog.set_config('row_security','off',true),\
+             pg_catalog.set_config('search_path',{path},true);{}",
+            role(self.settings, Extent::Transaction)
+        )
+    }
+
+    fn limit(&self) -> Duration {
+        const ALL: Duration = Duration::from_secs(5);
+        const LEAST: Duration = Duration::from_millis(50);
+        let each = match self.moment {
+            Moment::Ahead | Moment::UnderLock => Duration::from_secs(1),
+            // What is counted is locked.
+            Moment::AtWork => Duration::from_millis(500),
+        };
+        each.min(ALL.saturating_sub(self.since.elapsed())).max(LEAST)
+    }
+}
+
+/// A relation, as the catalog describes it.
+#[derive(Debug)]
+struct Relation {
+    oid: String,
+    kind: String,
+    /// Quoted and qualified.
+    name: String,
+    /// How many rows, as far as the server has an idea.
+    estimate: Option<u64>,
+    bytes: u64,
+}
+
+impl Relation {
+    fn is_table(&self) -> bool {
+        ["r", "p"].contains(&&*self.kind)
+    }
+
+    fn holds_rows(&self) -> bool {
+        ["r", "p", "m", "f"].contains(&&*self.kind)
+    }
+
+    fn estimate(&self) -> Count {
+        Count {
+            rows: self.estimate.unwrap_or_default(),
+            values: 0,
+            bytes: self.bytes,
+            estimated: true,
+            unknown: self.estimate.is_none(),
+        }
+    }
+}
+
+fn number(answer: &Answer, column: &str, at: usize) -> u64 {
+    let value = answer.row(column).and_then(|it| it.get(at));
+    value.and_then(|it| it.parse().ok()).unwrap_or_default()
+}
+
+fn is_slow(err: &tokio_postgres::Error) -> bool {
+    err.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// Another try may do better.
+fn passes(err: &tokio_postgres::Error) -> bool {
+    session::is_lost(err) || err.code().is_some_and(transaction::is_contention)
+}
+
+fn reason(err: &tokio_postgres::Error) -> String {
+    match err.as_db_error() {
+        Some(it) => it.message().to_owned(),
+        None => "the connection failed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_for_people() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_204_567, "1,204,567")]
+        {
+            assert_eq!(thousands(number), expected);
+        }
+        for (bytes, expected) in
+            [(0, "0 bytes"), (10_239, "10239 bytes"), (16_384, "16 kB"), (104_857_600, "100 MB")]
+        {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

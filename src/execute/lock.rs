@@ -1,0 +1,200 @@
+//! The migration lock: asked for again and again, never waited for inside a statement.
+//!
+//! A waiting statement holds a snapshot, and `CREATE INDEX CONCURRENTLY` waits for every snapshot:
+//! the two would wait for each other.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use crate::{
+    Event, Result,
+    connection::{
+        backoff::Backoff,
+        session::{self, Answer, Session},
+        session_settings::{Extent, prologue},
+    },
+    embedded::Side,
+    error::Kind,
+    event::Holder,
+    execute::context::Work,
+    history::other_tools,
+    plan::pending::Head,
+};
+
+/// A transaction that holds the lock: whoever writes needs one.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// The body must not leave it.
+    pub(crate) xid: String,
+    pub(crate) login: String,
+    pub(crate) role: String,
+    /// The newest row, read under the lock.
+    pub(crate) head: Head,
+}
+
+/// The session lock, and the server process that took it.
+///
+/// A body can release the lock, and a pooler can send the next statement to another process:
+/// every write of the journal of a migration outside a transaction is compared with this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionLock {
+    pub(crate) pid: i32,
+    /// When the process began, in microseconds, as process ids come back; nothing where this role
+    /// may not see it.
+    pub(crate) since: Option<i64>,
+}
+
+/// What asking for the lock brought.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Locked(Transaction),
+    /// Somebody else has it; our transaction is still open.
+    Busy,
+}
+
+/// The message that begins a transaction, sets what a migration finds set, asks for the lock and
+/// reads the head. Simple protocol and read committed: the head is read with a snapshot taken
+/// after the lock.
+pub(crate) fn begin(work: &Work<'_>, session: &Session) -> String {
+    let head = match work.own {
+        true => work.revisions.exists(),
+        false => work.revisions.trust.owner_fence() + &work.revisions.head(),
+    };
+    begin_with(work, session, None, &head)
+}
+
+/// The same behind a migration that is recorded: upfront's own tables are there by then.
+pub(crate) fn begin_next(work: &Work<'_>, session: &Session, side: Option<&Side>) -> String {
+    begin_with(work, session, side, &work.revisions.head())
+}
+
+fn begin_with(work: &Work<'_>, session: &Session, side: Option<&Side>, head: &str) -> String {
+    let prologue = prologue(work.settings, &session.facts, side, Extent::Transaction);
+    let lock = work.revisions.try_lock();
+    // For the search for other tools' histories before upfront's own tables are made.
+    let path = match work.own {
+        true => other_tools::capture_path(work.settings.program_path.as_deref()),
+        false => String::new(),
+    };
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED;{path}{prologue}{lock}{head}")
+}
+
+/// Could the lock be had? A tenth of what [`begin`] costs, for a crowd that asks again and again.
+pub(crate) async fn is_free(work: &Work<'_>, session: &Session) -> Result<bool> {
+    let doing = "asking for the migration lock";
+    let answer = session.ask(doing, &work.revisions.probe_lock()).await?;
+    let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
+    Ok(row.get(0) == Some("t"))
+}
+
+/// Keeps the lock that the transaction has for the transactions after it: somebody of a crowd
+/// would take it in between, and every new leader begins with cold caches.
+pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<SessionLock> {
+    let doing = "keeping the migration lock";
+    let answer = session.ask(doing, &work.revisions.try_session_lock()).await?;
+    let row = answer.row("upfront_locked").filter(|it| it.get(0) == Some("t"));
+    let lock = row.and_then(|it| {
+        let since = it.get(2).and_then(|it| it.parse().ok());
+        Some(SessionLock { pid: it.get(1)?.parse().ok()?, since })
+    });
+    lock.ok_or(Kind::Unexpected { doing }.into())
+}
+
+/// Reads the answer of [`begin`].
+pub(crate) fn begun(answer: &Answer) -> Option<Begun> {
+    let row = answer.row("upfront_locked")?;
+    if row.get(0)? != "t" {
+        return Some(Begun::Busy);
+    }
+    let head = head(answer);
+    let text = |at| row.get(at).map(str::to_owned);
+    Some(Begun::Locked(Transaction { xid: text(1)?, login: text(2)?, role: text(3)?, head }))
+}
+
+/// The newest row, or the start of every history.
+pub(crate) fn head(answer: &Answer) -> Head {
+    answer.row("upfront_head").map_or_else(Head::start, |it| Head {
+        version: it.get(0).unwrap_or_default().to_owned(),
+        chain: it.get(1).unwrap_or_default().to_owned(),
+    })
+}
+
+/// Waiting for whoever holds the lock.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    backoff: Backoff,
+    asked: Option<Instant>,
+    holder: Option<Holder>,
+}
+
+impl Wait {
+    pub(crate) fn new() -> Self {
+        Self { backoff: Backoff::new(), asked: None, holder: None }
+    }
+
+    /// Starts anew: what came before was work.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new();
+    }
+
+    /// How long this took so far.
+    pub(crate) fn waited(&self) -> Duration {
+        self.backoff.waited()
+    }
+
+    pub(crate) fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
+    /// Pauses with no transaction open; from time to time asks who it is that we wait for.
+    ///
+    /// # Errors
+    ///
+    /// The limit is over.
+    pub(crate) async fn pause(&mut self, work: &Work<'_>, session: &Session) -> Result<()> {
+        self.name_holder(work, session.client()).await;
+        let limit = work.settings.wait_timeout;
+        if self.waited() >= limit {
+            let (app, waited) = (work.app.to_owned(), self.waited());
+            return Err(Kind::Wait { app, waited, holder: self.holder.take() }.into());
+        }
+        self.sleep(limit.saturating_sub(self.waited())).await;
+        Ok(())
+    }
+
+    /// Asks from time to time who it is that we wait for, and tells. Not to know is no error.
+    pub(crate) async fn name_holder(&mut self, work: &Work<'_>, client: &Client) {
+        const FIRST: Duration = Duration::from_millis(500);
+        const EVERY: Duration = Duration::from_secs(5);
+        let due = match self.asked {
+            Some(it) => it.elapsed() >= EVERY,
+            // The answer goes through all locks of the server: not for a wait of a moment.
+            None => self.waited() >= FIRST.min(work.settings.wait_timeout / 2),
+        };
+        if !due {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        let answer = session::ask(client, &work.revisions.holder()).await.unwrap_or_default();
+        self.holder = answer.row("upfront_pid").and_then(holder).or(self.holder.take());
+        work.tell(&Event::Waiting { holder: self.holder.clone(), waited: self.waited() });
+    }
+
+    /// Sleeps until the next look, and not past the limit.
+    pub(crate) async fn sleep(&self, limit: Duration) {
+        sleep(self.backoff.next().min(limit)).await;
+    }
+}
+
+/// Reads a row of pid, application, address and age in seconds.
+pub(crate) fn holder(row: &tokio_postgres::SimpleQueryRow) -> Option<Holder> {
+    let age: Option<f64> = row.get(3).and_then(|it| it.parse().ok());
+    Some(Holder {
+        pid: row.get(0)?.parse().ok()?,
+        application: row.get(1).unwrap_or_default().to_owned(),
+        address: row.get(2).and_then(|it| it.parse().ok()),
+        age: age.map(|it| Duration::from_secs_f64(it.max(0.0))),
+    })
+}

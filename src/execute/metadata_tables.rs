@@ -1,0 +1,90 @@
+//! upfront's own tables: migrations of the app `upfront`, applied by the same code as the user's.
+
+use crate::{
+    Ahead, Result,
+    builder::Settings,
+    connection::{
+        session::{Answer, Session},
+        session_settings,
+    },
+    embedded::Set,
+    error::Kind,
+    execute::{
+        context::Work,
+        lock::{self, Begun},
+    },
+    history::{
+        other_tools::{self, PathSource},
+        revisions::Tables,
+    },
+    plan::pending::Head,
+};
+
+static MIGRATIONS: crate::Migrations = crate::embedded!();
+
+/// The migrations that make the tables.
+pub(crate) fn set() -> &'static Set {
+    MIGRATIONS.compiled()
+}
+
+/// Are the tables at least as new as this program needs? Newer ones have only grown.
+pub(crate) fn tables(version: &str) -> Tables {
+    match set().head().is_none_or(|it| version >= it.version) {
+        true => Tables::Current,
+        false => Tables::Old,
+    }
+}
+
+/// Their SQL names no schema: the search path does.
+pub(crate) fn settings(of: &Settings) -> Settings {
+    Settings {
+        // Last, as else a temporary table would stand before a real one of its name.
+        search_path: Some(vec![of.schema.clone(), "pg_temp".to_owned()]),
+        program_path: session_settings::search_path(of),
+        ahead: Ahead::Accept,
+        statement_timeout: None,
+        on_event: None,
+        ..of.clone()
+    }
+}
+
+/// Reads the answer of a `begin`, where schema and tables may not be there: makes the schema, and
+/// reads the head only from a table.
+pub(crate) async fn begun(
+    work: &Work<'_>,
+    session: &Session,
+    answer: &Answer,
+) -> Result<Option<Begun>> {
+    let doing = "making upfront's own tables";
+    let exists = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
+    let (schema, table) = (exists.get(0) == Some("t"), exists.get(1) == Some("t"));
+    let Some(Begun::Locked(mut transaction)) = lock::begun(answer) else {
+        return Ok(lock::begun(answer));
+    };
+    if !table {
+        other_tools::refuse(work.settings, session.client(), PathSource::Captured).await?;
+    }
+    if schema {
+        work.revisions.trust.diagnose_in_transaction(session.client()).await?;
+    } else {
+        let made =
+            crate::connection::session::ask(session.client(), &work.revisions.create_schema())
+                .await;
+        made.map_err(|source| match source.code() {
+            Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {
+                work.schema_denied(&source, session)
+            }
+            _ => Kind::Server { doing, source }.into(),
+        })?;
+    }
+    transaction.head = match table {
+        true => head(work, session).await?,
+        false => Head::start(),
+    };
+    Ok(Some(Begun::Locked(transaction)))
+}
+
+async fn head(work: &Work<'_>, session: &Session) -> Result<Head> {
+    let answer = session.ask("reading the history", &work.revisions.head()).await?;
+    Ok(lock::head(&answer))
+}

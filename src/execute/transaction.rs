@@ -1,0 +1,476 @@
+//! A migration in its own transaction: two messages, of which the second carries the body.
+
+use std::{
+    collections::HashMap,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+use tokio_postgres::error::{DbError, SqlState};
+use tracing::Span;
+
+use crate::{
+    Direction, Event, Result,
+    connection::{
+        backoff::Backoff,
+        connector::{Hearing, severity},
+        session::{self, Session, Stopped},
+        session_settings::{Extent, own_role, role, target, timeouts},
+    },
+    embedded::{Migration, Side},
+    error::{Cause, Error, Failure, Kind, Remains, excerpt::Excerpt, locate, secrets},
+    event::{Holder, milliseconds},
+    execute::{
+        context::Work,
+        existing,
+        lock::{self, Begun, Transaction},
+        send,
+    },
+    history::{
+        revisions::{ESCAPED, PINNED},
+        trust::{Access, Meddling},
+    },
+    plan::{pending::Step, rollback::Undo},
+};
+
+const APPLYING: &str = "applying a migration";
+
+/// How a step went.
+pub(crate) enum Ran {
+    /// With the transaction of the next step, where one was asked for.
+    Committed { begun: Option<Begun>, took: Duration },
+    /// A lock or a deadlock was in the way, and the pause is over: plan again.
+    Again,
+}
+
+/// One side of a migration that runs, for whatever is told of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) it: &'static Migration,
+    /// What runs; nothing where a row is all that changes.
+    pub(crate) side: Option<&'static Side>,
+    pub(crate) direction: Direction,
+    pub(crate) losing: Losing,
+}
+
+/// Did anybody agree to lose what the side loses?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Losing {
+    Accepted,
+    Refused,
+}
+
+impl Subject {
+    /// The file of the side, else of the migration.
+    pub(crate) fn path(&self) -> &'static str {
+        self.side.map_or(self.it.up.path, |it| it.path)
+    }
+
+    /// How many statements the side has.
+    pub(crate) fn count(&self) -> usize {
+        self.side.map_or(0, Side::count)
+    }
+}
+
+impl From<&Step> for Subject {
+    fn from(step: &Step) -> Self {
+        let side = step.runs.map(|it| &it.up);
+        let losing = Losing::Accepted;
+        Self { it: step.migration(), side, direction: Direction::Up, losing }
+    }
+}
+
+impl From<&Undo> for Subject {
+    fn from(undo: &Undo) -> Self {
+        let losing = Losing::Refused;
+        Self { it: undo.it, side: undo.side, direction: Direction::Down, losing }
+    }
+}
+
+/// How often each migration met a lock.
+pub(crate) struct Tries(HashMap<&'static str, Attempts>);
+
+/// The tries of one migration.
+struct Attempts {
+    count: u32,
+    backoff: Backoff,
+    /// When the wait was logged last.
+    logged: Option<Instant>,
+}
+
+impl Attempts {
+    /// Is it time to log that the migration waits? At once, and then at most every five seconds.
+    fn is_due(&mut self) -> bool {
+        const EVERY: Duration = Duration::from_secs(5);
+        let is_due = self.logged.is_none_or(|it| it.elapsed() >= EVERY);
+        if is_due {
+            self.logged = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+impl Tries {
+    pub(crate) fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    fn of(&self, it: &Migration) -> u32 {
+        self.0.get(it.version).map_or(1, |it| it.count)
+    }
+
+    fn count(&mut self, it: &Migration) -> &mut Attempts {
+        let first = || Attempts { count: 0, backoff: Backoff::new(), logged: None };
+        let attempts = self.0.entry(it.version).or_insert_with(first);
+        attempts.count += 1;
+        attempts
+    }
+
+    /// Was the migration tried before?
+    fn has(&self, it: &Migration) -> bool {
+        self.0.contains_key(it.version)
+    }
+}
+
+/// The limits of a file that has its own, for a transaction that began without knowing it.
+pub(crate) fn own_limits(work: &Work<'_>, side: Option<&Side>) -> Option<String> {
+    let side = side?;
+    side.lock_timeout_ms.or(side.statement_timeout_ms)?;
+    let calls = timeouts(work.settings, Some(side))
+        .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
+    Some(format!("SELECT {}", calls.join(",")))
+}
+
+/// Sends the body, its row, the commit and the beginning of the next transaction.
+///
+/// The body stands first, so that the server's error positions are the file's; it is lexed under
+/// the settings that the message before it pinned. Deferred constraints are checked while the
+/// body's search path and role are still set, as triggers of its own may need them.
+pub(crate) async fn run(
+    work: &Work<'_>,
+    session: &Session,
+    transaction: &Transaction,
+    step: &Step,
+    next: Option<&Step>,
+    place: (usize, usize),
+    tries: &mut Tries,
+) -> Result<Ran> {
+    let subject = Subject::from(step);
+    work.tell(&started(subject, place));
+    let behind = |sent| {
+        let closed = closed(work, subject, &work.revisions.record(step, transaction, sent));
+        let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
+        format!("{closed}COMMIT;{}", next_begins.unwrap_or_default())
+    };
+    let since = Instant::now();
+    let sending = Box::pin(send::send(work, session, subject, behind));
+    match announced(work, subject.it, tries, sending).await {
+        Ok(answer) => {
+            session.set_open(next.is_some());
+            let took = since.elapsed();
+            work.tell(&finished(subject, took));
+            let begun = match next {
+                Some(_) => Some(lock::begun(&answer).ok_or(Kind::Unexpected { doing: APPLYING })?),
+                None => None,
+            };
+            Ok(Ran::Committed { begun, took })
+        }
+        Err(stopped) => {
+            let recorded = work.revisions.is_recorded(step);
+            match judge(work, session, transaction, subject, stopped, Some(&recorded), tries)
+                .await?
+            {
+                Judged::Again => Ok(Ran::Again),
+                Judged::Committed => {
+                    let took = since.elapsed();
+                    work.tell(&finished(subject, took));
+                    Ok(Ran::Committed { begun: None, took })
+                }
+            }
+        }
+    }
+}
+
+/// Passes on what the server raises while a migration runs, under the migration's name.
+pub(crate) fn hear(work: &Work<'_>, session: &Session, subject: Subject) -> Option<Hearing> {
+    if work.own {
+        return None;
+    }
+    let (version, span) = (subject.it.version, Span::current());
+    let (set, side) = (work.set, subject.side?);
+    // Few migrations raise anything.
+    let secrets = OnceLock::new();
+    let emitter = work.settings.on_event.clone();
+    session.hear(move |notice| {
+        let secrets = secrets.get_or_init(|| secrets::known(set, side, None));
+        let (severity, message) = (severity(notice).into(), secrets.redact(notice.message()));
+        let event = Event::Notice { version: version.into(), severity, message };
+        span.in_scope(|| event.trace(false));
+        if let Some(emit) = &emitter {
+            emit(&event);
+        }
+    })
+}
+
+/// Logs that a migration runs, if it takes longer than a second; only of its first try.
+pub(crate) async fn announced<T>(
+    work: &Work<'_>,
+    it: &Migration,
+    tries: &Tries,
+    mut run: impl Future<Output = T> + Unpin,
+) -> T {
+    const LONG: Duration = Duration::from_secs(1);
+    if work.own || tries.has(it) {
+        return run.await;
+    }
+    if let Ok(done) = timeout(LONG, &mut run).await {
+        return done;
+    }
+    tracing::info!(elapsed_ms = milliseconds(LONG), "migration is running");
+    run.await
+}
+
+pub(crate) fn started(subject: Subject, (ordinal, of): (usize, usize)) -> Event {
+    let Subject { it, direction, .. } = subject;
+    Event::Started { version: it.version.into(), name: it.name.into(), direction, ordinal, of }
+}
+
+pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
+    let Subject { it, direction, .. } = subject;
+    Event::Finished { version: it.version.into(), name: it.name.into(), direction, duration }
+}
+
+/// Removes what a migration leaves in its session beside settings, and what the next one, or the
+/// next client of a pooler, must not find: a temporary table stands before a real one of its name.
+///
+/// Prepared statements go where the migration may have made some; a pooler keeps its own.
+pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
+    match side.is_some_and(|it| it.any().session) {
+        true => "DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
+        false => "CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
+    }
+}
+
+/// What stands behind a body: it takes its traces out of the session and records it.
+pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String {
+    let role = role(work.settings, Extent::Transaction);
+    let nothing = leave_nothing(subject.side);
+    let target = match (subject.direction, work.own) {
+        (Direction::Up, false) => target(work.settings, Extent::Transaction),
+        _ => String::new(),
+    };
+    format!(
+        "\n;SET CONSTRAINTS ALL IMMEDIATE;{nothing}RESET ALL;RESET ROLE;{role}{target}SET LOCAL \
+         client_encoding TO 'UTF8';SET LOCAL search_path TO pg_catalog, pg_temp;{record}"
+    )
+}
+
+/// What became of a transaction that stopped, where that is no error.
+pub(crate) enum Judged {
+    /// Contention was in the way, and the pause is over: plan again.
+    Again,
+    /// It is committed and recorded; what failed came behind it.
+    Committed,
+}
+
+/// What an error means: try again, or which error it is. The transaction is rolled back.
+pub(crate) async fn judge(
+    work: &Work<'_>,
+    session: &Session,
+    transaction: &Transaction,
+    subject: Subject,
+    stopped: Stopped,
+    recorded: Option<&str>,
+    tries: &mut Tries,
+) -> Result<Judged> {
+    let Subject { it, direction, .. } = subject;
+    let (migration, path) = (it.title(), subject.path());
+    let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
+        return Err(Kind::Lost { migration, direction, source: stopped.err }.into());
+    };
+    session.set_open(false);
+    if err.message().contains(ESCAPED) {
+        // Whether a transaction is open is the body's secret. The connection closes.
+        return Err(Kind::Escaped { migration, direction, path }.into());
+    }
+    if stopped.out_of_step {
+        // Nothing can be asked on this connection any more; it closes, and the server rolls back.
+        return Err(match is_contention(err.code()) {
+            true => Kind::Lost { migration, direction, source: stopped.err }.into(),
+            false => failure(work, subject, &stopped, err, tries.of(it), None),
+        });
+    }
+    let nothing = leave_nothing(subject.side);
+    session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
+    if let Some(how) = Meddling::of(err.message()) {
+        // What somebody else attached to the tables is still there; what the body did is not.
+        work.revisions.trust.diagnose(session.client(), Access::Write).await?;
+        return Err(Kind::Meddled { migration, direction, path, how }.into());
+    }
+    match fate(session, transaction, recorded).await? {
+        Fate::RolledBack => {}
+        Fate::Committed => return Ok(Judged::Committed),
+        Fate::Escaped => return Err(Kind::Escaped { migration, direction, path }.into()),
+    }
+    if is_contention(err.code()) && pause(work, session, it, err.code().code(), tries).await {
+        return Ok(Judged::Again);
+    }
+    if is_denied(work, subject, &stopped, err) {
+        return Err(work.writing_denied("recording a migration", &stopped.err, session).await);
+    }
+    if stopped.completed > subject.count() {
+        let doing = "recording a migration, which was rolled back";
+        return Err(Kind::Server { doing, source: stopped.err }.into());
+    }
+    let advice = existing::advice(work, session, direction, err).await;
+    let err = failure(work, subject, &stopped, err, tries.of(it), advice);
+    note(work, session, subject, &err).await;
+    Err(err)
+}
+
+/// Is it upfront's tables that the role may not touch?
+fn is_denied(work: &Work<'_>, subject: Subject, stopped: &Stopped, err: &DbError) -> bool {
+    let ours = work.own || stopped.completed > subject.count();
+    ours && *err.code() == SqlState::INSUFFICIENT_PRIVILEGE
+}
+
+/// Pauses before another try, and says whom to look at; `false` once the limit is over.
+pub(crate) async fn pause(
+    work: &Work<'_>,
+    session: &Session,
+    it: &Migration,
+    code: &str,
+    tries: &mut Tries,
+) -> bool {
+    let attempts = tries.count(it);
+    let (attempt, waited) = (attempts.count, attempts.backoff.waited());
+    if waited >= work.settings.wait_timeout {
+        return false;
+    }
+    let pause = attempts.backoff.next();
+    let blockers = blockers(session).await;
+    let (version, code) = (it.version.into(), code.into());
+    let event = Event::Retrying { version, attempt, waited, pause, code, blockers };
+    if attempts.is_due() {
+        event.trace(work.own);
+    }
+    work.emit(&event);
+    tokio::time::sleep(pause).await;
+    true
+}
+
+/// Contention passes: the same transaction may succeed a moment later.
+pub(crate) fn is_contention(code: &SqlState) -> bool {
+    [
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+    ]
+    .contains(code)
+}
+
+/// What became of a transaction whose message failed.
+enum Fate {
+    RolledBack,
+    /// It is recorded; what failed is the beginning of the next one.
+    Committed,
+    /// The body ended it.
+    Escaped,
+}
+
+/// A transaction that is committed has its row, or the body ended it.
+async fn fate(
+    session: &Session,
+    transaction: &Transaction,
+    recorded: Option<&str>,
+) -> Result<Fate> {
+    let sql = format!(
+        "SELECT pg_catalog.pg_xact_status('{}'::pg_catalog.xid8) AS upfront_status",
+        transaction.xid
+    );
+    let answer = session.ask("asking what became of a transaction", &sql).await?;
+    if answer.row("upfront_status").and_then(|it| it.get(0)) != Some("committed") {
+        return Ok(Fate::RolledBack);
+    }
+    let Some(sql) = recorded else { return Ok(Fate::Escaped) };
+    let answer = session.ask("asking whether a migration is recorded", sql).await?;
+    Ok(match answer.row("upfront_recorded").and_then(|it| it.get(0)) {
+        Some("t") => Fate::Committed,
+        _ => Fate::Escaped,
+    })
+}
+
+fn failure(
+    work: &Work<'_>,
+    subject: Subject,
+    stopped: &Stopped,
+    err: &DbError,
+    attempts: u32,
+    advice: Option<String>,
+) -> Error {
+    let Subject { it, direction, .. } = subject;
+    let side = subject.side.unwrap_or(&it.up);
+    // A syntax error anywhere in the file is found before its first statement runs.
+    let at = locate::named(side, stopped.sent_from, err).and_then(|at| side.statement_at(at));
+    let next = || subject.side.and_then(|it| it.statements().get(stopped.completed));
+    let statement = at.or_else(next);
+    let excerpt = match (statement, stopped.completed) {
+        (None, 1..) => Excerpt::end(side),
+        _ => Excerpt::of(side, statement, stopped.sent_from, err),
+    };
+    let cause = Cause::of(err, &secrets::known(work.set, side, statement), statement);
+    let (migration, remains) = (it.title(), Remains::Nothing);
+    Kind::Failed(Failure {
+        migration,
+        direction,
+        excerpt,
+        cause,
+        remains,
+        attempts,
+        advice,
+        invalid_index: None,
+    })
+    .into()
+}
+
+/// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be
+/// written, a warning must do.
+pub(crate) async fn note(work: &Work<'_>, session: &Session, subject: Subject, err: &Error) {
+    let Kind::Failed(Failure { cause, .. }) = err.kind() else { return };
+    let Subject { it, direction, .. } = subject;
+    let (code, message) = (cause.code.code(), &cause.message);
+    let sql = work.revisions.record_failure(it, direction, code, message);
+    if work.own {
+        return;
+    }
+    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings, &session.facts));
+    if let Err(Stopped { completed, err, .. }) = session::run(session.client(), &sql, |_| {}).await
+    {
+        if completed > 0 {
+            let _ = session::ask(session.client(), "ROLLBACK").await;
+        }
+        tracing::warn!(error = %err, "a failed migration could not be noted in upfront's log");
+    }
+}
+
+/// The oldest transactions that hold a lock on a table: one of them is likely in the way.
+///
+/// Which table it was, the server does not say; who may not see them gets an empty list.
+async fn blockers(session: &Session) -> Vec<Holder> {
+    let sql = format!(
+        "{PINNED}SELECT a.pid AS upfront_pid, coalesce(a.application_name, ''), \
+         host(a.client_addr), extract(epoch FROM clock_timestamp() - a.xact_start) FROM \
+         pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND \
+         a.xact_start IS NOT NULL AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND \
+         l.granted AND l.locktype = 'relation' AND l.relation >= 16384) ORDER BY a.xact_start \
+         LIMIT 3"
+    );
+    let answer = session::ask(session.client(), &sql).await.unwrap_or_default();
+    answer
+        .rows
+        .iter()
+        .filter(|it| it.columns().first().is_some_and(|it| it.name() == "upfront_pid"))
+        .filter_map(lock::holder)
+        .collect()
+}

@@ -1,0 +1,438 @@
+//! What a boot or a rollback would do, for a person to read and approve first.
+
+pub(crate) mod checksum;
+pub(crate) mod command;
+#[cfg(feature = "cli")]
+pub(crate) mod external_history;
+pub(crate) mod journal;
+pub(crate) mod pending;
+pub(crate) mod protection;
+#[cfg(feature = "cli")]
+pub(crate) mod resolution;
+pub(crate) mod rollback;
+pub(crate) mod table_name;
+pub(crate) mod target;
+
+use std::{borrow::Cow, fmt};
+
+use crate::{
+    Direction, Loss,
+    embedded::{Class, Migration, title},
+    event::Holder,
+    execute::context::Work,
+    history::revisions::{Journal, Tables},
+    plan::{checksum::Digest, pending::Step, protection::Standing, rollback::Undo},
+};
+
+/// Ordered steps with their exact SQL: the dry run. `Display` prints it.
+///
+/// The steps hold the SQL that would run, byte for byte. `Display`, `Debug` and JSON show passwords
+/// and other secrets in it as `***`, unless [`show_secrets`](Plan::show_secrets) is called first.
+///
+/// [`apply`](crate::Migrator::apply) runs it, as long as the database has not moved since.
+///
+/// ```no_run
+/// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
+/// use upfront::Target;
+///
+/// let mut plan = migrator.plan_down(Target::Steps(1)).await?;
+/// println!("{plan}");
+/// plan.accept_loss();
+/// migrator.apply(&plan).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Plan {
+    /// The app whose migrations these are.
+    pub app: String,
+    /// Whether they are applied or rolled back.
+    pub direction: Direction,
+    /// In the order in which they would run.
+    pub steps: Vec<PlannedStep>,
+    /// SHA-256, in hex, over the database's identity, the app, the steps with their SQL and the
+    /// newest row of upfront's log: it stands for this plan on this database as it is now, and so
+    /// is good for one run.
+    pub digest: String,
+    /// The database is protected: the plan needs its [approval](Self::approve).
+    pub protected: bool,
+    /// What is worth knowing of the whole.
+    pub warnings: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) consent: Consent,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) goal: Goal,
+}
+
+/// One migration of a [`Plan`].
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedStep {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub path: String,
+    /// The SQL as it would be sent, with its secrets; empty where a row is all that changes.
+    pub sql: String,
+    /// Whether it runs in one transaction.
+    pub transactional: bool,
+    /// Nothing runs: a checkpoint, or what stands before one.
+    pub covered: bool,
+    /// Older programs refuse to run on the schema that it leaves.
+    pub breaking: bool,
+    /// What is worth knowing before it runs.
+    pub warnings: Vec<String>,
+    /// What its statements take away, and what is in it now.
+    pub losses: Vec<Loss>,
+    pub(crate) secrets: Secrets,
+}
+
+/// How the secrets in the SQL of a step are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    Hidden,
+    Shown,
+}
+
+/// What a person has agreed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Consent {
+    pub(crate) loss: bool,
+    pub(crate) approval: Option<String>,
+    pub(crate) hold: bool,
+}
+
+/// What a rollback leads to, in terms that do not change while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Goal {
+    /// The version that stays; empty where none does.
+    pub(crate) floor: String,
+    /// Version and hash of what is to be rolled back, newest first.
+    pub(crate) planned: Vec<(String, String)>,
+    pub(crate) tables: Tables,
+}
+
+impl Default for Goal {
+    fn default() -> Self {
+        Self { floor: String::new(), planned: Vec::new(), tables: Tables::Old }
+    }
+}
+
+impl Plan {
+    pub(crate) fn up(
+        work: &Work<'_>,
+        steps: &[Step],
+        journal: &[Journal],
+        standing: &Standing,
+    ) -> Self {
+        let of = |it: &Step| {
+            let covers = it.covers.iter().map(|(it, _)| planned(it, true, journal));
+            covers.chain(it.runs.map(|it| planned(it, false, journal))).collect::<Vec<_>>()
+        };
+        Self::of(work, Direction::Up, steps.iter().flat_map(of).collect(), standing)
+    }
+
+    pub(crate) fn down(
+        work: &Work<'_>,
+        undos: &[Undo],
+        journal: &[Journal],
+        standing: &Standing,
+    ) -> Self {
+        let steps = undos.iter().map(|it| planned_undo(it, journal)).collect();
+        Self::of(work, Direction::Down, steps, standing)
+    }
+
+    fn of(
+        work: &Work<'_>,
+        direction: Direction,
+        steps: Vec<PlannedStep>,
+        standing: &Standing,
+    ) -> Self {
+        Self {
+            digest: digest(work, direction, &steps, standing),
+            app: work.app.to_owned(),
+            direction,
+            steps,
+            protected: standing.is_protected(),
+            warnings: standing.warning().into_iter().collect(),
+            consent: Consent::default(),
+            goal: Goal::default(),
+        }
+    }
+
+    /// Somebody has the lock: what the journal speaks of is under way, and was not cut off.
+    pub(crate) fn name_holder(&mut self, journal: &[Journal], holder: Option<&Holder>) {
+        let Some(holder) = holder else { return };
+        let (cut_off, running) = (cut_off(self.direction), format!("running, by {holder}"));
+        let warnings = self.steps.iter_mut().flat_map(|it| &mut it.warnings);
+        for it in warnings.filter(|it| it.starts_with(cut_off)) {
+            *it = it.replacen(cut_off, &running, 1);
+        }
+        let is_planned = |version: &str| self.steps.iter().any(|it| it.version == version);
+        let other = journal.iter().find(|it| !is_planned(&it.version));
+        self.warnings.extend(other.map(|it| {
+            let title = title(&it.version, &it.name);
+            format!("`{title}` is {running}; this plan waits for it")
+        }));
+    }
+
+    /// Is there nothing to do?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Would anything be lost, or may it be?
+    #[must_use]
+    pub fn loses_data(&self) -> bool {
+        self.losses().next().is_some()
+    }
+
+    /// What would be lost, with the migration that takes it away.
+    pub fn losses(&self) -> impl Iterator<Item = (&PlannedStep, &Loss)> {
+        let of = |step| PlannedStep::lost(step).map(move |it| (step, it));
+        self.steps.iter().flat_map(of)
+    }
+
+    /// Agrees to whatever a rollback loses. What a migration that is applied takes away is its
+    /// author's decision, and needs none.
+    pub fn accept_loss(&mut self) -> &mut Self {
+        self.consent.loss = true;
+        self
+    }
+
+    /// Approves the plan with this [digest](Self::digest), which a protected database wants.
+    ///
+    /// It need not be this one's: [`apply`](crate::Migrator::apply) refuses the wrong one.
+    pub fn approve(&mut self, digest: impl Into<String>) -> &mut Self {
+        self.consent.approval = Some(digest.into());
+        self
+    }
+
+    /// Shows passwords and other secrets in the SQL, as text and as JSON.
+    pub fn show_secrets(&mut self) -> &mut Self {
+        for it in &mut self.steps {
+            it.secrets = Secrets::Shown;
+        }
+        self
+    }
+
+    /// Holds what is rolled back, as on a protected database: a program that carries it refuses to
+    /// apply it again until it is released or its file is another one.
+    pub fn hold(&mut self) -> &mut Self {
+        self.consent.hold = true;
+        self
+    }
+}
+
+impl PlannedStep {
+    /// As messages name it.
+    pub(crate) fn title(&self) -> String {
+        title(&self.version, &self.name)
+    }
+
+    /// The SQL as it may be shown.
+    fn shown(&self) -> Cow<'_, str> {
+        match self.secrets {
+            Secrets::Shown => Cow::Borrowed(&self.sql),
+            Secrets::Hidden => upfront_redact::redact(&self.sql),
+        }
+    }
+
+    fn lost(&self) -> impl Iterator<Item = &Loss> {
+        self.losses.iter().filter(|it| !it.empty)
+    }
+}
+
+fn digest(
+    work: &Work<'_>,
+    direction: Direction,
+    steps: &[PlannedStep],
+    standing: &Standing,
+) -> String {
+    let (here, schema) = (&standing.here, &work.settings.schema);
+    let mut it = Digest::new("upfront plan v1");
+    for part in [&here.system, &here.database, schema, work.app, direction.word(), &standing.log] {
+        it.part(part);
+    }
+    for step in steps {
+        let mode = if step.transactional { "transaction" } else { "statements" };
+        for part in [&step.version, &step.name, &step.sql, mode] {
+            it.part(part);
+        }
+    }
+    it.finish()
+}
+
+fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
+    PlannedStep {
+        version: it.version.to_owned(),
+        name: it.name.to_owned(),
+        path: it.up.path.to_owned(),
+        sql: if covered { String::new() } else { it.up.body().to_owned() },
+        transactional: it.up.transactional,
+        covered,
+        breaking: it.breaking,
+        warnings: if covered { Vec::new() } else { warnings(it, journal) },
+        losses: Vec::new(),
+        secrets: Secrets::Hidden,
+    }
+}
+
+fn planned_undo(undo: &Undo, journal: &[Journal]) -> PlannedStep {
+    let Undo { it, side } = undo;
+    let side = side.as_ref();
+    PlannedStep {
+        version: it.version.to_owned(),
+        name: it.name.to_owned(),
+        path: side.map_or(it.up.path, |it| it.path).to_owned(),
+        sql: side.map_or("", |it| it.body()).to_owned(),
+        transactional: side.is_none_or(|it| it.transactional),
+        covered: side.is_none(),
+        breaking: false,
+        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.count()), journal)
+            .into_iter()
+            .collect(),
+        losses: Vec::new(),
+        secrets: Secrets::Hidden,
+    }
+}
+
+/// How far a run came that was cut off.
+fn progress(
+    it: &Migration,
+    direction: Direction,
+    of: usize,
+    journal: &[Journal],
+) -> Option<String> {
+    let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
+    journal.iter().find(mine)?;
+    let done = journal.iter().filter(mine).filter(|row| row.finished).count();
+    let what = cut_off(direction);
+    Some(format!("{what}: {done} of {of} statements are done"))
+}
+
+fn cut_off(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "partially applied",
+        Direction::Down => "partially rolled back",
+    }
+}
+
+fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    warnings.extend(progress(it, Direction::Up, it.up.count(), journal));
+    for at in it.up.statements().iter().filter(|_| !it.up.transactional) {
+        if at.class == Class::Unknown {
+            let line = at.line;
+            warnings.push(format!("line {line}: after a crash nobody can tell whether this ran"));
+        }
+    }
+    if it.breaking {
+        warnings.push("older programs refuse to run afterwards".into());
+    }
+    if it.irreversible.is_none() && it.down.is_none() {
+        warnings.push("has no down side".into());
+    }
+    warnings
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, steps, digest, .. } = self;
+        let what = match self.direction {
+            Direction::Up => "apply",
+            Direction::Down => "roll back",
+        };
+        match steps.len() {
+            0 => write!(f, "-- app {app}: nothing to {what}")?,
+            many => write!(f, "-- app {app}: {many} to {what}\n-- plan {digest}")?,
+        }
+        self.warnings.iter().try_for_each(|it| write!(f, "\n-- warning: {it}"))?;
+        steps.iter().try_for_each(|it| {
+            f.write_str("\n\n")?;
+            it.write(f, self.direction)
+        })
+    }
+}
+
+/// What is shown of a step to programs.
+#[derive(Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename = "PlannedStep"))]
+#[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "`Debug` and JSON read them"))]
+#[expect(clippy::struct_excessive_bools, reason = "they are the fields of the JSON")]
+struct Fields<'a> {
+    version: &'a str,
+    name: &'a str,
+    path: &'a str,
+    sql: &'a str,
+    /// Secrets in the SQL are shown as `***`.
+    redacted: bool,
+    transactional: bool,
+    covered: bool,
+    breaking: bool,
+    warnings: &'a [String],
+    losses: &'a [Loss],
+}
+
+impl PlannedStep {
+    fn fields<'a>(&'a self, shown: &'a str) -> Fields<'a> {
+        let Self { version, name, path, sql, transactional, covered, breaking, .. } = self;
+        Fields {
+            version,
+            name,
+            path,
+            sql: shown,
+            redacted: shown != sql,
+            transactional: *transactional,
+            covered: *covered,
+            breaking: *breaking,
+            warnings: &self.warnings,
+            losses: &self.losses,
+        }
+    }
+}
+
+impl fmt::Debug for PlannedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields(&self.shown()).fmt(f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for PlannedStep {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.fields(&self.shown()).serialize(serializer)
+    }
+}
+
+impl PlannedStep {
+    fn write(&self, f: &mut fmt::Formatter<'_>, direction: Direction) -> fmt::Result {
+        let how = match (self.covered, direction, self.transactional) {
+            (true, Direction::Up, _) => "recorded, not run",
+            (true, Direction::Down, _) => "only its row is removed",
+            (false, _, true) => "in one transaction",
+            (false, _, false) => "outside a transaction, statement by statement",
+        };
+        write!(f, "-- {}: {how}\n-- {}", title(&self.version, &self.name), self.path)?;
+        self.warnings.iter().try_for_each(|it| write!(f, "\n-- warning: {it}"))?;
+        self.losses.iter().try_for_each(|it| match it.empty {
+            true => write!(f, "\n-- loses nothing: {it}"),
+            false => write!(f, "\n-- loses: {it}"),
+        })?;
+        if self.covered {
+            return Ok(());
+        }
+        let shown = self.shown();
+        if shown != self.sql {
+            f.write_str("\n-- secrets are shown as ***")?;
+        }
+        // Byte for byte but for the line feed at its end, which whoever prints adds.
+        write!(f, "\n{}", shown.strip_suffix('\n').unwrap_or(&shown))
+    }
+}

@@ -1,0 +1,79 @@
+//! Which database it is, and whether it is a protected one.
+
+use crate::plan::checksum::Digest;
+
+/// The mark of a protected database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Protection {
+    /// When it was set, as the server prints a time in UTC.
+    pub at: String,
+    /// The login that set it.
+    pub by: String,
+    /// It was set on another database, of which this one is a copy.
+    pub copied: bool,
+    /// SHA-256, in hex, over the identity of the database and the mark: approves its removal.
+    pub digest: String,
+}
+
+/// What tells a database from every other, and from its own copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Of the whole server, made by `initdb`; standbys share it.
+    pub(crate) system: String,
+    /// The database's oid on that server.
+    pub(crate) database: String,
+}
+
+/// The mark of a protected database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The database that was marked.
+    pub(crate) of: Identity,
+    pub(crate) at: String,
+    pub(crate) by: String,
+}
+
+/// What a plan's digest covers beside the plan itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) here: Identity,
+    pub(crate) mark: Option<Mark>,
+    /// The newest row of the log, of whatever app: any change since makes a plan stale. Rows of
+    /// upfront's own tables do not count, as making them is a part of the first boot.
+    pub(crate) log: String,
+}
+
+impl Standing {
+    pub(crate) fn is_protected(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// The mark, where it came along in a copy of the database that was marked.
+    pub(crate) fn copied_mark(&self) -> Option<&Mark> {
+        self.mark.as_ref().filter(|it| it.of != self.here)
+    }
+
+    /// What is to be known of the mark.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let Mark { at, by, .. } = self.copied_mark()?;
+        Some(format!(
+            "the mark `protected` was set at {at} UTC by {by} on another database, of which this \
+             is a copy: it counts until `upfront protect --renew` makes it this database's, or \
+             `upfront protect --remove` takes it away"
+        ))
+    }
+}
+
+/// The mark as programs see it.
+pub(crate) fn protection(standing: &Standing) -> Option<Protection> {
+    let Mark { of, at, by } = standing.mark.as_ref()?;
+    let mut digest = Digest::new("upfront protection v1");
+    let Identity { system, database } = &standing.here;
+    for part in [system, database, &of.system, &of.database, at, by] {
+        digest.part(part);
+    }
+    let (at, by, copied) = (at.clone(), by.clone(), standing.copied_mark().is_some());
+    Some(Protection { at, by, copied, digest: digest.finish() })
+}

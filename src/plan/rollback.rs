@@ -1,0 +1,173 @@
+//! What is to be rolled back: a pure function of what the program carries, what the database has
+//! and how far down it is to go.
+
+use std::fmt;
+
+use crate::{
+    Target,
+    embedded::{Migration, Set, Side, title},
+    plan::{
+        checksum,
+        pending::{Divergence, Row, diverged, standing},
+    },
+};
+
+/// A migration that is to be rolled back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Undo {
+    /// As the program carries it, or as the database has stored it.
+    pub(crate) it: &'static Migration,
+    /// What runs; nothing for a checkpoint, which changed nothing that its row does not say.
+    pub(crate) side: Option<&'static Side>,
+}
+
+impl Undo {
+    /// Whether the SQL runs outside a transaction.
+    pub(crate) fn is_stepwise(&self) -> bool {
+        self.side.is_some_and(|it| !it.transactional)
+    }
+}
+
+/// Why a target leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// More steps than there are migrations.
+    Beyond { steps: usize, applied: usize },
+    /// The program knows the version, and the database does not have it.
+    NotApplied { version: String, head: Option<String> },
+    /// Neither of them knows it.
+    UnknownVersion { version: String, known: Vec<String> },
+    /// A program without migrations has no head to go down to.
+    NoHead,
+}
+
+/// Why a migration cannot be rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The file says so.
+    Irreversible { reason: String },
+    /// Nobody wrote one.
+    NoDownSide,
+    /// It has no statement, and does not say that there is nothing to undo.
+    NoStatement,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Irreversible { reason } => write!(f, "irreversible: {reason}"),
+            Self::NoDownSide => f.write_str("no down script"),
+            Self::NoStatement => f.write_str("the down script has no statement"),
+        }
+    }
+}
+
+/// The rows above the target, newest first.
+///
+/// # Errors
+///
+/// The target is a mistake.
+pub(crate) fn above<'a>(
+    set: &'static Set,
+    rows: &'a [Row],
+    target: &Target,
+) -> Result<Vec<&'a Row>, Mistake> {
+    let newer =
+        |than: &str| rows.iter().rev().take_while(|it| it.version.as_str() > than).collect();
+    match target {
+        Target::Steps(steps) if *steps > rows.len() => {
+            Err(Mistake::Beyond { steps: *steps, applied: rows.len() })
+        }
+        Target::Steps(steps) => Ok(rows.iter().rev().take(*steps).collect()),
+        Target::To(version) => {
+            let (standing, _) = standing(rows);
+            match standing.iter().find(|it| is_called(version, &it.version, &it.name)) {
+                Some(it) => Ok(newer(&it.version)),
+                None => Err(not_applied(set, rows, version)),
+            }
+        }
+        Target::Embedded => match set.head() {
+            Some(it) => Ok(newer(it.version)),
+            None => Err(Mistake::NoHead),
+        },
+        Target::All => Ok(rows.iter().rev().collect()),
+    }
+}
+
+fn is_called(asked: &str, version: &str, name: &str) -> bool {
+    asked == version || asked.strip_suffix(".sql").unwrap_or(asked) == title(version, name)
+}
+
+fn not_applied(set: &Set, rows: &[Row], version: &str) -> Mistake {
+    const SHOWN: usize = 5;
+    let (rows, _) = standing(rows);
+    if set.migrations.iter().any(|it| is_called(version, it.version, it.name)) {
+        let head = rows.last().map(|it| title(&it.version, &it.name));
+        return Mistake::NotApplied { version: version.to_owned(), head };
+    }
+    let known = rows.iter().rev().take(SHOWN).map(|it| title(&it.version, &it.name)).collect();
+    Mistake::UnknownVersion { version: version.to_owned(), known }
+}
+
+/// What makes the rows unfit to be gone by: somebody changed or deleted one by hand.
+pub(crate) fn tampered(set: &'static Set, rows: &[Row], lost: &[String]) -> Vec<Divergence> {
+    let (rows, _) = standing(rows);
+    let by_hand =
+        |it: &Divergence| matches!(it, Divergence::Altered { .. } | Divergence::Deleted { .. });
+    let found = diverged(set, rows).into_iter().filter(by_hand);
+    let lost = set.migrations.iter().filter(|it| lost.iter().any(|lost| lost == it.version));
+    found.chain(lost.map(|migration| Divergence::Deleted { migration })).collect()
+}
+
+/// The migration whose down side it is to be, where this program carries the very one that was
+/// applied; else its row has what is needed.
+///
+/// A row that is being rolled back holds what it was begun with, and so goes on with that.
+pub(crate) fn embedded(set: &'static Set, row: &Row) -> Option<&'static Migration> {
+    let it = set.find(&row.version)?;
+    (!row.is_being_rolled_back() && is_the_very(it, row)).then_some(it)
+}
+
+/// Has the program the text that was applied, and knows whether there is a way back?
+fn is_the_very(it: &Migration, row: &Row) -> bool {
+    let knows = it.down.is_some() || it.irreversible.is_some() || row.down_hash.is_none();
+    it.name == row.name && it.accepts(&row.hash) && knows
+}
+
+/// What runs in order to roll a migration back.
+///
+/// Passing a checkpoint changes nothing but its row: what it holds is what the files before it
+/// made, or would have. Without any row before it, it is what made the schema.
+///
+/// # Errors
+///
+/// It has no down side.
+pub(crate) fn undo(
+    it: &'static Migration,
+    kind: &str,
+    is_first: bool,
+) -> Result<Undo, (String, Obstacle)> {
+    if it.checkpoint && (kind == "covered" || !is_first) {
+        return Ok(Undo { it, side: None });
+    }
+    match (&it.down, it.irreversible) {
+        (_, Some(reason)) => {
+            Err((it.title(), Obstacle::Irreversible { reason: reason.to_owned() }))
+        }
+        (Some(side), None) if side.count() == 0 && !side.has_nothing_to_undo() => {
+            Err((it.title(), Obstacle::NoStatement))
+        }
+        (Some(side), None) => Ok(Undo { it, side: Some(side) }),
+        (None, None) => Err((it.title(), Obstacle::NoDownSide)),
+    }
+}
+
+impl Row {
+    /// Its rollback, outside a transaction, was begun: it has neither its chain nor its effects.
+    ///
+    /// Programs that do not know of this take the row for one that was altered, or, where it is
+    /// above their head, for a breaking one, and stop.
+    pub(crate) fn is_being_rolled_back(&self) -> bool {
+        self.chain == checksum::START && self.breaking
+    }
+}
