@@ -246,8 +246,8 @@ impl Builder {
     }
 
     /// Calls a function for whatever the boot does or waits for. It must not block.
-    pub fn on_event(mut self, told: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.settings.on_event = Some(Arc::new(told));
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.settings.on_event = Some(Arc::new(listener));
         self
     }
 

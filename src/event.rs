@@ -100,7 +100,7 @@ impl Event {
     ///
     /// The spans around it name app and migration, so the event does not repeat them. Migrations of
     /// upfront's own tables concern nobody but upfront: they are logged at DEBUG.
-    pub(crate) fn trace(&self, own: bool) {
+    pub(crate) fn trace(&self, is_metadata: bool) {
         match self {
             Self::Waiting { holder, waited } => trace_waiting(holder.as_ref(), *waited),
             Self::Started { direction: Direction::Up, ordinal, of, .. } => {
@@ -115,7 +115,7 @@ impl Event {
             Self::Retrying { attempt, waited, pause, code, blockers, .. } => {
                 trace_retrying(*attempt, *waited, *pause, code, blockers.first());
             }
-            Self::Finished { duration, .. } if own => {
+            Self::Finished { duration, .. } if is_metadata => {
                 tracing::debug!(duration_ms = milliseconds(*duration), "upfront's tables migrated");
             }
             Self::Finished { direction: Direction::Up, duration, .. } => {

@@ -10,7 +10,7 @@ use crate::dev;
 #[cfg(feature = "cli")]
 use crate::{
     Adopted,
-    adopt::{self, Witness},
+    adopt::{self, BaselineSource},
 };
 use crate::{
     Builder, Direction, Migrations, Plan, Report, Result, Status, Target,
@@ -18,8 +18,8 @@ use crate::{
     connection::session::{borrow, unless_silent, within},
     error::Kind,
     execute::{
-        context::{View, Work},
-        down::{self, Fit},
+        context::{Context, Summary},
+        down::{self, PlanMatch},
         lock::Wait,
         up,
     },
@@ -152,8 +152,8 @@ impl Migrator {
     /// migration that this program does not carry and that no process runs; or the database cannot
     /// be read.
     pub async fn check(&self) -> Result<()> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        work.check(&self.pool).instrument(self.span("check")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        context.check(&self.pool).instrument(self.span("check")).await
     }
 
     /// Waits until somebody else has brought the database here: for replicas without the right to
@@ -164,22 +164,22 @@ impl Migrator {
     /// [`is_timeout`](crate::Error::is_timeout) when the limit is over,
     /// [`is_diverged`](crate::Error::is_diverged) at once, or the database cannot be read.
     pub async fn wait(&self, limit: Duration) -> Result<()> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        self.until_settled(&work, limit).instrument(self.span("wait")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        self.until_settled(&context, limit).instrument(self.span("wait")).await
     }
 
-    async fn until_settled(&self, work: &Work<'_>, limit: Duration) -> Result<()> {
+    async fn until_settled(&self, context: &Context<'_>, limit: Duration) -> Result<()> {
         let mut wait = Wait::new();
         loop {
             // A look takes a moment, however little of the limit is left.
             let left = limit.saturating_sub(wait.waited()).max(Duration::from_secs(1));
             let client = borrow(&self.pool, left).await?;
-            let (client, view) = work.look_within(client, left).await?;
-            let (pending, journal) = match view {
-                View::Settled { .. } => return Ok(()),
-                View::Behind { pending, journal, .. } => (pending, journal),
+            let (client, summary) = context.look_within(client, left).await?;
+            let (pending, journal) = match summary {
+                Summary::UpToDate { .. } => return Ok(()),
+                Summary::Pending { pending, journal, .. } => (pending, journal),
             };
-            wait.name_holder(work, &client).await;
+            wait.name_holder(context, &client).await;
             drop(client);
             if wait.waited() >= limit {
                 return Err(Kind::NotYet {
@@ -200,11 +200,11 @@ impl Migrator {
     ///
     /// The database cannot be read.
     pub async fn status(&self) -> Result<Status> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.migrations.set()?, &self.settings);
         let status = async {
             let limit = self.settings.wait_timeout;
             let client = borrow(&self.pool, limit).await?;
-            let status = within(limit, Status::read(&work, &client)).await;
+            let status = within(limit, Status::read(&context, &client)).await;
             unless_silent(client, status).await
         };
         status.instrument(self.span("status")).await
@@ -216,11 +216,11 @@ impl Migrator {
     ///
     /// As [`check`](Self::check), except that something pending is no error.
     pub async fn plan_up(&self) -> Result<Plan> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.migrations.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
-            let plan = within(limit, up::plan(&work, &client)).await;
+            let plan = within(limit, up::plan(&context, &client)).await;
             unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_up")).await
@@ -236,11 +236,11 @@ impl Migrator {
     /// back, [`is_tampered`](crate::Error::is_tampered) where history or stored SQL were changed
     /// by hand, or the database cannot be read.
     pub async fn plan_down(&self, target: Target) -> Result<Plan> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.migrations.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
-            let plan = within(limit, down::plan(&work, &client, &target)).await;
+            let plan = within(limit, down::plan(&context, &client, &target)).await;
             unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_down")).await
@@ -277,7 +277,9 @@ impl Migrator {
         let plan = self.plan_down(target).await?;
         let set = self.migrations.set()?;
         let span = self.span("down");
-        down::run(&self.pool, set, &self.settings, &plan, Fit::Goal).instrument(span).await
+        down::run(&self.pool, set, &self.settings, &plan, PlanMatch::RollbackScope)
+            .instrument(span)
+            .await
     }
 
     /// Runs a plan that was made earlier, as long as it would be the same plan now.
@@ -299,7 +301,7 @@ impl Migrator {
         match plan.direction {
             Direction::Up => up::up(&self.pool, set, settings, Some(plan)).instrument(span).await,
             Direction::Down => {
-                down::run(&self.pool, set, settings, plan, Fit::Exact).instrument(span).await
+                down::run(&self.pool, set, settings, plan, PlanMatch::Exact).instrument(span).await
             }
         }
     }
@@ -315,9 +317,9 @@ impl Migrator {
         directory: &upfront_directory::Directory,
         table: Option<&str>,
     ) -> Result<Adopted> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let witness = Witness::Table { directory, name: table };
-        adopt::plan(&self.pool, &work, witness).instrument(self.span("plan_adopt")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let witness = BaselineSource::Table { directory, name: table };
+        adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_adopt")).await
     }
 
     /// Takes over the history that Atlas or sqlx has in this database, so that `up()` applies only
@@ -346,9 +348,9 @@ impl Migrator {
         directory: &upfront_directory::Directory,
         table: Option<&str>,
     ) -> Result<Adopted> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let witness = Witness::Table { directory, name: table };
-        adopt::adopt(&self.pool, &work, witness).instrument(self.span("adopt")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let witness = BaselineSource::Table { directory, name: table };
+        adopt::adopt(&self.pool, &context, witness).instrument(self.span("adopt")).await
     }
 
     /// What [`baseline`](Self::baseline) would do. Writes nothing and takes no lock.
@@ -358,9 +360,9 @@ impl Migrator {
     /// As [`baseline`](Self::baseline).
     #[cfg(feature = "cli")]
     pub async fn plan_baseline(&self, version: &str) -> Result<Adopted> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let witness = Witness::Person { version };
-        adopt::plan(&self.pool, &work, witness).instrument(self.span("plan_baseline")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let witness = BaselineSource::Person { version };
+        adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_baseline")).await
     }
 
     /// Marks everything up to a version as applied, for a database that was made by hand or by a
@@ -380,9 +382,9 @@ impl Migrator {
     /// this directory's. Otherwise as for [`adopt`](Self::adopt).
     #[cfg(feature = "cli")]
     pub async fn baseline(&self, version: &str) -> Result<Adopted> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let witness = Witness::Person { version };
-        adopt::adopt(&self.pool, &work, witness).instrument(self.span("baseline")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let witness = BaselineSource::Person { version };
+        adopt::adopt(&self.pool, &context, witness).instrument(self.span("baseline")).await
     }
 
     /// What was done to the schema, when and by whom, newest first: what is in upfront's `log`, no
@@ -397,8 +399,10 @@ impl Migrator {
         limit: Option<u32>,
         since: Option<std::time::SystemTime>,
     ) -> Result<Vec<crate::LogEntry>> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        crate::admin::log::read(&work, &self.pool, limit, since).instrument(self.span("log")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        crate::admin::log::read(&context, &self.pool, limit, since)
+            .instrument(self.span("log"))
+            .await
     }
 
     #[cfg(feature = "cli")]

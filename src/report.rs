@@ -9,7 +9,7 @@ use crate::{
     execute::lock::Wait,
     plan::{
         journal::PartlyApplied,
-        pending::{Pending, Step, Unknown},
+        pending::{Pending, Step, UnknownMigration},
     },
 };
 
@@ -107,9 +107,9 @@ impl Report {
         Self { applied, rolled_back, waited, waited_for, took, ..self }
     }
 
-    pub(crate) fn settle(&mut self, unknown: &[Unknown]) {
-        self.ahead = unknown.iter().map(Unknown::title).collect();
-        for Unknown { version, name, .. } in unknown {
+    pub(crate) fn settle(&mut self, unknown: &[UnknownMigration]) {
+        self.ahead = unknown.iter().map(UnknownMigration::title).collect();
+        for UnknownMigration { version, name, .. } in unknown {
             tracing::warn!(version, migration = name, "the database is ahead of this program");
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     embedded::{Migration, Set, title},
     error::Kind,
     event::Holder,
-    execute::{context::Work, down},
+    execute::{context::Context, down},
     history::{
         other_tools,
         revisions::{History, Journal, apps, dated, history, history_schemas},
@@ -18,7 +18,7 @@ use crate::{
         journal,
         pending::{self, Divergence, Hold, Row},
         protection::{Protection, protection},
-        rollback::{self, Obstacle, Undo},
+        rollback::{self, Obstacle, RollbackStep},
     },
 };
 
@@ -186,7 +186,7 @@ pub enum State {
 
 /// A row with what a person wants to see.
 #[derive(Debug)]
-pub(crate) struct Dated {
+pub(crate) struct RevisionRow {
     pub(crate) row: Row,
     pub(crate) applied_at: String,
     pub(crate) irreversible: Option<String>,
@@ -196,35 +196,39 @@ pub(crate) struct Dated {
 }
 
 impl Status {
-    pub(crate) async fn read(work: &Work<'_>, client: &Object) -> Result<Self> {
+    pub(crate) async fn read(context: &Context<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
-        let Some(tables) = work.tables(client).await? else {
-            let status = Self::of(work, &[], &History::default(), None);
-            return status.with_foreign_histories(work, client).await;
+        let Some(tables) = context.tables(client).await? else {
+            let status = Self::of(context, &[], &History::default(), None);
+            return status.with_foreign_histories(context, client).await;
         };
-        let status = work.revisions.status(tables);
-        let answer = work.read(client, &status).await?.answer(doing)?.unwrap_or_default();
+        let status = context.revisions.status(tables);
+        let answer = context.read(client, &status).await?.answer(doing)?.unwrap_or_default();
         let unexpected = || Kind::Unexpected { doing };
         let rows = dated(&answer).ok_or_else(unexpected)?;
         let history = history(&answer).ok_or_else(unexpected)?;
-        let holder = work.holder_of(client, &history.journal).await;
-        let standing = down::read_standing_ahead(work, client, Some(tables)).await?;
+        let holder = context.holder_of(client, &history.journal).await;
+        let standing = down::read_standing_ahead(context, client, Some(tables)).await?;
         let status = Self {
             protection: protection(&standing),
             apps: apps(&answer).ok_or_else(unexpected)?,
             history_schemas: history_schemas(&answer),
-            ..Self::of(work, &rows, &history, holder.as_ref())
+            ..Self::of(context, &rows, &history, holder.as_ref())
         };
         match status.head {
             Some(_) => Ok(status),
-            None => status.with_foreign_histories(work, client).await,
+            None => status.with_foreign_histories(context, client).await,
         }
     }
 
     /// Looks for what a boot refuses, where it would start a history.
-    async fn with_foreign_histories(mut self, work: &Work<'_>, client: &Object) -> Result<Self> {
-        if !work.set.migrations.is_empty() {
-            self.foreign_histories = other_tools::find_ahead(work.settings, client).await?;
+    async fn with_foreign_histories(
+        mut self,
+        context: &Context<'_>,
+        client: &Object,
+    ) -> Result<Self> {
+        if !context.set.migrations.is_empty() {
+            self.foreign_histories = other_tools::find_ahead(context.settings, client).await?;
         }
         Ok(self)
     }
@@ -237,18 +241,23 @@ impl Status {
         (!tables.is_empty()).then(|| Kind::Foreign { tables }.into())
     }
 
-    fn of(work: &Work<'_>, rows: &[Dated], history: &History, holder: Option<&Holder>) -> Self {
+    fn of(
+        context: &Context<'_>,
+        rows: &[RevisionRow],
+        history: &History,
+        holder: Option<&Holder>,
+    ) -> Self {
         let History { journal, lost, holds, .. } = history;
-        let found = match pending::plan(work.set, &history.rows, Ahead::Accept) {
+        let found = match pending::plan(context.set, &history.rows, Ahead::Accept) {
             Ok(pending) => pending::deleted(&pending, lost),
             Err(it) => it,
         };
         let mut entries: Vec<_> =
-            rows.iter().map(|it| applied(work, it, &found, journal, holder)).collect();
+            rows.iter().map(|it| applied(context, it, &found, journal, holder)).collect();
         for (at, (entry, row)) in entries.iter_mut().zip(rows).enumerate() {
-            entry.down = Some(Down::of_row(work.set, row, at == 0));
+            entry.down = Some(Down::of_row(context.set, row, at == 0));
         }
-        let absent = work.set.migrations.iter().filter(|it| {
+        let absent = context.set.migrations.iter().filter(|it| {
             rows.binary_search_by(|row| row.row.version.as_str().cmp(it.version)).is_err()
         });
         entries.extend(absent.map(|it| {
@@ -269,19 +278,21 @@ impl Status {
             let (breaking, applied_at, down) = (it.breaking, None, Some(Down::of_program(it)));
             Entry { version, name, state, breaking, applied_at, divergence, down, note }
         }));
-        entries.extend(journal::unknown(work.set, &history.rows, journal).into_iter().map(|it| {
-            let progress = progress(&it.version, journal, holder);
-            Entry {
-                state: unfinished(holder),
-                note: Some(format!("not in this program; {progress}")),
-                divergence: None,
-                down: None,
-                breaking: it.breaking,
-                applied_at: None,
-                version: it.version,
-                name: it.name,
-            }
-        }));
+        entries.extend(journal::unknown(context.set, &history.rows, journal).into_iter().map(
+            |it| {
+                let progress = progress(&it.version, journal, holder);
+                Entry {
+                    state: unfinished(holder),
+                    note: Some(format!("not in this program; {progress}")),
+                    divergence: None,
+                    down: None,
+                    breaking: it.breaking,
+                    applied_at: None,
+                    version: it.version,
+                    name: it.name,
+                }
+            },
+        ));
         for (version, index) in &history.invalid {
             for it in entries.iter_mut().filter(|it| it.version == *version) {
                 let note = it.note.take().map(|it| format!("{it}; ")).unwrap_or_default();
@@ -292,7 +303,7 @@ impl Status {
         let head = rows.last().map(|it| it.row.version.clone());
         let replaced_schemas = if rows.is_empty() { Vec::new() } else { history.replaced.clone() };
         Self {
-            app: work.app.to_owned(),
+            app: context.app.to_owned(),
             head,
             entries,
             replaced_schemas,
@@ -390,14 +401,14 @@ impl Down {
 
     fn of_undo(it: &'static Migration, kind: &str, is_first: bool) -> Self {
         match rollback::undo(it, kind, is_first) {
-            Ok(Undo { side: Some(_), .. }) => Self::possible(DownScript::Program),
+            Ok(RollbackStep { side: Some(_), .. }) => Self::possible(DownScript::Program),
             Ok(_) => Self::possible(DownScript::Nothing),
             Err((_, obstacle)) => Self::impossible(&obstacle),
         }
     }
 
     /// Of an applied one: by the program, if it carries what was applied, or by the stored script.
-    fn of_row(set: &'static Set, it: &Dated, is_first: bool) -> Self {
+    fn of_row(set: &'static Set, it: &RevisionRow, is_first: bool) -> Self {
         if let Some(migration) = rollback::embedded(set, &it.row) {
             return Self::of_undo(migration, &it.row.kind, is_first);
         }
@@ -421,15 +432,15 @@ fn is_held(it: &Migration, hold: &Hold) -> bool {
 }
 
 fn applied(
-    work: &Work<'_>,
-    it: &Dated,
+    context: &Context<'_>,
+    it: &RevisionRow,
     found: &[Divergence],
     journal: &[Journal],
     holder: Option<&Holder>,
 ) -> Entry {
-    let Dated { row, applied_at, .. } = it;
+    let RevisionRow { row, applied_at, .. } = it;
     let (divergence, diverged) = found.iter().find_map(|it| note(it, &row.version)).unzip();
-    let head = work.set.head().map_or("", |it| it.version);
+    let head = context.set.head().map_or("", |it| it.version);
     let cut_off = row.is_being_rolled_back();
     let state = match &diverged {
         _ if cut_off => unfinished(holder),

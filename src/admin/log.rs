@@ -9,7 +9,7 @@ use crate::{
     Result,
     connection::session::{borrow, unless_silent, within},
     error::Kind,
-    execute::context::Work,
+    execute::context::Context,
 };
 
 /// A line of `upfront.log`: one try to change the schema, and what came of it.
@@ -62,15 +62,15 @@ pub struct LogEntry {
 
 /// Reads the log, newest first.
 pub(crate) async fn read(
-    work: &Work<'_>,
+    context: &Context<'_>,
     pool: &Pool,
     limit: Option<u32>,
     since: Option<SystemTime>,
 ) -> Result<Vec<LogEntry>> {
-    let patience = work.settings.wait_timeout;
+    let patience = context.settings.wait_timeout;
     let client = borrow(pool, patience).await?;
-    let sql = work.revisions.log(limit, since.map(seconds));
-    let answer = within(patience, work.read(&client, &sql)).await;
+    let sql = context.revisions.log(limit, since.map(seconds));
+    let answer = within(patience, context.read(&client, &sql)).await;
     let answer = unless_silent(client, answer).await?;
     let Some(answer) = answer.answer("reading the log")? else { return Ok(Vec::new()) };
     let rows = answer.rows.iter().filter(|it| it.columns()[0].name() == "upfront_log");

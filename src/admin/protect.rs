@@ -3,8 +3,8 @@
 use crate::{
     Migrator, Result,
     connection::session::{Session, borrow, unless_silent, within},
-    error::{Error, Kind, rejection::Refused},
-    execute::{approval, context::Work, down, lock::Wait, up},
+    error::{Error, Kind, rejection::Rejection},
+    execute::{approval, context::Context, down, lock::Wait, up},
     history::revisions::{Tables, held, standing},
     plan::{
         pending::Hold,
@@ -48,12 +48,12 @@ impl Migrator {
     ///
     /// The database cannot be read.
     pub async fn protection(&self) -> Result<Option<Protection>> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.migrations.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let client = borrow(&self.pool, limit).await?;
         let read = async {
-            let tables = work.tables(&client).await?;
-            down::read_standing_ahead(&work, &client, tables).await
+            let tables = context.tables(&client).await?;
+            down::read_standing_ahead(&context, &client, tables).await
         };
         let standing = within(limit, read).await;
         Ok(protection(&unless_silent(client, standing).await?))
@@ -89,9 +89,9 @@ impl Migrator {
     }
 
     async fn mark(&self, what: Protect, approval: Option<&str>) -> Result<Option<Protection>> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let session = self.lock(&work).await?;
-        let marked = mark(&work, &session, what, approval).await;
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let session = self.lock(&context).await?;
+        let marked = mark(&context, &session, what, approval).await;
         session.close(marked).await
     }
 
@@ -106,10 +106,10 @@ impl Migrator {
     /// [`is_target`](Error::is_target) where one of the versions is not held; the text lists those
     /// that are.
     pub async fn release(&self, versions: &[String]) -> Result<Vec<Released>> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        let session = self.lock(&work).await?;
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        let session = self.lock(&context).await?;
         let doing = "reading what is held";
-        let answer = session.ask(doing, &work.revisions.holds()).await?;
+        let answer = session.ask(doing, &context.revisions.holds()).await?;
         let held = held(&answer).ok_or(Kind::Unexpected { doing })?;
         let is_held = |version: &String| held.iter().any(|it| it.is_called(version));
         if let Some(version) = versions.iter().find(|it| !is_held(it)) {
@@ -118,19 +118,19 @@ impl Migrator {
         let asked = |it: &&Hold| versions.iter().any(|version| it.is_called(version));
         let released: Vec<_> = held.iter().filter(asked).map(released).collect();
         let versions: Vec<_> = released.iter().map(|it| it.version.as_str()).collect();
-        let sql = work.revisions.release(&versions);
+        let sql = context.revisions.release(&versions);
         session.ask("releasing migrations", &format!("{sql}COMMIT")).await?;
         Ok(released)
     }
 
     /// A session with the lock, in a transaction; upfront's own tables are there.
-    async fn lock(&self, work: &Work<'_>) -> Result<Session> {
+    async fn lock(&self, context: &Context<'_>) -> Result<Session> {
         let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
         up::refuse_read_only(&session, None, Vec::new())?;
-        up::bring_own(work, &session).await?;
-        let mut report = Report::new(work.app, Direction::Up);
+        up::migrate_metadata(context, &session).await?;
+        let mut report = Report::new(context.app, Direction::Up);
         let mut wait = Wait::new();
-        let locked = up::lock(work, &session, &mut wait, &mut report).await;
+        let locked = up::lock(context, &session, &mut wait, &mut report).await;
         match locked {
             Ok(_) => Ok(session),
             Err(err) => session.close(Err(err)).await,
@@ -139,7 +139,7 @@ impl Migrator {
 }
 
 fn not_held(version: &str, held: Vec<Hold>) -> Error {
-    Refused::NotHeld { version: version.to_owned(), held }.into()
+    Rejection::NotHeld { version: version.to_owned(), held }.into()
 }
 
 fn released(it: &Hold) -> Released {
@@ -149,39 +149,41 @@ fn released(it: &Hold) -> Released {
 
 /// Changes the mark in the transaction that has the lock, and logs that.
 async fn mark(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     what: Protect,
     approval: Option<&str>,
 ) -> Result<Option<Protection>> {
     let doing = "reading the mark of a protected database";
-    let sql = work.revisions.standing(Tables::Current);
+    let sql = context.revisions.standing(Tables::Current);
     let answer = session.ask(doing, &sql).await?;
     let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
     if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
         let (at, by) = (at.clone(), by.clone());
-        return Err(Refused::Copied { at, by }.into());
+        return Err(Rejection::Copied { at, by }.into());
     }
     let digest = protection(&now).map(|it| it.digest).unwrap_or_default();
     if let Some(approved) = approval {
-        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+        approval::verify(approved, &digest).map_err(Rejection::Stale)?;
     }
     let approval = approval.map(|_| digest.as_str());
     let log = |direction, message: &str| {
         let message = format!("{message} with upfront {}", env!("CARGO_PKG_VERSION"));
-        work.revisions.log_mark(direction, &message, approval)
+        context.revisions.log_mark(direction, &message, approval)
     };
     let change = match (what, &now.mark) {
         (Protect::Set, Some(_)) | (Protect::Remove, None) => String::new(),
-        (Protect::Set, None) => work.revisions.mark(&now.here) + &log(Direction::Up, "protected"),
+        (Protect::Set, None) => {
+            context.revisions.mark(&now.here) + &log(Direction::Up, "protected")
+        }
         (Protect::Renew, _) => {
-            work.revisions.mark(&now.here) + &log(Direction::Up, "protected anew")
+            context.revisions.mark(&now.here) + &log(Direction::Up, "protected anew")
         }
         (Protect::Remove, Some(_)) => {
-            work.revisions.unmark() + &log(Direction::Down, "protection removed")
+            context.revisions.unmark() + &log(Direction::Down, "protection removed")
         }
     };
-    let fence = work.revisions.trust.write_fence();
+    let fence = context.revisions.trust.write_fence();
     let answer = session.ask("marking a database", &format!("{fence}{change}{sql};COMMIT")).await?;
     session.set_open(false);
     Ok(protection(&standing(&answer).ok_or(Kind::Unexpected { doing })?))

@@ -11,14 +11,14 @@ use crate::{
     builder::Settings,
     connection::{
         session::{self, Session, borrow, unless_silent, within},
-        session_settings::{Extent, target},
+        session_settings::{SettingScope, target},
     },
     embedded::title,
     error::{
         Error, Kind,
-        rejection::{Refused, Stale},
+        rejection::{Rejection, Stale},
     },
-    execute::{approval, context::Work, down, duplicate_history, lock::Wait, up},
+    execute::{approval, context::Context, down, duplicate_history, lock::Wait, up},
     history::{
         other_tools::{self, PathSource},
         revisions::{History, ResolveOrder, Tables, history, logged},
@@ -29,8 +29,8 @@ use crate::{
         checksum::Digest,
         command::CommandOptions,
         pending::Head,
-        protection::Standing,
-        resolution::{self, Changes, Facts, Logged, Mistake, Refusal, Write},
+        protection::ProtectionState,
+        resolution::{self, AdoptError, Changes, Logged, Mistake, ServerInfo, Write},
     },
     report::Report,
 };
@@ -239,11 +239,11 @@ impl Migrator {
     /// [`is_diverged`](Error::is_diverged) if the history contradicts the program elsewhere; or the
     /// database cannot be read.
     pub async fn plan_resolve(&self, asked: Resolve) -> Result<Resolved> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.migrations.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
-            let plan = within(limit, ahead(&work, &client, asked)).await;
+            let plan = within(limit, ahead(&context, &client, asked)).await;
             unless_silent(client, plan).await
         };
         plan.instrument(self.span("plan_resolve")).await
@@ -268,75 +268,75 @@ impl Migrator {
     /// [`apply`](Self::apply); otherwise those of [`plan_resolve`](Self::plan_resolve), and
     /// whatever keeps upfront's tables from being written.
     pub async fn resolve(&self, plan: &Resolved) -> Result<Resolved> {
-        let work = Work::new(self.migrations.set()?, &self.settings);
-        self.record_resolution(&work, plan).instrument(self.span("resolve")).await
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        self.record_resolution(&context, plan).instrument(self.span("resolve")).await
     }
 
-    async fn record_resolution(&self, work: &Work<'_>, plan: &Resolved) -> Result<Resolved> {
+    async fn record_resolution(&self, context: &Context<'_>, plan: &Resolved) -> Result<Resolved> {
         if plan.is_empty() {
             return Ok(Resolved { recorded: true, ..plan.clone() });
         }
         let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
-        let done = record(work, &session, plan).await;
+        let done = record(context, &session, plan).await;
         session.close(done).await
     }
 }
 
 /// Decides on a borrowed connection.
-async fn ahead(work: &Work<'_>, client: &Object, asked: Resolve) -> Result<Resolved> {
-    let tables = work.tables(client).await?;
+async fn ahead(context: &Context<'_>, client: &Object, asked: Resolve) -> Result<Resolved> {
+    let tables = context.tables(client).await?;
     let mut found = Found::default();
     if let Some(tables) = tables {
-        let sql = work.revisions.rows_and_log(tables);
+        let sql = context.revisions.rows_and_log(tables);
         let doing = "reading the history";
-        let answer = work.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
+        let answer = context.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
         found = Found::of(&answer)?;
         if let Some(row) = found.cut_off() {
-            let sql = work.revisions.applied_text(&row);
-            let answer = work.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
+            let sql = context.revisions.applied_text(&row);
+            let answer = context.read(client, &sql).await?.answer(doing)?.unwrap_or_default();
             found.was_breaking = says_breaking(&answer);
         }
     }
-    let standing = down::read_standing_ahead(work, client, tables).await?;
-    let changes = found.decide(work, &asked)?;
-    Ok(plan(work, asked, &changes, &standing))
+    let standing = down::read_standing_ahead(context, client, tables).await?;
+    let changes = found.decide(context, &asked)?;
+    Ok(plan(context, asked, &changes, &standing))
 }
 
 /// Records under the lock.
-async fn record(work: &Work<'_>, session: &Session, made: &Resolved) -> Result<Resolved> {
+async fn record(context: &Context<'_>, session: &Session, made: &Resolved) -> Result<Resolved> {
     up::refuse_read_only(session, None, Vec::new())?;
-    up::bring_own(work, session).await?;
-    let wait_timeout = PATIENCE.min(work.settings.wait_timeout);
-    let impatient = Settings { wait_timeout, ..work.settings.clone() };
-    let mut report = Report::new(work.app, Direction::Up);
-    let impatient = Work::new(work.set, &impatient);
+    up::migrate_metadata(context, session).await?;
+    let wait_timeout = PATIENCE.min(context.settings.wait_timeout);
+    let impatient = Settings { wait_timeout, ..context.settings.clone() };
+    let mut report = Report::new(context.app, Direction::Up);
+    let impatient = Context::new(context.set, &impatient);
     let transaction = up::lock(&impatient, session, &mut Wait::new(), &mut report).await?;
-    work.revisions.trust.diagnose_in_transaction(session.client()).await?;
+    context.revisions.trust.diagnose_in_transaction(session.client()).await?;
     let doing = "reading the history";
-    let sql = work.revisions.rows_and_log(Tables::Current);
+    let sql = context.revisions.rows_and_log(Tables::Current);
     let answer =
         session.ask(doing, &format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront")).await?;
     let mut found = Found::of(&answer)?;
     if let Some(row) = found.cut_off() {
-        let sql = work.revisions.applied_text(&row);
+        let sql = context.revisions.applied_text(&row);
         let sql = format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront");
         found.was_breaking = says_breaking(&session.ask(doing, &sql).await?);
     }
-    let changes = found.decide(work, &made.asked)?;
-    let standing = down::read_standing_under_lock(work, session).await?;
-    let mut now = plan(work, made.asked.clone(), &changes, &standing);
+    let changes = found.decide(context, &made.asked)?;
+    let standing = down::read_standing_under_lock(context, session).await?;
+    let mut now = plan(context, made.asked.clone(), &changes, &standing);
     agree(made, &now, &standing)?;
     if changes.writes.iter().any(|it| matches!(it, Write::Insert { .. })) {
-        refuse_elsewhere(work, session, &transaction.head, &found.history).await?;
+        refuse_elsewhere(context, session, &transaction.head, &found.history).await?;
     }
     let approval = made.consent.approval.as_ref().map(|_| now.digest.clone());
     let holds = made.consent.hold || standing.is_protected();
     let order = ResolveOrder { approval, holds };
-    let sql = work.revisions.resolve(&changes.writes, &order);
-    let target = target(work.settings, Extent::Transaction);
+    let sql = context.revisions.resolve(&changes.writes, &order);
+    let target = target(context.settings, SettingScope::Transaction);
     let written = session::ask(session.client(), &format!("{target}{sql}COMMIT")).await;
     if let Err(source) = written {
-        return Err(not_written(work, session, source).await);
+        return Err(not_written(context, session, source).await);
     }
     session.set_open(false);
     now.recorded = true;
@@ -365,14 +365,14 @@ impl Found {
         cut_off.map(|it| it.version.clone())
     }
 
-    fn decide(&self, work: &Work<'_>, asked: &Resolve) -> Result<Changes> {
+    fn decide(&self, context: &Context<'_>, asked: &Resolve) -> Result<Changes> {
         let Self { history, logged, was_breaking } = self;
-        let facts = Facts { set: work.set, history, logged, was_breaking: *was_breaking };
+        let facts = ServerInfo { set: context.set, history, logged, was_breaking: *was_breaking };
         resolution::decide(facts, asked).map_err(|mistake| match mistake {
-            Mistake::Diverged(found) => work.diverged(found),
+            Mistake::Diverged(found) => context.diverged(found),
             mistake => {
-                let options = CommandOptions::of(work.settings);
-                Refused::Resolve(Refusal { mistake, options }).into()
+                let options = CommandOptions::of(context.settings);
+                Rejection::Resolve(AdoptError { mistake, options }).into()
             }
         })
     }
@@ -387,10 +387,15 @@ fn says_breaking(answer: &session::Answer) -> bool {
     directory.map_or(true, |it| it.migrations().iter().any(|it| it.breaking))
 }
 
-fn plan(work: &Work<'_>, asked: Resolve, changes: &Changes, standing: &Standing) -> Resolved {
+fn plan(
+    context: &Context<'_>,
+    asked: Resolve,
+    changes: &Changes,
+    standing: &ProtectionState,
+) -> Resolved {
     Resolved {
-        app: work.app.to_owned(),
-        digest: digest(work, &asked, changes, standing),
+        app: context.app.to_owned(),
+        digest: digest(context, &asked, changes, standing),
         protected: standing.is_protected(),
         recorded: false,
         changes: changes.shown.clone(),
@@ -399,10 +404,15 @@ fn plan(work: &Work<'_>, asked: Resolve, changes: &Changes, standing: &Standing)
     }
 }
 
-fn digest(work: &Work<'_>, asked: &Resolve, changes: &Changes, standing: &Standing) -> String {
-    let (here, schema) = (&standing.here, &work.settings.schema);
+fn digest(
+    context: &Context<'_>,
+    asked: &Resolve,
+    changes: &Changes,
+    standing: &ProtectionState,
+) -> String {
+    let (here, schema) = (&standing.here, &context.settings.schema);
     let mut it = Digest::new("upfront resolve v1");
-    for part in [&here.system, &here.database, schema, work.app, &standing.log] {
+    for part in [&here.system, &here.database, schema, context.app, &standing.log] {
         it.part(part);
     }
     it.part(&format!("{asked:?}"));
@@ -413,51 +423,55 @@ fn digest(work: &Work<'_>, asked: &Resolve, changes: &Changes, standing: &Standi
 }
 
 /// Is the plan still the one that was made, and approved where that is required?
-fn agree(made: &Resolved, now: &Resolved, standing: &Standing) -> Result<()> {
+fn agree(made: &Resolved, now: &Resolved, standing: &ProtectionState) -> Result<()> {
     let digest = now.digest.clone();
     if let Some(approved) = &made.consent.approval {
-        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+        approval::verify(approved, &digest).map_err(Rejection::Stale)?;
     }
     if made.digest != digest {
         let made = made.digest.clone();
-        return Err(Refused::Stale(Stale::Moved { made, now: digest }).into());
+        return Err(Rejection::Stale(Stale::Moved { made, now: digest }).into());
     }
     if now.protected && made.consent.approval.is_none() {
         let warning = standing.warning();
-        return Err(Refused::Protected { direction: None, digest, warning }.into());
+        return Err(Rejection::Protected { direction: None, digest, warning }.into());
     }
     Ok(())
 }
 
 /// As for a boot: a history starts where it belongs, and in the schema that its migrations are in.
 async fn refuse_elsewhere(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     head: &Head,
     history: &History,
 ) -> Result<()> {
-    work.refuse_replaced(history)?;
+    context.refuse_replaced(history)?;
     if *head != Head::start() {
         return Ok(());
     }
-    other_tools::refuse(work.settings, session.client(), PathSource::Transaction).await?;
-    if !work.settings.ignore_duplicate_history {
-        duplicate_history::refuse(work, session.client()).await?;
+    other_tools::refuse(context.settings, session.client(), PathSource::Transaction).await?;
+    if !context.settings.ignore_duplicate_history {
+        duplicate_history::refuse(context, session.client()).await?;
     }
     Ok(())
 }
 
-async fn not_written(work: &Work<'_>, session: &Session, source: tokio_postgres::Error) -> Error {
+async fn not_written(
+    context: &Context<'_>,
+    session: &Session,
+    source: tokio_postgres::Error,
+) -> Error {
     let message = source.as_db_error().map_or("", DbError::message);
     if Meddling::of(message) == Some(Meddling::Attached) {
         let rolled_back = session.roll_back("ending a transaction").await;
         let diagnosed = match rolled_back {
-            Ok(()) => work.revisions.trust.diagnose(session.client(), Access::Write).await,
+            Ok(()) => context.revisions.trust.diagnose(session.client(), Access::Write).await,
             Err(err) => Err(err),
         };
         if let Err(err) = diagnosed {
             return err;
         }
     }
-    up::begin_failed(work, session, DOING, source)
+    up::begin_failed(context, session, DOING, source)
 }

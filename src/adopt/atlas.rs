@@ -9,7 +9,9 @@ use crate::{
     embedded::{Migration, Set, title},
     history::other_tools::Tool,
     plan::{
-        external_history::{Difference, LineEnd, Old, Past, Scope, Source, Text, texts},
+        external_history::{
+            Difference, ExternalHistory, ExternalRevision, LineEnd, Scope, Source, Text, texts,
+        },
         pending::Head,
     },
 };
@@ -83,7 +85,7 @@ pub(crate) fn compare(
     directory: &Directory,
     rows: &[Row],
     table: &str,
-) -> Result<Past, Vec<Difference>> {
+) -> Result<ExternalHistory, Vec<Difference>> {
     let mut found: Vec<_> =
         rows.iter().filter_map(|it| state(it).map(|is| (&it.version, is))).collect();
     let mut hashes = Hashes::new(set, directory, rows);
@@ -101,10 +103,10 @@ pub(crate) fn compare(
         // What has no row came with the one that stands for it.
         let row = rows.iter().find(|it| it.version.as_str() >= migration.version);
         let applied_at = row.map(|it| it.executed_at.clone());
-        Old { migration, applied_at, checked }
+        ExternalRevision { migration, applied_at, checked }
     });
     let source = Some(Source { table: table.to_owned(), tool: Tool::Atlas });
-    Ok(Past { source, old: old.collect(), pending, after: Head::start() })
+    Ok(ExternalHistory { source, old: old.collect(), pending, after: Head::start() })
 }
 
 /// How many migrations there are up to a version.
@@ -241,7 +243,7 @@ impl<'a> Hashes<'a> {
         if self.sum.hash(&file(&self.set.migrations[at])) == Some(row.hash.as_str()) {
             return all();
         }
-        [Rowless::There, Rowless::Later].into_iter().find_map(|rowless| {
+        [NoRow::There, NoRow::Later].into_iter().find_map(|rowless| {
             let places = self.there_by(at, row.moment, rowless);
             (places.len() <= at && self.fits_by_then(&places, row)).then_some(places)
         })
@@ -300,13 +302,13 @@ impl<'a> Hashes<'a> {
     }
 
     /// The files up to a place that were there at a moment.
-    fn there_by(&self, at: usize, moment: i64, rowless: Rowless) -> Vec<usize> {
+    fn there_by(&self, at: usize, moment: i64, rowless: NoRow) -> Vec<usize> {
         let oldest = self.rows.first().map_or("", |it| it.version.as_str());
         let was = |at: &usize| {
             let version = self.set.migrations[*at].version;
             match self.rows.binary_search_by(|it| it.version.as_str().cmp(version)) {
                 Ok(row) => self.rows[row].moment <= moment,
-                Err(_) => (self.starts && version < oldest) || rowless == Rowless::There,
+                Err(_) => (self.starts && version < oldest) || rowless == NoRow::There,
             }
         };
         (0..=at).filter(was).collect()
@@ -315,7 +317,7 @@ impl<'a> Hashes<'a> {
 
 /// What to make of a file without a row between those that have one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rowless {
+enum NoRow {
     There,
     Later,
 }

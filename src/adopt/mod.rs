@@ -12,22 +12,22 @@ use crate::{
     Direction, Report, Result,
     adopt::report::Adopted,
     connection::{
-        session::{self, Session, Writes},
-        session_settings::{Extent, prologue, target},
+        session::{self, Session, WriteAccess},
+        session_settings::{SettingScope, prologue, target},
     },
     embedded::{Migration, Set, title},
-    error::{Error, Kind, adopt_error::Refusal},
+    error::{Error, Kind, adopt_error::AdoptError},
     execute::{
-        context::Work,
+        context::Context,
         lock::{self, Wait},
-        up::{self, Until},
+        up::{self, WaitMode},
     },
     history::{
         other_tools::{self, ForeignHistory, PathSource, Tool},
         revisions::{self, History, PINNED, Tables, history},
     },
     plan::{
-        external_history::{Past, Source},
+        external_history::{ExternalHistory, Source},
         pending::Head,
     },
 };
@@ -36,7 +36,7 @@ const DOING: &str = "reading another tool's history";
 
 /// Who says what was applied.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Witness<'a> {
+pub(crate) enum BaselineSource<'a> {
     /// Another tool's table: this one, or the only one.
     Table { directory: &'a Directory, name: Option<&'a str> },
     /// A person: everything up to a version.
@@ -44,170 +44,195 @@ pub(crate) enum Witness<'a> {
 }
 
 /// What [`adopt`] would do. Reads only.
-pub(crate) async fn plan(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) -> Result<Adopted> {
-    let session = Session::take(pool, work.settings.wait_timeout).await?;
-    let past = look(work, &session, witness).await;
+pub(crate) async fn plan(
+    pool: &Pool,
+    context: &Context<'_>,
+    witness: BaselineSource<'_>,
+) -> Result<Adopted> {
+    let session = Session::take(pool, context.settings.wait_timeout).await?;
+    let past = look(context, &session, witness).await;
     let past = session.close(past).await?;
-    Ok(Adopted::of(work.app, &past, false))
+    Ok(Adopted::of(context.app, &past, false))
 }
 
 /// Writes the beginning of a history.
 ///
 /// First everything is looked at without a lock, so that a refusal leaves nothing, not even
 /// upfront's own tables; then again under the locks of both tools, in the transaction that writes.
-pub(crate) async fn adopt(pool: &Pool, work: &Work<'_>, witness: Witness<'_>) -> Result<Adopted> {
-    let session = Session::take(pool, work.settings.wait_timeout).await?;
-    let adopted = adopt_with(work, &session, witness).await;
+pub(crate) async fn adopt(
+    pool: &Pool,
+    context: &Context<'_>,
+    witness: BaselineSource<'_>,
+) -> Result<Adopted> {
+    let session = Session::take(pool, context.settings.wait_timeout).await?;
+    let adopted = adopt_with(context, &session, witness).await;
     session.close(adopted).await
 }
 
-async fn adopt_with(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Adopted> {
-    look(work, session, witness).await?;
+async fn adopt_with(
+    context: &Context<'_>,
+    session: &Session,
+    witness: BaselineSource<'_>,
+) -> Result<Adopted> {
+    look(context, session, witness).await?;
     refuse_read_only(session)?;
-    make_own_tables(work, session).await?;
-    let mut report = Report::new(work.app, Direction::Up);
-    let begun = up::begin(work, session, &mut Wait::new(), &mut report, Until::Settled).await?;
+    make_own_tables(context, session).await?;
+    let mut report = Report::new(context.app, Direction::Up);
+    let begun =
+        up::begin(context, session, &mut Wait::new(), &mut report, WaitMode::UntilUpToDate).await?;
     if begun.is_none() {
         // Whoever had the lock has settled the database, so there is a history now.
-        look(work, session, witness).await?;
+        look(context, session, witness).await?;
         return Err(Kind::Unexpected { doing: "asking for the migration lock" }.into());
     }
-    let past = past(work, session, witness).await?;
+    let past = past(context, session, witness).await?;
     refuse_running(session, &past).await?;
-    record(work, session, &past).await?;
-    Ok(Adopted::of(work.app, &past, true))
+    record(context, session, &past).await?;
+    Ok(Adopted::of(context.app, &past, true))
 }
 
 /// Reads in a transaction of its own.
-async fn look(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Past> {
-    let prologue = prologue(work.settings, &session.facts, None, Extent::Transaction);
+async fn look(
+    context: &Context<'_>,
+    session: &Session,
+    witness: BaselineSource<'_>,
+) -> Result<ExternalHistory> {
+    let prologue = prologue(context.settings, &session.facts, None, SettingScope::Transaction);
     let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;{prologue}");
     session.set_open(true);
     session::ask(session.client(), &sql)
         .await
-        .map_err(|source| up::begin_failed(work, session, DOING, source))?;
-    let past = past(work, session, witness).await?;
+        .map_err(|source| up::begin_failed(context, session, DOING, source))?;
+    let past = past(context, session, witness).await?;
     session.roll_back("ending a transaction").await?;
     Ok(past)
 }
 
 fn refuse_read_only(session: &Session) -> Result<()> {
     match session.facts.writes {
-        Writes::Allowed => Ok(()),
-        Writes::ReadOnly => Err(Kind::Adopt(Refusal::ReadOnly { standby: false }).into()),
-        Writes::Standby => Err(Kind::Adopt(Refusal::ReadOnly { standby: true }).into()),
+        WriteAccess::Allowed => Ok(()),
+        WriteAccess::ReadOnly => Err(Kind::Adopt(AdoptError::ReadOnly { standby: false }).into()),
+        WriteAccess::Standby => Err(Kind::Adopt(AdoptError::ReadOnly { standby: true }).into()),
     }
 }
 
-async fn make_own_tables(work: &Work<'_>, session: &Session) -> Result<()> {
-    let mut settings = work.settings.clone();
+async fn make_own_tables(context: &Context<'_>, session: &Session) -> Result<()> {
+    let mut settings = context.settings.clone();
     settings.foreign.ignores_all = true;
-    up::bring_own(&Work::new(work.set, &settings), session).await
+    up::migrate_metadata(&Context::new(context.set, &settings), session).await
 }
 
 /// What was applied; needs a transaction.
-async fn past(work: &Work<'_>, session: &Session, witness: Witness<'_>) -> Result<Past> {
-    let begun = history_of(work, session).await?;
+async fn past(
+    context: &Context<'_>,
+    session: &Session,
+    witness: BaselineSource<'_>,
+) -> Result<ExternalHistory> {
+    let begun = history_of(context, session).await?;
     match witness {
-        Witness::Table { directory, name } => {
-            refuse_history(work, &begun)?;
+        BaselineSource::Table { directory, name } => {
+            refuse_history(context, &begun)?;
             let source = match name {
                 Some(it) => named(session, it).await?,
-                None => only(work, session).await?,
+                None => only(context, session).await?,
             };
-            read(work, session, directory, source).await
+            read(context, session, directory, source).await
         }
-        Witness::Person { version } => baseline(work, &begun, find(work.set, version)?),
+        BaselineSource::Person { version } => {
+            baseline(context, &begun, find(context.set, version)?)
+        }
     }
 }
 
 /// A baseline may go on a history of this directory's first migrations: the first boot on a
 /// database that was restored stops where a table is there already, behind those that found
 /// nothing in their way.
-fn baseline(work: &Work<'_>, begun: &History, at: usize) -> Result<Past> {
+fn baseline(context: &Context<'_>, begun: &History, at: usize) -> Result<ExternalHistory> {
     let Some(newest) = begun.rows.last().filter(|_| begun.journal.is_empty()) else {
-        refuse_history(work, begun)?;
-        return Ok(Past::up_to(work.set, at, 0, Head::start()));
+        refuse_history(context, begun)?;
+        return Ok(ExternalHistory::up_to(context.set, at, 0, Head::start()));
     };
-    work.plan(begun)?;
-    let recorded = work.set.migrations.partition_point(|it| *it.version <= *newest.version);
+    context.plan(begun)?;
+    let recorded = context.set.migrations.partition_point(|it| *it.version <= *newest.version);
     match recorded <= at {
         true => {
             let after = Head { version: newest.version.clone(), chain: newest.chain.clone() };
-            Ok(Past::up_to(work.set, at, recorded, after))
+            Ok(ExternalHistory::up_to(context.set, at, recorded, after))
         }
-        false => Err(not_empty(work, newest.title())),
+        false => Err(not_empty(context, newest.title())),
     }
 }
 
 /// upfront's own history, which may have no table yet.
-async fn history_of(work: &Work<'_>, session: &Session) -> Result<History> {
+async fn history_of(context: &Context<'_>, session: &Session) -> Result<History> {
     let doing = "reading the history";
-    let answer = session.ask(doing, &work.revisions.exists()).await?;
+    let answer = session.ask(doing, &context.revisions.exists()).await?;
     if answer.row("upfront_exists").and_then(|it| it.get(1)) != Some("t") {
         return Ok(History::default());
     }
-    work.revisions.trust.diagnose_in_transaction(session.client()).await?;
-    let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows(Tables::Old));
+    context.revisions.trust.diagnose_in_transaction(session.client()).await?;
+    let sql =
+        format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", context.revisions.rows(Tables::Old));
     let answer = session::ask(session.client(), &sql)
         .await
-        .map_err(|source| up::begin_failed(work, session, doing, source))?;
+        .map_err(|source| up::begin_failed(context, session, doing, source))?;
     Ok(history(&answer).ok_or(Kind::Unexpected { doing })?)
 }
 
 /// A history has one beginning.
-fn refuse_history(work: &Work<'_>, it: &History) -> Result<()> {
+fn refuse_history(context: &Context<'_>, it: &History) -> Result<()> {
     let newest = it.rows.last().map(|it| title(&it.version, &it.name));
     let begun = it.journal.last().map(|it| it.version.clone());
     match newest.or(begun).or(it.lost.last().cloned()) {
-        Some(newest) => Err(not_empty(work, newest)),
+        Some(newest) => Err(not_empty(context, newest)),
         None => Ok(()),
     }
 }
 
-fn not_empty(work: &Work<'_>, newest: String) -> Error {
-    Kind::Adopt(Refusal::NotEmpty { app: work.app.to_owned(), newest }).into()
+fn not_empty(context: &Context<'_>, newest: String) -> Error {
+    Kind::Adopt(AdoptError::NotEmpty { app: context.app.to_owned(), newest }).into()
 }
 
 /// The table that was named, by its columns.
 async fn named(session: &Session, name: &str) -> Result<Source> {
     let refusal = match other_tools::named(session.client(), name).await? {
         Some((table, Some(tool))) => return Ok(Source { table, tool }),
-        Some((table, None)) => Refusal::NotAHistory(table),
-        None => Refusal::NoTable(name.to_owned()),
+        Some((table, None)) => AdoptError::NotAHistory(table),
+        None => AdoptError::NoTable(name.to_owned()),
     };
     Err(Kind::Adopt(refusal).into())
 }
 
 /// The only table that can be taken over: of those that concern the program, else of all.
-async fn only(work: &Work<'_>, session: &Session) -> Result<Source> {
-    let all = other_tools::find(work.settings, session.client(), PathSource::Transaction).await?;
+async fn only(context: &Context<'_>, session: &Session) -> Result<Source> {
+    let all =
+        other_tools::find(context.settings, session.client(), PathSource::Transaction).await?;
     let (mut ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.adoptable);
     if ours.is_empty() {
-        ours = other_tools::find_anywhere(work.settings, session.client()).await?;
+        ours = other_tools::find_anywhere(context.settings, session.client()).await?;
         ours.retain(|it| it.adoptable);
     }
     let refusal = match (ours.len(), others.is_empty()) {
-        (0, true) => Refusal::Nothing,
-        (0, false) => Refusal::Unsupported(others),
+        (0, true) => AdoptError::Nothing,
+        (0, false) => AdoptError::Unsupported(others),
         (1, _) => {
             let ForeignHistory { table, tool, .. } = ours.remove(0);
             let tool = Tool::of(&tool).expect("those of other tools were set apart");
             return Ok(Source { table, tool });
         }
-        _ => Refusal::Several(ours),
+        _ => AdoptError::Several(ours),
     };
     Err(Kind::Adopt(refusal).into())
 }
 
 /// Reads another tool's table and compares it with the directory.
 async fn read(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     directory: &Directory,
     source: Source,
-) -> Result<Past> {
-    let set = work.set;
+) -> Result<ExternalHistory> {
+    let set = context.set;
     let sql = match source.tool {
         Tool::Atlas => atlas::rows_of(&source.table),
         Tool::Sqlx => sqlx::rows_of(&source.table),
@@ -217,7 +242,7 @@ async fn read(
         &format!("SAVEPOINT upfront;{PINNED}{sql};ROLLBACK TO upfront"),
     )
     .await
-    .map_err(|err| unreadable(work, session, &source, err))?;
+    .map_err(|err| unreadable(context, session, &source, err))?;
     let unexpected = Kind::Unexpected { doing: DOING };
     let compared = match source.tool {
         Tool::Atlas => {
@@ -229,27 +254,27 @@ async fn read(
             (!rows.is_empty()).then(|| sqlx::compare(set, &rows, &source.table))
         }
     };
-    let compared = compared.ok_or_else(|| Kind::Adopt(Refusal::Empty(source.clone())))?;
+    let compared = compared.ok_or_else(|| Kind::Adopt(AdoptError::Empty(source.clone())))?;
     let label = set.label;
-    compared.map_err(|found| Kind::Adopt(Refusal::Differs { source, label, found }).into())
+    compared.map_err(|found| Kind::Adopt(AdoptError::Differs { source, label, found }).into())
 }
 
 fn unreadable(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     source: &Source,
     err: tokio_postgres::Error,
 ) -> Error {
     match err.code() {
         Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
-            work.table_denied(DOING, &err, session, &source.table)
+            context.table_denied(DOING, &err, session, &source.table)
         }
         _ => Kind::Server { doing: DOING, source: err }.into(),
     }
 }
 
 /// Takes the other tool's own lock, for this transaction: what it is about to do is in no row yet.
-async fn refuse_running(session: &Session, past: &Past) -> Result<()> {
+async fn refuse_running(session: &Session, past: &ExternalHistory) -> Result<()> {
     let Some(source) = &past.source else { return Ok(()) };
     let doing = "asking for the other tool's lock";
     let key = match source.tool {
@@ -263,23 +288,23 @@ async fn refuse_running(session: &Session, past: &Past) -> Result<()> {
     }
     let answer = session.ask(doing, &revisions::holder(key)).await?;
     let holder = answer.row("upfront_pid").and_then(lock::holder);
-    Err(Kind::Adopt(Refusal::Running { source: source.clone(), holder }).into())
+    Err(Kind::Adopt(AdoptError::Running { source: source.clone(), holder }).into())
 }
 
 /// Writes all rows, in the transaction that has the locks.
-async fn record(work: &Work<'_>, session: &Session, past: &Past) -> Result<()> {
+async fn record(context: &Context<'_>, session: &Session, past: &ExternalHistory) -> Result<()> {
     let doing = "recording what was applied before";
     let newest = past.old.last().map_or("", |it| it.migration.version);
     let message = match &past.source {
         Some(it) => format!("adopted from {}", it.table),
         None => format!("baseline {newest}"),
     };
-    let rows = work.revisions.baseline(&past.after, &past.old, &message);
-    let target = target(work.settings, Extent::Transaction);
+    let rows = context.revisions.baseline(&past.after, &past.old, &message);
+    let target = target(context.settings, SettingScope::Transaction);
     session::ask(session.client(), &format!("{target}{rows}COMMIT"))
         .await
         .map(|_| session.set_open(false))
-        .map_err(|source| up::begin_failed(work, session, doing, source))
+        .map_err(|source| up::begin_failed(context, session, doing, source))
 }
 
 /// Where a migration stands that is named by its version, or by version and name.
@@ -298,5 +323,5 @@ fn unknown(set: &'static Set, version: &str) -> Kind {
     let at = set.migrations.partition_point(|it| it.version < version);
     let near = &set.migrations[at.saturating_sub(NEAR)..(at + NEAR).min(set.migrations.len())];
     let near = near.iter().map(Migration::title).collect();
-    Kind::Adopt(Refusal::Unknown { label: set.label, version: version.to_owned(), near })
+    Kind::Adopt(AdoptError::Unknown { label: set.label, version: version.to_owned(), near })
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     embedded::Migration,
-    plan::external_history::{Old, Past},
+    plan::external_history::{ExternalHistory, ExternalRevision},
 };
 
 /// What [`adopt`](crate::Migrator::adopt) or [`baseline`](crate::Migrator::baseline) recorded, or
@@ -30,8 +30,8 @@ pub struct Adopted {
 }
 
 impl Adopted {
-    pub(crate) fn of(app: &str, past: &Past, recorded: bool) -> Self {
-        let title = |it: &Old| it.migration.title();
+    pub(crate) fn of(app: &str, past: &ExternalHistory, recorded: bool) -> Self {
+        let title = |it: &ExternalRevision| it.migration.title();
         let unchecked = past.old.iter().filter(|it| !it.checked);
         Self {
             app: app.to_owned(),

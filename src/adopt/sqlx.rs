@@ -9,7 +9,9 @@ use crate::{
     history::other_tools::Tool,
     plan::{
         checksum::hex,
-        external_history::{Difference, Old, Past, Scope, Source, Text, texts},
+        external_history::{
+            Difference, ExternalHistory, ExternalRevision, Scope, Source, Text, texts,
+        },
         pending::Head,
     },
 };
@@ -72,7 +74,7 @@ pub(crate) fn compare(
     set: &'static Set,
     rows: &[Row],
     table: &str,
-) -> Result<Past, Vec<Difference>> {
+) -> Result<ExternalHistory, Vec<Difference>> {
     let newest = rows.last().map_or(i64::MIN, |it| it.version);
     let migrations =
         || set.migrations.iter().map(|it| (it.version.parse().unwrap_or(i64::MAX), it));
@@ -97,10 +99,10 @@ pub(crate) fn compare(
     let old = old.iter().map(|migration| {
         let row = row_of(migration.version.parse().unwrap_or(i64::MAX));
         let applied_at = row.map(|it| it.installed_on.clone());
-        Old { migration, applied_at, checked: row.is_some() }
+        ExternalRevision { migration, applied_at, checked: row.is_some() }
     });
     let source = Some(Source { table: table.to_owned(), tool: Tool::Sqlx });
-    Ok(Past { source, old: old.collect(), pending, after: Head::start() })
+    Ok(ExternalHistory { source, old: old.collect(), pending, after: Head::start() })
 }
 
 fn titled(row: &Row) -> String {

@@ -10,7 +10,7 @@ use crate::{
     Direction, Migrator, Result,
     connection::session::{self, borrow},
     error::Kind,
-    execute::{context::Work, lock},
+    execute::{context::Context, lock},
     history::revisions::{History, Tables},
     plan::journal::Journal,
 };
@@ -19,8 +19,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Works until a signal comes. What was under way is dropped then, and its connection closes.
-pub(super) async fn or_signal<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
-    match select(pin!(work), pin!(signal())).await {
+pub(super) async fn or_signal<T>(context: impl Future<Output = T>) -> Result<T, Exit> {
+    match select(pin!(context), pin!(signal())).await {
         Either::Left((done, _)) => Ok(done),
         Either::Right((exit, _)) => Err(exit),
     }
@@ -77,13 +77,13 @@ fn unknown(running: &[Running]) -> String {
 }
 
 async fn outcome(migrator: &Migrator, running: &[Running]) -> Result<String> {
-    let work = Work::new(migrator.migrations.set()?, &migrator.settings);
+    let context = Context::new(migrator.migrations.set()?, &migrator.settings);
     let client = borrow(&migrator.pool, PATIENCE).await?;
-    let is_free = until_free(&work, &client).await?;
-    let history = work.history(&client, Tables::Current).await?;
+    let is_free = until_free(&context, &client).await?;
+    let history = context.history(&client, Tables::Current).await?;
     let mut lines: Vec<_> = running.iter().map(|it| of_one(it, &history)).collect();
     if !is_free {
-        let holder = session::ask(&client, &work.revisions.holder()).await.unwrap_or_default();
+        let holder = session::ask(&client, &context.revisions.holder()).await.unwrap_or_default();
         let holder = holder.row("upfront_pid").and_then(lock::holder);
         let holder = holder.map_or_else(|| "another session".into(), |it| it.to_string());
         lines.push(format!("the migration lock is still taken: {holder}"));
@@ -93,11 +93,11 @@ async fn outcome(migrator: &Migrator, running: &[Running]) -> Result<String> {
 
 /// Waits until the server has ended the session that was dropped; `false` if it takes too long, or
 /// if another process came in between.
-async fn until_free(work: &Work<'_>, client: &deadpool_postgres::Object) -> Result<bool> {
+async fn until_free(context: &Context<'_>, client: &deadpool_postgres::Object) -> Result<bool> {
     let since = Instant::now();
     let doing = "asking for the migration lock";
     while since.elapsed() < PATIENCE {
-        let answer = session::ask(client, &work.revisions.probe_lock()).await;
+        let answer = session::ask(client, &context.revisions.probe_lock()).await;
         let answer = answer.map_err(|source| Kind::Server { doing, source })?;
         if answer.row("upfront_locked").and_then(|it| it.get(0)) == Some("t") {
             return Ok(true);

@@ -24,7 +24,7 @@ pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
     /// What the last line says, so that a long wait is told once.
-    told: Arc<Mutex<Told>>,
+    listener: Arc<Mutex<Told>>,
 }
 
 #[derive(Default)]
@@ -45,22 +45,22 @@ struct Told {
 impl Progress {
     pub(super) fn new(output: &Output) -> Self {
         let bar = Output::is_watched().then(|| bar(output));
-        Self { output: output.clone(), bar, told: Arc::default() }
+        Self { output: output.clone(), bar, listener: Arc::default() }
     }
 
     pub(super) fn listener(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let it = self.clone();
-        move |event| it.tell(event)
+        move |event| it.notify(event)
     }
 
     /// Waits for what changes a database, and prints what it did, or what a signal left of it.
     pub(super) async fn watch(
         self,
         migrator: &Migrator,
-        work: impl Future<Output = Result<Report>> + Unpin,
+        context: impl Future<Output = Result<Report>> + Unpin,
     ) -> Result<Exit> {
         let output = self.output.clone();
-        Ok(match self.watch_quietly(migrator, work).await? {
+        Ok(match self.watch_quietly(migrator, context).await? {
             Ok(report) => {
                 output.result(&report, || report.to_string());
                 Exit::Done
@@ -73,9 +73,9 @@ impl Progress {
     pub(super) async fn watch_quietly(
         self,
         migrator: &Migrator,
-        work: impl Future<Output = Result<Report>> + Unpin,
+        context: impl Future<Output = Result<Report>> + Unpin,
     ) -> Result<Result<Report, Exit>> {
-        let done = interrupt::or_signal(work).await;
+        let done = interrupt::or_signal(context).await;
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
         match done {
             Ok(report) => {
@@ -96,40 +96,43 @@ impl Progress {
     }
 
     fn state_of_work(&self) -> (Vec<Running>, usize) {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        (told.running.clone(), told.done)
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        (listener.running.clone(), listener.done)
     }
 
-    fn tell(&self, event: &Event) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+    fn notify(&self, event: &Event) {
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Waiting { holder, .. } => {
                 let whom = holder.as_ref().map_or("another process".into(), ToString::to_string);
-                self.wait(&mut told, format!("waiting for {whom}"));
+                self.wait(&mut listener, format!("waiting for {whom}"));
             }
             Event::Started { version, name, direction, ordinal, of } => {
-                told.start(version, name, *direction);
+                listener.start(version, name, *direction);
                 let doing = match direction {
                     Direction::Up => "applying",
                     Direction::Down => "rolling back",
                 };
                 let migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
-                if told.migration != migration {
+                if listener.migration != migration {
                     self.state(&migration);
-                    told.title = title(version, name);
-                    told.migration = migration;
+                    listener.title = title(version, name);
+                    listener.migration = migration;
                 }
             }
             Event::Statement { ordinal, of, .. } => {
-                self.changing(|| format!("{}: statement {ordinal} of {of}", told.migration));
+                self.changing(|| format!("{}: statement {ordinal} of {of}", listener.migration));
             }
             Event::Retrying { attempt, blockers, .. } => {
                 let whom = blockers.first().map(|it| format!(": {it}")).unwrap_or_default();
-                self.changing(|| format!("{}: try {attempt}", told.migration));
-                self.wait(&mut told, format!("waiting for a table that others have locked{whom}"));
+                self.changing(|| format!("{}: try {attempt}", listener.migration));
+                self.wait(
+                    &mut listener,
+                    format!("waiting for a table that others have locked{whom}"),
+                );
             }
             Event::Finished { version, name, direction, duration } => {
-                told.finish(version);
+                listener.finish(version);
                 let did = match direction {
                     Direction::Up => "applied",
                     Direction::Down => "rolled back",
@@ -142,7 +145,7 @@ impl Progress {
                 self.line(&format!("{title} does not fit the directory any more: {why}"));
             }
             Event::Notice { severity, message, .. } => {
-                let text = format!("{}: {message}", told.title);
+                let text = format!("{}: {message}", listener.title);
                 match severity.as_str() {
                     "WARNING" => self.above(|| self.output.warning(&text)),
                     severity => {
@@ -183,13 +186,13 @@ impl Progress {
     }
 
     /// A line that stays is printed at once, and then every five seconds at most, if it is another.
-    fn wait(&self, told: &mut Told, text: String) {
+    fn wait(&self, listener: &mut Told, text: String) {
         const EVERY: Duration = Duration::from_secs(5);
         let subject = text.split(", busy for").next().unwrap_or_default().to_owned();
-        let is_due = told.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
-        if told.waiting != subject && is_due {
-            told.waiting = subject;
-            told.waited_at = Some(Instant::now());
+        let is_due = listener.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
+        if listener.waiting != subject && is_due {
+            listener.waiting = subject;
+            listener.waited_at = Some(Instant::now());
             self.state(&text);
         } else {
             self.changing(|| text);

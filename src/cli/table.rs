@@ -35,6 +35,6 @@ pub(super) fn text(table: &Table) -> String {
 }
 
 fn width() -> Option<u16> {
-    let told = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
-    told.filter(|it| *it > 0).or_else(|| Table::new().width())
+    let listener = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
+    listener.filter(|it| *it > 0).or_else(|| Table::new().width())
 }

@@ -197,7 +197,7 @@ impl Answer {
 
 /// A message that ended in an error.
 #[derive(Debug)]
-pub(crate) struct Stopped {
+pub(crate) struct ScriptError {
     /// How many statements had completed.
     pub(crate) completed: usize,
     /// The byte of the body at which the message that stopped begins.
@@ -208,7 +208,7 @@ pub(crate) struct Stopped {
     pub(crate) out_of_step: bool,
 }
 
-impl Stopped {
+impl ScriptError {
     pub(crate) fn new(err: tokio_postgres::Error) -> Self {
         Self { completed: 0, sent_from: 0, err, out_of_step: false }
     }
@@ -228,9 +228,9 @@ pub(crate) async fn run(
     client: &Client,
     sql: &str,
     mut completed: impl FnMut(usize),
-) -> Result<Answer, Stopped> {
+) -> Result<Answer, ScriptError> {
     let mut answer = Answer::default();
-    let stopped = |completed: usize| move |err| Stopped { completed, ..Stopped::new(err) };
+    let stopped = |completed: usize| move |err| ScriptError { completed, ..ScriptError::new(err) };
     let mut messages = pin!(client.simple_query_raw(sql).await.map_err(stopped(0))?);
     while let Some(it) = messages.try_next().await.map_err(stopped(answer.completed))? {
         match it {
@@ -255,7 +255,7 @@ pub(crate) struct Session {
     client: ClientWrapper,
     /// Where it is from, for a question about it.
     pool: Pool,
-    pub(crate) facts: Facts,
+    pub(crate) facts: ServerInfo,
     /// How long an answer to a question of our own may take.
     limit: Duration,
     key: Option<BackendKey>,
@@ -266,11 +266,11 @@ pub(crate) struct Session {
 
 /// What a session found out about its server.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct ServerInfo {
     /// Something stands between us and the server.
     pub(crate) pooled: bool,
     pub(crate) version: u32,
-    pub(crate) writes: Writes,
+    pub(crate) writes: WriteAccess,
     pub(crate) database: String,
     pub(crate) login: String,
     /// What role or database set for the login, else the login itself.
@@ -286,7 +286,7 @@ pub(crate) struct Facts {
 
 /// Whether a session may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Writes {
+pub(crate) enum WriteAccess {
     Allowed,
     /// Role, database or session say that it may not.
     ReadOnly,
@@ -310,7 +310,7 @@ const CHECK_CONNECTION: &str =
 /// Whoever waits for another process sits idle between two looks, and whoever holds the lock must
 /// not keep it where its link is dead. And the program that lent the connection may have left a
 /// temporary table, which stands before a real one of its name.
-fn make_ours(facts: &Facts) -> String {
+fn make_ours(facts: &ServerInfo) -> String {
     let settings = iter::once(("idle_session_timeout", "0")).chain(dead_link(facts));
     let calls = settings.map(|(name, it)| set_config(name, &escape_literal(it), false));
     let calls = calls.collect::<Vec<_>>().join(",");
@@ -330,13 +330,13 @@ impl Session {
             return Err(Kind::OldServer { version: text(2).to_owned() }.into());
         }
         let key = announced_key(&client).await;
-        let facts = Facts {
+        let facts = ServerInfo {
             pooled: key.is_none_or(|(pid, _)| pid.to_string() != text(0)),
             version,
             writes: match (text(3), text(4)) {
-                ("t", _) => Writes::Standby,
-                (_, "on") => Writes::ReadOnly,
-                _ => Writes::Allowed,
+                ("t", _) => WriteAccess::Standby,
+                (_, "on") => WriteAccess::ReadOnly,
+                _ => WriteAccess::Allowed,
             },
             database: text(5).to_owned(),
             login: text(6).to_owned(),

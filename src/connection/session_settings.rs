@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-use crate::{builder::Settings, connection::session::Facts, embedded::Side};
+use crate::{builder::Settings, connection::session::ServerInfo, embedded::Side};
 
 /// Whose settings, and how long they last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub(crate) enum SettingScope {
     /// Until the transaction ends: passes through any pooler.
     Transaction,
     /// Until they are reset: for what runs outside a transaction.
@@ -20,11 +20,11 @@ pub(crate) enum Extent {
 /// One statement for all settings, and one for the role.
 pub(crate) fn prologue(
     settings: &Settings,
-    facts: &Facts,
+    facts: &ServerInfo,
     side: Option<&Side>,
-    extent: Extent,
+    extent: SettingScope,
 ) -> String {
-    let local = extent == Extent::Transaction;
+    let local = extent == SettingScope::Transaction;
     let mut calls: Vec<String> = pinned(facts)
         .into_iter()
         .chain(timeouts(settings, side))
@@ -50,16 +50,16 @@ pub(crate) fn set_config(name: &str, value: &str, local: bool) -> String {
 }
 
 /// `SET ROLE`, where one is configured.
-pub(crate) fn role(settings: &Settings, extent: Extent) -> String {
-    let local = if extent == Extent::Transaction { "LOCAL " } else { "" };
+pub(crate) fn role(settings: &Settings, extent: SettingScope) -> String {
+    let local = if extent == SettingScope::Transaction { "LOCAL " } else { "" };
     let role = settings.role.as_deref().map(escape_identifier);
     role.map_or_else(String::new, |it| format!("SET {local}ROLE {it};"))
 }
 
 /// Notes the schema that unqualified names are made in, for
 /// [`Revisions::record`](crate::history::revisions::Revisions::record), which pins the search path.
-pub(crate) fn target(settings: &Settings, extent: Extent) -> String {
-    let path = search_path(settings).filter(|_| extent == Extent::Transaction);
+pub(crate) fn target(settings: &Settings, extent: SettingScope) -> String {
+    let path = search_path(settings).filter(|_| extent == SettingScope::Transaction);
     let path = path.map_or_else(String::new, |it| format!("SET LOCAL search_path TO {it};"));
     format!(
         "{path}SELECT pg_catalog.set_config('upfront.target', \
@@ -68,16 +68,16 @@ pub(crate) fn target(settings: &Settings, extent: Extent) -> String {
 }
 
 /// Makes the rest of a transaction ours, whatever role the migration has set for the session.
-pub(crate) fn own_role(settings: &Settings, facts: &Facts) -> String {
+pub(crate) fn own_role(settings: &Settings, facts: &ServerInfo) -> String {
     match settings.role {
-        Some(_) => role(settings, Extent::Transaction),
+        Some(_) => role(settings, SettingScope::Transaction),
         None if facts.role == facts.login => "SET LOCAL ROLE NONE;".to_owned(),
         None => format!("SET LOCAL ROLE {};", escape_identifier(&facts.role)),
     }
 }
 
 /// What changes the meaning of a migration, or keeps a dead session alive.
-fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
+fn pinned(facts: &ServerInfo) -> Vec<(&'static str, String)> {
     let mut pinned = vec![
         ("client_encoding", "UTF8"),
         ("standard_conforming_strings", "on"),
@@ -102,7 +102,7 @@ fn pinned(facts: &Facts) -> Vec<(&'static str, String)> {
 /// when what was sent is not acknowledged for 20 s, or, while a statement runs and nothing is sent,
 /// by probes that begin after 30 s. Through a pooler these settings concern the pooler's link, for
 /// as long as our transaction, which holds the lock, is open.
-pub(crate) fn dead_link(facts: &Facts) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn dead_link(facts: &ServerInfo) -> Vec<(&'static str, &'static str)> {
     let mut settings = Vec::new();
     if facts.checks_connection {
         settings.extend([

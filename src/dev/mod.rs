@@ -10,19 +10,19 @@ use crate::{
     Direction, Error, Event, Plan, Report, Result, Target,
     builder::Settings,
     connection::session::{Session, borrow, unless_silent, within},
-    dev::reset::{Outdated, Restart, restart},
+    dev::reset::{Outdated, Reset, restart},
     embedded::Side,
-    error::rejection::{Refused, Stale},
+    error::rejection::{Rejection, Stale},
     execute::{
-        context::Work,
-        down::{self, Fit},
+        context::Context,
+        down::{self, PlanMatch},
         up,
     },
     history::revisions::Tables,
     migrations::{git::Committed, watched::Live},
     plan::{
         pending::{Pending, Row},
-        protection::Standing,
+        protection::ProtectionState,
     },
 };
 
@@ -34,27 +34,27 @@ pub(crate) async fn up(pool: &Pool, live: &'static Live, settings: &Settings) ->
     let mut done = Report::new(&settings.app, Direction::Up);
     let mut moved = 0;
     loop {
-        let work = Work::new(live.read()?, settings);
-        let booted = up::up(pool, work.set, settings, None).await;
+        let context = Context::new(live.read()?, settings);
+        let booted = up::up(pool, context.set, settings, None).await;
         if !has_more(&booted) {
             return Ok(booted?.after(done));
         }
-        let found = compare(&work, pool, live).await?;
+        let found = compare(&context, pool, live).await?;
         let (outdated, floor) = match &found {
-            Restart::Plain => return Ok(booted?.after(done)),
-            Restart::Kept(why) => {
+            Reset::Plain => return Ok(booted?.after(done)),
+            Reset::Kept(why) => {
                 tracing::info!(%why, "nothing is rolled back");
                 return Ok(booted.map_err(|err| err.noting(why))?.after(done));
             }
-            Restart::RollBack { outdated, floor } => (outdated, floor.as_deref()),
+            Reset::RollBack { outdated, floor } => (outdated, floor.as_deref()),
         };
         if let Ok(booted) = booted {
             done = booted.after(done);
         }
-        match roll_back(&work, pool, outdated, floor).await {
+        match roll_back(&context, pool, outdated, floor).await {
             Ok(report) => done = report.after(done),
             // Another program was faster, and what was asked about is not there any more.
-            Err(_) if moved < TRIES && compare(&work, pool, live).await? != found => moved += 1,
+            Err(_) if moved < TRIES && compare(&context, pool, live).await? != found => moved += 1,
             Err(err) => return Err(explain(err, outdated)),
         }
     }
@@ -68,25 +68,25 @@ fn has_more(booted: &Result<Report>) -> bool {
     booted.as_ref().map_or_else(Error::is_diverged, |it| !it.ahead.is_empty())
 }
 
-async fn compare(work: &Work<'_>, pool: &Pool, live: &'static Live) -> Result<Restart> {
-    let limit = work.settings.wait_timeout;
+async fn compare(context: &Context<'_>, pool: &Pool, live: &'static Live) -> Result<Reset> {
+    let limit = context.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
-    let history = within(limit, work.history(&client, Tables::Old)).await;
+    let history = within(limit, context.history(&client, Tables::Old)).await;
     let history = unless_silent(client, history).await?;
-    Ok(restart(work.set, &history.rows, || Committed::of(Path::new(live.directory()))))
+    Ok(restart(context.set, &history.rows, || Committed::of(Path::new(live.directory()))))
 }
 
 /// Rolls these back and nothing else, by what is stored of each that the directory does not have.
 async fn roll_back(
-    work: &Work<'_>,
+    context: &Context<'_>,
     pool: &Pool,
     outdated: &[Outdated],
     floor: Option<&str>,
 ) -> Result<Report> {
-    let limit = work.settings.wait_timeout;
+    let limit = context.settings.wait_timeout;
     let target = floor.map_or(Target::All, |it| Target::To(it.to_owned()));
     let client = borrow(pool, limit).await?;
-    let plan = within(limit, down::plan(work, &client, &target)).await;
+    let plan = within(limit, down::plan(context, &client, &target)).await;
     let plan = unless_silent(client, plan).await?;
     refuse_others(&plan, outdated)?;
     if plan.protected {
@@ -94,15 +94,16 @@ async fn roll_back(
     }
     for Outdated { version, name, why } in outdated {
         let (version, name, why) = (version.clone(), name.clone(), why.to_string());
-        work.tell(&Event::Outdated { version, name, why });
+        context.notify(&Event::Outdated { version, name, why });
     }
-    down::run(pool, work.set, work.settings, &plan, Fit::Goal).await
+    down::run(pool, context.set, context.settings, &plan, PlanMatch::RollbackScope).await
 }
 
 /// A down side that the directory has, of a migration of which none was stored: whoever is told that
 /// there is no way back writes one, and the up side may be another one by then.
-pub(crate) fn added_down(work: &Work<'_>, row: &Row) -> Option<&'static Side> {
-    let it = work.set.find(&row.version).filter(|it| work.settings.dev && it.name == row.name)?;
+pub(crate) fn added_down(context: &Context<'_>, row: &Row) -> Option<&'static Side> {
+    let it =
+        context.set.find(&row.version).filter(|it| context.settings.dev && it.name == row.name)?;
     it.down.as_ref()
 }
 
@@ -110,30 +111,30 @@ pub(crate) fn added_down(work: &Work<'_>, row: &Row) -> Option<&'static Side> {
 fn refuse_others(plan: &Plan, outdated: &[Outdated]) -> Result<()> {
     let is_known = |version: &str| outdated.iter().any(|it| it.version == version);
     match plan.steps.iter().find(|it| !is_known(&it.version)) {
-        Some(it) => Err(Refused::Stale(Stale::Newer { head: it.title() }).into()),
+        Some(it) => Err(Rejection::Stale(Stale::Newer { head: it.title() }).into()),
         None => Ok(()),
     }
 }
 
 /// Refuses to change a protected database, which the boot of a released program may.
 pub(crate) async fn refuse_protected(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     pending: &Pending,
 ) -> Result<()> {
-    if !work.settings.dev || work.own || pending.is_empty() {
+    if !context.settings.dev || context.is_metadata || pending.is_empty() {
         return Ok(());
     }
-    let standing = down::read_standing_under_lock(work, session).await?;
+    let standing = down::read_standing_under_lock(context, session).await?;
     match standing.is_protected() {
-        true => Err(protected(Direction::Up, Standing::warning(&standing))),
+        true => Err(protected(Direction::Up, ProtectionState::warning(&standing))),
         false => Ok(()),
     }
 }
 
 fn protected(direction: Direction, warning: Option<String>) -> Error {
     let digest = String::new();
-    Error::from(Refused::Protected { direction: Some(direction), digest, warning }).noting(
+    Error::from(Rejection::Protected { direction: Some(direction), digest, warning }).noting(
         "this program follows its directory, and a protected database is not for that: give it \
          another one",
     )

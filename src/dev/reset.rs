@@ -12,13 +12,13 @@ use crate::{
 
 /// What is to be done about a history that differs from the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Restart {
+pub(crate) enum Reset {
     /// Nothing is to be undone.
     Plain,
     /// These, the newest first, down to the version that stays, if one does.
     RollBack { outdated: Vec<Outdated>, floor: Option<String> },
     /// What would have to be undone is committed.
-    Kept(Kept),
+    Kept(KeptReason),
 }
 
 /// An applied migration that is to be undone.
@@ -44,7 +44,7 @@ pub(crate) enum Why {
 
 /// Why nothing is undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum KeptReason {
     /// This migration is in git's HEAD.
     Committed { migration: String },
     /// Git cannot tell.
@@ -60,21 +60,23 @@ pub(crate) fn restart(
     set: &'static Set,
     rows: &[Row],
     committed: impl FnOnce() -> Committed,
-) -> Restart {
+) -> Reset {
     let (rows, _) = pending::standing(rows);
-    let Some((first, why)) = first_difference(set, rows) else { return Restart::Plain };
+    let Some((first, why)) = first_difference(set, rows) else { return Reset::Plain };
     if is_tampered(set, rows) {
-        return Restart::Plain;
+        return Reset::Plain;
     }
     let (kept, undone) = (&committed(), &rows[first..]);
     if let Some(it) = undone.iter().find(|it| kept.holds_migration(&it.version, &it.name)) {
-        return Restart::Kept(match kept {
-            Committed::These(_) => Kept::Committed { migration: title(&it.version, &it.name) },
-            Committed::All { why } => Kept::Unknown { why: why.clone() },
+        return Reset::Kept(match kept {
+            Committed::These(_) => {
+                KeptReason::Committed { migration: title(&it.version, &it.name) }
+            }
+            Committed::All { why } => KeptReason::Unknown { why: why.clone() },
         });
     }
     let floor = first.checked_sub(1).map(|at| rows[at].version.clone());
-    Restart::RollBack { outdated: outdated(set, undone, &why), floor }
+    Reset::RollBack { outdated: outdated(set, undone, &why), floor }
 }
 
 /// The first row that does not fit the directory.
@@ -141,7 +143,7 @@ impl fmt::Display for Why {
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for KeptReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Committed { migration } => write!(
@@ -171,9 +173,9 @@ mod tests {
 
     fn check(directory: &str, history: &[Row], committed: &str, expected: &str) {
         let found = match restart(set(directory), history, || these(committed)) {
-            Restart::Plain => "plain".to_owned(),
-            Restart::Kept(it) => it.to_string(),
-            Restart::RollBack { outdated, .. } => {
+            Reset::Plain => "plain".to_owned(),
+            Reset::Kept(it) => it.to_string(),
+            Reset::RollBack { outdated, .. } => {
                 let undo = outdated.iter().map(|it| format!("{}: {}", it.version, it.why));
                 undo.collect::<Vec<_>>().join(", ")
             }
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn git_is_asked_only_where_something_differs() {
         let restart = restart(set("1a 2b"), &rows("1a"), || panic!("git was asked"));
-        assert_eq!(restart, Restart::Plain);
+        assert_eq!(restart, Reset::Plain);
     }
 
     #[test]
@@ -221,7 +223,7 @@ mod tests {
         let floor =
             |directory: &str, history: &[Row]| match restart(set(directory), history, || these(""))
             {
-                Restart::RollBack { floor, .. } => floor,
+                Reset::RollBack { floor, .. } => floor,
                 it => panic!("{it:?}"),
             };
         assert_eq!(floor("1a 2b 3x", &rows("1a 2b 3c")).as_deref(), Some("2"));
@@ -251,7 +253,7 @@ mod tests {
     fn without_git_everything_counts_as_committed() {
         let why = "not a git repository";
         let all = || Committed::All { why: why.into() };
-        let expected = Restart::Kept(Kept::Unknown { why: why.into() });
+        let expected = Reset::Kept(KeptReason::Unknown { why: why.into() });
         assert_eq!(restart(set("1a 2x"), &rows("1a 2b"), all), expected);
     }
 

@@ -10,7 +10,7 @@ use crate::{
 
 /// What stands in the way of `adopt` and `baseline`; nothing was written.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum AdoptError {
     /// No other tool's history.
     Nothing,
     /// Only histories of tools that we do not read: table and tool.
@@ -35,7 +35,7 @@ pub(crate) enum Refusal {
     ReadOnly { standby: bool },
 }
 
-impl Refusal {
+impl AdoptError {
     pub(crate) fn is_read_only(&self) -> bool {
         matches!(self, Self::ReadOnly { .. })
     }
@@ -43,7 +43,7 @@ impl Refusal {
 
 const BASELINE: &str = "mark what it has as applied with `upfront baseline VERSION`";
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AdoptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => write!(

@@ -54,7 +54,7 @@ impl fmt::Display for Kind {
             Kind::Server { doing, source } => {
                 write!(f, "the database failed while {doing}: {}", cause(source))
             }
-            Kind::Lost { migration, direction, source } => write!(
+            Kind::ConnectionLost { migration, direction, source } => write!(
                 f,
                 "the connection was lost while {} ran: {}\n  help: see the \
                  server's log: it may have stopped, or somebody ended the session; the next {} \
@@ -87,7 +87,7 @@ impl fmt::Display for Kind {
                 })
             }
             Kind::PartlyAhead { found } => partly_ahead(f, found),
-            Kind::Diverged { label, found, own: true, .. } => own_diverged(f, label, found),
+            Kind::Diverged { label, found, is_metadata: true, .. } => own_diverged(f, label, found),
             Kind::Diverged { label, found, options, .. } => diverged(f, label, found, options),
             Kind::Foreign { tables } => foreign(f, tables),
             Kind::ReadOnly { direction, migrations, standby } => {
@@ -123,7 +123,7 @@ impl fmt::Display for Kind {
             ),
             Kind::Partial(it) => partial(f, it),
             Kind::LockLost(it) => lock_lost(f, it),
-            Kind::Refused(it) => it.fmt(f),
+            Kind::Rejection(it) => it.fmt(f),
             #[cfg(feature = "cli")]
             Kind::Adopt(it) => it.fmt(f),
         }

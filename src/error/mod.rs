@@ -17,7 +17,7 @@ use upfront_redact::Known;
 use crate::{
     Direction, ForeignHistory,
     embedded::Statement,
-    error::{excerpt::Excerpt, rejection::Refused},
+    error::{excerpt::Excerpt, rejection::Rejection},
     event::Holder,
     history::trust::{Distrust, Meddling},
     plan::{command::CommandOptions, journal::PartlyApplied, pending::Divergence},
@@ -61,7 +61,7 @@ pub(crate) enum Kind {
         doing: &'static str,
         source: tokio_postgres::Error,
     },
-    Lost {
+    ConnectionLost {
         migration: String,
         direction: Direction,
         source: tokio_postgres::Error,
@@ -94,7 +94,7 @@ pub(crate) enum Kind {
     Diverged {
         label: &'static str,
         found: Vec<Divergence>,
-        own: bool,
+        is_metadata: bool,
         options: CommandOptions,
     },
     Foreign {
@@ -136,9 +136,9 @@ pub(crate) enum Kind {
     },
     Partial(Partial),
     LockLost(LockLost),
-    Refused(Refused),
+    Rejection(Rejection),
     #[cfg(feature = "cli")]
-    Adopt(crate::error::adopt_error::Refusal),
+    Adopt(crate::error::adopt_error::AdoptError),
 }
 
 /// Why a question of our own got no answer, as far as another connection could find out.
@@ -311,7 +311,7 @@ impl Error {
     /// A row of the history was changed or deleted by hand.
     #[must_use]
     pub fn is_tampered(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::DownAltered { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::DownAltered { .. }))
             || self.diverged(|it| {
                 matches!(it, Divergence::Deleted { .. } | Divergence::Altered { .. })
             })
@@ -387,7 +387,7 @@ impl Error {
             *self.0,
             Kind::Partial(_)
                 | Kind::PartlyAhead { .. }
-                | Kind::Refused(Refused::HalfApplied { .. })
+                | Kind::Rejection(Rejection::HalfApplied { .. })
         )
     }
 
@@ -420,9 +420,9 @@ impl Error {
     #[must_use]
     pub fn is_target(&self) -> bool {
         match *self.0 {
-            Kind::Refused(Refused::Target(_)) => true,
+            Kind::Rejection(Rejection::Target(_)) => true,
             #[cfg(feature = "cli")]
-            Kind::Refused(Refused::NotHeld { .. } | Refused::Resolve(_)) => true,
+            Kind::Rejection(Rejection::NotHeld { .. } | Rejection::Resolve(_)) => true,
             _ => false,
         }
     }
@@ -432,50 +432,50 @@ impl Error {
     #[cfg(feature = "cli")]
     #[must_use]
     pub fn is_copied(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::Copied { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::Copied { .. }))
     }
 
     /// A migration that was to be rolled back has no down side. Nothing was changed.
     #[must_use]
     pub fn is_irreversible(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::Irreversible { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::Irreversible { .. }))
     }
 
     /// A rollback would lose data, and nobody has [accepted](crate::Plan::accept_loss) that.
     #[must_use]
     pub fn is_data_loss(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::DataLoss { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::DataLoss { .. }))
     }
 
     /// The database is protected, and the plan lacks its [approval](crate::Plan::approve).
     #[must_use]
     pub fn is_protected(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::Protected { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::Protected { .. }))
     }
 
     /// The database has moved since the plan was made, or the approval is another plan's.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::Stale(_)))
+        matches!(*self.0, Kind::Rejection(Rejection::Stale(_)))
     }
 
     /// A pending migration was rolled back and is held: it does not come back by itself.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::Held { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::Held { .. }))
     }
 
     /// A schema was dropped after migrations were applied to it, so they are applied only by name.
     #[must_use]
     pub fn is_schema_replaced(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::SchemaReplaced { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::SchemaReplaced { .. }))
     }
 
     /// The app has no history, but the same migrations were applied under another app, or with
     /// upfront's tables in another schema.
     #[must_use]
     pub fn is_duplicate_history(&self) -> bool {
-        matches!(*self.0, Kind::Refused(Refused::DuplicateHistory { .. }))
+        matches!(*self.0, Kind::Rejection(Rejection::DuplicateHistory { .. }))
     }
 
     /// A setting of the builder makes no sense.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(feature = "cli")]
-use crate::plan::resolution::Refusal;
+use crate::plan::resolution::AdoptError;
 use crate::{
     Direction, Loss,
     embedded::title,
@@ -21,7 +21,7 @@ use crate::{
 
 /// What is refused, with nothing changed.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum Rejection {
     /// A migration was cut off on its way up, and something is to be rolled back.
     HalfApplied {
         migration: String,
@@ -73,7 +73,7 @@ pub(crate) enum Refused {
     },
     /// What a person says of a migration cannot be recorded.
     #[cfg(feature = "cli")]
-    Resolve(Refusal),
+    Resolve(AdoptError),
     /// A version that is to be released is not held.
     #[cfg(feature = "cli")]
     NotHeld {
@@ -101,14 +101,14 @@ pub(crate) enum Stale {
     Newer { head: String },
 }
 
-impl From<Refused> for Error {
-    fn from(it: Refused) -> Self {
-        Kind::Refused(it).into()
+impl From<Rejection> for Error {
+    fn from(it: Rejection) -> Self {
+        Kind::Rejection(it).into()
     }
 }
 
 /// What is refused, why, and what to do instead.
-impl fmt::Display for Refused {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HalfApplied { migration, undone, done } => write!(

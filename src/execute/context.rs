@@ -10,37 +10,37 @@ use crate::{
     builder::{OWN, Settings},
     connection::session::{self, Answer, Session, borrow, unless_silent, within},
     embedded::{Migration, Set},
-    error::{Error, Kind, rejection::Refused},
+    error::{Error, Kind, rejection::Rejection},
     event::Holder,
     execute::{lock, metadata_tables},
     history::{
         other_tools,
-        revisions::{History, Journal, Look, Revisions, Tables, history},
+        revisions::{History, HistorySummary, Journal, Revisions, Tables, history},
         trust::{self, Access},
     },
     plan::{
         command::{CommandOptions, shell_word},
         journal::{self, PartlyApplied},
-        pending::{self, Divergence, Pending, Unknown},
+        pending::{self, Divergence, Pending, UnknownMigration},
     },
 };
 
 /// One app's migrations, and all that is needed in order to bring them to a database.
-pub(crate) struct Work<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) set: &'static Set,
     pub(crate) app: &'a str,
     pub(crate) settings: &'a Settings,
     pub(crate) revisions: Revisions,
     /// These are upfront's own tables, which may not be there yet.
-    pub(crate) own: bool,
+    pub(crate) is_metadata: bool,
 }
 
 /// What the first look found.
-pub(crate) enum View {
+pub(crate) enum Summary {
     /// Nothing to do.
-    Settled { ahead: Vec<Unknown>, partly: Vec<PartlyApplied> },
+    UpToDate { ahead: Vec<UnknownMigration>, partly: Vec<PartlyApplied> },
     /// Something is pending. Without tables, upfront was never there.
-    Behind { pending: Pending, journal: Vec<Journal>, tables: Option<Tables>, history: Rows },
+    Pending { pending: Pending, journal: Vec<Journal>, tables: Option<Tables>, history: Rows },
 }
 
 /// Whether the app has a history.
@@ -77,7 +77,7 @@ impl Read {
 enum FirstLook {
     NoTables,
     OldTables,
-    Tables(Look),
+    Tables(HistorySummary),
 }
 
 enum Founded {
@@ -86,42 +86,49 @@ enum Founded {
     WithAllTables,
 }
 
-impl<'a> Work<'a> {
+impl<'a> Context<'a> {
     pub(crate) fn new(set: &'static Set, settings: &'a Settings) -> Self {
         let revisions = Revisions::new(settings, &settings.app);
-        Self { set, app: &settings.app, settings, revisions, own: false }
+        Self { set, app: &settings.app, settings, revisions, is_metadata: false }
     }
 
-    pub(crate) fn own(set: &'static Set, settings: &'a Settings) -> Self {
-        Self { set, app: OWN, settings, revisions: Revisions::new(settings, OWN), own: true }
+    pub(crate) fn metadata(set: &'static Set, settings: &'a Settings) -> Self {
+        Self {
+            set,
+            app: OWN,
+            settings,
+            revisions: Revisions::new(settings, OWN),
+            is_metadata: true,
+        }
     }
 
     /// Tells the log and the program.
-    pub(crate) fn tell(&self, event: &Event) {
-        event.trace(self.own);
+    pub(crate) fn notify(&self, event: &Event) {
+        event.trace(self.is_metadata);
         self.emit(event);
     }
 
     /// Tells the program, which may want to count what a log need not repeat.
     pub(crate) fn emit(&self, event: &Event) {
-        if let Some(told) = &self.settings.on_event {
-            told(event);
+        if let Some(listener) = &self.settings.on_event {
+            listener(event);
         }
     }
 
     /// Looks: one round trip where nothing is to be done.
-    pub(crate) async fn look(&self, client: &Object) -> Result<View> {
+    pub(crate) async fn look(&self, client: &Object) -> Result<Summary> {
         let look = match self.first_look(client).await? {
             FirstLook::NoTables => return self.judge(History::default(), None),
             FirstLook::OldTables => None,
             FirstLook::Tables(look) => Some(look),
         };
-        let tables = look.as_ref().map_or(Tables::Old, |it| metadata_tables::tables(&it.own));
-        if let Some(look) = look.filter(Look::is_settled)
+        let tables =
+            look.as_ref().map_or(Tables::Old, |it| metadata_tables::tables(&it.metadata_version));
+        if let Some(look) = look.filter(HistorySummary::is_settled)
             // What is refused may be the rest of a rollback, which only the rows tell.
             && pending::refused(self.settings.ahead, &look.ahead).is_empty()
         {
-            return Ok(View::Settled { ahead: look.ahead, partly: Vec::new() });
+            return Ok(Summary::UpToDate { ahead: look.ahead, partly: Vec::new() });
         }
         match self.judge(self.history(client, tables).await?, Some(tables)) {
             Err(err) if err.is_edited() => Err(self.explain(client, err).await),
@@ -134,7 +141,7 @@ impl<'a> Work<'a> {
         Ok(match self.first_look(client).await? {
             FirstLook::NoTables => None,
             FirstLook::OldTables => Some(Tables::Old),
-            FirstLook::Tables(look) => Some(metadata_tables::tables(&look.own)),
+            FirstLook::Tables(look) => Some(metadata_tables::tables(&look.metadata_version)),
         })
     }
 
@@ -144,7 +151,7 @@ impl<'a> Work<'a> {
             Read::NoTables => FirstLook::NoTables,
             Read::OldTables(_) => FirstLook::OldTables,
             Read::Answer(it) => {
-                let look = Look::of(self.set, &it).ok_or(Kind::Unexpected { doing })?;
+                let look = HistorySummary::of(self.set, &it).ok_or(Kind::Unexpected { doing })?;
                 FirstLook::Tables(look)
             }
         })
@@ -155,9 +162,9 @@ impl<'a> Work<'a> {
         &self,
         client: Object,
         limit: Duration,
-    ) -> Result<(Object, View)> {
+    ) -> Result<(Object, Summary)> {
         match within(limit, self.look(&client)).await {
-            Ok(view) => Ok((client, view?)),
+            Ok(summary) => Ok((client, summary?)),
             Err(err) => unless_silent(client, Err(err)).await,
         }
     }
@@ -170,14 +177,14 @@ impl<'a> Work<'a> {
     pub(crate) async fn check(&self, pool: &Pool) -> Result<()> {
         let limit = self.settings.wait_timeout;
         let client = borrow(pool, limit).await?;
-        let (client, view) = self.look_within(client, limit).await?;
-        match view {
-            View::Settled { partly, .. } if partly.is_empty() => Ok(()),
-            View::Settled { partly, .. } => match self.holder(&client).await {
+        let (client, summary) = self.look_within(client, limit).await?;
+        match summary {
+            Summary::UpToDate { partly, .. } if partly.is_empty() => Ok(()),
+            Summary::UpToDate { partly, .. } => match self.holder(&client).await {
                 Some(_) => Ok(()),
                 None => Err(self.partly_ahead(partly)),
             },
-            View::Behind { pending, journal, history, .. } => {
+            Summary::Pending { pending, journal, history, .. } => {
                 self.refuse_foreign(&client, history).await?;
                 let holder = self.holder_of(&client, &journal).await;
                 let migrations = pending.titles_as_of(&journal, holder.as_ref());
@@ -218,13 +225,13 @@ impl<'a> Work<'a> {
         Kind::PartlyAhead { found }.into()
     }
 
-    fn judge(&self, history: History, tables: Option<Tables>) -> Result<View> {
+    fn judge(&self, history: History, tables: Option<Tables>) -> Result<Summary> {
         let pending = self.plan(&history)?;
         if pending.is_empty() {
-            return Ok(View::Settled { ahead: pending.ahead, partly: pending.partly });
+            return Ok(Summary::UpToDate { ahead: pending.ahead, partly: pending.partly });
         }
         let rows = if history.rows.is_empty() { Rows::None } else { Rows::Some };
-        Ok(View::Behind { pending, journal: history.journal, tables, history: rows })
+        Ok(Summary::Pending { pending, journal: history.journal, tables, history: rows })
     }
 
     pub(crate) async fn history(&self, client: &Object, tables: Tables) -> Result<History> {
@@ -292,7 +299,7 @@ impl<'a> Work<'a> {
 
     /// Compares what the tables say with the program.
     pub(crate) fn plan(&self, history: &History) -> Result<Pending> {
-        let ahead = if self.own { crate::Ahead::Accept } else { self.settings.ahead };
+        let ahead = if self.is_metadata { crate::Ahead::Accept } else { self.settings.ahead };
         let pending = pending::plan(self.set, &history.rows, ahead);
         let mut pending = pending.map_err(|found| self.diverged(found))?;
         pending.partly = journal::unknown(self.set, &history.rows, &history.journal);
@@ -316,7 +323,7 @@ impl<'a> Work<'a> {
         if found.is_empty() || pending.cut_off.is_some() || self.settings.dev {
             return Ok(pending);
         }
-        Err(Refused::Held { found }.into())
+        Err(Rejection::Held { found }.into())
     }
 
     /// A schema that was dropped took the tables of its migrations with it.
@@ -324,7 +331,7 @@ impl<'a> Work<'a> {
         if history.replaced.is_empty() || history.rows.is_empty() {
             return Ok(());
         }
-        Err(Refused::SchemaReplaced {
+        Err(Rejection::SchemaReplaced {
             schemas: history.replaced.clone(),
             start_again: self.command("resolve --all --rolled-back"),
             keep: self.command("resolve --all --applied"),
@@ -334,7 +341,8 @@ impl<'a> Work<'a> {
 
     pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {
         let options = CommandOptions::of(self.settings);
-        Kind::Diverged { label: self.set.label, found, own: self.own, options }.into()
+        Kind::Diverged { label: self.set.label, found, is_metadata: self.is_metadata, options }
+            .into()
     }
 
     /// A command of upfront for this app, in backticks.
@@ -364,7 +372,7 @@ impl<'a> Work<'a> {
         session: &Session,
     ) -> Error {
         let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
-        let grants = match self.own {
+        let grants = match self.is_metadata {
             true => self.revisions.founder_grants(role),
             false => self.revisions.writer_grants(role),
         };
@@ -380,7 +388,7 @@ impl<'a> Work<'a> {
         session: &Session,
     ) -> Error {
         let role = self.settings.role.as_deref().unwrap_or(&session.facts.role);
-        let stranger = match self.own {
+        let stranger = match self.is_metadata {
             true => session::ask(session.client(), &self.revisions.stranger(role)).await.ok(),
             false => None,
         };

@@ -12,7 +12,7 @@ use crate::{
     builder::Settings,
     connection::{
         session::{self, Answer},
-        session_settings::{Extent, role},
+        session_settings::{SettingScope, role},
     },
     embedded::{self, Class, LossKind, Side, Statement},
     execute::transaction,
@@ -142,7 +142,7 @@ fn size(bytes: u64) -> String {
 
 /// Where it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum CountPhase {
     /// Ahead of time, each question in a transaction of its own that only reads.
     Ahead,
     /// In the transaction that has the migration lock.
@@ -152,10 +152,10 @@ pub(crate) enum Moment {
 }
 
 /// Asks what statements would lose.
-pub(crate) struct Measure<'a> {
+pub(crate) struct DataLossCounter<'a> {
     client: &'a Client,
     settings: &'a Settings,
-    moment: Moment,
+    moment: CountPhase,
     since: Instant,
     /// An earlier statement may make, or rename, what is not there yet.
     made_before: bool,
@@ -191,8 +191,8 @@ impl Count {
 
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
-impl<'a> Measure<'a> {
-    pub(crate) fn new(client: &'a Client, settings: &'a Settings, moment: Moment) -> Self {
+impl<'a> DataLossCounter<'a> {
+    pub(crate) fn new(client: &'a Client, settings: &'a Settings, moment: CountPhase) -> Self {
         Self { client, settings, moment, since: Instant::now(), made_before: false }
     }
 
@@ -225,32 +225,32 @@ impl<'a> Measure<'a> {
     }
 
     async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<Loss> {
-        let told = Loss::new(line, loss);
+        let listener = Loss::new(line, loss);
         if loss.kind == LossKind::Unknown {
-            return Ok(told.noted("nobody can tell from the text what it does"));
+            return Ok(listener.noted("nobody can tell from the text what it does"));
         }
         match self.lock(loss).await {
             Err(err) if passes(&err) => return Err(err),
-            Err(err) => return Ok(told.noted(format!("could not be locked: {}", reason(&err)))),
+            Err(err) => return Ok(listener.noted(format!("could not be locked: {}", reason(&err)))),
             Ok(()) => {}
         }
         match self.count(loss).await {
             Ok(Some(count)) => Ok(match (loss.kind, count.rows) {
-                (LossKind::Sequence, 0) => told.nothing("never used"),
-                (LossKind::Sequence, it) => told.noted(format!("has counted to {it}")),
+                (LossKind::Sequence, 0) => listener.nothing("never used"),
+                (LossKind::Sequence, it) => listener.noted(format!("has counted to {it}")),
                 (_, _) if count.unknown && !count.estimated => {
-                    told.noted("it is no table: nobody can tell what is behind it")
+                    listener.noted("it is no table: nobody can tell what is behind it")
                 }
-                (LossKind::Rows, 1..) => self.with_referring(told, loss, &count).await,
-                (kind, _) => told.counted(kind, &count),
+                (LossKind::Rows, 1..) => self.with_referring(listener, loss, &count).await,
+                (kind, _) => listener.counted(kind, &count),
             }),
             Ok(None) if self.made_before => {
-                Ok(told.noted("not there yet: a statement before may make it"))
+                Ok(listener.noted("not there yet: a statement before may make it"))
             }
-            Ok(None) => Ok(told.nothing("not there now")),
+            Ok(None) => Ok(listener.nothing("not there now")),
             Err(err) if session::is_lost(&err) => Err(err),
-            Err(err) if self.moment == Moment::AtWork && passes(&err) => Err(err),
-            Err(err) => Ok(told.noted(format!("could not be counted: {}", reason(&err)))),
+            Err(err) if self.moment == CountPhase::AtWork && passes(&err) => Err(err),
+            Err(err) => Ok(listener.noted(format!("could not be counted: {}", reason(&err)))),
         }
     }
 
@@ -260,7 +260,7 @@ impl<'a> Measure<'a> {
             loss.kind,
             LossKind::Table | LossKind::Column | LossKind::ColumnType | LossKind::Rows
         );
-        if self.moment != Moment::AtWork || !of_table {
+        if self.moment != CountPhase::AtWork || !of_table {
             return Ok(());
         }
         match self.relation(loss.name).await? {
@@ -270,7 +270,7 @@ impl<'a> Measure<'a> {
     }
 
     async fn lock_table(&self, it: &Relation) -> Asked<()> {
-        if self.moment == Moment::Ahead || !it.is_table() {
+        if self.moment == CountPhase::Ahead || !it.is_table() {
             return Ok(());
         }
         let lock = format!("SAVEPOINT upfront;LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", it.name);
@@ -282,17 +282,17 @@ impl<'a> Measure<'a> {
     }
 
     /// Rows that are deleted may take others with them.
-    async fn with_referring(&self, told: Loss, loss: &embedded::Loss, count: &Count) -> Loss {
-        let told = told.counted(loss.kind, count);
-        let Ok(Some(table)) = self.relation(loss.name).await else { return told };
+    async fn with_referring(&self, listener: Loss, loss: &embedded::Loss, count: &Count) -> Loss {
+        let listener = listener.counted(loss.kind, count);
+        let Ok(Some(table)) = self.relation(loss.name).await else { return listener };
         let sql = format!(
             "{PINNED}SELECT string_agg(DISTINCT conrelid::regclass::text, ', ') AS upfront_tables \
              FROM pg_constraint WHERE confrelid = {} AND contype = 'f' AND confdeltype = 'c'",
             table.oid
         );
         match self.ask(&sql).await.ok().as_ref().and_then(|it| it.row("upfront_tables")?.get(0)) {
-            Some(it) => told.noted(format!("deleting them deletes rows of {it} too")),
-            None => told,
+            Some(it) => listener.noted(format!("deleting them deletes rows of {it} too")),
+            None => listener,
         }
     }
 
@@ -476,7 +476,7 @@ impl<'a> Measure<'a> {
     async fn ask(&self, sql: &str) -> Asked<Answer> {
         let limit = self.limit().as_millis();
         let limit = format!("SELECT pg_catalog.set_config('statement_timeout','{limit}',true);");
-        if self.moment == Moment::Ahead {
+        if self.moment == CountPhase::Ahead {
             // The message is its own transaction, and ends with it: a future that is dropped here
             // gives the connection back as it was.
             let as_migration = self.as_migration();
@@ -508,7 +508,7 @@ impl<'a> Measure<'a> {
             "SELECT pg_catalog.set_config('lock_timeout','{lock}',true),\
              pg_catalog.set_config('row_security','off',true),\
              pg_catalog.set_config('search_path',{path},true);{}",
-            role(self.settings, Extent::Transaction)
+            role(self.settings, SettingScope::Transaction)
         )
     }
 
@@ -516,9 +516,9 @@ impl<'a> Measure<'a> {
         const ALL: Duration = Duration::from_secs(5);
         const LEAST: Duration = Duration::from_millis(50);
         let each = match self.moment {
-            Moment::Ahead | Moment::UnderLock => Duration::from_secs(1),
+            CountPhase::Ahead | CountPhase::UnderLock => Duration::from_secs(1),
             // What is counted is locked.
-            Moment::AtWork => Duration::from_millis(500),
+            CountPhase::AtWork => Duration::from_millis(500),
         };
         each.min(ALL.saturating_sub(self.since.elapsed())).max(LEAST)
     }

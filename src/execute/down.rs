@@ -10,67 +10,69 @@ use crate::{
     Direction, Loss, Plan, Report, Result, Target,
     builder::Settings,
     connection::{
-        session::{self, Answer, Session, Stopped},
-        session_settings::{Extent, prologue},
+        session::{self, Answer, ScriptError, Session},
+        session_settings::{SettingScope, prologue},
     },
     embedded::{Migration, Set, title},
     error::{
         Error, Kind,
-        rejection::{Refused, Stale},
+        rejection::{Rejection, Stale},
     },
     event::Holder,
     execute::{
         approval,
-        context::Work,
-        data_loss::{Measure, Moment},
+        context::Context,
+        data_loss::{CountPhase, DataLossCounter},
         lock::{self, Transaction, Wait},
         send, statements,
-        transaction::{self, Judged, Losing, Subject},
-        up::{self, Lost},
+        transaction::{self, DataLossPolicy, Execution, FailureOutcome},
+        up::{self, ReconnectPolicy},
     },
     history::{
-        revisions::{History, Journal, Revisions, Tables, Undoing, history, ordered, standing},
+        revisions::{
+            History, Journal, Revisions, RollbackRecord, Tables, history, ordered, standing,
+        },
         stored_down,
         trust::Meddling,
     },
     plan::{
-        Consent, Goal,
+        Consent, RollbackScope,
         command::{CommandOptions, shell_word},
         pending::Row,
-        protection::Standing,
-        rollback::{self, Undo},
+        protection::ProtectionState,
+        rollback::{self, RollbackStep},
     },
 };
 #[cfg(feature = "dev")]
 use crate::{dev, plan::rollback::Obstacle};
 
 /// What the database has above a target.
-struct Found {
-    undos: Vec<Undo>,
+struct RollbackState {
+    rollback_steps: Vec<RollbackStep>,
     /// The rows of them, newest first.
     rows: Vec<Row>,
     /// The version below them; empty where there is none.
     floor: String,
     journal: Vec<Journal>,
-    standing: Standing,
+    standing: ProtectionState,
     /// What was agreed to of the first of them, where it was begun and cut off.
-    ordered: Option<Undoing>,
+    ordered: Option<RollbackRecord>,
     /// Who runs what the journal speaks of.
     holder: Option<Holder>,
 }
 
 /// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
-enum Asked<'a> {
+enum ReadMode<'a> {
     Ahead(&'a Object),
     UnderLock(&'a Session),
 }
 
-impl Asked<'_> {
-    async fn ask(&self, work: &Work<'_>, sql: &str) -> Result<Answer> {
+impl ReadMode<'_> {
+    async fn ask(&self, context: &Context<'_>, sql: &str) -> Result<Answer> {
         let doing = "reading the history";
         match self {
             Self::Ahead(client) => {
-                let answer = work.read(client, sql).await?.answer(doing)?;
+                let answer = context.read(client, sql).await?.answer(doing)?;
                 answer.ok_or(Kind::Unexpected { doing }.into())
             }
             // The transaction keeps the body's search path.
@@ -82,20 +84,20 @@ impl Asked<'_> {
 }
 
 /// What a rollback to the target would do. Writes nothing and takes no lock.
-pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> Result<Plan> {
-    let asked = Asked::Ahead(client);
-    let tables = work.tables(client).await?;
-    let found = find(work, &asked, target, tables).await?;
-    let mut plan = Plan::down(work, &found.undos, &found.journal, &found.standing);
+pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target) -> Result<Plan> {
+    let asked = ReadMode::Ahead(client);
+    let tables = context.tables(client).await?;
+    let found = find(context, &asked, target, tables).await?;
+    let mut plan = Plan::down(context, &found.rollback_steps, &found.journal, &found.standing);
     plan.name_holder(&found.journal, found.holder.as_ref());
-    let mut measure = Measure::new(client, work.settings, Moment::Ahead);
-    for (step, undo) in plan.steps.iter_mut().zip(&found.undos) {
+    let mut measure = DataLossCounter::new(client, context.settings, CountPhase::Ahead);
+    for (step, undo) in plan.steps.iter_mut().zip(&found.rollback_steps) {
         let Some(side) = undo.side else { continue };
         let doing = "counting what would be lost";
         let losses = measure.side(side).await;
         step.losses = losses.map_err(|source| Kind::Server { doing, source })?;
     }
-    plan.goal = Goal {
+    plan.goal = RollbackScope {
         floor: found.floor,
         planned: found.rows.into_iter().map(|it| (it.version, it.hash)).collect(),
         tables: tables.unwrap_or(Tables::Old),
@@ -107,137 +109,145 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object, target: &Target) -> R
 ///
 /// `tables` is nothing where upfront has no tables there.
 async fn find(
-    work: &Work<'_>,
-    asked: &Asked<'_>,
+    context: &Context<'_>,
+    asked: &ReadMode<'_>,
     target: &Target,
     tables: Option<Tables>,
-) -> Result<Found> {
+) -> Result<RollbackState> {
     let history = match tables {
         Some(tables) => {
-            let answer = asked.ask(work, &work.revisions.rows(tables)).await?;
+            let answer = asked.ask(context, &context.revisions.rows(tables)).await?;
             history(&answer).ok_or(Kind::Unexpected { doing: "reading the history" })?
         }
         None => History::default(),
     };
-    let tampered = rollback::tampered(work.set, &history.rows, &history.lost);
+    let tampered = rollback::tampered(context.set, &history.rows, &history.lost);
     if !tampered.is_empty() {
-        return Err(work.diverged(tampered));
+        return Err(context.diverged(tampered));
     }
     let holder = match asked {
-        Asked::Ahead(client) => work.holder_of(client, &history.journal).await,
-        Asked::UnderLock(_) => None,
+        ReadMode::Ahead(client) => context.holder_of(client, &history.journal).await,
+        ReadMode::UnderLock(_) => None,
     };
     if holder.is_none() {
-        refuse_half_applied(work, &history)?;
+        refuse_half_applied(context, &history)?;
     }
-    let above = rollback::above(work.set, &history.rows, target).map_err(Refused::Target)?;
-    let undos = undos(work, asked, &history.rows, &above, tables).await?;
+    let above = rollback::above(context.set, &history.rows, target).map_err(Rejection::Target)?;
+    let rollback_steps = rollback_steps(context, asked, &history.rows, &above, tables).await?;
     let rows: Vec<_> = above.into_iter().cloned().collect();
     let floor = history.rows.len().checked_sub(rows.len() + 1).map(|at| &history.rows[at]);
     let floor = floor.map_or(String::new(), |it| it.version.clone());
-    let standing = read_standing(work, asked, tables).await?;
+    let standing = read_standing(context, asked, tables).await?;
     let ordered = match rows.first().is_some_and(Row::is_being_rolled_back) {
-        true => read_order(work, asked).await?,
+        true => read_order(context, asked).await?,
         false => None,
     };
-    Ok(Found { undos, rows, floor, journal: history.journal, standing, ordered, holder })
+    Ok(RollbackState {
+        rollback_steps,
+        rows,
+        floor,
+        journal: history.journal,
+        standing,
+        ordered,
+        holder,
+    })
 }
 
 pub(crate) async fn read_standing_ahead(
-    work: &Work<'_>,
+    context: &Context<'_>,
     client: &Object,
     tables: Option<Tables>,
-) -> Result<Standing> {
-    read_standing(work, &Asked::Ahead(client), tables).await
+) -> Result<ProtectionState> {
+    read_standing(context, &ReadMode::Ahead(client), tables).await
 }
 
 pub(crate) async fn read_standing_under_lock(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
-) -> Result<Standing> {
-    read_standing(work, &Asked::UnderLock(session), Some(Tables::Current)).await
+) -> Result<ProtectionState> {
+    read_standing(context, &ReadMode::UnderLock(session), Some(Tables::Current)).await
 }
 
-async fn read_order(work: &Work<'_>, asked: &Asked<'_>) -> Result<Option<Undoing>> {
-    Ok(ordered(&asked.ask(work, &work.revisions.ordered()).await?))
+async fn read_order(context: &Context<'_>, asked: &ReadMode<'_>) -> Result<Option<RollbackRecord>> {
+    Ok(ordered(&asked.ask(context, &context.revisions.ordered()).await?))
 }
 
 async fn read_standing(
-    work: &Work<'_>,
-    asked: &Asked<'_>,
+    context: &Context<'_>,
+    asked: &ReadMode<'_>,
     tables: Option<Tables>,
-) -> Result<Standing> {
-    let sql = tables.map_or_else(Revisions::identity, |it| work.revisions.standing(it));
-    let answer = asked.ask(work, &sql).await?;
+) -> Result<ProtectionState> {
+    let sql = tables.map_or_else(Revisions::identity, |it| context.revisions.standing(it));
+    let answer = asked.ask(context, &sql).await?;
     let doing = "asking which database it is";
     standing(&answer).ok_or(Kind::Unexpected { doing }.into())
 }
 
 /// A migration that was cut off on its way up is to be settled first: what it did would stay.
-fn refuse_half_applied(work: &Work<'_>, history: &History) -> Result<()> {
+fn refuse_half_applied(context: &Context<'_>, history: &History) -> Result<()> {
     let is_applied = |it: &Journal| history.rows.iter().any(|row| row.version == it.version);
     let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
     let stored = || title(&it.version, &it.name);
-    let migration = work.set.find(&it.version).map_or_else(stored, Migration::title);
+    let migration = context.set.find(&it.version).map_or_else(stored, Migration::title);
     let version = shell_word(&it.version);
     let (undone, done) = (
-        work.command(&format!("resolve {version} --rolled-back")),
-        work.command(&format!("resolve {version} --applied")),
+        context.command(&format!("resolve {version} --rolled-back")),
+        context.command(&format!("resolve {version} --applied")),
     );
-    Err(Refused::HalfApplied { migration, undone, done }.into())
+    Err(Rejection::HalfApplied { migration, undone, done }.into())
 }
 
-async fn undos(
-    work: &Work<'_>,
-    asked: &Asked<'_>,
+async fn rollback_steps(
+    context: &Context<'_>,
+    asked: &ReadMode<'_>,
     rows: &[Row],
     above: &[&Row],
     tables: Option<Tables>,
-) -> Result<Vec<Undo>> {
-    let is_stored = |it: &&&Row| rollback::embedded(work.set, it).is_none();
+) -> Result<Vec<RollbackStep>> {
+    let is_stored = |it: &&&Row| rollback::embedded(context.set, it).is_none();
     let versions: Vec<_> = above.iter().filter(is_stored).map(|it| it.version.as_str()).collect();
     let stored = match (versions.is_empty(), tables) {
         (false, Some(tables)) => {
-            if let Asked::UnderLock(session) = asked {
-                work.revisions.trust.diagnose_stored(session.client()).await?;
+            if let ReadMode::UnderLock(session) = asked {
+                context.revisions.trust.diagnose_stored(session.client()).await?;
             }
             stored_down::migrations(
-                &asked.ask(work, &work.revisions.stored(&versions, tables)).await?,
+                &asked.ask(context, &context.revisions.stored(&versions, tables)).await?,
             )?
         }
         _ => Vec::new(),
     };
     let first = rows.first().map(|it| &it.version);
-    let (mut undos, mut found) = (Vec::new(), Vec::new());
+    let (mut rollback_steps, mut found) = (Vec::new(), Vec::new());
     for row in above {
         let stored = || stored.iter().find(|it| it.version == row.version).copied();
-        let it = rollback::embedded(work.set, row).or_else(stored);
+        let it = rollback::embedded(context.set, row).or_else(stored);
         let it = it.ok_or(Kind::Unexpected { doing: "reading stored down sides" })?;
         match rollback::undo(it, &row.kind, Some(&row.version) == first) {
-            Ok(it) => undos.push(it),
+            Ok(it) => rollback_steps.push(it),
             #[cfg(feature = "dev")]
             Err((_, Obstacle::NoDownSide | Obstacle::NoStatement))
-                if dev::added_down(work, row).is_some() =>
+                if dev::added_down(context, row).is_some() =>
             {
-                undos.push(Undo { it, side: dev::added_down(work, row) });
+                rollback_steps.push(RollbackStep { it, side: dev::added_down(context, row) });
             }
             Err(it) => found.push(it),
         }
     }
     if found.is_empty() {
-        return Ok(undos);
+        return Ok(rollback_steps);
     }
-    let options = CommandOptions::of(work.settings);
-    Err(Refused::Irreversible { found, options }.into())
+    let options = CommandOptions::of(context.settings);
+    Err(Rejection::Irreversible { found, options }.into())
 }
 
 /// How exactly a plan is to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fit {
+pub(crate) enum PlanMatch {
     /// The plan was shown to somebody: the database must not have moved since.
     Exact,
     /// The plan was made a moment ago: what somebody else has rolled back meanwhile is done.
-    Goal,
+    RollbackScope,
 }
 
 /// Runs a plan.
@@ -246,18 +256,18 @@ pub(crate) async fn run(
     set: &'static Set,
     settings: &Settings,
     plan: &Plan,
-    fit: Fit,
+    fit: PlanMatch,
 ) -> Result<Report> {
-    let work = Work::new(set, settings);
+    let context = Context::new(set, settings);
     let mut report = Report::new(&settings.app, Direction::Down);
     if plan.is_empty() {
         return Ok(report);
     }
     let since = Instant::now();
-    let mut down = Down { work: &work, plan, fit, report: &mut report, agreed: false };
-    let (mut lost, mut wait) = (Lost::default(), Wait::new());
+    let mut down = Down { context: &context, plan, fit, report: &mut report, agreed: false };
+    let (mut lost, mut wait) = (ReconnectPolicy::default(), Wait::new());
     while let Err(err) = down.attempt(pool, &mut wait, &mut lost).await {
-        lost.again(err, &work, down.report).await?;
+        lost.again(err, &context, down.report).await?;
     }
     report.took = since.elapsed();
     Ok(report)
@@ -265,27 +275,37 @@ pub(crate) async fn run(
 
 /// A rollback that is under way.
 struct Down<'a> {
-    work: &'a Work<'a>,
+    context: &'a Context<'a>,
     plan: &'a Plan,
-    fit: Fit,
+    fit: PlanMatch,
     report: &'a mut Report,
     /// The plan was compared with the database, under the lock; what has moved since is our work.
     agreed: bool,
 }
 
 impl Down<'_> {
-    async fn attempt(&mut self, pool: &Pool, wait: &mut Wait, lost: &mut Lost) -> Result<()> {
-        let session = Session::take(pool, self.work.settings.wait_timeout).await?;
+    async fn attempt(
+        &mut self,
+        pool: &Pool,
+        wait: &mut Wait,
+        lost: &mut ReconnectPolicy,
+    ) -> Result<()> {
+        let session = Session::take(pool, self.context.settings.wait_timeout).await?;
         let done = self.rounds(&session, wait, lost).await;
         session.close(done).await
     }
 
-    async fn rounds(&mut self, session: &Session, wait: &mut Wait, lost: &mut Lost) -> Result<()> {
+    async fn rounds(
+        &mut self,
+        session: &Session,
+        wait: &mut Wait,
+        lost: &mut ReconnectPolicy,
+    ) -> Result<()> {
         let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
         up::refuse_read_only(session, Some(Direction::Down), titles)?;
         lost.met_primary();
         if self.plan.goal.tables == Tables::Old {
-            up::bring_own(self.work, session).await?;
+            up::migrate_metadata(self.context, session).await?;
         }
         let mut tries = transaction::Tries::new();
         let mut blocked = None;
@@ -295,7 +315,7 @@ impl Down<'_> {
                 Ok(false) => blocked = None,
                 Err(err) => {
                     let since = blocked.get_or_insert_with(Wait::new);
-                    up::out_of_the_way(err, self.work, session, since).await?;
+                    up::retry_on_contention(err, self.context, session, since).await?;
                 }
             }
         }
@@ -309,33 +329,38 @@ impl Down<'_> {
         wait: &mut Wait,
         tries: &mut transaction::Tries,
     ) -> Result<bool> {
-        let work = self.work;
-        let transaction = up::lock(work, session, wait, self.report).await?;
+        let context = self.context;
+        let transaction = up::lock(context, session, wait, self.report).await?;
         let target = match self.plan.goal.floor.as_str() {
             "" => Target::All,
             floor => Target::To(floor.to_owned()),
         };
-        let found = find(work, &Asked::UnderLock(session), &target, Some(Tables::Current)).await;
+        let found =
+            find(context, &ReadMode::UnderLock(session), &target, Some(Tables::Current)).await;
         let found = found.map_err(|err| if err.is_target() { gone() } else { err })?;
         self.agree(session, &found).await?;
-        let Some(first) = found.undos.first() else {
+        let Some(first) = found.rollback_steps.first() else {
             session.roll_back("ending a transaction").await?;
             return Ok(true);
         };
-        self.report.expect_in_all(found.undos.len());
-        up::refuse_stepwise_on_pooler(work, session, found.undos.iter().map(Subject::from))?;
-        if found.undos.iter().any(Undo::is_stepwise) {
+        self.report.expect_in_all(found.rollback_steps.len());
+        up::refuse_stepwise_on_pooler(
+            context,
+            session,
+            found.rollback_steps.iter().map(Execution::from),
+        )?;
+        if found.rollback_steps.iter().any(RollbackStep::is_stepwise) {
             if first.is_stepwise() {
                 return self.stepwise(session, &transaction, first, &found, tries).await;
             }
-            self.together(session, &transaction, &found.undos[..1], &found, tries).await?;
+            self.together(session, &transaction, &found.rollback_steps[..1], &found, tries).await?;
             return Ok(false);
         }
-        self.together(session, &transaction, &found.undos, &found, tries).await
+        self.together(session, &transaction, &found.rollback_steps, &found, tries).await
     }
 
     /// Does the plan fit the database, and has everybody agreed who has to?
-    async fn agree(&mut self, session: &Session, found: &Found) -> Result<()> {
+    async fn agree(&mut self, session: &Session, found: &RollbackState) -> Result<()> {
         let planned = &self.plan.goal.planned;
         let is_planned = |row: &Row| {
             planned.iter().any(|(version, hash)| *version == row.version && *hash == row.hash)
@@ -343,10 +368,11 @@ impl Down<'_> {
         if let Some(row) = found.rows.iter().find(|it| !is_planned(it)) {
             return Err(newer(&row.title()));
         }
-        if self.agreed || (found.undos.is_empty() && self.fit == Fit::Goal) {
+        if self.agreed || (found.rollback_steps.is_empty() && self.fit == PlanMatch::RollbackScope)
+        {
             return Ok(());
         }
-        let now = Plan::down(self.work, &found.undos, &found.journal, &found.standing);
+        let now = Plan::down(self.context, &found.rollback_steps, &found.journal, &found.standing);
         consent(&self.plan.consent, self.plan, &now, self.fit)?;
         self.refuse_any_loss(session, found).await?;
         self.agreed = true;
@@ -355,14 +381,15 @@ impl Down<'_> {
 
     /// What all of them would lose is known before the first of them runs. The plan is no witness:
     /// it was made before the lock, while somebody else may have been at the same work.
-    async fn refuse_any_loss(&self, session: &Session, found: &Found) -> Result<()> {
+    async fn refuse_any_loss(&self, session: &Session, found: &RollbackState) -> Result<()> {
         if self.plan.consent.loss {
             return Ok(());
         }
-        let mut measure = Measure::new(session.client(), self.work.settings, Moment::UnderLock);
+        let mut measure =
+            DataLossCounter::new(session.client(), self.context.settings, CountPhase::UnderLock);
         let agreed = usize::from(found.ordered.as_ref().is_some_and(|it| it.accepted));
         let mut lost = Vec::new();
-        for undo in found.undos.iter().skip(agreed) {
+        for undo in found.rollback_steps.iter().skip(agreed) {
             let Some(side) = undo.side else { continue };
             let doing = "counting what would be lost";
             let losses = measure.side(side).await;
@@ -373,7 +400,7 @@ impl Down<'_> {
         if lost.is_empty() {
             Ok(())
         } else {
-            Err(Refused::DataLoss { losses: lost, done: Vec::new() }.into())
+            Err(Rejection::DataLoss { losses: lost, done: Vec::new() }.into())
         }
     }
 
@@ -382,22 +409,22 @@ impl Down<'_> {
         &mut self,
         session: &Session,
         transaction: &Transaction,
-        undos: &[Undo],
-        found: &Found,
+        rollback_steps: &[RollbackStep],
+        found: &RollbackState,
         tries: &mut transaction::Tries,
     ) -> Result<bool> {
-        let work = self.work;
+        let context = self.context;
         let mut took = Vec::new();
-        for (at, undo) in undos.iter().enumerate() {
-            let span = up::span(work, undo.it);
+        for (at, undo) in rollback_steps.iter().enumerate() {
+            let span = up::span(context, undo.it);
             let run = self.one(session, transaction, undo, at, found);
-            let run = transaction::announced(work, undo.it, tries, Box::pin(run));
+            let run = transaction::announced(context, undo.it, tries, Box::pin(run));
             match run.instrument(span.clone()).await? {
                 Ok(it) => took.push((span, it)),
                 Err(stopped) => {
-                    let subject = Subject::from(undo);
+                    let subject = Execution::from(undo);
                     let judged = transaction::judge(
-                        work,
+                        context,
                         session,
                         transaction,
                         subject,
@@ -405,14 +432,15 @@ impl Down<'_> {
                         None,
                         tries,
                     );
-                    let (Judged::Again | Judged::Committed) = judged.instrument(span).await?;
+                    let (FailureOutcome::Again | FailureOutcome::Committed) =
+                        judged.instrument(span).await?;
                     return Ok(false);
                 }
             }
         }
         session.commit("committing a rollback").await?;
-        for (undo, (span, took)) in undos.iter().zip(took) {
-            span.in_scope(|| work.tell(&transaction::finished(Subject::from(undo), took)));
+        for (undo, (span, took)) in rollback_steps.iter().zip(took) {
+            span.in_scope(|| context.notify(&transaction::finished(Execution::from(undo), took)));
             self.report.rolled_back(undo.it, took);
         }
         Ok(true)
@@ -423,41 +451,46 @@ impl Down<'_> {
         &self,
         session: &Session,
         transaction: &Transaction,
-        undo: &Undo,
+        undo: &RollbackStep,
         at: usize,
-        found: &Found,
-    ) -> Result<Result<std::time::Duration, Stopped>> {
-        let (work, subject) = (self.work, Subject::from(undo));
+        found: &RollbackState,
+    ) -> Result<Result<std::time::Duration, ScriptError>> {
+        let (context, subject) = (self.context, Execution::from(undo));
         let (place, of) = self.report.place();
-        work.tell(&transaction::started(subject, (place + at, of)));
+        context.notify(&transaction::started(subject, (place + at, of)));
         let prologue = self.settings_of(session, undo, at).await?;
         if !prologue.is_empty() {
             session.ask("setting a migration's limits", &prologue).await?;
         }
         let losses = match self.losses(session, undo).await {
             Ok(it) => it,
-            Err(err) => return Ok(Err(Stopped::new(err))),
+            Err(err) => return Ok(Err(ScriptError::new(err))),
         };
         self.refuse_loss(undo, &losses)?;
-        let order = self.undoing(&losses, found);
+        let order = self.rollback_record(&losses, found);
         let behind = |sent| {
-            let record = work.revisions.roll_back(undo, transaction, &order, sent);
-            transaction::closed(work, subject, &record)
+            let record = context.revisions.roll_back(undo, transaction, &order, sent);
+            transaction::closed(context, subject, &record)
         };
         let since = Instant::now();
-        Ok(send::send(work, session, subject, behind).await.map(|_| since.elapsed()))
+        Ok(send::send(context, session, subject, behind).await.map(|_| since.elapsed()))
     }
 
     /// The first of a transaction finds its settings; those of the next went with the one before.
-    async fn settings_of(&self, session: &Session, undo: &Undo, at: usize) -> Result<String> {
-        let settings = self.work.settings;
+    async fn settings_of(
+        &self,
+        session: &Session,
+        undo: &RollbackStep,
+        at: usize,
+    ) -> Result<String> {
+        let settings = self.context.settings;
         if at == 0 {
-            return Ok(transaction::own_limits(self.work, undo.side).unwrap_or_default());
+            return Ok(transaction::own_limits(self.context, undo.side).unwrap_or_default());
         }
         let answer = session.ask("asking for deferred constraints", DEFERRED).await?;
         let deferred = answer.row("upfront_deferred").and_then(|it| it.get(0));
         let deferred = deferred.map(|it| format!("SET CONSTRAINTS {it} DEFERRED;"));
-        let next = prologue(settings, &session.facts, undo.side, Extent::Transaction);
+        let next = prologue(settings, &session.facts, undo.side, SettingScope::Transaction);
         Ok(format!("{}RESET search_path;{next}", deferred.unwrap_or_default()))
     }
 
@@ -465,28 +498,30 @@ impl Down<'_> {
     async fn losses(
         &self,
         session: &Session,
-        undo: &Undo,
+        undo: &RollbackStep,
     ) -> Result<Vec<Loss>, tokio_postgres::Error> {
         let Some(side) = undo.side else { return Ok(Vec::new()) };
-        Measure::new(session.client(), self.work.settings, Moment::AtWork).side(side).await
+        DataLossCounter::new(session.client(), self.context.settings, CountPhase::AtWork)
+            .side(side)
+            .await
     }
 
-    fn refuse_loss(&self, undo: &Undo, losses: &[Loss]) -> Result<()> {
+    fn refuse_loss(&self, undo: &RollbackStep, losses: &[Loss]) -> Result<()> {
         let lost: Vec<_> = losses.iter().filter(|it| !it.empty).cloned().collect();
         if self.plan.consent.loss || lost.is_empty() {
             return Ok(());
         }
         let losses = lost.into_iter().map(|it| (undo.it.title(), it)).collect();
         let done = self.report.rolled_back.iter().map(|it| title(&it.version, &it.name)).collect();
-        Err(Refused::DataLoss { losses, done }.into())
+        Err(Rejection::DataLoss { losses, done }.into())
     }
 
-    fn undoing(&self, losses: &[Loss], found: &Found) -> Undoing {
+    fn rollback_record(&self, losses: &[Loss], found: &RollbackState) -> RollbackRecord {
         let Consent { loss, approval, hold } = self.plan.consent.clone();
         // Whole, where its first digits were given.
         let approval = approval.map(|_| self.plan.digest.clone());
         let lost: Vec<_> = losses.iter().filter(|it| !it.empty).map(ToString::to_string).collect();
-        Undoing {
+        RollbackRecord {
             accepted: loss,
             approval,
             lost: (!lost.is_empty()).then(|| lost.join("\n")),
@@ -495,9 +530,9 @@ impl Down<'_> {
     }
 
     /// What was agreed to when it was begun, and what is now.
-    fn undoing_on(&self, begun: &Undoing, found: &Found) -> Undoing {
-        let now = self.undoing(&[], found);
-        Undoing {
+    fn continued_record(&self, begun: &RollbackRecord, found: &RollbackState) -> RollbackRecord {
+        let now = self.rollback_record(&[], found);
+        RollbackRecord {
             accepted: begun.accepted || now.accepted,
             approval: begun.approval.clone().or(now.approval),
             lost: begun.lost.clone(),
@@ -510,29 +545,37 @@ impl Down<'_> {
         &mut self,
         session: &Session,
         transaction: &Transaction,
-        undo: &Undo,
-        found: &Found,
+        undo: &RollbackStep,
+        found: &RollbackState,
         tries: &mut transaction::Tries,
     ) -> Result<bool> {
-        let (work, subject) = (self.work, Subject::from(undo));
+        let (context, subject) = (self.context, Execution::from(undo));
         let order = match &found.ordered {
-            Some(begun) => self.undoing_on(begun, found),
+            Some(begun) => self.continued_record(begun, found),
             None => match self.losses(session, undo).await {
                 Ok(losses) => {
                     self.refuse_loss(undo, &losses)?;
-                    self.undoing(&losses, found)
+                    self.rollback_record(&losses, found)
                 }
                 Err(err) => {
-                    let stopped = Stopped::new(err);
-                    transaction::judge(work, session, transaction, subject, stopped, None, tries)
-                        .await?;
+                    let stopped = ScriptError::new(err);
+                    transaction::judge(
+                        context,
+                        session,
+                        transaction,
+                        subject,
+                        stopped,
+                        None,
+                        tries,
+                    )
+                    .await?;
                     return Ok(false);
                 }
             },
         };
         let (journal, place) = (&found.journal, self.report.place());
-        let took = begin_and_run(work, session, undo, &order, journal, place, tries);
-        if let Some(took) = took.instrument(up::span(work, undo.it)).await? {
+        let took = begin_and_run(context, session, undo, &order, journal, place, tries);
+        if let Some(took) = took.instrument(up::span(context, undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }
         Ok(false)
@@ -546,7 +589,7 @@ const DEFERRED: &str = "SELECT string_agg(format('%I.%I', nspname, conname), ', 
      condeferred AND has_schema_privilege(n.oid, 'USAGE') AND NOT pg_is_other_temp_schema(n.oid)";
 
 fn newer(head: &str) -> Error {
-    Refused::Stale(Stale::Newer { head: head.to_owned() }).into()
+    Rejection::Stale(Stale::Newer { head: head.to_owned() }).into()
 }
 
 /// What was to stay was rolled back by somebody else.
@@ -555,27 +598,27 @@ fn gone() -> Error {
 }
 
 async fn begin_and_run(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
-    undo: &Undo,
-    order: &Undoing,
+    undo: &RollbackStep,
+    order: &RollbackRecord,
     journal: &[Journal],
     place: (usize, usize),
     tries: &mut transaction::Tries,
 ) -> Result<Option<Duration>> {
-    let losing = if order.accepted { Losing::Accepted } else { Losing::Refused };
-    let subject = Subject { losing, ..Subject::from(undo) };
+    let losing = if order.accepted { DataLossPolicy::Accepted } else { DataLossPolicy::Refused };
+    let subject = Execution { losing, ..Execution::from(undo) };
     // The session's lock outlives the transaction.
-    let lock = lock::keep(work, session).await?;
-    let begin = work.revisions.begin_roll_back(subject.it, order);
+    let lock = lock::hold_session_lock(context, session).await?;
+    let begin = context.revisions.begin_roll_back(subject.it, order);
     let answer = session::ask(session.client(), &begin).await;
     answer.map_err(|source| not_begun(subject, source))?;
     session.commit("ending a transaction").await?;
-    let record = |took| work.revisions.roll_back_stepwise(subject.it, order, took);
-    statements::run(work, session, &lock, subject, journal, record, place, tries).await
+    let record = |took| context.revisions.roll_back_stepwise(subject.it, order, took);
+    statements::run(context, session, &lock, subject, journal, record, place, tries).await
 }
 
-fn not_begun(Subject { it, direction, .. }: Subject, source: tokio_postgres::Error) -> Error {
+fn not_begun(Execution { it, direction, .. }: Execution, source: tokio_postgres::Error) -> Error {
     let message = source.as_db_error().map_or("", DbError::message);
     match Meddling::of(message) {
         Some(how) => {
@@ -589,23 +632,24 @@ fn not_begun(Subject { it, direction, .. }: Subject, source: tokio_postgres::Err
 /// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what
 /// is half there is of no use to any program.
 pub(crate) async fn finish(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     row: &Row,
     journal: &[Journal],
     report: &mut Report,
     tries: &mut transaction::Tries,
 ) -> Result<()> {
-    let asked = Asked::UnderLock(session);
-    let undos =
-        undos(work, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current)).await?;
-    let undo = undos.first().expect("one row is one rollback");
-    up::refuse_stepwise_on_pooler(work, session, undos.iter().map(Subject::from))?;
-    let span = up::span(work, undo.it);
+    let asked = ReadMode::UnderLock(session);
+    let rollback_steps =
+        rollback_steps(context, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current))
+            .await?;
+    let undo = rollback_steps.first().expect("one row is one rollback");
+    up::refuse_stepwise_on_pooler(context, session, rollback_steps.iter().map(Execution::from))?;
+    let span = up::span(context, undo.it);
     span.in_scope(|| tracing::warn!("finishing a rollback that was cut off"));
-    let order = read_order(work, &asked).await?.unwrap_or_default();
+    let order = read_order(context, &asked).await?.unwrap_or_default();
     let place = report.place();
-    let took = begin_and_run(work, session, undo, &order, journal, place, tries);
+    let took = begin_and_run(context, session, undo, &order, journal, place, tries);
     if let Some(took) = took.instrument(span).await? {
         report.rolled_back(undo.it, took);
     }
@@ -613,19 +657,19 @@ pub(crate) async fn finish(
 }
 
 /// Was the plan that is to run, which is made anew as `now`, agreed to?
-pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: Fit) -> Result<()> {
+pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: PlanMatch) -> Result<()> {
     let digest = now.digest.clone();
     if let Some(approved) = &consent.approval {
-        approval::verify(approved, &digest).map_err(Refused::Stale)?;
+        approval::verify(approved, &digest).map_err(Rejection::Stale)?;
     }
-    if fit == Fit::Exact && plan.digest != digest {
+    if fit == PlanMatch::Exact && plan.digest != digest {
         let made = plan.digest.clone();
-        return Err(Refused::Stale(Stale::Moved { made, now: digest }).into());
+        return Err(Rejection::Stale(Stale::Moved { made, now: digest }).into());
     }
     if now.protected && consent.approval.is_none() {
         let warning = now.warnings.first().cloned();
         let direction = Some(now.direction);
-        return Err(Refused::Protected { direction, digest, warning }.into());
+        return Err(Rejection::Protected { direction, digest, warning }.into());
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use crate::{
     Result,
     connection::session::{self, Answer},
     embedded::Set,
-    error::{Kind, rejection::Refused},
-    execute::context::Work,
+    error::{Kind, rejection::Rejection},
+    execute::context::Context,
     history::revisions::{PINNED, named},
 };
 
@@ -31,18 +31,20 @@ pub(crate) enum Duplicate {
 /// # Errors
 ///
 /// They were.
-pub(crate) async fn refuse(work: &Work<'_>, client: &Client) -> Result<()> {
-    let Some(migrations) = compared(work.set) else { return Ok(()) };
-    let app = work.app.to_owned();
-    let sql = format!("{};{}", other_apps(work, &migrations), other_schemas(work));
+pub(crate) async fn refuse(context: &Context<'_>, client: &Client) -> Result<()> {
+    let Some(migrations) = compared(context.set) else { return Ok(()) };
+    let app = context.app.to_owned();
+    let sql = format!("{};{}", other_apps(context, &migrations), other_schemas(context));
     let answer = ask(client, &sql).await?;
     if let Some(it) = texts(&answer, "upfront_app").next() {
-        return Err(Refused::DuplicateHistory { app, found: Duplicate::App(it) }.into());
+        return Err(Rejection::DuplicateHistory { app, found: Duplicate::App(it) }.into());
     }
     for schema in texts(&answer, "upfront_schema") {
-        let same = ask(client, &same_app(work, &schema, &migrations)).await?;
+        let same = ask(client, &same_app(context, &schema, &migrations)).await?;
         if texts(&same, "upfront_app").next().is_some() {
-            return Err(Refused::DuplicateHistory { app, found: Duplicate::Schema(schema) }.into());
+            return Err(
+                Rejection::DuplicateHistory { app, found: Duplicate::Schema(schema) }.into()
+            );
         }
     }
     Ok(())
@@ -58,8 +60,8 @@ fn compared(set: &Set) -> Option<String> {
 }
 
 /// Other apps that have one of the migrations, unless they were applied to another schema.
-fn other_apps(work: &Work<'_>, migrations: &str) -> String {
-    let (schema, app) = (escape_identifier(&work.settings.schema), escape_literal(work.app));
+fn other_apps(context: &Context<'_>, migrations: &str) -> String {
+    let (schema, app) = (escape_identifier(&context.settings.schema), escape_literal(context.app));
     format!(
         "SELECT DISTINCT r.app AS upfront_app FROM {schema}.revisions r WHERE r.app NOT IN ({app}, \
          'upfront') AND (r.version, r.hash) IN (VALUES {migrations}) AND {} ORDER BY 1",
@@ -76,9 +78,9 @@ fn same_target(targets: &str, app: &str) -> String {
 }
 
 /// Other schemas that hold upfront's tables; of an owner that may be trusted, as they are read.
-fn other_schemas(work: &Work<'_>) -> String {
-    let schema = escape_literal(&work.settings.schema);
-    let trusted = work.revisions.trust.is_trusted("relowner");
+fn other_schemas(context: &Context<'_>) -> String {
+    let schema = escape_literal(&context.settings.schema);
+    let trusted = context.revisions.trust.is_trusted("relowner");
     let table = |name: &str| {
         format!(
             "EXISTS (SELECT FROM pg_class c WHERE relnamespace = n.oid AND relname = '{name}' AND \
@@ -99,8 +101,8 @@ fn other_schemas(work: &Work<'_>) -> String {
     )
 }
 
-fn same_app(work: &Work<'_>, schema: &str, migrations: &str) -> String {
-    let (schema, app) = (escape_identifier(schema), escape_literal(work.app));
+fn same_app(context: &Context<'_>, schema: &str, migrations: &str) -> String {
+    let (schema, app) = (escape_identifier(schema), escape_literal(context.app));
     format!(
         "SELECT DISTINCT r.app AS upfront_app FROM {schema}.revisions r WHERE r.app = {app} AND \
          (r.version, r.hash) IN (VALUES {migrations}) AND {}",

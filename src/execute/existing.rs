@@ -10,7 +10,7 @@ use crate::{
     builder::Settings,
     connection::session::{self, Session},
     embedded::Migration,
-    execute::context::Work,
+    execute::context::Context,
 };
 
 /// With more rows than these a history has begun, and a table in the way is something else.
@@ -18,21 +18,21 @@ const FIRST: usize = 5;
 
 /// What to do about a table, a type, a column … that exists already.
 pub(crate) async fn advice(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     direction: Direction,
     err: &DbError,
 ) -> Option<String> {
-    if direction == Direction::Down || work.own || !exists_already(err) {
+    if direction == Direction::Down || context.is_metadata || !exists_already(err) {
         return None;
     }
-    let answer = session::ask(session.client(), &work.revisions.count()).await.ok()?;
+    let answer = session::ask(session.client(), &context.revisions.count()).await.ok()?;
     let rows: usize = answer.row("upfront_count")?.get(0)?.parse().ok()?;
-    let newest = work.set.migrations.last().filter(|_| rows < FIRST)?;
+    let newest = context.set.migrations.last().filter(|_| rows < FIRST)?;
     Some(format!(
         "if the database was restored without its history, or made by hand, mark what it has as \
          applied: `{}` compares the schema first; name an older version if it has no more",
-        command(newest, work.settings)
+        command(newest, context.settings)
     ))
 }
 

@@ -13,12 +13,12 @@ use crate::{
     connection::{
         backoff::Backoff,
         session::{self, Answer, Session},
-        session_settings::{Extent, prologue},
+        session_settings::{SettingScope, prologue},
     },
     embedded::Side,
     error::Kind,
     event::Holder,
-    execute::context::Work,
+    execute::context::Context,
     history::other_tools,
     plan::pending::Head,
 };
@@ -48,7 +48,7 @@ pub(crate) struct SessionLock {
 
 /// What asking for the lock brought.
 #[derive(Debug)]
-pub(crate) enum Begun {
+pub(crate) enum LockAttempt {
     Locked(Transaction),
     /// Somebody else has it; our transaction is still open.
     Busy,
@@ -57,43 +57,46 @@ pub(crate) enum Begun {
 /// The message that begins a transaction, sets what a migration finds set, asks for the lock and
 /// reads the head. Simple protocol and read committed: the head is read with a snapshot taken
 /// after the lock.
-pub(crate) fn begin(work: &Work<'_>, session: &Session) -> String {
-    let head = match work.own {
-        true => work.revisions.exists(),
-        false => work.revisions.trust.owner_fence() + &work.revisions.head(),
+pub(crate) fn begin(context: &Context<'_>, session: &Session) -> String {
+    let head = match context.is_metadata {
+        true => context.revisions.exists(),
+        false => context.revisions.trust.owner_fence() + &context.revisions.head(),
     };
-    begin_with(work, session, None, &head)
+    begin_with(context, session, None, &head)
 }
 
 /// The same behind a migration that is recorded: upfront's own tables are there by then.
-pub(crate) fn begin_next(work: &Work<'_>, session: &Session, side: Option<&Side>) -> String {
-    begin_with(work, session, side, &work.revisions.head())
+pub(crate) fn begin_next(context: &Context<'_>, session: &Session, side: Option<&Side>) -> String {
+    begin_with(context, session, side, &context.revisions.head())
 }
 
-fn begin_with(work: &Work<'_>, session: &Session, side: Option<&Side>, head: &str) -> String {
-    let prologue = prologue(work.settings, &session.facts, side, Extent::Transaction);
-    let lock = work.revisions.try_lock();
+fn begin_with(context: &Context<'_>, session: &Session, side: Option<&Side>, head: &str) -> String {
+    let prologue = prologue(context.settings, &session.facts, side, SettingScope::Transaction);
+    let lock = context.revisions.try_lock();
     // For the search for other tools' histories before upfront's own tables are made.
-    let path = match work.own {
-        true => other_tools::capture_path(work.settings.program_path.as_deref()),
+    let path = match context.is_metadata {
+        true => other_tools::capture_path(context.settings.program_path.as_deref()),
         false => String::new(),
     };
     format!("BEGIN ISOLATION LEVEL READ COMMITTED;{path}{prologue}{lock}{head}")
 }
 
 /// Could the lock be had? A tenth of what [`begin`] costs, for a crowd that asks again and again.
-pub(crate) async fn is_free(work: &Work<'_>, session: &Session) -> Result<bool> {
+pub(crate) async fn is_free(context: &Context<'_>, session: &Session) -> Result<bool> {
     let doing = "asking for the migration lock";
-    let answer = session.ask(doing, &work.revisions.probe_lock()).await?;
+    let answer = session.ask(doing, &context.revisions.probe_lock()).await?;
     let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
     Ok(row.get(0) == Some("t"))
 }
 
 /// Keeps the lock that the transaction has for the transactions after it: somebody of a crowd
 /// would take it in between, and every new leader begins with cold caches.
-pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<SessionLock> {
+pub(crate) async fn hold_session_lock(
+    context: &Context<'_>,
+    session: &Session,
+) -> Result<SessionLock> {
     let doing = "keeping the migration lock";
-    let answer = session.ask(doing, &work.revisions.try_session_lock()).await?;
+    let answer = session.ask(doing, &context.revisions.try_session_lock()).await?;
     let row = answer.row("upfront_locked").filter(|it| it.get(0) == Some("t"));
     let lock = row.and_then(|it| {
         let since = it.get(2).and_then(|it| it.parse().ok());
@@ -103,14 +106,14 @@ pub(crate) async fn keep(work: &Work<'_>, session: &Session) -> Result<SessionLo
 }
 
 /// Reads the answer of [`begin`].
-pub(crate) fn begun(answer: &Answer) -> Option<Begun> {
+pub(crate) fn begun(answer: &Answer) -> Option<LockAttempt> {
     let row = answer.row("upfront_locked")?;
     if row.get(0)? != "t" {
-        return Some(Begun::Busy);
+        return Some(LockAttempt::Busy);
     }
     let head = head(answer);
     let text = |at| row.get(at).map(str::to_owned);
-    Some(Begun::Locked(Transaction { xid: text(1)?, login: text(2)?, role: text(3)?, head }))
+    Some(LockAttempt::Locked(Transaction { xid: text(1)?, login: text(2)?, role: text(3)?, head }))
 }
 
 /// The newest row, or the start of every history.
@@ -153,11 +156,11 @@ impl Wait {
     /// # Errors
     ///
     /// The limit is over.
-    pub(crate) async fn pause(&mut self, work: &Work<'_>, session: &Session) -> Result<()> {
-        self.name_holder(work, session.client()).await;
-        let limit = work.settings.wait_timeout;
+    pub(crate) async fn pause(&mut self, context: &Context<'_>, session: &Session) -> Result<()> {
+        self.name_holder(context, session.client()).await;
+        let limit = context.settings.wait_timeout;
         if self.waited() >= limit {
-            let (app, waited) = (work.app.to_owned(), self.waited());
+            let (app, waited) = (context.app.to_owned(), self.waited());
             return Err(Kind::Wait { app, waited, holder: self.holder.take() }.into());
         }
         self.sleep(limit.saturating_sub(self.waited())).await;
@@ -165,21 +168,21 @@ impl Wait {
     }
 
     /// Asks from time to time who it is that we wait for, and tells. Not to know is no error.
-    pub(crate) async fn name_holder(&mut self, work: &Work<'_>, client: &Client) {
+    pub(crate) async fn name_holder(&mut self, context: &Context<'_>, client: &Client) {
         const FIRST: Duration = Duration::from_millis(500);
         const EVERY: Duration = Duration::from_secs(5);
         let due = match self.asked {
             Some(it) => it.elapsed() >= EVERY,
             // The answer goes through all locks of the server: not for a wait of a moment.
-            None => self.waited() >= FIRST.min(work.settings.wait_timeout / 2),
+            None => self.waited() >= FIRST.min(context.settings.wait_timeout / 2),
         };
         if !due {
             return;
         }
         self.asked = Some(Instant::now());
-        let answer = session::ask(client, &work.revisions.holder()).await.unwrap_or_default();
+        let answer = session::ask(client, &context.revisions.holder()).await.unwrap_or_default();
         self.holder = answer.row("upfront_pid").and_then(holder).or(self.holder.take());
-        work.tell(&Event::Waiting { holder: self.holder.clone(), waited: self.waited() });
+        context.notify(&Event::Waiting { holder: self.holder.clone(), waited: self.waited() });
     }
 
     /// Sleeps until the next look, and not past the limit.

@@ -10,8 +10,8 @@ use crate::{
     embedded::Set,
     error::Kind,
     execute::{
-        context::Work,
-        lock::{self, Begun},
+        context::Context,
+        lock::{self, LockAttempt},
     },
     history::{
         other_tools::{self, PathSource},
@@ -51,40 +51,40 @@ pub(crate) fn settings(of: &Settings) -> Settings {
 /// Reads the answer of a `begin`, where schema and tables may not be there: makes the schema, and
 /// reads the head only from a table.
 pub(crate) async fn begun(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     answer: &Answer,
-) -> Result<Option<Begun>> {
+) -> Result<Option<LockAttempt>> {
     let doing = "making upfront's own tables";
     let exists = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
     let (schema, table) = (exists.get(0) == Some("t"), exists.get(1) == Some("t"));
-    let Some(Begun::Locked(mut transaction)) = lock::begun(answer) else {
+    let Some(LockAttempt::Locked(mut transaction)) = lock::begun(answer) else {
         return Ok(lock::begun(answer));
     };
     if !table {
-        other_tools::refuse(work.settings, session.client(), PathSource::Captured).await?;
+        other_tools::refuse(context.settings, session.client(), PathSource::Captured).await?;
     }
     if schema {
-        work.revisions.trust.diagnose_in_transaction(session.client()).await?;
+        context.revisions.trust.diagnose_in_transaction(session.client()).await?;
     } else {
         let made =
-            crate::connection::session::ask(session.client(), &work.revisions.create_schema())
+            crate::connection::session::ask(session.client(), &context.revisions.create_schema())
                 .await;
         made.map_err(|source| match source.code() {
             Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {
-                work.schema_denied(&source, session)
+                context.schema_denied(&source, session)
             }
             _ => Kind::Server { doing, source }.into(),
         })?;
     }
     transaction.head = match table {
-        true => head(work, session).await?,
+        true => head(context, session).await?,
         false => Head::start(),
     };
-    Ok(Some(Begun::Locked(transaction)))
+    Ok(Some(LockAttempt::Locked(transaction)))
 }
 
-async fn head(work: &Work<'_>, session: &Session) -> Result<Head> {
-    let answer = session.ask("reading the history", &work.revisions.head()).await?;
+async fn head(context: &Context<'_>, session: &Session) -> Result<Head> {
+    let answer = session.ask("reading the history", &context.revisions.head()).await?;
     Ok(lock::head(&answer))
 }

@@ -13,11 +13,11 @@ use tokio_postgres::{Statement as Prepared, error::SqlState};
 
 use crate::{
     Event,
-    connection::session::{self, Answer, Session, Stopped},
+    connection::session::{self, Answer, ScriptError, Session},
     embedded::{Side, Statement},
     execute::{
-        context::Work,
-        transaction::{self, Subject},
+        context::Context,
+        transaction::{self, Execution},
     },
 };
 
@@ -35,13 +35,13 @@ pub(crate) enum Sent {
 /// The server maps a place in a function's body to the text of the message, if that has the body
 /// once. So either the row takes the text from the message, or it is in another one.
 pub(crate) async fn send(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
-    subject: Subject,
+    subject: Execution,
     behind: impl FnOnce(Sent) -> String,
-) -> Result<Answer, Stopped> {
-    let _hearing = transaction::hear(work, session, subject);
-    let mut sending = Sending { work, session, subject, completed: 0 };
+) -> Result<Answer, ScriptError> {
+    let _hearing = transaction::hear(context, session, subject);
+    let mut sending = Sending { context, session, subject, completed: 0 };
     let Some(side) = subject.side else { return sending.run(0, &behind(Sent::WithBody)).await };
     if is_one_message(session, side) {
         return sending.run(0, &format!("{}{}", side.body(), behind(Sent::WithBody))).await;
@@ -58,15 +58,15 @@ fn is_one_message(session: &Session, side: &Side) -> bool {
 }
 
 struct Sending<'a> {
-    work: &'a Work<'a>,
+    context: &'a Context<'a>,
     session: &'a Session,
-    subject: Subject,
+    subject: Execution,
     completed: usize,
 }
 
 impl Sending<'_> {
     /// Sends all that stands up to the end of the last data; gives the place behind it.
-    async fn copies(&mut self, side: &'static Side) -> Result<usize, Stopped> {
+    async fn copies(&mut self, side: &'static Side) -> Result<usize, ScriptError> {
         let mut from = 0;
         if !side.any().data {
             return Ok(from);
@@ -76,7 +76,7 @@ impl Sending<'_> {
             self.statements(from, ordinal, &side.body()[from..it.start]).await?;
             let copied = copy(self.session, side, it).await;
             let completed = self.completed;
-            copied.map_err(|stopped| Stopped { completed, ..stopped })?;
+            copied.map_err(|stopped| ScriptError { completed, ..stopped })?;
             self.completed += 1;
             self.report(self.completed);
             from = after;
@@ -85,7 +85,12 @@ impl Sending<'_> {
     }
 
     /// Sends the statements up to this one. The driver counts an empty message as a statement.
-    async fn statements(&mut self, from: usize, up_to: usize, sql: &str) -> Result<(), Stopped> {
+    async fn statements(
+        &mut self,
+        from: usize,
+        up_to: usize,
+        sql: &str,
+    ) -> Result<(), ScriptError> {
         match self.completed < up_to {
             true => self.run(from, sql).await.map(drop),
             false => Ok(()),
@@ -93,7 +98,7 @@ impl Sending<'_> {
     }
 
     /// Sends a message that begins at this byte of the body.
-    async fn run(&mut self, from: usize, sql: &str) -> Result<Answer, Stopped> {
+    async fn run(&mut self, from: usize, sql: &str) -> Result<Answer, ScriptError> {
         let before = self.completed;
         let ran = session::run(self.session.client(), sql, |it| self.report(before + it)).await;
         match ran {
@@ -103,7 +108,7 @@ impl Sending<'_> {
             }
             Err(stopped) => {
                 self.completed += stopped.completed;
-                Err(Stopped { completed: self.completed, sent_from: from, ..stopped })
+                Err(ScriptError { completed: self.completed, sent_from: from, ..stopped })
             }
         }
     }
@@ -111,7 +116,7 @@ impl Sending<'_> {
     fn report(&self, ordinal: usize) {
         let (of, version) = (self.subject.count(), self.subject.it.version.into());
         if ordinal <= of {
-            self.work.tell(&Event::Statement { version, ordinal, of });
+            self.context.notify(&Event::Statement { version, ordinal, of });
         }
     }
 }
@@ -128,18 +133,18 @@ pub(crate) async fn copy(
     session: &Session,
     side: &'static Side,
     it: &Statement,
-) -> Result<(), Stopped> {
+) -> Result<(), ScriptError> {
     let data = it.data.as_ref().expect("a statement without data is sent as it is");
     if !data.probe.is_empty() {
         let probed = session.client().batch_execute(data.probe).await;
         // A place in the probe is none in the file.
-        probed.map_err(|err| Stopped { sent_from: usize::MAX, ..Stopped::new(err) })?;
+        probed.map_err(|err| ScriptError { sent_from: usize::MAX, ..ScriptError::new(err) })?;
     }
     match copy_rows(session, side.text(it), &side.body()[data.lines.clone()]).await {
         Ok(()) => Ok(()),
         Err(err) => {
             let out_of_step = is_out_of_step(session, &err).await;
-            Err(Stopped { sent_from: it.start, out_of_step, ..Stopped::new(err) })
+            Err(ScriptError { sent_from: it.start, out_of_step, ..ScriptError::new(err) })
         }
     }
 }

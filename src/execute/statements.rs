@@ -11,26 +11,26 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use crate::{
     Direction, Event, Result,
     connection::{
-        session::{self, Session, Stopped},
-        session_settings::{Extent, own_role, prologue, target},
+        session::{self, ScriptError, Session},
+        session_settings::{SettingScope, own_role, prologue, target},
     },
     embedded::{Class, Migration, Side, Statement},
     error::{
         Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains,
-        excerpt::Excerpt, rejection::Refused, secrets,
+        excerpt::Excerpt, rejection::Rejection, secrets,
     },
     event::milliseconds,
     execute::{
-        context::Work,
-        data_loss::{Measure, Moment},
+        context::Context,
+        data_loss::{CountPhase, DataLossCounter},
         existing,
         index_build::{self, Invalid},
         lock::SessionLock,
         send,
-        transaction::{self, Losing, Subject, is_contention},
+        transaction::{self, DataLossPolicy, Execution, is_contention},
     },
     history::{
-        revisions::{ESCAPED, MOVED, OTHER_BACKEND, PINNED, Place, RELEASED},
+        revisions::{ESCAPED, JournalKey, MOVED, OTHER_BACKEND, PINNED, RELEASED},
         trust::{Access, Meddling, NOT_WRITTEN},
     },
     plan::{
@@ -46,10 +46,10 @@ use crate::{
 /// It gives the time that it took, or nothing where contention was in the way: then plan again.
 #[allow(clippy::too_many_arguments, reason = "each is something else, and all are needed")]
 pub(crate) async fn run(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     lock: &SessionLock,
-    subject: Subject,
+    subject: Execution,
     journal: &[Journal],
     record: impl FnOnce(Duration) -> String,
     place: (usize, usize),
@@ -59,11 +59,11 @@ pub(crate) async fn run(
     let it = subject.it;
     let mine = |row: &&Journal| row.version == it.version && row.direction == subject.direction;
     let journal: Vec<_> = journal.iter().filter(mine).collect();
-    let mut run = Run::new(work, session, lock, subject, side, journal.len());
+    let mut run = Run::new(context, session, lock, subject, side, journal.len());
     let since = Instant::now();
-    work.tell(&transaction::started(subject, place));
-    let _hearing = transaction::hear(work, session, subject);
-    let ran = match transaction::announced(work, it, tries, Box::pin(run.all(&journal))).await {
+    context.notify(&transaction::started(subject, place));
+    let _hearing = transaction::hear(context, session, subject);
+    let ran = match transaction::announced(context, it, tries, Box::pin(run.all(&journal))).await {
         Ok(()) => run.record(&record(since.elapsed())).await,
         Err(err) => Err(err),
     };
@@ -76,7 +76,7 @@ pub(crate) async fn run(
         Err(err) => Err(err),
         Ok(()) => {
             let took = since.elapsed();
-            work.tell(&transaction::finished(subject, took));
+            context.notify(&transaction::finished(subject, took));
             tidied.map(|()| Some(took))
         }
     }
@@ -88,7 +88,7 @@ pub(crate) async fn run(
 ///
 /// The journal holds rows of the migration.
 pub(crate) fn refuse_begun(
-    work: &Work<'_>,
+    context: &Context<'_>,
     it: &'static Migration,
     journal: &[Journal],
 ) -> Result<()> {
@@ -96,7 +96,7 @@ pub(crate) fn refuse_begun(
     if !journal.iter().any(begun) {
         return Ok(());
     }
-    let undone = work.command(&format!("resolve {} --rolled-back", shell_word(it.version)));
+    let undone = context.command(&format!("resolve {} --rolled-back", shell_word(it.version)));
     Err(Kind::Partial(Partial {
         migration: it.title(),
         direction: Direction::Up,
@@ -116,11 +116,11 @@ pub(crate) fn refuse_begun(
 
 /// A migration that is under way.
 struct Run<'a> {
-    work: &'a Work<'a>,
+    context: &'a Context<'a>,
     session: &'a Session,
     /// The lock as it was taken; every write of the journal verifies that it is still there.
     lock: &'a SessionLock,
-    subject: Subject,
+    subject: Execution,
     side: &'static Side,
     /// Our own `lock_timeout`, as the server spells it.
     limit: String,
@@ -139,7 +139,7 @@ struct Run<'a> {
 }
 
 /// What the catalog says about a statement.
-enum Found {
+enum StatementState {
     /// It took effect.
     Done,
     /// It did not; these come before it is run.
@@ -167,17 +167,17 @@ struct Write<'a> {
 
 impl<'a> Run<'a> {
     fn new(
-        work: &'a Work<'a>,
+        context: &'a Context<'a>,
         session: &'a Session,
         lock: &'a SessionLock,
-        subject: Subject,
+        subject: Execution,
         side: &'static Side,
         rows: usize,
     ) -> Self {
         let (open, started, limit, last) = (false, false, String::new(), None);
         let (invalid_before, failed_before) = (Vec::new(), None);
         Self {
-            work,
+            context,
             session,
             lock,
             subject,
@@ -197,8 +197,12 @@ impl<'a> Run<'a> {
     async fn all(&mut self, journal: &[&Journal]) -> Result<()> {
         self.refuse_edited(journal)?;
         let doing = "preparing a migration";
-        let prologue =
-            prologue(self.work.settings, &self.session.facts, Some(self.side), Extent::Session);
+        let prologue = prologue(
+            self.context.settings,
+            &self.session.facts,
+            Some(self.side),
+            SettingScope::Session,
+        );
         let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
         limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
@@ -209,7 +213,7 @@ impl<'a> Run<'a> {
             self.started = false;
             self.failed_before = None;
             let version = self.subject.it.version.into();
-            self.work.tell(&Event::Statement { version, ordinal, of });
+            self.context.notify(&Event::Statement { version, ordinal, of });
         }
         // Another statement may stand there now, or none.
         for failed in journal.iter().filter_map(|it| it.failed()) {
@@ -219,21 +223,21 @@ impl<'a> Run<'a> {
     }
 
     /// For as long as the work lasts, which is longer than a borrow of the run.
-    fn work(&self) -> &'a Work<'a> {
-        self.work
+    fn context(&self) -> &'a Context<'a> {
+        self.context
     }
 
-    fn place(&self, ordinal: usize) -> Place<'static> {
-        let Subject { it, direction, .. } = self.subject;
-        Place { version: it.version, direction, ordinal }
+    fn place(&self, ordinal: usize) -> JournalKey<'static> {
+        let Execution { it, direction, .. } = self.subject;
+        JournalKey { version: it.version, direction, ordinal }
     }
 
     /// Leaves the session as it was found, and lets go of the lock: a session pooler may pass the
     /// connection on as it is.
     async fn tidy(&mut self) -> Result<()> {
         self.roll_back().await?;
-        let nothing = transaction::leave_nothing(Some(self.side));
-        let unlock = self.work.revisions.unlock_session();
+        let nothing = transaction::discard_session_state(Some(self.side));
+        let unlock = self.context.revisions.unlock_session();
         let sql = format!("{nothing}RESET ALL;RESET ROLE;{unlock}");
         self.session.ask("tidying up after a migration", &sql).await.map(drop)
     }
@@ -258,7 +262,7 @@ impl<'a> Run<'a> {
     }
 
     fn edited(&self, it: &Mismatch) -> Error {
-        let Subject { it: migration, direction, .. } = self.subject;
+        let Execution { it: migration, direction, .. } = self.subject;
         let edited_is = |what| self.resolve(&format!("--edited {what}"));
         let lines: Vec<_> = it.new.iter().map(|at| self.line(*at)).collect();
         let lines = lines.join(", ");
@@ -287,7 +291,7 @@ impl<'a> Run<'a> {
     /// The command that records what a person found out about this migration.
     fn resolve(&self, what: &str) -> String {
         let version = shell_word(self.subject.it.version);
-        self.work.command(&format!("resolve {version} {what}"))
+        self.context.command(&format!("resolve {version} {what}"))
     }
 
     /// As the choices of an error name a statement.
@@ -328,11 +332,11 @@ impl<'a> Run<'a> {
         hash: &str,
     ) -> Result<()> {
         let xid = self.begin_transaction(ordinal, it).await?;
-        let revisions = &self.work().revisions;
+        let revisions = &self.context().revisions;
         let place = self.place(ordinal);
         let pass = revisions.pass_step(self.subject.it, place, hash, &xid);
         let written = revisions.written_fence(place, hash, true);
-        let role = own_role(self.work.settings, &self.session.facts);
+        let role = own_role(self.context.settings, &self.session.facts);
         let text = self.side.text(it);
         self.refuse_loss(ordinal, it).await?;
         let record = format!("{role}{pass};{written}COMMIT");
@@ -357,11 +361,11 @@ impl<'a> Run<'a> {
         it: &'static Statement,
     ) -> Result<String> {
         let doing = "beginning a statement's transaction";
-        let revisions = &self.work().revisions;
-        let Subject { it: migration, direction, .. } = self.subject;
+        let revisions = &self.context().revisions;
+        let Execution { it: migration, direction, .. } = self.subject;
         let lock = revisions.lock_fence(self.lock);
         let journal = revisions.journal_fence(migration.version, direction, self.rows, MOVED);
-        let role = own_role(self.work.settings, &self.session.facts);
+        let role = own_role(self.context.settings, &self.session.facts);
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED;{lock}SAVEPOINT upfront;{role}{journal}ROLLBACK TO \
              SAVEPOINT upfront;RELEASE SAVEPOINT upfront;SELECT \
@@ -377,15 +381,15 @@ impl<'a> Run<'a> {
 
     /// What was empty when the rollback began may have been filled since.
     async fn refuse_loss(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
-        if self.subject.losing == Losing::Accepted {
+        if self.subject.losing == DataLossPolicy::Accepted {
             return Ok(());
         }
         let client = self.session.client();
-        let mut measure = Measure::new(client, self.work.settings, Moment::AtWork);
+        let mut measure = DataLossCounter::new(client, self.context.settings, CountPhase::AtWork);
         let losses = match measure.statement(it).await {
             Ok(losses) => losses,
             Err(err) => {
-                return Err(self.failed(ordinal, it, Stopped::new(err)).await?);
+                return Err(self.failed(ordinal, it, ScriptError::new(err)).await?);
             }
         };
         let title = self.subject.it.title();
@@ -395,24 +399,24 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let done = vec![format!("{title} (in part)")];
-        Err(Refused::DataLoss { losses, done }.into())
+        Err(Rejection::DataLoss { losses, done }.into())
     }
 
     /// A statement that never started.
     async fn begin(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
         let text = self.side.text(it);
         let (first, sql) = match self.find(it.class).await? {
-            Found::UnderWay => return Err(self.under_way(ordinal, it)),
+            StatementState::UnderWay => return Err(self.under_way(ordinal, it)),
             // Not by us: the server says what it thinks of that, and no row says that we started.
-            Found::Done => {
+            StatementState::Done => {
                 self.verify(ordinal, it).await?;
                 self.execute(ordinal, it, text).await?;
                 self.start(ordinal, it, hash, Reached::Unrecorded).await?;
                 return self.finish(ordinal, it, hash).await;
             }
-            Found::NotDone { first } => (first, text.to_owned()),
-            Found::Half { rest } => (Vec::new(), rest),
-            Found::CannotTell => (Vec::new(), text.to_owned()),
+            StatementState::NotDone { first } => (first, text.to_owned()),
+            StatementState::Half { rest } => (Vec::new(), rest),
+            StatementState::CannotTell => (Vec::new(), text.to_owned()),
         };
         self.start(ordinal, it, hash, Reached::NotSent).await?;
         self.outside(ordinal, it, first, &sql).await
@@ -422,11 +426,11 @@ impl<'a> Run<'a> {
     async fn resume(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
         let hash = checksum::sha256(self.side.text_and_data(it));
         let (first, sql) = match self.find(it.class).await? {
-            Found::Done => return self.finish(ordinal, it, &hash).await,
-            Found::NotDone { first } => (first, self.side.text(it).to_owned()),
-            Found::Half { rest } => (Vec::new(), rest),
-            Found::UnderWay => return Err(self.under_way(ordinal, it)),
-            Found::CannotTell => {
+            StatementState::Done => return self.finish(ordinal, it, &hash).await,
+            StatementState::NotDone { first } => (first, self.side.text(it).to_owned()),
+            StatementState::Half { rest } => (Vec::new(), rest),
+            StatementState::UnderWay => return Err(self.under_way(ordinal, it)),
+            StatementState::CannotTell => {
                 let why = "nobody can tell whether it took effect";
                 return Err(self.partial(ordinal, it, why));
             }
@@ -449,10 +453,12 @@ impl<'a> Run<'a> {
         }
         self.remove_left(failed.index).await?;
         let (first, sql) = match self.find(it.class).await? {
-            Found::NotDone { first } => (first, self.side.text(it).to_owned()),
-            Found::Half { rest } => (Vec::new(), rest),
-            Found::UnderWay => return Err(self.under_way(ordinal, it)),
-            Found::Done | Found::CannotTell => (Vec::new(), self.side.text(it).to_owned()),
+            StatementState::NotDone { first } => (first, self.side.text(it).to_owned()),
+            StatementState::Half { rest } => (Vec::new(), rest),
+            StatementState::UnderWay => return Err(self.under_way(ordinal, it)),
+            StatementState::Done | StatementState::CannotTell => {
+                (Vec::new(), self.side.text(it).to_owned())
+            }
         };
         self.restart(ordinal, it, hash).await?;
         self.failed_before = (failed.hash == hash).then(|| failed.clone());
@@ -476,7 +482,7 @@ impl<'a> Run<'a> {
             return Err(self.duplicates(it, index.name, &detail));
         }
         let code = SqlState::from_code(&failed.code);
-        let pause = failed.pause(age).min(self.work.settings.wait_timeout);
+        let pause = failed.pause(age).min(self.context.settings.wait_timeout);
         if is_unique || is_contention(&code) || pause.is_zero() {
             return Ok(());
         }
@@ -495,7 +501,7 @@ impl<'a> Run<'a> {
     /// The error for rows that are still in the way of an index: nothing was tried.
     fn duplicates(&self, it: &'static Statement, index: String, detail: &str) -> Error {
         let (migration, direction) = (self.subject.it.title(), self.subject.direction);
-        let secrets = secrets::known(self.work.set, self.side, Some(it));
+        let secrets = secrets::known(self.context.set, self.side, Some(it));
         let cause = Cause {
             code: SqlState::UNIQUE_VIOLATION,
             message: "the index was not built again: the duplicates are still there".to_owned(),
@@ -554,9 +560,9 @@ impl<'a> Run<'a> {
         let mut left = self.invalid(it.class).await?;
         left.retain(|it| !before.contains(it));
         let is_half = match self.find(it.class).await? {
-            Found::NotDone { first } => !first.is_empty(),
-            Found::Half { .. } => true,
-            Found::Done | Found::UnderWay | Found::CannotTell => false,
+            StatementState::NotDone { first } => !first.is_empty(),
+            StatementState::Half { .. } => true,
+            StatementState::Done | StatementState::UnderWay | StatementState::CannotTell => false,
         };
         let before = self.failed_before.take();
         if left.is_empty() && !is_half {
@@ -569,7 +575,7 @@ impl<'a> Run<'a> {
             index: left.first().map_or(0, |it| it.oid),
             hash: checksum::sha256(self.side.text(it)),
         };
-        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let (revisions, place) = (&self.context().revisions, self.place(ordinal));
         let mark = failed.mark();
         let sql = &revisions.fail_step(place, &mark);
         let written = revisions.written_fence(place, &mark, false);
@@ -626,7 +632,7 @@ impl<'a> Run<'a> {
         hash: &str,
         reached: Reached,
     ) -> Result<()> {
-        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let (revisions, place) = (&self.context().revisions, self.place(ordinal));
         let sql = &revisions.start_step(self.subject.it, place, hash);
         let written = revisions.written_fence(place, hash, false);
         let rows = self.rows + 1;
@@ -637,7 +643,7 @@ impl<'a> Run<'a> {
 
     /// Commits that a statement starts once more.
     async fn restart(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
-        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let (revisions, place) = (&self.context().revisions, self.place(ordinal));
         let sql = &revisions.restart_step(place, hash);
         let written = revisions.written_fence(place, hash, false);
         let (rows, about) = (self.rows, Some((ordinal, it)));
@@ -647,7 +653,7 @@ impl<'a> Run<'a> {
     }
 
     async fn finish(&mut self, ordinal: usize, it: &'static Statement, hash: &str) -> Result<()> {
-        let (revisions, place) = (&self.work().revisions, self.place(ordinal));
+        let (revisions, place) = (&self.context().revisions, self.place(ordinal));
         let sql = &revisions.finish_step(place);
         let written = revisions.written_fence(place, hash, true);
         let (rows, about) = (self.rows, Some((ordinal, it)));
@@ -655,7 +661,7 @@ impl<'a> Run<'a> {
     }
 
     async fn forget(&mut self, ordinal: usize, it: &'static Statement) -> Result<()> {
-        let sql = &self.work().revisions.forget_step(self.place(ordinal));
+        let sql = &self.context().revisions.forget_step(self.place(ordinal));
         let rows = self.rows - 1;
         let written = String::new();
         self.write(Write {
@@ -692,16 +698,16 @@ impl<'a> Run<'a> {
     /// Nothing is written unless this session still has the lock, no other process wrote the
     /// journal, and exactly what was meant is there afterwards.
     async fn write(&mut self, it: Write<'_>) -> Result<()> {
-        let (revisions, Subject { it: migration, direction, .. }) =
-            (&self.work().revisions, self.subject);
-        let role = own_role(self.work.settings, &self.session.facts);
-        let limit = self.work.settings.wait_timeout.as_millis();
+        let (revisions, Execution { it: migration, direction, .. }) =
+            (&self.context().revisions, self.subject);
+        let role = own_role(self.context.settings, &self.session.facts);
+        let limit = self.context.settings.wait_timeout.as_millis();
         let lock = revisions.lock_fence(self.lock);
         let fence = |rows, otherwise| {
             revisions.journal_fence(migration.version, direction, rows, otherwise)
         };
         let (before, after) = (fence(self.rows, MOVED), fence(it.rows, NOT_WRITTEN));
-        let target = target(self.work.settings, Extent::Session);
+        let target = target(self.context.settings, SettingScope::Session);
         let trusted = revisions.trust.write_fence();
         let Write { sql, ref written, .. } = it;
         let sql = format!(
@@ -740,8 +746,8 @@ impl<'a> Run<'a> {
 
     /// What is attached to upfront's own tables, by whomever; the transaction is rolled back.
     async fn meddled(&self, how: Meddling) -> Error {
-        let Subject { it, direction, .. } = self.subject;
-        let trust = &self.work().revisions.trust;
+        let Execution { it, direction, .. } = self.subject;
+        let trust = &self.context().revisions.trust;
         if let Err(err) = trust.diagnose(self.session.client(), Access::Write).await {
             return err;
         }
@@ -754,16 +760,16 @@ impl<'a> Run<'a> {
         &mut self,
         ordinal: usize,
         it: &'static Statement,
-        stopped: Stopped,
+        stopped: ScriptError,
     ) -> Result<Error> {
-        let Subject { it: migration, direction, .. } = self.subject;
+        let Execution { it: migration, direction, .. } = self.subject;
         let migration = migration.title();
         let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err))
         else {
-            return Ok(Kind::Lost { migration, direction, source: stopped.err }.into());
+            return Ok(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
         };
         if stopped.out_of_step && is_contention(err.code()) {
-            return Ok(Kind::Lost { migration, direction, source: stopped.err }.into());
+            return Ok(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
         }
         if err.message().contains(ESCAPED) {
             return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
@@ -790,13 +796,15 @@ impl<'a> Run<'a> {
             }
             _ => {}
         }
-        let secrets = secrets::known(self.work.set, self.side, Some(it));
+        let secrets = secrets::known(self.context.set, self.side, Some(it));
         let cause = Cause::of(err, &secrets, Some(it));
         let sent_from = if it.data.is_some() { stopped.sent_from } else { it.start };
         let excerpt = Excerpt::of(self.side, Some(it), sent_from, err);
         // What ran before it stays, and then a baseline is no way out.
         let advice = match (ordinal, remains) {
-            (1, Remains::Before) => existing::advice(self.work, self.session, direction, err).await,
+            (1, Remains::Before) => {
+                existing::advice(self.context, self.session, direction, err).await
+            }
             _ => None,
         };
         let attempts = 1;
@@ -812,7 +820,7 @@ impl<'a> Run<'a> {
         };
         let err = Kind::Failed(failure).into();
         if !stopped.out_of_step {
-            transaction::note(self.work, self.session, self.subject, &err).await;
+            transaction::note(self.context, self.session, self.subject, &err).await;
         }
         Ok(err)
     }
@@ -822,7 +830,7 @@ impl<'a> Run<'a> {
         match err.kind() {
             Kind::Failed(it) if it.remains == Remains::Before && is_contention(&it.cause.code) => {
                 let code = it.cause.code.code();
-                transaction::pause(self.work, self.session, self.subject.it, code, tries).await
+                transaction::pause(self.context, self.session, self.subject.it, code, tries).await
             }
             _ => false,
         }
@@ -844,7 +852,7 @@ impl<'a> Run<'a> {
         match (loss_of_lock(message, self.lock), source.code()) {
             (Some(why), _) => self.lock_lost(why, reached, about),
             (None, Some(it)) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
-                self.work.denied(doing, &source, self.session)
+                self.context.denied(doing, &source, self.session)
             }
             _ => Kind::Server { doing, source }.into(),
         }
@@ -856,7 +864,7 @@ impl<'a> Run<'a> {
         reached: Reached,
         about: Option<(usize, &'static Statement)>,
     ) -> Error {
-        let Subject { it: migration, direction, .. } = self.subject;
+        let Execution { it: migration, direction, .. } = self.subject;
         let excerpt = self.last.map(|it| Excerpt::start(self.side, it));
         let finish = about
             .filter(|_| reached == Reached::Unrecorded)
@@ -887,32 +895,36 @@ impl<'a> Run<'a> {
     }
 
     /// Asks the catalog what became of a statement.
-    async fn find(&self, class: Class) -> Result<Found> {
+    async fn find(&self, class: Class) -> Result<StatementState> {
         Ok(match class {
             Class::CreateIndex { index: Some(index), table, .. } => {
                 return self.find_index(index, table).await;
             }
             Class::DropIndex { index, .. } => match self.oid(index).await? {
-                None => Found::Done,
-                Some(_) => Found::NotDone { first: Vec::new() },
+                None => StatementState::Done,
+                Some(_) => StatementState::NotDone { first: Vec::new() },
             },
-            Class::ReindexIndex { index } => Found::NotDone { first: self.leftovers(index).await? },
-            Class::ReindexTable { table } => Found::NotDone { first: self.leftovers(table).await? },
+            Class::ReindexIndex { index } => {
+                StatementState::NotDone { first: self.leftovers(index).await? }
+            }
+            Class::ReindexTable { table } => {
+                StatementState::NotDone { first: self.leftovers(table).await? }
+            }
             Class::DetachPartition { parent, partition } => {
                 return self.find_partition(parent, partition).await;
             }
             Class::CreateDatabase { name } => match self.has_database(name).await? {
-                true => Found::Done,
-                false => Found::NotDone { first: Vec::new() },
+                true => StatementState::Done,
+                false => StatementState::NotDone { first: Vec::new() },
             },
             Class::DropDatabase { name } => match self.has_database(name).await? {
-                true => Found::NotDone { first: Vec::new() },
-                false => Found::Done,
+                true => StatementState::NotDone { first: Vec::new() },
+                false => StatementState::Done,
             },
             Class::Repeatable | Class::Session | Class::Transactional => {
-                Found::NotDone { first: Vec::new() }
+                StatementState::NotDone { first: Vec::new() }
             }
-            Class::CreateIndex { index: None, .. } | Class::Unknown => Found::CannotTell,
+            Class::CreateIndex { index: None, .. } | Class::Unknown => StatementState::CannotTell,
         })
     }
 
@@ -926,9 +938,9 @@ impl<'a> Run<'a> {
         Ok(answer.row("upfront_oid").and_then(|it| it.get(0)).map(str::to_owned))
     }
 
-    async fn find_index(&self, index: &str, table: &str) -> Result<Found> {
+    async fn find_index(&self, index: &str, table: &str) -> Result<StatementState> {
         let Some(table) = self.oid(table).await? else {
-            return Ok(Found::NotDone { first: Vec::new() });
+            return Ok(StatementState::NotDone { first: Vec::new() });
         };
         let sql = format!(
             "{PINNED}SELECT i.indisvalid AND i.indisready AS upfront_valid, format('DROP INDEX \
@@ -940,12 +952,12 @@ impl<'a> Run<'a> {
         );
         let answer = self.session.ask(ASKING, &sql).await?;
         Ok(match answer.row("upfront_valid") {
-            None => Found::NotDone { first: Vec::new() },
-            Some(it) if it.get(0) == Some("t") => Found::Done,
-            Some(it) if it.get(2) == Some("t") => Found::UnderWay,
-            Some(it) => {
-                Found::NotDone { first: it.get(1).map(str::to_owned).into_iter().collect() }
-            }
+            None => StatementState::NotDone { first: Vec::new() },
+            Some(it) if it.get(0) == Some("t") => StatementState::Done,
+            Some(it) if it.get(2) == Some("t") => StatementState::UnderWay,
+            Some(it) => StatementState::NotDone {
+                first: it.get(1).map(str::to_owned).into_iter().collect(),
+            },
         })
     }
 
@@ -973,10 +985,10 @@ impl<'a> Run<'a> {
         Ok(answer.rows.iter().filter_map(drop).collect())
     }
 
-    async fn find_partition(&self, parent: &str, partition: &str) -> Result<Found> {
+    async fn find_partition(&self, parent: &str, partition: &str) -> Result<StatementState> {
         let (Some(above), Some(below)) = (self.oid(parent).await?, self.oid(partition).await?)
         else {
-            return Ok(Found::NotDone { first: Vec::new() });
+            return Ok(StatementState::NotDone { first: Vec::new() });
         };
         let sql = format!(
             "{PINNED}SELECT inhdetachpending AS upfront_pending FROM pg_inherits WHERE inhparent = \
@@ -985,11 +997,11 @@ impl<'a> Run<'a> {
         let answer = self.session.ask(ASKING, &sql).await?;
         let pending = answer.row("upfront_pending").and_then(|it| it.get(0));
         Ok(match pending {
-            None => Found::Done,
-            Some("t") => Found::Half {
+            None => StatementState::Done,
+            Some("t") => StatementState::Half {
                 rest: format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"),
             },
-            Some(_) => Found::NotDone { first: Vec::new() },
+            Some(_) => StatementState::NotDone { first: Vec::new() },
         })
     }
 

@@ -15,53 +15,53 @@ use crate::{
     connection::{
         backoff::Backoff,
         connector::{Hearing, severity},
-        session::{self, Session, Stopped},
-        session_settings::{Extent, own_role, role, target, timeouts},
+        session::{self, ScriptError, Session},
+        session_settings::{SettingScope, own_role, role, target, timeouts},
     },
     embedded::{Migration, Side},
     error::{Cause, Error, Failure, Kind, Remains, excerpt::Excerpt, locate, secrets},
     event::{Holder, milliseconds},
     execute::{
-        context::Work,
+        context::Context,
         existing,
-        lock::{self, Begun, Transaction},
+        lock::{self, LockAttempt, Transaction},
         send,
     },
     history::{
         revisions::{ESCAPED, PINNED},
         trust::{Access, Meddling},
     },
-    plan::{pending::Step, rollback::Undo},
+    plan::{pending::Step, rollback::RollbackStep},
 };
 
 const APPLYING: &str = "applying a migration";
 
 /// How a step went.
-pub(crate) enum Ran {
+pub(crate) enum StepOutcome {
     /// With the transaction of the next step, where one was asked for.
-    Committed { begun: Option<Begun>, took: Duration },
+    Committed { begun: Option<LockAttempt>, took: Duration },
     /// A lock or a deadlock was in the way, and the pause is over: plan again.
     Again,
 }
 
 /// One side of a migration that runs, for whatever is told of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
+pub(crate) struct Execution {
     pub(crate) it: &'static Migration,
     /// What runs; nothing where a row is all that changes.
     pub(crate) side: Option<&'static Side>,
     pub(crate) direction: Direction,
-    pub(crate) losing: Losing,
+    pub(crate) losing: DataLossPolicy,
 }
 
 /// Did anybody agree to lose what the side loses?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Losing {
+pub(crate) enum DataLossPolicy {
     Accepted,
     Refused,
 }
 
-impl Subject {
+impl Execution {
     /// The file of the side, else of the migration.
     pub(crate) fn path(&self) -> &'static str {
         self.side.map_or(self.it.up.path, |it| it.path)
@@ -73,17 +73,17 @@ impl Subject {
     }
 }
 
-impl From<&Step> for Subject {
+impl From<&Step> for Execution {
     fn from(step: &Step) -> Self {
         let side = step.runs.map(|it| &it.up);
-        let losing = Losing::Accepted;
+        let losing = DataLossPolicy::Accepted;
         Self { it: step.migration(), side, direction: Direction::Up, losing }
     }
 }
 
-impl From<&Undo> for Subject {
-    fn from(undo: &Undo) -> Self {
-        let losing = Losing::Refused;
+impl From<&RollbackStep> for Execution {
+    fn from(undo: &RollbackStep) -> Self {
+        let losing = DataLossPolicy::Refused;
         Self { it: undo.it, side: undo.side, direction: Direction::Down, losing }
     }
 }
@@ -134,10 +134,10 @@ impl Tries {
 }
 
 /// The limits of a file that has its own, for a transaction that began without knowing it.
-pub(crate) fn own_limits(work: &Work<'_>, side: Option<&Side>) -> Option<String> {
+pub(crate) fn own_limits(context: &Context<'_>, side: Option<&Side>) -> Option<String> {
     let side = side?;
     side.lock_timeout_ms.or(side.statement_timeout_ms)?;
-    let calls = timeouts(work.settings, Some(side))
+    let calls = timeouts(context.settings, Some(side))
         .map(|(name, it)| format!("pg_catalog.set_config('{name}','{it}',true)"));
     Some(format!("SELECT {}", calls.join(",")))
 }
@@ -148,44 +148,45 @@ pub(crate) fn own_limits(work: &Work<'_>, side: Option<&Side>) -> Option<String>
 /// the settings that the message before it pinned. Deferred constraints are checked while the
 /// body's search path and role are still set, as triggers of its own may need them.
 pub(crate) async fn run(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     transaction: &Transaction,
     step: &Step,
     next: Option<&Step>,
     place: (usize, usize),
     tries: &mut Tries,
-) -> Result<Ran> {
-    let subject = Subject::from(step);
-    work.tell(&started(subject, place));
+) -> Result<StepOutcome> {
+    let subject = Execution::from(step);
+    context.notify(&started(subject, place));
     let behind = |sent| {
-        let closed = closed(work, subject, &work.revisions.record(step, transaction, sent));
-        let next_begins = next.map(|it| lock::begin_next(work, session, it.runs.map(|it| &it.up)));
+        let closed = closed(context, subject, &context.revisions.record(step, transaction, sent));
+        let next_begins =
+            next.map(|it| lock::begin_next(context, session, it.runs.map(|it| &it.up)));
         format!("{closed}COMMIT;{}", next_begins.unwrap_or_default())
     };
     let since = Instant::now();
-    let sending = Box::pin(send::send(work, session, subject, behind));
-    match announced(work, subject.it, tries, sending).await {
+    let sending = Box::pin(send::send(context, session, subject, behind));
+    match announced(context, subject.it, tries, sending).await {
         Ok(answer) => {
             session.set_open(next.is_some());
             let took = since.elapsed();
-            work.tell(&finished(subject, took));
+            context.notify(&finished(subject, took));
             let begun = match next {
                 Some(_) => Some(lock::begun(&answer).ok_or(Kind::Unexpected { doing: APPLYING })?),
                 None => None,
             };
-            Ok(Ran::Committed { begun, took })
+            Ok(StepOutcome::Committed { begun, took })
         }
         Err(stopped) => {
-            let recorded = work.revisions.is_recorded(step);
-            match judge(work, session, transaction, subject, stopped, Some(&recorded), tries)
+            let recorded = context.revisions.is_recorded(step);
+            match judge(context, session, transaction, subject, stopped, Some(&recorded), tries)
                 .await?
             {
-                Judged::Again => Ok(Ran::Again),
-                Judged::Committed => {
+                FailureOutcome::Again => Ok(StepOutcome::Again),
+                FailureOutcome::Committed => {
                     let took = since.elapsed();
-                    work.tell(&finished(subject, took));
-                    Ok(Ran::Committed { begun: None, took })
+                    context.notify(&finished(subject, took));
+                    Ok(StepOutcome::Committed { begun: None, took })
                 }
             }
         }
@@ -193,15 +194,19 @@ pub(crate) async fn run(
 }
 
 /// Passes on what the server raises while a migration runs, under the migration's name.
-pub(crate) fn hear(work: &Work<'_>, session: &Session, subject: Subject) -> Option<Hearing> {
-    if work.own {
+pub(crate) fn hear(
+    context: &Context<'_>,
+    session: &Session,
+    subject: Execution,
+) -> Option<Hearing> {
+    if context.is_metadata {
         return None;
     }
     let (version, span) = (subject.it.version, Span::current());
-    let (set, side) = (work.set, subject.side?);
+    let (set, side) = (context.set, subject.side?);
     // Few migrations raise anything.
     let secrets = OnceLock::new();
-    let emitter = work.settings.on_event.clone();
+    let emitter = context.settings.on_event.clone();
     session.hear(move |notice| {
         let secrets = secrets.get_or_init(|| secrets::known(set, side, None));
         let (severity, message) = (severity(notice).into(), secrets.redact(notice.message()));
@@ -215,13 +220,13 @@ pub(crate) fn hear(work: &Work<'_>, session: &Session, subject: Subject) -> Opti
 
 /// Logs that a migration runs, if it takes longer than a second; only of its first try.
 pub(crate) async fn announced<T>(
-    work: &Work<'_>,
+    context: &Context<'_>,
     it: &Migration,
     tries: &Tries,
     mut run: impl Future<Output = T> + Unpin,
 ) -> T {
     const LONG: Duration = Duration::from_secs(1);
-    if work.own || tries.has(it) {
+    if context.is_metadata || tries.has(it) {
         return run.await;
     }
     if let Ok(done) = timeout(LONG, &mut run).await {
@@ -231,13 +236,13 @@ pub(crate) async fn announced<T>(
     run.await
 }
 
-pub(crate) fn started(subject: Subject, (ordinal, of): (usize, usize)) -> Event {
-    let Subject { it, direction, .. } = subject;
+pub(crate) fn started(subject: Execution, (ordinal, of): (usize, usize)) -> Event {
+    let Execution { it, direction, .. } = subject;
     Event::Started { version: it.version.into(), name: it.name.into(), direction, ordinal, of }
 }
 
-pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
-    let Subject { it, direction, .. } = subject;
+pub(crate) fn finished(subject: Execution, duration: Duration) -> Event {
+    let Execution { it, direction, .. } = subject;
     Event::Finished { version: it.version.into(), name: it.name.into(), direction, duration }
 }
 
@@ -245,7 +250,7 @@ pub(crate) fn finished(subject: Subject, duration: Duration) -> Event {
 /// next client of a pooler, must not find: a temporary table stands before a real one of its name.
 ///
 /// Prepared statements go where the migration may have made some; a pooler keeps its own.
-pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
+pub(crate) fn discard_session_state(side: Option<&Side>) -> &'static str {
     match side.is_some_and(|it| it.any().session) {
         true => "DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
         false => "CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;",
@@ -253,11 +258,11 @@ pub(crate) fn leave_nothing(side: Option<&Side>) -> &'static str {
 }
 
 /// What stands behind a body: it takes its traces out of the session and records it.
-pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String {
-    let role = role(work.settings, Extent::Transaction);
-    let nothing = leave_nothing(subject.side);
-    let target = match (subject.direction, work.own) {
-        (Direction::Up, false) => target(work.settings, Extent::Transaction),
+pub(crate) fn closed(context: &Context<'_>, subject: Execution, record: &str) -> String {
+    let role = role(context.settings, SettingScope::Transaction);
+    let nothing = discard_session_state(subject.side);
+    let target = match (subject.direction, context.is_metadata) {
+        (Direction::Up, false) => target(context.settings, SettingScope::Transaction),
         _ => String::new(),
     };
     format!(
@@ -267,7 +272,7 @@ pub(crate) fn closed(work: &Work<'_>, subject: Subject, record: &str) -> String 
 }
 
 /// What became of a transaction that stopped, where that is no error.
-pub(crate) enum Judged {
+pub(crate) enum FailureOutcome {
     /// Contention was in the way, and the pause is over: plan again.
     Again,
     /// It is committed and recorded; what failed came behind it.
@@ -276,18 +281,18 @@ pub(crate) enum Judged {
 
 /// What an error means: try again, or which error it is. The transaction is rolled back.
 pub(crate) async fn judge(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     transaction: &Transaction,
-    subject: Subject,
-    stopped: Stopped,
+    subject: Execution,
+    stopped: ScriptError,
     recorded: Option<&str>,
     tries: &mut Tries,
-) -> Result<Judged> {
-    let Subject { it, direction, .. } = subject;
+) -> Result<FailureOutcome> {
+    let Execution { it, direction, .. } = subject;
     let (migration, path) = (it.title(), subject.path());
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
-        return Err(Kind::Lost { migration, direction, source: stopped.err }.into());
+        return Err(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
     };
     session.set_open(false);
     if err.message().contains(ESCAPED) {
@@ -297,47 +302,54 @@ pub(crate) async fn judge(
     if stopped.out_of_step {
         // Nothing can be asked on this connection any more; it closes, and the server rolls back.
         return Err(match is_contention(err.code()) {
-            true => Kind::Lost { migration, direction, source: stopped.err }.into(),
-            false => failure(work, subject, &stopped, err, tries.of(it), None),
+            true => Kind::ConnectionLost { migration, direction, source: stopped.err }.into(),
+            false => failure(context, subject, &stopped, err, tries.of(it), None),
         });
     }
-    let nothing = leave_nothing(subject.side);
+    let nothing = discard_session_state(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
     if let Some(how) = Meddling::of(err.message()) {
         // What somebody else attached to the tables is still there; what the body did is not.
-        work.revisions.trust.diagnose(session.client(), Access::Write).await?;
+        context.revisions.trust.diagnose(session.client(), Access::Write).await?;
         return Err(Kind::Meddled { migration, direction, path, how }.into());
     }
     match fate(session, transaction, recorded).await? {
-        Fate::RolledBack => {}
-        Fate::Committed => return Ok(Judged::Committed),
-        Fate::Escaped => return Err(Kind::Escaped { migration, direction, path }.into()),
+        TransactionOutcome::RolledBack => {}
+        TransactionOutcome::Committed => return Ok(FailureOutcome::Committed),
+        TransactionOutcome::Escaped => {
+            return Err(Kind::Escaped { migration, direction, path }.into());
+        }
     }
-    if is_contention(err.code()) && pause(work, session, it, err.code().code(), tries).await {
-        return Ok(Judged::Again);
+    if is_contention(err.code()) && pause(context, session, it, err.code().code(), tries).await {
+        return Ok(FailureOutcome::Again);
     }
-    if is_denied(work, subject, &stopped, err) {
-        return Err(work.writing_denied("recording a migration", &stopped.err, session).await);
+    if is_denied(context, subject, &stopped, err) {
+        return Err(context.writing_denied("recording a migration", &stopped.err, session).await);
     }
     if stopped.completed > subject.count() {
         let doing = "recording a migration, which was rolled back";
         return Err(Kind::Server { doing, source: stopped.err }.into());
     }
-    let advice = existing::advice(work, session, direction, err).await;
-    let err = failure(work, subject, &stopped, err, tries.of(it), advice);
-    note(work, session, subject, &err).await;
+    let advice = existing::advice(context, session, direction, err).await;
+    let err = failure(context, subject, &stopped, err, tries.of(it), advice);
+    note(context, session, subject, &err).await;
     Err(err)
 }
 
 /// Is it upfront's tables that the role may not touch?
-fn is_denied(work: &Work<'_>, subject: Subject, stopped: &Stopped, err: &DbError) -> bool {
-    let ours = work.own || stopped.completed > subject.count();
+fn is_denied(
+    context: &Context<'_>,
+    subject: Execution,
+    stopped: &ScriptError,
+    err: &DbError,
+) -> bool {
+    let ours = context.is_metadata || stopped.completed > subject.count();
     ours && *err.code() == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
 /// Pauses before another try, and says whom to look at; `false` once the limit is over.
 pub(crate) async fn pause(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     it: &Migration,
     code: &str,
@@ -345,7 +357,7 @@ pub(crate) async fn pause(
 ) -> bool {
     let attempts = tries.count(it);
     let (attempt, waited) = (attempts.count, attempts.backoff.waited());
-    if waited >= work.settings.wait_timeout {
+    if waited >= context.settings.wait_timeout {
         return false;
     }
     let pause = attempts.backoff.next();
@@ -353,9 +365,9 @@ pub(crate) async fn pause(
     let (version, code) = (it.version.into(), code.into());
     let event = Event::Retrying { version, attempt, waited, pause, code, blockers };
     if attempts.is_due() {
-        event.trace(work.own);
+        event.trace(context.is_metadata);
     }
-    work.emit(&event);
+    context.emit(&event);
     tokio::time::sleep(pause).await;
     true
 }
@@ -371,7 +383,7 @@ pub(crate) fn is_contention(code: &SqlState) -> bool {
 }
 
 /// What became of a transaction whose message failed.
-enum Fate {
+enum TransactionOutcome {
     RolledBack,
     /// It is recorded; what failed is the beginning of the next one.
     Committed,
@@ -384,32 +396,32 @@ async fn fate(
     session: &Session,
     transaction: &Transaction,
     recorded: Option<&str>,
-) -> Result<Fate> {
+) -> Result<TransactionOutcome> {
     let sql = format!(
         "SELECT pg_catalog.pg_xact_status('{}'::pg_catalog.xid8) AS upfront_status",
         transaction.xid
     );
     let answer = session.ask("asking what became of a transaction", &sql).await?;
     if answer.row("upfront_status").and_then(|it| it.get(0)) != Some("committed") {
-        return Ok(Fate::RolledBack);
+        return Ok(TransactionOutcome::RolledBack);
     }
-    let Some(sql) = recorded else { return Ok(Fate::Escaped) };
+    let Some(sql) = recorded else { return Ok(TransactionOutcome::Escaped) };
     let answer = session.ask("asking whether a migration is recorded", sql).await?;
     Ok(match answer.row("upfront_recorded").and_then(|it| it.get(0)) {
-        Some("t") => Fate::Committed,
-        _ => Fate::Escaped,
+        Some("t") => TransactionOutcome::Committed,
+        _ => TransactionOutcome::Escaped,
     })
 }
 
 fn failure(
-    work: &Work<'_>,
-    subject: Subject,
-    stopped: &Stopped,
+    context: &Context<'_>,
+    subject: Execution,
+    stopped: &ScriptError,
     err: &DbError,
     attempts: u32,
     advice: Option<String>,
 ) -> Error {
-    let Subject { it, direction, .. } = subject;
+    let Execution { it, direction, .. } = subject;
     let side = subject.side.unwrap_or(&it.up);
     // A syntax error anywhere in the file is found before its first statement runs.
     let at = locate::named(side, stopped.sent_from, err).and_then(|at| side.statement_at(at));
@@ -419,7 +431,7 @@ fn failure(
         (None, 1..) => Excerpt::end(side),
         _ => Excerpt::of(side, statement, stopped.sent_from, err),
     };
-    let cause = Cause::of(err, &secrets::known(work.set, side, statement), statement);
+    let cause = Cause::of(err, &secrets::known(context.set, side, statement), statement);
     let (migration, remains) = (it.title(), Remains::Nothing);
     Kind::Failed(Failure {
         migration,
@@ -436,16 +448,22 @@ fn failure(
 
 /// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be
 /// written, a warning must do.
-pub(crate) async fn note(work: &Work<'_>, session: &Session, subject: Subject, err: &Error) {
+pub(crate) async fn note(
+    context: &Context<'_>,
+    session: &Session,
+    subject: Execution,
+    err: &Error,
+) {
     let Kind::Failed(Failure { cause, .. }) = err.kind() else { return };
-    let Subject { it, direction, .. } = subject;
+    let Execution { it, direction, .. } = subject;
     let (code, message) = (cause.code.code(), &cause.message);
-    let sql = work.revisions.record_failure(it, direction, code, message);
-    if work.own {
+    let sql = context.revisions.record_failure(it, direction, code, message);
+    if context.is_metadata {
         return;
     }
-    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(work.settings, &session.facts));
-    if let Err(Stopped { completed, err, .. }) = session::run(session.client(), &sql, |_| {}).await
+    let sql = format!("BEGIN;{}{sql};COMMIT", own_role(context.settings, &session.facts));
+    if let Err(ScriptError { completed, err, .. }) =
+        session::run(session.client(), &sql, |_| {}).await
     {
         if completed > 0 {
             let _ = session::ask(session.client(), "ROLLBACK").await;

@@ -13,28 +13,28 @@ use crate::{
     builder::{OWN, Settings},
     connection::{
         backoff::Backoff,
-        session::{self, Session, Writes, borrow},
+        session::{self, Session, WriteAccess, borrow},
     },
     embedded::{Migration, Set},
     error::{
         Error, Kind,
-        rejection::{Refused, Stale},
+        rejection::{Rejection, Stale},
     },
     execute::{
-        context::{View, Work, is_missing},
-        data_loss::{Measure, Moment},
-        down::{self, Fit},
+        context::{Context, Summary, is_missing},
+        data_loss::{CountPhase, DataLossCounter},
+        down::{self, PlanMatch},
         duplicate_history,
-        lock::{self, Begun, Transaction, Wait},
+        lock::{self, LockAttempt, Transaction, Wait},
         metadata_tables, statements,
-        transaction::{self, Ran, Subject},
+        transaction::{self, Execution, StepOutcome},
     },
     history::{
         other_tools::{self, PathSource},
-        revisions::{History, Journal, Look, Tables, history},
+        revisions::{History, HistorySummary, Journal, Tables, history},
         trust::{self, Access},
     },
-    plan::pending::{self, Pending, Step, Unknown},
+    plan::pending::{self, Pending, Step, UnknownMigration},
 };
 
 /// Brings what is pending; where there is a plan, that and nothing else.
@@ -44,33 +44,33 @@ pub(crate) async fn up(
     settings: &Settings,
     plan: Option<&Plan>,
 ) -> Result<Report> {
-    let work = Work::new(set, settings);
+    let context = Context::new(set, settings);
     let mut report = Report::new(&settings.app, Direction::Up);
-    let mut lost = Lost::default();
+    let mut lost = ReconnectPolicy::default();
     let mut wait = Wait::new();
-    let mut agreement = Agreement(plan);
+    let mut agreement = PlanCheck(plan);
     let since = Instant::now();
     while let Err(err) =
-        attempt(pool, &work, &mut report, &mut wait, &mut agreement, &mut lost).await
+        attempt(pool, &context, &mut report, &mut wait, &mut agreement, &mut lost).await
     {
-        lost.again(err, &work, &report).await?;
+        lost.again(err, &context, &report).await?;
     }
     report.took = since.elapsed();
     Ok(report)
 }
 
 /// What a boot would do. Writes nothing and takes no lock.
-pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
-    let (steps, cut_off, journal, tables) = match work.look(client).await? {
-        View::Settled { .. } => (Vec::new(), None, Vec::new(), None),
-        View::Behind { pending: Pending { steps, cut_off, .. }, journal, tables, history } => {
-            work.refuse_foreign(client, history).await?;
+pub(crate) async fn plan(context: &Context<'_>, client: &Object) -> Result<Plan> {
+    let (steps, cut_off, journal, tables) = match context.look(client).await? {
+        Summary::UpToDate { .. } => (Vec::new(), None, Vec::new(), None),
+        Summary::Pending { pending: Pending { steps, cut_off, .. }, journal, tables, history } => {
+            context.refuse_foreign(client, history).await?;
             (steps, cut_off, journal, tables)
         }
     };
-    let standing = down::read_standing_ahead(work, client, tables).await?;
-    let mut plan = Plan::up(work, &steps, &journal, &standing);
-    let holder = work.holder_of(client, &journal).await;
+    let standing = down::read_standing_ahead(context, client, tables).await?;
+    let mut plan = Plan::up(context, &steps, &journal, &standing);
+    let holder = context.holder_of(client, &journal).await;
     plan.warnings.extend(cut_off.map(|it| {
         let title = it.title();
         match &holder {
@@ -81,9 +81,9 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
     if plan.warnings.is_empty() {
         plan.name_holder(&journal, holder.as_ref());
     }
-    let mut measure = Measure::new(client, work.settings, Moment::Ahead);
+    let mut measure = DataLossCounter::new(client, context.settings, CountPhase::Ahead);
     for step in &mut plan.steps {
-        let Some(it) = work.set.find(&step.version).filter(|_| !step.covered) else { continue };
+        let Some(it) = context.set.find(&step.version).filter(|_| !step.covered) else { continue };
         let doing = "counting what would be lost";
         let losses = measure.side(&it.up).await;
         step.losses = losses.map_err(|source| Kind::Server { doing, source })?;
@@ -92,21 +92,21 @@ pub(crate) async fn plan(work: &Work<'_>, client: &Object) -> Result<Plan> {
 }
 
 /// The plan that the database has still to be compared with, once, under the lock.
-struct Agreement<'a>(Option<&'a Plan>);
+struct PlanCheck<'a>(Option<&'a Plan>);
 
-impl Agreement<'_> {
+impl PlanCheck<'_> {
     /// Does the plan fit?
     async fn agree(
         &mut self,
-        work: &Work<'_>,
+        context: &Context<'_>,
         session: &Session,
         pending: &Pending,
         journal: &[Journal],
     ) -> Result<()> {
         let Some(plan) = self.0 else { return Ok(()) };
-        let standing = down::read_standing_under_lock(work, session).await?;
-        let now = Plan::up(work, &pending.steps, journal, &standing);
-        down::consent(&plan.consent, plan, &now, Fit::Exact)?;
+        let standing = down::read_standing_under_lock(context, session).await?;
+        let now = Plan::up(context, &pending.steps, journal, &standing);
+        down::consent(&plan.consent, plan, &now, PlanMatch::Exact)?;
         self.0 = None;
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Agreement<'_> {
         match self.0 {
             Some(plan) if !plan.is_empty() => {
                 let made = plan.digest.clone();
-                Err(Refused::Stale(Stale::Moved { made, now: String::new() }).into())
+                Err(Rejection::Stale(Stale::Moved { made, now: String::new() }).into())
             }
             _ => Ok(()),
         }
@@ -125,7 +125,7 @@ impl Agreement<'_> {
 
 /// Connections that died on the way.
 #[derive(Default)]
-pub(crate) struct Lost {
+pub(crate) struct ReconnectPolicy {
     /// Migrations that were running when one died.
     bodies: HashSet<(String, Direction)>,
     protocol: u32,
@@ -136,7 +136,7 @@ pub(crate) struct Lost {
     had_primary: bool,
 }
 
-impl Lost {
+impl ReconnectPolicy {
     /// Takes note that the server is a primary.
     pub(crate) fn met_primary(&mut self) {
         self.had_primary = true;
@@ -149,7 +149,7 @@ impl Lost {
     pub(crate) async fn again(
         &mut self,
         err: Error,
-        work: &Work<'_>,
+        context: &Context<'_>,
         report: &Report,
     ) -> Result<()> {
         if report.done() > std::mem::replace(&mut self.done, report.done()) {
@@ -160,7 +160,7 @@ impl Lost {
                 self.protocol += 1;
             }
             Kind::Server { source, .. } if session::is_lost(source) && !is_protocol(source) => {}
-            Kind::Lost { migration, direction, .. } => {
+            Kind::ConnectionLost { migration, direction, .. } => {
                 if !self.bodies.insert((migration.clone(), *direction)) {
                     return Err(err);
                 }
@@ -170,11 +170,11 @@ impl Lost {
             _ => return Err(err),
         }
         let backoff = self.backoff.get_or_insert_with(Backoff::new);
-        if backoff.waited() >= work.settings.wait_timeout {
+        if backoff.waited() >= context.settings.wait_timeout {
             return Err(err);
         }
         let pause = backoff.next();
-        work.tell(&Event::Reconnecting { pause });
+        context.notify(&Event::Reconnecting { pause });
         tokio::time::sleep(pause).await;
         Ok(())
     }
@@ -187,48 +187,48 @@ fn is_protocol(err: &tokio_postgres::Error) -> bool {
 
 async fn attempt(
     pool: &Pool,
-    work: &Work<'_>,
+    context: &Context<'_>,
     report: &mut Report,
     wait: &mut Wait,
-    agreement: &mut Agreement<'_>,
-    lost: &mut Lost,
+    agreement: &mut PlanCheck<'_>,
+    lost: &mut ReconnectPolicy,
 ) -> Result<()> {
-    let limit = work.settings.wait_timeout;
+    let limit = context.settings.wait_timeout;
     let client = borrow(pool, limit).await?;
-    let (client, view) = work.look_within(client, limit).await?;
-    let (pending, tables) = match view {
-        View::Settled { ahead, partly } => {
+    let (client, summary) = context.look_within(client, limit).await?;
+    let (pending, tables) = match summary {
+        Summary::UpToDate { ahead, partly } => {
             agreement.refuse_settled()?;
             report.settle(&ahead);
             if !partly.is_empty() {
-                report.partly(&partly, work.holder(&client).await.as_ref());
+                report.partly(&partly, context.holder(&client).await.as_ref());
             }
             return Ok(());
         }
-        View::Behind { pending, tables, .. } => (pending, tables),
+        Summary::Pending { pending, tables, .. } => (pending, tables),
     };
     drop(client);
-    let session = Session::take(pool, work.settings.wait_timeout).await?;
+    let session = Session::take(pool, context.settings.wait_timeout).await?;
     // Apart, as most boots end before it.
     let done = Box::pin(async {
         refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
         lost.met_primary();
-        refuse_stepwise_on_pooler(work, &session, pending.steps.iter().map(Subject::from))?;
+        refuse_stepwise_on_pooler(context, &session, pending.steps.iter().map(Execution::from))?;
         if tables != Some(Tables::Current) {
-            bring_own(work, &session).await?;
+            migrate_metadata(context, &session).await?;
         }
-        bring(work, &session, report, wait, agreement).await
+        bring(context, &session, report, wait, agreement).await
     });
     let done = done.await;
     session.close(done).await
 }
 
 /// Brings upfront's own tables to what this program needs.
-pub(crate) async fn bring_own(work: &Work<'_>, session: &Session) -> Result<()> {
-    let settings = metadata_tables::settings(work.settings);
-    let own = Work::own(metadata_tables::set(), &settings);
+pub(crate) async fn migrate_metadata(context: &Context<'_>, session: &Session) -> Result<()> {
+    let settings = metadata_tables::settings(context.settings);
+    let metadata = Context::metadata(metadata_tables::set(), &settings);
     let (mut report, mut wait) = (Report::new(OWN, Direction::Up), Wait::new());
-    bring(&own, session, &mut report, &mut wait, &mut Agreement(None)).await
+    bring(&metadata, session, &mut report, &mut wait, &mut PlanCheck(None)).await
 }
 
 pub(crate) fn refuse_read_only(
@@ -237,19 +237,19 @@ pub(crate) fn refuse_read_only(
     migrations: Vec<String>,
 ) -> Result<()> {
     let standby = match session.facts.writes {
-        Writes::Allowed => return Ok(()),
-        Writes::ReadOnly => false,
-        Writes::Standby => true,
+        WriteAccess::Allowed => return Ok(()),
+        WriteAccess::ReadOnly => false,
+        WriteAccess::Standby => true,
     };
     Err(Kind::ReadOnly { direction, migrations, standby }.into())
 }
 
 pub(crate) fn refuse_stepwise_on_pooler(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
-    mut subjects: impl Iterator<Item = Subject>,
+    mut subjects: impl Iterator<Item = Execution>,
 ) -> Result<()> {
-    if !session.facts.pooled || work.settings.session_pooler {
+    if !session.facts.pooled || context.settings.session_pooler {
         return Ok(());
     }
     match subjects.find(|it| it.side.is_some_and(|it| !it.transactional)) {
@@ -260,30 +260,30 @@ pub(crate) fn refuse_stepwise_on_pooler(
 
 /// Brings everything under the lock, and plans anew whenever the head moved.
 async fn bring(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     report: &mut Report,
     wait: &mut Wait,
-    agreement: &mut Agreement<'_>,
+    agreement: &mut PlanCheck<'_>,
 ) -> Result<()> {
     let mut tries = transaction::Tries::new();
     let mut blocked = None;
     loop {
-        match round(work, session, report, wait, &mut tries, agreement).await {
+        match round(context, session, report, wait, &mut tries, agreement).await {
             Ok(true) => return Ok(()),
             Ok(false) => blocked = None,
             Err(err) => {
                 let since = blocked.get_or_insert_with(Wait::new);
-                out_of_the_way(err, work, session, since).await?;
+                retry_on_contention(err, context, session, since).await?;
             }
         }
     }
 }
 
 /// Somebody has locked upfront's own tables: no reason to give up before the limit.
-pub(crate) async fn out_of_the_way(
+pub(crate) async fn retry_on_contention(
     err: Error,
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     wait: &mut Wait,
 ) -> Result<()> {
@@ -291,70 +291,70 @@ pub(crate) async fn out_of_the_way(
         Kind::Server { source, .. } => source.code().is_some_and(transaction::is_contention),
         _ => false,
     };
-    if !contention || wait.waited() >= work.settings.wait_timeout {
+    if !contention || wait.waited() >= context.settings.wait_timeout {
         return Err(err);
     }
     session.roll_back("ending a transaction").await?;
-    wait.pause(work, session).await
+    wait.pause(context, session).await
 }
 
 /// Takes the lock, plans, and applies what it can in one go; `true` once nothing is left.
 async fn round(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     report: &mut Report,
     wait: &mut Wait,
     tries: &mut transaction::Tries,
-    agreement: &mut Agreement<'_>,
+    agreement: &mut PlanCheck<'_>,
 ) -> Result<bool> {
-    let transaction = begin(work, session, wait, report, Until::Settled).await?;
+    let transaction = begin(context, session, wait, report, WaitMode::UntilUpToDate).await?;
     let Some(transaction) = transaction else {
         agreement.refuse_settled()?;
         return Ok(true);
     };
-    let (pending, journal) = plan_under_lock(work, session, &transaction).await?;
+    let (pending, journal) = plan_under_lock(context, session, &transaction).await?;
     #[cfg(feature = "dev")]
-    dev::refuse_protected(work, session, &pending).await?;
-    agreement.agree(work, session, &pending, &journal).await?;
+    dev::refuse_protected(context, session, &pending).await?;
+    agreement.agree(context, session, &pending, &journal).await?;
     if let Some(row) = &pending.cut_off {
-        down::finish(work, session, row, &journal, report, tries).await?;
+        down::finish(context, session, row, &journal, report, tries).await?;
         return Ok(false);
     }
-    refuse_stepwise_on_pooler(work, session, pending.steps.iter().map(Subject::from))?;
+    refuse_stepwise_on_pooler(context, session, pending.steps.iter().map(Execution::from))?;
     let Some(first) = pending.steps.first() else {
         session.roll_back("ending a transaction").await?;
         report.settle(&pending.ahead);
         report.partly(&pending.partly, None);
         return Ok(true);
     };
-    if transaction.head == pending::Head::start() && !work.own {
-        other_tools::refuse(work.settings, session.client(), PathSource::Transaction).await?;
+    if transaction.head == pending::Head::start() && !context.is_metadata {
+        other_tools::refuse(context.settings, session.client(), PathSource::Transaction).await?;
     }
     if transaction.head == pending::Head::start()
-        && !work.own
-        && !work.settings.ignore_duplicate_history
+        && !context.is_metadata
+        && !context.settings.ignore_duplicate_history
     {
-        duplicate_history::refuse(work, session.client()).await?;
+        duplicate_history::refuse(context, session.client()).await?;
     }
     report.expect(&pending);
     if first.is_stepwise() {
-        let run = stepwise(work, session, first, &journal, report, tries);
-        run.instrument(span(work, first.migration())).await?;
+        let run = stepwise(context, session, first, &journal, report, tries);
+        run.instrument(span(context, first.migration())).await?;
         return Ok(false);
     }
     for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
-        statements::refuse_begun(work, it.migration(), &journal)?;
+        statements::refuse_begun(context, it.migration(), &journal)?;
     }
-    if pending.steps.len() > 1 && !session.facts.pooled && !work.own {
-        lock::keep(work, session).await?;
+    if pending.steps.len() > 1 && !session.facts.pooled && !context.is_metadata {
+        lock::hold_session_lock(context, session).await?;
     }
-    transactions(work, session, transaction, &pending, report, tries).await?;
+    transactions(context, session, transaction, &pending, report, tries).await?;
     Ok(false)
 }
 
 /// A migration outside a transaction.
 async fn stepwise(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     step: &Step,
     journal: &[Journal],
@@ -362,12 +362,12 @@ async fn stepwise(
     tries: &mut transaction::Tries,
 ) -> Result<()> {
     // The session's lock outlives the transaction, which may have stored down sides.
-    let lock = lock::keep(work, session).await?;
+    let lock = lock::hold_session_lock(context, session).await?;
     session.commit("ending a transaction").await?;
-    let record = |took| work.revisions.record_stepwise(step, took);
-    let (subject, place) = (Subject::from(step), report.place());
+    let record = |took| context.revisions.record_stepwise(step, took);
+    let (subject, place) = (Execution::from(step), report.place());
     let took =
-        statements::run(work, session, &lock, subject, journal, record, place, tries).await?;
+        statements::run(context, session, &lock, subject, journal, record, place, tries).await?;
     if let Some(took) = took {
         report.applied(step, took);
     }
@@ -378,8 +378,8 @@ async fn stepwise(
 /// log formats have themselves: `name`, `level`, `target`, `message`, `timestamp`.
 ///
 /// A span is there whenever its warnings are: they name neither app nor migration.
-pub(crate) fn span(work: &Work<'_>, it: &Migration) -> tracing::Span {
-    match work.own {
+pub(crate) fn span(context: &Context<'_>, it: &Migration) -> tracing::Span {
+    match context.is_metadata {
         true => tracing::debug_span!("upfront.tables", version = it.version, migration = it.name),
         false => {
             tracing::warn_span!("upfront.migration", version = it.version, migration = it.name)
@@ -389,33 +389,33 @@ pub(crate) fn span(work: &Work<'_>, it: &Migration) -> tracing::Span {
 
 /// Until when somebody waits for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
+pub(crate) enum WaitMode {
     /// Until it is there, or the leader has settled everything.
-    Settled,
+    UntilUpToDate,
     /// Until it is there.
-    Locked,
+    UntilLocked,
 }
 
 /// Waits for the lock, whatever others settle meanwhile.
 pub(crate) async fn lock(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     wait: &mut Wait,
     report: &mut Report,
 ) -> Result<Transaction> {
-    let transaction = begin(work, session, wait, report, Until::Locked).await?;
+    let transaction = begin(context, session, wait, report, WaitMode::UntilLocked).await?;
     Ok(transaction.expect("whoever waits for the lock alone comes back with it"))
 }
 
 /// Waits for the lock; `None` where the leader has settled everything meanwhile.
 pub(crate) async fn begin(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     wait: &mut Wait,
     report: &mut Report,
-    until: Until,
+    until: WaitMode,
 ) -> Result<Option<Transaction>> {
-    let message = lock::begin(work, session);
+    let message = lock::begin(context, session);
     let doing = "asking for the migration lock";
     let (mut waiting, mut founded) = (false, false);
     loop {
@@ -423,37 +423,37 @@ pub(crate) async fn begin(
         let answer = match session::ask(session.client(), &message).await {
             Ok(it) => it,
             Err(source) => {
-                refuse_untrusted(work, session, &source).await?;
-                return Err(begin_failed(work, session, doing, source));
+                refuse_untrusted(context, session, &source).await?;
+                return Err(begin_failed(context, session, doing, source));
             }
         };
-        let begun = match work.own {
-            true => metadata_tables::begun(work, session, &answer).await?,
+        let begun = match context.is_metadata {
+            true => metadata_tables::begun(context, session, &answer).await?,
             false => lock::begun(&answer),
         };
         match begun.ok_or(Kind::Unexpected { doing })? {
-            Begun::Locked(it) => {
+            LockAttempt::Locked(it) => {
                 if waiting {
                     report.waited(wait);
                 }
                 return Ok(Some(it));
             }
-            Begun::Busy => {}
+            LockAttempt::Busy => {}
         }
         if !std::mem::replace(&mut waiting, true) {
             wait.restart();
         }
         session.roll_back("ending a transaction").await?;
         loop {
-            if until == Until::Settled
-                && let Some(ahead) = settled(work, session, &mut founded).await?
+            if until == WaitMode::UntilUpToDate
+                && let Some(ahead) = settled(context, session, &mut founded).await?
             {
                 report.waited(wait);
                 report.settle(&ahead);
                 return Ok(None);
             }
-            wait.pause(work, session).await?;
-            if lock::is_free(work, session).await? {
+            wait.pause(context, session).await?;
+            if lock::is_free(context, session).await? {
                 break;
             }
         }
@@ -462,7 +462,7 @@ pub(crate) async fn begin(
 
 /// Was it the check of upfront's own tables that failed? The transaction is rolled back then.
 async fn refuse_untrusted(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     source: &tokio_postgres::Error,
 ) -> Result<()> {
@@ -470,11 +470,11 @@ async fn refuse_untrusted(
         return Ok(());
     }
     session.roll_back("ending a transaction").await?;
-    work.revisions.trust.diagnose(session.client(), Access::Write).await
+    context.revisions.trust.diagnose(session.client(), Access::Write).await
 }
 
 pub(crate) fn begin_failed(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     doing: &'static str,
     source: tokio_postgres::Error,
@@ -485,9 +485,9 @@ pub(crate) fn begin_failed(
             let role =
                 source.as_db_error().and_then(|it| it.routine()) == Some("call_string_check_hook");
             if role {
-                work.role_denied(&source, session)
+                context.role_denied(&source, session)
             } else {
-                work.denied(doing, &source, session)
+                context.denied(doing, &source, session)
             }
         }
         _ => Kind::Server { doing, source }.into(),
@@ -497,45 +497,47 @@ pub(crate) fn begin_failed(
 /// Has the leader brought the database here? As long as there are no tables, that is looked up in
 /// the catalog: each look at a missing table would be an error in the server's log.
 async fn settled(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     founded: &mut bool,
-) -> Result<Option<Vec<Unknown>>> {
+) -> Result<Option<Vec<UnknownMigration>>> {
     let doing = "looking at the revision table";
     if !*founded {
-        let answer = session.ask(doing, &work.revisions.exists()).await?;
+        let answer = session.ask(doing, &context.revisions.exists()).await?;
         *founded = answer.row("upfront_exists").and_then(|it| it.get(2)) == Some("t");
         if !*founded {
             return Ok(None);
         }
     }
-    let look = work.revisions.guarded(&work.revisions.look(work.set));
+    let look = context.revisions.guarded(&context.revisions.look(context.set));
     let answer = match session.within(session::ask(session.client(), &look)).await? {
         Ok(it) => it,
         Err(it) if is_missing(&it) => return Ok(None),
         Err(source) => return Err(Kind::Server { doing, source }.into()),
     };
-    let look = Look::of(work.set, &answer);
+    let look = HistorySummary::of(context.set, &answer);
     Ok(look
-        .filter(|it| it.is_settled() && pending::refused(work.settings.ahead, &it.ahead).is_empty())
+        .filter(|it| {
+            it.is_settled() && pending::refused(context.settings.ahead, &it.ahead).is_empty()
+        })
         .map(|it| it.ahead))
 }
 
 async fn plan_under_lock(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     transaction: &Transaction,
 ) -> Result<(Pending, Vec<Journal>)> {
     let doing = "reading the history";
-    if work.own && transaction.head == pending::Head::start() {
-        return Ok((work.plan(&History::default())?, Vec::new()));
+    if context.is_metadata && transaction.head == pending::Head::start() {
+        return Ok((context.plan(&History::default())?, Vec::new()));
     }
-    let tables = if work.own { Tables::Old } else { Tables::Current };
-    let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", work.revisions.rows(tables));
+    let tables = if context.is_metadata { Tables::Old } else { Tables::Current };
+    let sql = format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", context.revisions.rows(tables));
     let answer = session.ask(doing, &sql).await?;
     let history = history(&answer).ok_or(Kind::Unexpected { doing })?;
-    let pending = work.plan(&history)?;
-    let downs: String = pending.downs.iter().map(|it| work.revisions.store_down(it)).collect();
+    let pending = context.plan(&history)?;
+    let downs: String = pending.downs.iter().map(|it| context.revisions.store_down(it)).collect();
     if !downs.is_empty() && !pending.steps.is_empty() {
         session.ask("storing changed down sides", &downs).await?;
     }
@@ -545,7 +547,7 @@ async fn plan_under_lock(
 /// Runs transactional steps one after the other, each message carrying the end of one and the
 /// beginning of the next.
 async fn transactions(
-    work: &Work<'_>,
+    context: &Context<'_>,
     session: &Session,
     mut transaction: Transaction,
     pending: &Pending,
@@ -554,20 +556,20 @@ async fn transactions(
 ) -> Result<()> {
     let mut steps = pending.steps.iter().peekable();
     if let Some(sql) =
-        steps.peek().and_then(|it| transaction::own_limits(work, it.runs.map(|it| &it.up)))
+        steps.peek().and_then(|it| transaction::own_limits(context, it.runs.map(|it| &it.up)))
     {
         session.ask("setting a migration's limits", &sql).await?;
     }
     while let Some(step) = steps.next() {
         let next = steps.peek().copied().filter(|it| !it.is_stepwise());
         let place = report.place();
-        let span = span(work, step.migration());
-        let ran = transaction::run(work, session, &transaction, step, next, place, tries);
+        let span = span(context, step.migration());
+        let ran = transaction::run(context, session, &transaction, step, next, place, tries);
         match ran.instrument(span).await? {
-            Ran::Committed { begun, took } => {
+            StepOutcome::Committed { begun, took } => {
                 report.applied(step, took);
                 match begun {
-                    Some(Begun::Locked(it)) if it.head == step.to => transaction = it,
+                    Some(LockAttempt::Locked(it)) if it.head == step.to => transaction = it,
                     Some(_) => {
                         session.roll_back("ending a transaction").await?;
                         return Ok(());
@@ -575,7 +577,7 @@ async fn transactions(
                     None => return Ok(()),
                 }
             }
-            Ran::Again => return Ok(()),
+            StepOutcome::Again => return Ok(()),
         }
     }
     Ok(())

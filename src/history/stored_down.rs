@@ -15,7 +15,7 @@ use crate::{
     Result,
     connection::session::Answer,
     embedded::{Class, CopyData, Loss, LossKind, Migration, Side, Statement, title},
-    error::{Error, Kind, rejection::Refused},
+    error::{Error, Kind, rejection::Rejection},
     history::revisions::named,
     plan::checksum,
 };
@@ -97,7 +97,7 @@ fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
 }
 
 fn altered(title: &str) -> Error {
-    Refused::DownAltered { migration: title.to_owned() }.into()
+    Rejection::DownAltered { migration: title.to_owned() }.into()
 }
 
 /// `None` where a part of it does not fit the text, of which the hash is known.

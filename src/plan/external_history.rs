@@ -10,11 +10,11 @@ use crate::{
 
 /// Migrations that were here before upfront.
 #[derive(Debug)]
-pub(crate) struct Past {
+pub(crate) struct ExternalHistory {
     /// Where it is written; nowhere, if a person says so.
     pub(crate) source: Option<Source>,
     /// All up to the newest, in order.
-    pub(crate) old: Vec<Old>,
+    pub(crate) old: Vec<ExternalRevision>,
     /// What comes after them.
     pub(crate) pending: &'static [Migration],
     /// Where upfront's own history ends, which they go on.
@@ -31,7 +31,7 @@ pub(crate) struct Source {
 
 /// One migration of before.
 #[derive(Debug)]
-pub(crate) struct Old {
+pub(crate) struct ExternalRevision {
     pub(crate) migration: &'static Migration,
     /// When it came, as the server prints a moment.
     pub(crate) applied_at: Option<String>,
@@ -39,11 +39,11 @@ pub(crate) struct Old {
     pub(crate) checked: bool,
 }
 
-impl Past {
+impl ExternalHistory {
     /// Everything up to a version, on a person's word; without the first ones, which have rows.
     pub(crate) fn up_to(set: &'static Set, at: usize, recorded: usize, after: Head) -> Self {
         let (old, pending) = set.migrations.split_at(at + 1);
-        let of = |migration| Old { migration, applied_at: None, checked: false };
+        let of = |migration| ExternalRevision { migration, applied_at: None, checked: false };
         Self { source: None, old: old[recorded..].iter().map(of).collect(), pending, after }
     }
 }

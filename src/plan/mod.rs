@@ -19,9 +19,9 @@ use crate::{
     Direction, Loss,
     embedded::{Class, Migration, title},
     event::Holder,
-    execute::context::Work,
+    execute::context::Context,
     history::revisions::{Journal, Tables},
-    plan::{checksum::Digest, pending::Step, protection::Standing, rollback::Undo},
+    plan::{checksum::Digest, pending::Step, protection::ProtectionState, rollback::RollbackStep},
 };
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.
@@ -63,7 +63,7 @@ pub struct Plan {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) consent: Consent,
     #[cfg_attr(feature = "serde", serde(skip))]
-    pub(crate) goal: Goal,
+    pub(crate) goal: RollbackScope,
 }
 
 /// One migration of a [`Plan`].
@@ -108,7 +108,7 @@ pub(crate) struct Consent {
 
 /// What a rollback leads to, in terms that do not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Goal {
+pub(crate) struct RollbackScope {
     /// The version that stays; empty where none does.
     pub(crate) floor: String,
     /// Version and hash of what is to be rolled back, newest first.
@@ -116,7 +116,7 @@ pub(crate) struct Goal {
     pub(crate) tables: Tables,
 }
 
-impl Default for Goal {
+impl Default for RollbackScope {
     fn default() -> Self {
         Self { floor: String::new(), planned: Vec::new(), tables: Tables::Old }
     }
@@ -124,43 +124,43 @@ impl Default for Goal {
 
 impl Plan {
     pub(crate) fn up(
-        work: &Work<'_>,
+        context: &Context<'_>,
         steps: &[Step],
         journal: &[Journal],
-        standing: &Standing,
+        standing: &ProtectionState,
     ) -> Self {
         let of = |it: &Step| {
             let covers = it.covers.iter().map(|(it, _)| planned(it, true, journal));
             covers.chain(it.runs.map(|it| planned(it, false, journal))).collect::<Vec<_>>()
         };
-        Self::of(work, Direction::Up, steps.iter().flat_map(of).collect(), standing)
+        Self::of(context, Direction::Up, steps.iter().flat_map(of).collect(), standing)
     }
 
     pub(crate) fn down(
-        work: &Work<'_>,
-        undos: &[Undo],
+        context: &Context<'_>,
+        rollback_steps: &[RollbackStep],
         journal: &[Journal],
-        standing: &Standing,
+        standing: &ProtectionState,
     ) -> Self {
-        let steps = undos.iter().map(|it| planned_undo(it, journal)).collect();
-        Self::of(work, Direction::Down, steps, standing)
+        let steps = rollback_steps.iter().map(|it| planned_undo(it, journal)).collect();
+        Self::of(context, Direction::Down, steps, standing)
     }
 
     fn of(
-        work: &Work<'_>,
+        context: &Context<'_>,
         direction: Direction,
         steps: Vec<PlannedStep>,
-        standing: &Standing,
+        standing: &ProtectionState,
     ) -> Self {
         Self {
-            digest: digest(work, direction, &steps, standing),
-            app: work.app.to_owned(),
+            digest: digest(context, direction, &steps, standing),
+            app: context.app.to_owned(),
             direction,
             steps,
             protected: standing.is_protected(),
             warnings: standing.warning().into_iter().collect(),
             consent: Consent::default(),
-            goal: Goal::default(),
+            goal: RollbackScope::default(),
         }
     }
 
@@ -249,14 +249,15 @@ impl PlannedStep {
 }
 
 fn digest(
-    work: &Work<'_>,
+    context: &Context<'_>,
     direction: Direction,
     steps: &[PlannedStep],
-    standing: &Standing,
+    standing: &ProtectionState,
 ) -> String {
-    let (here, schema) = (&standing.here, &work.settings.schema);
+    let (here, schema) = (&standing.here, &context.settings.schema);
     let mut it = Digest::new("upfront plan v1");
-    for part in [&here.system, &here.database, schema, work.app, direction.word(), &standing.log] {
+    for part in [&here.system, &here.database, schema, context.app, direction.word(), &standing.log]
+    {
         it.part(part);
     }
     for step in steps {
@@ -283,8 +284,8 @@ fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
     }
 }
 
-fn planned_undo(undo: &Undo, journal: &[Journal]) -> PlannedStep {
-    let Undo { it, side } = undo;
+fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlannedStep {
+    let RollbackStep { it, side } = undo;
     let side = side.as_ref();
     PlannedStep {
         version: it.version.to_owned(),

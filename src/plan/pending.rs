@@ -64,13 +64,13 @@ impl Head {
 
 /// A migration that the database has and this program does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unknown {
+pub(crate) struct UnknownMigration {
     pub(crate) version: String,
     pub(crate) name: String,
     pub(crate) breaking: bool,
 }
 
-impl Unknown {
+impl UnknownMigration {
     /// As messages name it.
     pub(crate) fn title(&self) -> String {
         title(&self.version, &self.name)
@@ -129,7 +129,7 @@ impl Step {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) steps: Vec<Step>,
-    pub(crate) ahead: Vec<Unknown>,
+    pub(crate) ahead: Vec<UnknownMigration>,
     /// Applied migrations whose stored down side is not the program's.
     pub(crate) downs: Vec<&'static Migration>,
     /// The newest row, where its rollback was begun outside a transaction and cut off.
@@ -274,7 +274,7 @@ pub(crate) fn deleted(pending: &Pending, lost: &[String]) -> Vec<Divergence> {
 }
 
 /// Judges what stands above the program's head.
-pub(crate) fn refused(ahead: Ahead, unknown: &[Unknown]) -> Vec<Divergence> {
+pub(crate) fn refused(ahead: Ahead, unknown: &[UnknownMigration]) -> Vec<Divergence> {
     unknown
         .iter()
         .filter(|it| ahead.refuses(it.breaking))
@@ -300,11 +300,11 @@ pub(crate) fn refused_partly(ahead: Ahead, partly: &[PartlyApplied]) -> Vec<Dive
         .collect()
 }
 
-fn unknown_above(set: &Set, rows: &[Row]) -> Vec<Unknown> {
+fn unknown_above(set: &Set, rows: &[Row]) -> Vec<UnknownMigration> {
     let head = set.head().map_or("", |it| it.version);
     rows.iter()
         .filter(|it| it.version.as_str() > head)
-        .map(|it| Unknown {
+        .map(|it| UnknownMigration {
             version: it.version.clone(),
             name: it.name.clone(),
             breaking: it.breaking,

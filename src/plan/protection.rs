@@ -37,7 +37,7 @@ pub(crate) struct Mark {
 
 /// What a plan's digest covers beside the plan itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct ProtectionState {
     pub(crate) here: Identity,
     pub(crate) mark: Option<Mark>,
     /// The newest row of the log, of whatever app: any change since makes a plan stale. Rows of
@@ -45,7 +45,7 @@ pub(crate) struct Standing {
     pub(crate) log: String,
 }
 
-impl Standing {
+impl ProtectionState {
     pub(crate) fn is_protected(&self) -> bool {
         self.mark.is_some()
     }
@@ -67,7 +67,7 @@ impl Standing {
 }
 
 /// The mark as programs see it.
-pub(crate) fn protection(standing: &Standing) -> Option<Protection> {
+pub(crate) fn protection(standing: &ProtectionState) -> Option<Protection> {
     let Mark { of, at, by } = standing.mark.as_ref()?;
     let mut digest = Digest::new("upfront protection v1");
     let Identity { system, database } = &standing.here;

@@ -88,7 +88,7 @@ pub(crate) enum Mistake {
 
 /// What is known of a database, for a decision.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct ServerInfo<'a> {
     pub(crate) set: &'static Set,
     pub(crate) history: &'a History,
     pub(crate) logged: &'a [Logged],
@@ -119,7 +119,7 @@ impl Known {
 /// # Errors
 ///
 /// The word contradicts what is known, or would leave a history that no program accepts.
-pub(crate) fn decide(facts: Facts<'_>, asked: &Resolve) -> Result<Changes, Mistake> {
+pub(crate) fn decide(facts: ServerInfo<'_>, asked: &Resolve) -> Result<Changes, Mistake> {
     match asked {
         Resolve::All { outcome: Resolution::RolledBack } => Ok(facts.all_rolled_back()),
         Resolve::All { outcome: Resolution::Applied } => Ok(facts.all_applied()),
@@ -136,7 +136,7 @@ pub(crate) fn decide(facts: Facts<'_>, asked: &Resolve) -> Result<Changes, Mista
     }
 }
 
-impl<'a> Facts<'a> {
+impl<'a> ServerInfo<'a> {
     /// A version that history, journal, log or program know; by itself or with its name.
     fn find(self, asked: &str) -> Result<Known, Mistake> {
         let asked = asked.strip_suffix(".sql").unwrap_or(asked);
@@ -456,14 +456,14 @@ impl Changes {
         Self { shown: vec![shown], writes: Vec::new() }
     }
 
-    fn end_journal(&mut self, facts: Facts<'_>, version: &str) {
+    fn end_journal(&mut self, facts: ServerInfo<'_>, version: &str) {
         if facts.journal(version).next().is_some() {
             self.writes.push(Write::ForgetJournal { version: version.to_owned() });
         }
     }
 
     /// The rows behind a version continue another one: its new row, or the row below it.
-    fn chain_behind(&mut self, facts: Facts<'_>, it: &Known, (chain, from): (&str, &str)) {
+    fn chain_behind(&mut self, facts: ServerInfo<'_>, it: &Known, (chain, from): (&str, &str)) {
         let own = facts.row(&it.version).is_some_and(|row| facts.counts_missing(row));
         let (mut previous, mut changed) = ((chain.to_owned(), from.to_owned()), Vec::new());
         let (rows, _) = pending::standing(&facts.history.rows);
@@ -494,12 +494,12 @@ impl Changes {
 
 /// A person's word that is refused, and the options for commands in the message.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct AdoptError {
     pub(crate) mistake: Mistake,
     pub(crate) options: CommandOptions,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AdoptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let command = |words: String| self.options.command(&words);
         match &self.mistake {

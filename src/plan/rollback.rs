@@ -14,14 +14,14 @@ use crate::{
 
 /// A migration that is to be rolled back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Undo {
+pub(crate) struct RollbackStep {
     /// As the program carries it, or as the database has stored it.
     pub(crate) it: &'static Migration,
     /// What runs; nothing for a checkpoint, which changed nothing that its row does not say.
     pub(crate) side: Option<&'static Side>,
 }
 
-impl Undo {
+impl RollbackStep {
     /// Whether the SQL runs outside a transaction.
     pub(crate) fn is_stepwise(&self) -> bool {
         self.side.is_some_and(|it| !it.transactional)
@@ -146,9 +146,9 @@ pub(crate) fn undo(
     it: &'static Migration,
     kind: &str,
     is_first: bool,
-) -> Result<Undo, (String, Obstacle)> {
+) -> Result<RollbackStep, (String, Obstacle)> {
     if it.checkpoint && (kind == "covered" || !is_first) {
-        return Ok(Undo { it, side: None });
+        return Ok(RollbackStep { it, side: None });
     }
     match (&it.down, it.irreversible) {
         (_, Some(reason)) => {
@@ -157,7 +157,7 @@ pub(crate) fn undo(
         (Some(side), None) if side.count() == 0 && !side.has_nothing_to_undo() => {
             Err((it.title(), Obstacle::NoStatement))
         }
-        (Some(side), None) => Ok(Undo { it, side: Some(side) }),
+        (Some(side), None) => Ok(RollbackStep { it, side: Some(side) }),
         (None, None) => Err((it.title(), Obstacle::NoDownSide)),
     }
 }

@@ -24,11 +24,11 @@ use crate::{
     history::trust::{self, NOT_WRITTEN, Trust},
     plan::{
         checksum,
-        pending::{Head, Hold, Row, Step, Unknown},
-        protection::{Identity, Mark, Standing},
-        rollback::Undo,
+        pending::{Head, Hold, Row, Step, UnknownMigration},
+        protection::{Identity, Mark, ProtectionState},
+        rollback::RollbackStep,
     },
-    status::{AppStatus, Dated},
+    status::{AppStatus, RevisionRow},
 };
 
 pub(crate) use crate::plan::journal::Journal;
@@ -78,18 +78,18 @@ pub(crate) struct Revisions {
     release: String,
     key: i64,
     /// These are upfront's own tables, whose first version has fewer columns.
-    own: bool,
+    is_metadata: bool,
 }
 
 /// What the first query of a boot tells.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct HistorySummary {
     /// The rows up to this program's head are exactly its migrations.
     pub(crate) settled: bool,
     /// The rows above.
-    pub(crate) ahead: Vec<Unknown>,
+    pub(crate) ahead: Vec<UnknownMigration>,
     /// The newest migration of upfront's own tables.
-    pub(crate) own: String,
+    pub(crate) metadata_version: String,
     /// A schema that was migrated may be another one now: the history is to be read.
     pub(crate) replaced: bool,
     /// A migration outside a transaction is under way, or was cut off.
@@ -121,7 +121,7 @@ impl Revisions {
             host: quoted(&settings.host),
             release: quoted(&settings.release),
             key: checksum::lock_key(&settings.schema, app),
-            own: app == OWN,
+            is_metadata: app == OWN,
         }
     }
 
@@ -369,7 +369,12 @@ impl Revisions {
 
     /// Fails, with a text of ours, unless the journal says this of a statement: a rule or a trigger
     /// may swallow what is written, or change it.
-    pub(crate) fn written_fence(&self, place: Place<'_>, hash: &str, finished: bool) -> String {
+    pub(crate) fn written_fence(
+        &self,
+        place: JournalKey<'_>,
+        hash: &str,
+        finished: bool,
+    ) -> String {
         let (schema, row) = (&self.schema, self.step_row(place));
         let not = if finished { " NOT" } else { "" };
         format!(
@@ -417,7 +422,7 @@ impl Revisions {
     /// [`prologue::target`](crate::connection::session_settings::target) noted.
     fn record_target(&self) -> String {
         let Self { schema, app, .. } = self;
-        if self.own {
+        if self.is_metadata {
             return String::new();
         }
         format!(
@@ -443,7 +448,7 @@ impl Revisions {
         let rows = covered.chain(ran).map(|(it, head, kind, text, took)| {
             let (version, name) = (escape_literal(it.version), escape_literal(it.name));
             let (row, hash) = (revision(it, head, &text), it.up.hash);
-            let more = if self.own { String::new() } else { more(it) };
+            let more = if self.is_metadata { String::new() } else { more(it) };
             let revision = format!("({app}, '{kind}', {took}, {host}, {release}, {row}{more})");
             let log = format!(
                 "({app}, {version}, {name}, 'up', '{kind}', '{hash}', {took}, {host}, {release})"
@@ -451,7 +456,7 @@ impl Revisions {
             (revision, log)
         });
         let (revisions, log): (Vec<_>, Vec<_>) = rows.unzip();
-        let (count, more) = (step.len(), if self.own { "" } else { MORE });
+        let (count, more) = (step.len(), if self.is_metadata { "" } else { MORE });
         let (revisions, log) = (revisions.join(","), log.join(","));
         let revisions = exactly(
             count,
@@ -476,7 +481,7 @@ impl Revisions {
     pub(crate) fn baseline(
         &self,
         after: &Head,
-        old: &[crate::plan::external_history::Old],
+        old: &[crate::plan::external_history::ExternalRevision],
         message: &str,
     ) -> String {
         let Self { schema, app, host, release, .. } = self;
@@ -566,9 +571,9 @@ impl Revisions {
     }
 
     /// A statement of the journal starts; committed before the statement is sent.
-    pub(crate) fn start_step(&self, it: &Migration, place: Place<'_>, hash: &str) -> String {
+    pub(crate) fn start_step(&self, it: &Migration, place: JournalKey<'_>, hash: &str) -> String {
         let Self { schema, app, .. } = self;
-        let Place { version, direction, ordinal } = place;
+        let JournalKey { version, direction, ordinal } = place;
         let (version, name, breaking) =
             (escape_literal(version), escape_literal(it.name), it.breaking);
         format!(
@@ -578,7 +583,7 @@ impl Revisions {
     }
 
     /// A statement of the journal starts once more.
-    pub(crate) fn restart_step(&self, place: Place<'_>, hash: &str) -> String {
+    pub(crate) fn restart_step(&self, place: JournalKey<'_>, hash: &str) -> String {
         let (schema, row) = (&self.schema, self.step_row(place));
         format!(
             "UPDATE {schema}.steps SET started = pg_catalog.clock_timestamp(), hash = '{hash}' WHERE \
@@ -587,12 +592,12 @@ impl Revisions {
     }
 
     /// A statement of the journal failed, and left something.
-    pub(crate) fn fail_step(&self, place: Place<'_>, mark: &str) -> String {
+    pub(crate) fn fail_step(&self, place: JournalKey<'_>, mark: &str) -> String {
         self.restart_step(place, mark)
     }
 
     /// A statement of the journal is done.
-    pub(crate) fn finish_step(&self, place: Place<'_>) -> String {
+    pub(crate) fn finish_step(&self, place: JournalKey<'_>) -> String {
         let (schema, row) = (&self.schema, self.step_row(place));
         format!("UPDATE {schema}.steps SET finished = pg_catalog.clock_timestamp() WHERE {row}")
     }
@@ -613,7 +618,7 @@ impl Revisions {
     }
 
     /// A statement of the journal did not happen.
-    pub(crate) fn forget_step(&self, place: Place<'_>) -> String {
+    pub(crate) fn forget_step(&self, place: JournalKey<'_>) -> String {
         let (schema, row) = (&self.schema, self.step_row(place));
         format!("DELETE FROM {schema}.steps WHERE {row}")
     }
@@ -622,12 +627,12 @@ impl Revisions {
     pub(crate) fn pass_step(
         &self,
         it: &Migration,
-        place: Place<'_>,
+        place: JournalKey<'_>,
         hash: &str,
         xid: &str,
     ) -> String {
         let Self { schema, app, .. } = self;
-        let Place { version, direction, ordinal } = place;
+        let JournalKey { version, direction, ordinal } = place;
         let (version, fence) = (escape_literal(version), fence(xid, ""));
         let (name, breaking) = (escape_literal(it.name), it.breaking);
         format!(
@@ -638,7 +643,7 @@ impl Revisions {
         )
     }
 
-    fn step_row(&self, Place { version, direction, ordinal }: Place<'_>) -> String {
+    fn step_row(&self, JournalKey { version, direction, ordinal }: JournalKey<'_>) -> String {
         let side = self.side_rows(version, direction);
         format!("{side} AND ordinal OPERATOR(pg_catalog.=) {ordinal}")
     }
@@ -699,9 +704,9 @@ impl Revisions {
     /// Takes a migration out of the history, behind a fence.
     pub(crate) fn roll_back(
         &self,
-        undo: &Undo,
+        undo: &RollbackStep,
         transaction: &Transaction,
-        order: &Undoing,
+        order: &RollbackRecord,
         sent: Sent,
     ) -> String {
         let Transaction { xid, login, role, .. } = transaction;
@@ -786,7 +791,7 @@ impl Revisions {
     pub(crate) fn roll_back_stepwise(
         &self,
         it: &Migration,
-        order: &Undoing,
+        order: &RollbackRecord,
         took: Duration,
     ) -> String {
         let Self { schema, app, .. } = self;
@@ -798,7 +803,7 @@ impl Revisions {
         )
     }
 
-    fn take_out(&self, it: &Migration, order: &Undoing, took: &str) -> String {
+    fn take_out(&self, it: &Migration, order: &RollbackRecord, took: &str) -> String {
         let Self { schema, app, host, release, .. } = self;
         let (version, name, hash) =
             (escape_literal(it.version), escape_literal(it.name), it.up.hash);
@@ -816,7 +821,7 @@ impl Revisions {
 
     /// A rollback outside a transaction begins: from now on the row is no applied migration to any
     /// program, and it holds what the rollback goes on with after a crash.
-    pub(crate) fn begin_roll_back(&self, it: &Migration, order: &Undoing) -> String {
+    pub(crate) fn begin_roll_back(&self, it: &Migration, order: &RollbackRecord) -> String {
         let (Self { schema, app, .. }, version) = (self, escape_literal(it.version));
         let (start, store, hold) = (checksum::START, self.store_down(it), self.hold(it, order));
         let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
@@ -838,7 +843,7 @@ impl Revisions {
         )
     }
 
-    fn hold(&self, it: &Migration, order: &Undoing) -> String {
+    fn hold(&self, it: &Migration, order: &RollbackRecord) -> String {
         if order.holds { self.hold_version(it.version) } else { String::new() }
     }
 
@@ -943,7 +948,7 @@ pub(crate) enum Tables {
 
 /// The place of a statement in the journal.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct JournalKey<'a> {
     pub(crate) version: &'a str,
     pub(crate) direction: Direction,
     pub(crate) ordinal: usize,
@@ -951,7 +956,7 @@ pub(crate) struct Place<'a> {
 
 /// What was agreed to of a rollback, and what the log says of it beside what every row says.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Undoing {
+pub(crate) struct RollbackRecord {
     /// Whether data may be lost.
     pub(crate) accepted: bool,
     pub(crate) approval: Option<String>,
@@ -1123,7 +1128,7 @@ fn interval(it: Duration) -> String {
     format!("'{} microseconds'::interval", it.as_micros())
 }
 
-impl Look {
+impl HistorySummary {
     /// Does one row say that there is nothing to do?
     pub(crate) fn is_settled(&self) -> bool {
         self.settled && !self.replaced && !self.journal
@@ -1134,16 +1139,22 @@ impl Look {
         let row = answer.rows.last()?;
         let settled = row.get(0).map_or(set.migrations.is_empty(), |it| it == "t");
         let ahead = row.get(1).map(|it| it.lines().filter_map(unknown).collect());
-        let own = row.get(2).unwrap_or_default().to_owned();
+        let metadata_version = row.get(2).unwrap_or_default().to_owned();
         let (replaced, journal) = (row.get(3)? == "t", row.get(4)? == "t");
-        Some(Self { settled, ahead: ahead.unwrap_or_default(), own, replaced, journal })
+        Some(Self {
+            settled,
+            ahead: ahead.unwrap_or_default(),
+            metadata_version,
+            replaced,
+            journal,
+        })
     }
 }
 
-fn unknown(line: &str) -> Option<Unknown> {
+fn unknown(line: &str) -> Option<UnknownMigration> {
     let mut parts = line.split('/');
     let (version, name, breaking) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(Unknown { version: version.into(), name: name.into(), breaking: breaking == "t" })
+    Some(UnknownMigration { version: version.into(), name: name.into(), breaking: breaking == "t" })
 }
 
 /// Sorts what [`Revisions::rows`] brought.
@@ -1171,15 +1182,15 @@ pub(crate) fn held(answer: &Answer) -> Option<Vec<Hold>> {
 }
 
 /// Reads what [`Revisions::ordered`] brought.
-pub(crate) fn ordered(answer: &Answer) -> Option<Undoing> {
+pub(crate) fn ordered(answer: &Answer) -> Option<RollbackRecord> {
     let row = answer.row("upfront_ordered")?;
     let text = |at: usize| row.get(at).map(str::to_owned);
     let accepted = row.get(0) == Some("t");
-    Some(Undoing { accepted, approval: text(1), lost: text(2), holds: false })
+    Some(RollbackRecord { accepted, approval: text(1), lost: text(2), holds: false })
 }
 
 /// Sorts what [`Revisions::standing`] brought.
-pub(crate) fn standing(answer: &Answer) -> Option<Standing> {
+pub(crate) fn standing(answer: &Answer) -> Option<ProtectionState> {
     let identity = |it: &SimpleQueryRow| {
         Some(Identity { system: it.get(0)?.to_owned(), database: it.get(1)?.to_owned() })
     };
@@ -1187,7 +1198,7 @@ pub(crate) fn standing(answer: &Answer) -> Option<Standing> {
         Some(Mark { of: identity(it)?, at: it.get(2)?.to_owned(), by: it.get(3)?.to_owned() })
     };
     let log = answer.row("upfront_log").and_then(|it| it.get(0)).unwrap_or("0").to_owned();
-    Some(Standing {
+    Some(ProtectionState {
         here: identity(answer.row("upfront_identity")?)?,
         mark: answer.row("upfront_mark").and_then(mark),
         log,
@@ -1206,9 +1217,9 @@ fn invalid(answer: &Answer) -> Vec<(String, String)> {
 }
 
 /// The rows that [`Revisions::status`] brought.
-pub(crate) fn dated(answer: &Answer) -> Option<Vec<Dated>> {
+pub(crate) fn dated(answer: &Answer) -> Option<Vec<RevisionRow>> {
     let dated = |it: &SimpleQueryRow| {
-        Some(Dated {
+        Some(RevisionRow {
             row: row(it)?,
             applied_at: it.get(7)?.to_owned(),
             irreversible: it.get(8).map(str::to_owned),

@@ -4,7 +4,7 @@ use postgres_protocol::escape::escape_literal;
 use tokio_postgres::SimpleQueryRow;
 
 use super::{
-    COLUMNS, MORE, PINNED, Place, Revisions, Tables, exactly, more, named, quoted, revision,
+    COLUMNS, JournalKey, MORE, PINNED, Revisions, Tables, exactly, more, named, quoted, revision,
 };
 use crate::{
     Direction,
@@ -82,7 +82,7 @@ impl Revisions {
             Write::ForgetTargets => format!("DELETE FROM {schema}.targets WHERE app = {app};"),
             Write::FinishStep { version, direction, ordinal, hash } => {
                 let row =
-                    self.step_row(Place { version, direction: *direction, ordinal: *ordinal });
+                    self.step_row(JournalKey { version, direction: *direction, ordinal: *ordinal });
                 let hash = hash.as_ref().map(|it| format!(", hash = '{it}'")).unwrap_or_default();
                 let update = format!(
                     "UPDATE {schema}.steps SET finished = clock_timestamp(){hash} WHERE {row}"
@@ -90,7 +90,7 @@ impl Revisions {
                 exactly(1, &update)
             }
             Write::ForgetStep { version, direction, ordinal } => {
-                let place = Place { version, direction: *direction, ordinal: *ordinal };
+                let place = JournalKey { version, direction: *direction, ordinal: *ordinal };
                 exactly(1, &self.forget_step(place))
             }
             Write::Rewrite { version, direction, rewrite } => {
