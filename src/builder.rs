@@ -1,12 +1,14 @@
 //! How a migrator behaves, and the builder that says so.
 
+use crate::plan::command::{DEFAULT_APP, DEFAULT_SCHEMA};
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use deadpool_postgres::Pool;
 
 use crate::{
-    Ahead, Event, Migrations, Migrator, Result, error::Kind, history::other_tools::Guard,
-    plan::table_name::TableName,
+    Event, Migrations, NewerDatabase, Result,
+    error::Details,
+    plan::{foreign_history::Guard, table_name::TableName},
 };
 
 /// The app under which upfront keeps its own tables.
@@ -26,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) search_path: Option<Vec<String>>,
     /// The search path of the program, where these are the settings for upfront's own tables.
     pub(crate) program_path: Option<String>,
-    pub(crate) ahead: Ahead,
+    pub(crate) on_newer_database: NewerDatabase,
     pub(crate) session_pooler: bool,
     pub(crate) foreign: Guard,
     pub(crate) ignore_duplicate_history: bool,
@@ -44,8 +46,8 @@ type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            app: "main".into(),
-            schema: "upfront".into(),
+            app: DEFAULT_APP.into(),
+            schema: DEFAULT_SCHEMA.into(),
             lock_timeout: Duration::from_millis(100),
             statement_timeout: None,
             wait_timeout: Duration::from_secs(600),
@@ -53,7 +55,7 @@ impl Default for Settings {
             trusted_owner: None,
             search_path: None,
             program_path: None,
-            ahead: Ahead::Accept,
+            on_newer_database: NewerDatabase::Accept,
             session_pooler: false,
             foreign: Guard::default(),
             ignore_duplicate_history: false,
@@ -81,7 +83,7 @@ impl fmt::Debug for Settings {
             .field("role", &self.role)
             .field("trusted_owner", &self.trusted_owner)
             .field("search_path", &self.search_path)
-            .field("ahead", &self.ahead)
+            .field("on_newer_database", &self.on_newer_database)
             .field("session_pooler", &self.session_pooler)
             .field("foreign", &self.foreign)
             .field("ignore_duplicate_history", &self.ignore_duplicate_history)
@@ -90,7 +92,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Says how a [`Migrator`] behaves.
+/// Optional settings of a [`Migrator`](crate::Migrator).
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -108,9 +110,9 @@ impl fmt::Debug for Settings {
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
-    migrations: Migrations,
-    pool: Pool,
-    settings: Settings,
+    pub(crate) migrations: Migrations,
+    pub(crate) pool: Pool,
+    pub(crate) settings: Settings,
 }
 
 impl Builder {
@@ -164,7 +166,7 @@ impl Builder {
     /// By default an owner is trusted if it could act as the migrating role anyway (a superuser, the
     /// role itself, a member of it), if it owns the database, or if the migrating role is a member
     /// of it. Tables of another owner are refused
-    /// ([`is_untrusted`](crate::Error::is_untrusted)), as its functions could run with the rights of
+    /// ([`Untrusted`](crate::ErrorKind::Untrusted)), as its functions could run with the rights of
     /// whoever writes there.
     pub fn trusted_owner(mut self, role: impl Into<String>) -> Self {
         self.settings.trusted_owner = Some(role.into());
@@ -186,8 +188,8 @@ impl Builder {
     }
 
     /// What a database newer than this program means.
-    pub fn ahead(mut self, ahead: Ahead) -> Self {
-        self.settings.ahead = ahead;
+    pub fn on_newer_database(mut self, what: NewerDatabase) -> Self {
+        self.settings.on_newer_database = what;
         self
     }
 
@@ -202,7 +204,7 @@ impl Builder {
     /// `auth.schema_migrations`.
     ///
     /// A database with the history of another tool and none of upfront's is refused
-    /// ([`is_foreign_history`](crate::Error::is_foreign_history)), if that history concerns this
+    /// ([`ForeignHistory`](crate::ErrorKind::ForeignHistory)), if that history concerns this
     /// program: its table is in a schema on the search path or in [`schemas`](Self::schemas), or
     /// belongs to the migrating role. All others are still looked for. May be called several times;
     /// a name without a schema means a table on the search path.
@@ -238,7 +240,7 @@ impl Builder {
         self
     }
 
-    /// Follows the migrations directory while it is worked on, as [`Migrator::dev`] does.
+    /// Follows the migrations directory while it is worked on, as [`Migrator::dev`](crate::Migrator::dev) does.
     #[cfg(feature = "dev")]
     pub fn dev(mut self) -> Self {
         self.settings.dev = true;
@@ -249,16 +251,6 @@ impl Builder {
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(listener));
         self
-    }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`is_setting`](crate::Error::is_setting): a setting makes no sense. No connection is made.
-    pub fn build(self) -> Result<Migrator> {
-        self.settings.check()?;
-        Ok(Migrator::from_parts(self.migrations, self.pool, self.settings))
     }
 }
 
@@ -286,7 +278,7 @@ impl Settings {
 }
 
 fn problem(name: &'static str, problem: &'static str) -> crate::Error {
-    Kind::Setting { name, problem: problem.into() }.into()
+    Details::Setting { name, problem: problem.into() }.into()
 }
 
 fn table(setting: &'static str, it: &str) -> Result<()> {
@@ -294,7 +286,7 @@ fn table(setting: &'static str, it: &str) -> Result<()> {
         Some(_) if !it.contains('\0') => Ok(()),
         _ => {
             let problem = format!("`{it}` is not a table's name, such as `auth.schema_migrations`");
-            Err(Kind::Setting { name: setting, problem: problem.into() }.into())
+            Err(Details::Setting { name: setting, problem: problem.into() }.into())
         }
     }
 }

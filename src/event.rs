@@ -15,7 +15,7 @@ pub enum Event {
     /// Somebody else migrates; this process looks again until it is done.
     Waiting {
         /// Who holds the lock, as far as this role may see.
-        holder: Option<Holder>,
+        holder: Option<LockHolder>,
         /// Since this process began to wait.
         waited: Duration,
     },
@@ -54,7 +54,7 @@ pub enum Event {
         /// The server's SQLSTATE.
         code: String,
         /// The oldest open transactions: one of them may hold the lock.
-        blockers: Vec<Holder>,
+        blockers: Vec<LockHolder>,
     },
     /// A migration, or its rollback, is committed.
     Finished {
@@ -142,12 +142,12 @@ impl Event {
     }
 }
 
-fn trace_waiting(holder: Option<&Holder>, waited: Duration) {
+fn trace_waiting(holder: Option<&LockHolder>, waited: Duration) {
     tracing::info!(
         waited_ms = milliseconds(waited),
         holder_pid = holder.map(|it| it.pid),
-        holder_application = holder.and_then(Holder::named),
-        holder_address = holder.and_then(Holder::shown_address),
+        holder_application = holder.and_then(LockHolder::named),
+        holder_address = holder.and_then(LockHolder::shown_address),
         holder_busy_ms = holder.and_then(|it| it.age).map(milliseconds),
         "waiting for another process to migrate"
     );
@@ -158,7 +158,7 @@ fn trace_retrying(
     waited: Duration,
     pause: Duration,
     code: &str,
-    blocker: Option<&Holder>,
+    blocker: Option<&LockHolder>,
 ) {
     tracing::warn!(
         attempt,
@@ -166,8 +166,8 @@ fn trace_retrying(
         pause_ms = milliseconds(pause),
         sqlstate = code,
         blocker_pid = blocker.map(|it| it.pid),
-        blocker_application = blocker.and_then(Holder::named),
-        blocker_address = blocker.and_then(Holder::shown_address),
+        blocker_application = blocker.and_then(LockHolder::named),
+        blocker_address = blocker.and_then(LockHolder::shown_address),
         blocker_busy_ms = blocker.and_then(|it| it.age).map(milliseconds),
         "waiting for a lock on a table; the migration was rolled back and is tried again"
     );
@@ -182,7 +182,7 @@ pub(crate) fn milliseconds(it: Duration) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Holder {
+pub struct LockHolder {
     /// Its process at the server, for `pg_terminate_backend`.
     pub pid: i32,
     /// What it calls itself; empty where it says nothing, or where this role may not see it.
@@ -197,7 +197,7 @@ pub struct Holder {
     pub age: Option<Duration>,
 }
 
-impl Holder {
+impl LockHolder {
     pub(crate) fn ending(&self) -> String {
         format!("`SELECT pg_terminate_backend({})`", self.pid)
     }
@@ -211,7 +211,7 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, application, address, age } = self;
         write!(f, "pid {pid}")?;

@@ -28,28 +28,34 @@ pub use admin::log::LogEntry;
 #[cfg(feature = "cli")]
 pub use admin::protect::{Protect, Released};
 #[cfg(feature = "cli")]
-pub use admin::resolve::{Before, Resolution, Resolve, Resolved, ResolvedChange};
+pub use admin::resolve::Resolved;
 #[cfg(feature = "cli")]
-pub use adopt::report::Adopted;
+pub use adopt::report::AdoptReport;
 pub use builder::Builder;
 pub use connection::connector::Connector;
-pub use embedded::Migrations;
-pub use error::{Error, Result};
-pub use event::{Event, Holder};
-pub use execute::data_loss::Loss;
-pub use history::other_tools::ForeignHistory;
+pub use error::{
+    Error, Result,
+    excerpt::Location,
+    fields::{Divergence, ServerError},
+    kind::ErrorKind,
+};
+pub use event::{Event, LockHolder};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use history::other_tools::history_tables;
+pub use migrations::Migrations;
 pub use migrator::Migrator;
-pub use plan::pending::Ahead;
+pub use plan::data_loss::DataLoss;
+pub use plan::foreign_history::ForeignHistory;
+pub use plan::pending::NewerDatabase;
 pub use plan::protection::Protection;
+#[cfg(feature = "cli")]
+pub use plan::resolution::{Before, Resolution, Resolve, ResolvedChange};
+pub use plan::rows::AppStatus;
 pub use plan::target::{Direction, Target};
-pub use plan::{Plan, PlannedStep};
+pub use plan::{Plan, PlanStep};
 pub use report::{Applied, Report, RolledBack};
-pub use status::{
-    AppStatus, DivergenceKind, Down, DownObstacle, DownScript, Entry, Held, State, Status,
-};
+pub use status::{DivergenceKind, Down, DownObstacle, DownScript, Entry, Held, State, Status};
 #[cfg(feature = "derive")]
 pub use upfront_derive::{PgEnum, Table};
 #[cfg(feature = "derive")]

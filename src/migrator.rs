@@ -9,17 +9,18 @@ use tracing::Instrument;
 use crate::dev;
 #[cfg(feature = "cli")]
 use crate::{
-    Adopted,
+    AdoptReport,
     adopt::{self, BaselineSource},
 };
 use crate::{
     Builder, Direction, Migrations, Plan, Report, Result, Status, Target,
     builder::Settings,
     connection::session::{borrow, unless_silent, within},
-    error::Kind,
+    error::Details,
     execute::{
+        consent::PlanMatch,
         context::{Context, Summary},
-        down::{self, PlanMatch},
+        down,
         lock::Wait,
         up,
     },
@@ -53,6 +54,18 @@ pub struct Migrator {
 impl fmt::Debug for Migrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Migrator").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting): a setting makes no sense. No connection is made.
+    pub fn build(self) -> Result<Migrator> {
+        self.settings.check()?;
+        Ok(Migrator::from_parts(self.migrations, self.pool, self.settings))
     }
 }
 
@@ -127,8 +140,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from being settled; see the predicates of
-    /// [`Error`](crate::Error). Of the migration that failed nothing stays, unless it runs outside
+    /// Whatever keeps the database from being settled; see
+    /// [`ErrorKind`](crate::ErrorKind). Of the migration that failed nothing stays, unless it runs outside
     /// a transaction; those before it are applied.
     pub async fn up(&self) -> Result<Report> {
         #[cfg(feature = "dev")]
@@ -147,8 +160,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_pending`](crate::Error::is_pending), [`is_diverged`](crate::Error::is_diverged);
-    /// [`is_partially_applied`](crate::Error::is_partially_applied) if the database has a part of a
+    /// [`Pending`](crate::ErrorKind::Pending), [`is_diverged`](crate::Error::is_diverged);
+    /// [`PartiallyApplied`](crate::ErrorKind::PartiallyApplied) if the database has a part of a
     /// migration that this program does not carry and that no process runs; or the database cannot
     /// be read.
     pub async fn check(&self) -> Result<()> {
@@ -161,7 +174,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_timeout`](crate::Error::is_timeout) when the limit is over,
+    /// [`Timeout`](crate::ErrorKind::Timeout) when the limit is over,
     /// [`is_diverged`](crate::Error::is_diverged) at once, or the database cannot be read.
     pub async fn wait(&self, limit: Duration) -> Result<()> {
         let context = Context::new(self.migrations.set()?, &self.settings);
@@ -182,7 +195,7 @@ impl Migrator {
             wait.name_holder(context, &client).await;
             drop(client);
             if wait.waited() >= limit {
-                return Err(Kind::NotYet {
+                return Err(Details::NotYet {
                     waited: wait.waited(),
                     pending: pending.titles_as_of(&journal, wait.holder()),
                     holder: wait.holder().cloned(),
@@ -231,9 +244,9 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_target`](crate::Error::is_target) where the target leads nowhere,
-    /// [`is_irreversible`](crate::Error::is_irreversible) where one of the migrations has no way
-    /// back, [`is_tampered`](crate::Error::is_tampered) where history or stored SQL were changed
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) where the target leads nowhere,
+    /// [`Irreversible`](crate::ErrorKind::Irreversible) where one of the migrations has no way
+    /// back, [`Tampered`](crate::ErrorKind::Tampered) where history or stored SQL were changed
     /// by hand, or the database cannot be read.
     pub async fn plan_down(&self, target: Target) -> Result<Plan> {
         let context = Context::new(self.migrations.set()?, &self.settings);
@@ -290,9 +303,9 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_stale`](crate::Error::is_stale) where the database has moved since, or where the
-    /// approval is another plan's; [`is_protected`](crate::Error::is_protected) where an approval
-    /// is missing; [`is_data_loss`](crate::Error::is_data_loss) where a rollback would lose what
+    /// [`StalePlan`](crate::ErrorKind::StalePlan) where the database has moved since, or where the
+    /// approval is another plan's; [`Protected`](crate::ErrorKind::Protected) where an approval
+    /// is missing; [`DataLoss`](crate::ErrorKind::DataLoss) where a rollback would lose what
     /// nobody agreed to lose. In all of them nothing was changed. Otherwise as
     /// [`up`](Self::up).
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
@@ -316,7 +329,7 @@ impl Migrator {
         &self,
         directory: &upfront_directory::Directory,
         table: Option<&str>,
-    ) -> Result<Adopted> {
+    ) -> Result<AdoptReport> {
         let context = Context::new(self.migrations.set()?, &self.settings);
         let witness = BaselineSource::Table { directory, name: table };
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_adopt")).await
@@ -338,7 +351,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_adoption_refused`](crate::Error::is_adoption_refused) where the histories differ, with
+    /// [`AdoptionRefused`](crate::ErrorKind::AdoptionRefused) where the histories differ, with
     /// all differences; where there is no history, or more than one, or one of a tool that is not
     /// supported; where the other tool is migrating; where the app has a history already. Nothing
     /// is written then. Otherwise what stops [`up`](Self::up) before its first migration.
@@ -347,7 +360,7 @@ impl Migrator {
         &self,
         directory: &upfront_directory::Directory,
         table: Option<&str>,
-    ) -> Result<Adopted> {
+    ) -> Result<AdoptReport> {
         let context = Context::new(self.migrations.set()?, &self.settings);
         let witness = BaselineSource::Table { directory, name: table };
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("adopt")).await
@@ -359,7 +372,7 @@ impl Migrator {
     ///
     /// As [`baseline`](Self::baseline).
     #[cfg(feature = "cli")]
-    pub async fn plan_baseline(&self, version: &str) -> Result<Adopted> {
+    pub async fn plan_baseline(&self, version: &str) -> Result<AdoptReport> {
         let context = Context::new(self.migrations.set()?, &self.settings);
         let witness = BaselineSource::Person { version };
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_baseline")).await
@@ -377,32 +390,14 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_adoption_refused`](crate::Error::is_adoption_refused): there is no such version, or
+    /// [`AdoptionRefused`](crate::ErrorKind::AdoptionRefused): there is no such version, or
     /// the history has it already. A history that ends before the version is continued, if it is
     /// this directory's. Otherwise as for [`adopt`](Self::adopt).
     #[cfg(feature = "cli")]
-    pub async fn baseline(&self, version: &str) -> Result<Adopted> {
+    pub async fn baseline(&self, version: &str) -> Result<AdoptReport> {
         let context = Context::new(self.migrations.set()?, &self.settings);
         let witness = BaselineSource::Person { version };
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("baseline")).await
-    }
-
-    /// What was done to the schema, when and by whom, newest first: what is in upfront's `log`, no
-    /// more than `limit` entries, none older than `since`. Writes nothing and takes no lock.
-    ///
-    /// # Errors
-    ///
-    /// The database cannot be read.
-    #[cfg(feature = "cli")]
-    pub async fn log(
-        &self,
-        limit: Option<u32>,
-        since: Option<std::time::SystemTime>,
-    ) -> Result<Vec<crate::LogEntry>> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
-        crate::admin::log::read(&context, &self.pool, limit, since)
-            .instrument(self.span("log"))
-            .await
     }
 
     #[cfg(feature = "cli")]

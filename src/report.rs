@@ -5,11 +5,11 @@ use std::{fmt, time::Duration};
 use crate::{
     Direction,
     embedded::Migration,
-    event::Holder,
-    execute::lock::Wait,
+    event::LockHolder,
     plan::{
         journal::PartlyApplied,
-        pending::{Pending, Step, UnknownMigration},
+        pending::{Pending, Step},
+        rows::UnknownMigration,
     },
 };
 
@@ -34,7 +34,7 @@ pub struct Report {
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub waited: Duration,
     /// For whom it waited, where this role may see it.
-    pub waited_for: Option<Holder>,
+    pub waited_for: Option<LockHolder>,
     /// How long the call took in all.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
@@ -115,11 +115,11 @@ impl Report {
     }
 
     /// What the database has a part of, and this program does not carry: running, or cut off.
-    pub(crate) fn partly(&mut self, partly: &[PartlyApplied], holder: Option<&Holder>) {
+    pub(crate) fn partly(&mut self, partly: &[PartlyApplied], holder: Option<&LockHolder>) {
         self.partially_applied.clear();
         for it in partly {
             let PartlyApplied { version, name, done, started, .. } = it;
-            if let Some(Holder { pid, .. }) = holder {
+            if let Some(LockHolder { pid, .. }) = holder {
                 let (migration, holder_pid) = (name, pid);
                 tracing::warn!(
                     version,
@@ -166,9 +166,9 @@ impl Report {
         (next, self.expected.max(next))
     }
 
-    pub(crate) fn waited(&mut self, wait: &Wait) {
-        self.waited += wait.waited();
-        self.waited_for = wait.holder().cloned().or(self.waited_for.take());
+    pub(crate) fn waited(&mut self, waited: Duration, holder: Option<&LockHolder>) {
+        self.waited += waited;
+        self.waited_for = holder.cloned().or(self.waited_for.take());
     }
 
     pub(crate) fn applied(&mut self, step: &Step, took: Duration) {

@@ -1,24 +1,28 @@
 //! Where a database stands.
 
+use crate::execute::protection;
+use crate::plan::rows::{AppStatus, RevisionRow};
 use std::fmt;
 
 use deadpool_postgres::Object;
 
 use crate::{
-    Ahead, Error, ForeignHistory, Result,
+    Error, ForeignHistory, NewerDatabase, Result,
     embedded::{Migration, Set, title},
-    error::Kind,
-    event::Holder,
-    execute::{context::Context, down},
+    error::Details,
+    event::LockHolder,
+    execute::context::Context,
     history::{
         other_tools,
-        revisions::{History, Journal, apps, dated, history, history_schemas},
+        revisions::{apps, dated, history, history_schemas},
     },
     plan::{
-        journal,
-        pending::{self, Divergence, Hold, Row},
+        history::History,
+        journal::{self, Journal},
+        pending::{self, Divergence},
         protection::{Protection, protection},
         rollback::{self, Obstacle, RollbackStep},
+        rows::Hold,
     },
 };
 
@@ -46,21 +50,6 @@ pub struct Status {
     pub apps: Vec<AppStatus>,
     /// All schemas of the database with upfront's tables.
     pub history_schemas: Vec<String>,
-}
-
-/// An app of a database, in a [`Status`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct AppStatus {
-    /// Its name.
-    pub name: String,
-    /// How many migrations the database has of it.
-    pub applied: usize,
-    /// The newest version that the database has of it.
-    pub head: Option<String>,
-    /// The schemas that its migrations were applied to, where unqualified names are created.
-    pub schemas: Vec<String>,
 }
 
 /// A migration that is held, in a [`Status`].
@@ -184,17 +173,6 @@ pub enum State {
     Diverged,
 }
 
-/// A row with what a person wants to see.
-#[derive(Debug)]
-pub(crate) struct RevisionRow {
-    pub(crate) row: Row,
-    pub(crate) applied_at: String,
-    pub(crate) irreversible: Option<String>,
-    /// The stored down script has no statement, and does not say that there is nothing to undo.
-    pub(crate) down_is_empty: bool,
-    pub(crate) checkpoint: bool,
-}
-
 impl Status {
     pub(crate) async fn read(context: &Context<'_>, client: &Object) -> Result<Self> {
         let doing = "reading the history";
@@ -204,11 +182,11 @@ impl Status {
         };
         let status = context.revisions.status(tables);
         let answer = context.read(client, &status).await?.answer(doing)?.unwrap_or_default();
-        let unexpected = || Kind::Unexpected { doing };
+        let unexpected = || Details::Unexpected { doing };
         let rows = dated(&answer).ok_or_else(unexpected)?;
         let history = history(&answer).ok_or_else(unexpected)?;
         let holder = context.holder_of(client, &history.journal).await;
-        let standing = down::read_standing_ahead(context, client, Some(tables)).await?;
+        let standing = protection::read_standing_ahead(context, client, Some(tables)).await?;
         let status = Self {
             protection: protection(&standing),
             apps: apps(&answer).ok_or_else(unexpected)?,
@@ -238,17 +216,17 @@ impl Status {
     #[must_use]
     pub fn refusal(&self) -> Option<Error> {
         let tables = self.foreign_histories.clone();
-        (!tables.is_empty()).then(|| Kind::Foreign { tables }.into())
+        (!tables.is_empty()).then(|| Details::Foreign { tables }.into())
     }
 
     fn of(
         context: &Context<'_>,
         rows: &[RevisionRow],
         history: &History,
-        holder: Option<&Holder>,
+        holder: Option<&LockHolder>,
     ) -> Self {
         let History { journal, lost, holds, .. } = history;
-        let found = match pending::plan(context.set, &history.rows, Ahead::Accept) {
+        let found = match pending::plan(context.set, &history.rows, NewerDatabase::Accept) {
             Ok(pending) => pending::deleted(&pending, lost),
             Err(it) => it,
         };
@@ -317,7 +295,7 @@ impl Status {
 
     /// Is nothing pending, partial or diverged, and nothing breaking ahead?
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_up_to_date(&self) -> bool {
         self.replaced_schemas.is_empty()
             && self.entries.iter().all(|it| match it.state {
                 State::Applied => true,
@@ -436,7 +414,7 @@ fn applied(
     it: &RevisionRow,
     found: &[Divergence],
     journal: &[Journal],
-    holder: Option<&Holder>,
+    holder: Option<&LockHolder>,
 ) -> Entry {
     let RevisionRow { row, applied_at, .. } = it;
     let (divergence, diverged) = found.iter().find_map(|it| note(it, &row.version)).unzip();
@@ -496,11 +474,11 @@ fn note(it: &Divergence, about: &str) -> Option<(DivergenceKind, String)> {
     (version == about).then_some((kind, note))
 }
 
-fn unfinished(holder: Option<&Holder>) -> State {
+fn unfinished(holder: Option<&LockHolder>) -> State {
     if holder.is_some() { State::Running } else { State::Partial }
 }
 
-fn progress(version: &str, journal: &[Journal], holder: Option<&Holder>) -> String {
+fn progress(version: &str, journal: &[Journal], holder: Option<&LockHolder>) -> String {
     let rows = || journal.iter().filter(|it| it.version == version);
     let by = holder.map(|it| format!("running, by {it}: ")).unwrap_or_default();
     let (done, started) = (rows().filter(|it| it.finished).count(), rows().count());

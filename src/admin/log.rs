@@ -1,5 +1,9 @@
 //! What was done to the schema, when and by whom.
 
+use crate::migrator::Migrator;
+
+use tracing::Instrument;
+
 use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::Pool;
@@ -8,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result,
     connection::session::{borrow, unless_silent, within},
-    error::Kind,
+    error::Details,
     execute::context::Context,
 };
 
@@ -60,8 +64,25 @@ pub struct LogEntry {
     pub server_version: String,
 }
 
+impl Migrator {
+    /// What was done to the schema, when and by whom, newest first: what is in upfront's `log`, no
+    /// more than `limit` entries, none older than `since`. Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn log(
+        &self,
+        limit: Option<u32>,
+        since: Option<SystemTime>,
+    ) -> Result<Vec<LogEntry>> {
+        let context = Context::new(self.migrations.set()?, &self.settings);
+        read(&context, &self.pool, limit, since).instrument(self.span("log")).await
+    }
+}
+
 /// Reads the log, newest first.
-pub(crate) async fn read(
+async fn read(
     context: &Context<'_>,
     pool: &Pool,
     limit: Option<u32>,
@@ -78,7 +99,7 @@ pub(crate) async fn read(
         serde_json::from_str(it.get(0)?).ok().map(LogEntry::named)
     };
     let entries: Option<Vec<_>> = rows.map(entry).collect();
-    entries.ok_or_else(|| Kind::Unexpected { doing: "reading the log" }.into())
+    entries.ok_or_else(|| Details::Unexpected { doing: "reading the log" }.into())
 }
 
 impl LogEntry {

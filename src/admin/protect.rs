@@ -1,14 +1,17 @@
 //! The mark of a protected database, and what is held on it.
 
+use crate::execute::attempt;
+use crate::execute::protection;
 use crate::{
     Migrator, Result,
     connection::session::{Session, borrow, unless_silent, within},
-    error::{Error, Kind, rejection::Rejection},
-    execute::{approval, context::Context, down, lock::Wait, up},
-    history::revisions::{Tables, held, standing},
+    error::{Details, Error, rejection::Rejection},
+    execute::{approval, context::Context, lock::Wait, up},
+    history::revisions::{held, standing},
     plan::{
-        pending::Hold,
+        metadata::Tables,
         protection::{Mark, Protection, protection},
+        rows::Hold,
         target::Direction,
     },
     report::Report,
@@ -53,7 +56,7 @@ impl Migrator {
         let client = borrow(&self.pool, limit).await?;
         let read = async {
             let tables = context.tables(&client).await?;
-            down::read_standing_ahead(&context, &client, tables).await
+            protection::read_standing_ahead(&context, &client, tables).await
         };
         let standing = within(limit, read).await;
         Ok(protection(&unless_silent(client, standing).await?))
@@ -68,7 +71,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_copied`](Error::is_copied) where the mark that is to be set is there already and
+    /// [`CopiedMark`](crate::ErrorKind::CopiedMark) where the mark that is to be set is there already and
     /// came along in a copy; or the database cannot be written to.
     pub async fn protect(&self, what: Protect) -> Result<Option<Protection>> {
         self.mark(what, None).await
@@ -79,7 +82,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_stale`](Error::is_stale) if it has another one; otherwise as [`protect`](Self::protect).
+    /// [`StalePlan`](crate::ErrorKind::StalePlan) if it has another one; otherwise as [`protect`](Self::protect).
     pub async fn protect_approved(
         &self,
         what: Protect,
@@ -103,14 +106,14 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_target`](Error::is_target) where one of the versions is not held; the text lists those
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) where one of the versions is not held; the text lists those
     /// that are.
     pub async fn release(&self, versions: &[String]) -> Result<Vec<Released>> {
         let context = Context::new(self.migrations.set()?, &self.settings);
         let session = self.lock(&context).await?;
         let doing = "reading what is held";
         let answer = session.ask(doing, &context.revisions.holds()).await?;
-        let held = held(&answer).ok_or(Kind::Unexpected { doing })?;
+        let held = held(&answer).ok_or(Details::Unexpected { doing })?;
         let is_held = |version: &String| held.iter().any(|it| it.is_called(version));
         if let Some(version) = versions.iter().find(|it| !is_held(it)) {
             return session.close(Err(not_held(version, held))).await;
@@ -126,11 +129,11 @@ impl Migrator {
     /// A session with the lock, in a transaction; upfront's own tables are there.
     async fn lock(&self, context: &Context<'_>) -> Result<Session> {
         let session = Session::take(&self.pool, self.settings.wait_timeout).await?;
-        up::refuse_read_only(&session, None, Vec::new())?;
+        attempt::refuse_read_only(&session, None, Vec::new())?;
         up::migrate_metadata(context, &session).await?;
         let mut report = Report::new(context.app, Direction::Up);
         let mut wait = Wait::new();
-        let locked = up::lock(context, &session, &mut wait, &mut report).await;
+        let locked = attempt::lock(context, &session, &mut wait, &mut report).await;
         match locked {
             Ok(_) => Ok(session),
             Err(err) => session.close(Err(err)).await,
@@ -157,7 +160,7 @@ async fn mark(
     let doing = "reading the mark of a protected database";
     let sql = context.revisions.standing(Tables::Current);
     let answer = session.ask(doing, &sql).await?;
-    let now = standing(&answer).ok_or(Kind::Unexpected { doing })?;
+    let now = standing(&answer).ok_or(Details::Unexpected { doing })?;
     if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
         let (at, by) = (at.clone(), by.clone());
         return Err(Rejection::Copied { at, by }.into());
@@ -186,5 +189,5 @@ async fn mark(
     let fence = context.revisions.trust.write_fence();
     let answer = session.ask("marking a database", &format!("{fence}{change}{sql};COMMIT")).await?;
     session.set_open(false);
-    Ok(protection(&standing(&answer).ok_or(Kind::Unexpected { doing })?))
+    Ok(protection(&standing(&answer).ok_or(Details::Unexpected { doing })?))
 }

@@ -1,5 +1,9 @@
 //! What a person knows of a migration, recorded in the history without running anything.
 
+use crate::connection::answer;
+use crate::execute::attempt;
+use crate::execute::protection;
+use crate::plan::resolution::{Resolution, Resolve, ResolvedChange};
 use std::{fmt, time::Duration};
 
 use deadpool_postgres::Object;
@@ -15,71 +19,28 @@ use crate::{
     },
     embedded::title,
     error::{
-        Error, Kind,
+        Details, Error,
+        distrust::Meddling,
         rejection::{Rejection, Stale},
     },
-    execute::{approval, context::Context, down, duplicate_history, lock::Wait, up},
+    execute::{approval, context::Context, duplicate_history, lock::Wait, up},
     history::{
         other_tools::{self, PathSource},
-        revisions::{History, ResolveOrder, Tables, history, logged},
-        trust::{Access, Meddling},
+        revisions::{ResolveOrder, history, logged},
+        trust::Access,
     },
     plan::{
         Consent,
         checksum::Digest,
         command::CommandOptions,
-        pending::Head,
+        history::History,
+        metadata::Tables,
         protection::ProtectionState,
-        resolution::{self, AdoptError, Changes, Logged, Mistake, ServerInfo, Write},
+        resolution::{self, Changes, Logged, Mistake, ResolutionInput, ResolveError, Write},
+        rows::Head,
     },
     report::Report,
 };
-
-/// What became of a migration, or of a part of it, by the word of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-pub enum Resolution {
-    /// It took effect: all that it does is in the database.
-    Applied,
-    /// It did not take effect, or was undone: nothing that it does is in the database.
-    RolledBack,
-}
-
-/// What a person knows, for [`Migrator::plan_resolve`]. Versions stand alone or with their name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Resolve {
-    /// A migration was undone, or applied, by hand.
-    Migration {
-        /// Its version.
-        version: String,
-        /// What became of it.
-        outcome: Resolution,
-    },
-    /// A statement of a partially applied (or rolled back) migration took effect, or did not. The
-    /// next [`up`](Migrator::up) or [`down`](Migrator::down) continues accordingly.
-    Statement {
-        /// The version of the migration.
-        version: String,
-        /// The number of the statement in its file, from 1.
-        statement: usize,
-        /// What became of it.
-        outcome: Resolution,
-    },
-    /// The file of a partially applied migration was edited: its new statements took effect, or are
-    /// still to run.
-    Edited {
-        /// The version of the migration.
-        version: String,
-        /// What became of the new statements.
-        outcome: Resolution,
-    },
-    /// All migrations of the app: undone, as by `DROP SCHEMA`, or restored by other means.
-    All {
-        /// What became of them.
-        outcome: Resolution,
-    },
-}
 
 /// What [`resolve`](Migrator::resolve) recorded, or would record. Prints as a few lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,53 +62,6 @@ pub struct Resolved {
     asked: Resolve,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) consent: Consent,
-}
-
-/// One migration of a [`Resolved`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct ResolvedChange {
-    /// Its version.
-    pub version: String,
-    /// Its name.
-    pub name: String,
-    /// The number of the statement, if only a statement is meant.
-    pub statement: Option<usize>,
-    /// What the history says of the migration before.
-    pub before: Before,
-    /// What is recorded.
-    pub after: Resolution,
-}
-
-/// What the history says of a migration before it is resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Before {
-    /// It is applied.
-    Applied,
-    /// It is not applied.
-    NotApplied,
-    /// It was cut off while it was applied, outside a transaction.
-    PartiallyApplied,
-    /// It was cut off while it was rolled back, outside a transaction.
-    PartiallyRolledBack,
-    /// It was applied, and its row was deleted.
-    Missing,
-    /// It is applied, and its schema was dropped or created again since.
-    SchemaReplaced,
-}
-
-impl ResolvedChange {
-    pub(crate) fn of(version: &str, name: &str, before: Before) -> Self {
-        let (version, name) = (version.to_owned(), name.to_owned());
-        let after = match before {
-            Before::SchemaReplaced => Resolution::Applied,
-            _ => Resolution::RolledBack,
-        };
-        Self { version, name, statement: None, before, after }
-    }
 }
 
 impl Resolved {
@@ -203,28 +117,6 @@ impl fmt::Display for Resolved {
     }
 }
 
-impl fmt::Display for Resolution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Applied => "applied",
-            Self::RolledBack => "rolled back",
-        })
-    }
-}
-
-impl fmt::Display for Before {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Applied => "applied",
-            Self::NotApplied => "not applied",
-            Self::PartiallyApplied => "partially applied",
-            Self::PartiallyRolledBack => "partially rolled back",
-            Self::Missing => "applied, with its row deleted",
-            Self::SchemaReplaced => "applied to a schema that was dropped",
-        })
-    }
-}
-
 /// How long another process that migrates is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -235,7 +127,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_target`](Error::is_target) if the version is unknown, or cannot be recorded like this;
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) if the version is unknown, or cannot be recorded like this;
     /// [`is_diverged`](Error::is_diverged) if the history contradicts the program elsewhere; or the
     /// database cannot be read.
     pub async fn plan_resolve(&self, asked: Resolve) -> Result<Resolved> {
@@ -263,8 +155,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`is_timeout`](Error::is_timeout) at once if another process migrates;
-    /// [`is_stale`](Error::is_stale), [`is_protected`](Error::is_protected) as
+    /// [`Timeout`](crate::ErrorKind::Timeout) at once if another process migrates;
+    /// [`StalePlan`](crate::ErrorKind::StalePlan), [`Protected`](crate::ErrorKind::Protected) as
     /// [`apply`](Self::apply); otherwise those of [`plan_resolve`](Self::plan_resolve), and
     /// whatever keeps upfront's tables from being written.
     pub async fn resolve(&self, plan: &Resolved) -> Result<Resolved> {
@@ -297,20 +189,20 @@ async fn ahead(context: &Context<'_>, client: &Object, asked: Resolve) -> Result
             found.was_breaking = says_breaking(&answer);
         }
     }
-    let standing = down::read_standing_ahead(context, client, tables).await?;
+    let standing = protection::read_standing_ahead(context, client, tables).await?;
     let changes = found.decide(context, &asked)?;
     Ok(plan(context, asked, &changes, &standing))
 }
 
 /// Records under the lock.
 async fn record(context: &Context<'_>, session: &Session, made: &Resolved) -> Result<Resolved> {
-    up::refuse_read_only(session, None, Vec::new())?;
+    attempt::refuse_read_only(session, None, Vec::new())?;
     up::migrate_metadata(context, session).await?;
     let wait_timeout = PATIENCE.min(context.settings.wait_timeout);
     let impatient = Settings { wait_timeout, ..context.settings.clone() };
     let mut report = Report::new(context.app, Direction::Up);
     let impatient = Context::new(context.set, &impatient);
-    let transaction = up::lock(&impatient, session, &mut Wait::new(), &mut report).await?;
+    let transaction = attempt::lock(&impatient, session, &mut Wait::new(), &mut report).await?;
     context.revisions.trust.diagnose_in_transaction(session.client()).await?;
     let doing = "reading the history";
     let sql = context.revisions.rows_and_log(Tables::Current);
@@ -323,7 +215,7 @@ async fn record(context: &Context<'_>, session: &Session, made: &Resolved) -> Re
         found.was_breaking = says_breaking(&session.ask(doing, &sql).await?);
     }
     let changes = found.decide(context, &made.asked)?;
-    let standing = down::read_standing_under_lock(context, session).await?;
+    let standing = protection::read_standing_under_lock(context, session).await?;
     let mut now = plan(context, made.asked.clone(), &changes, &standing);
     agree(made, &now, &standing)?;
     if changes.writes.iter().any(|it| matches!(it, Write::Insert { .. })) {
@@ -352,8 +244,8 @@ struct Found {
 }
 
 impl Found {
-    fn of(answer: &session::Answer) -> Result<Self> {
-        let unexpected = || Error::from(Kind::Unexpected { doing: "reading the history" });
+    fn of(answer: &answer::Answer) -> Result<Self> {
+        let unexpected = || Error::from(Details::Unexpected { doing: "reading the history" });
         let history = history(answer).ok_or_else(unexpected)?;
         let logged = logged(answer).ok_or_else(unexpected)?;
         Ok(Self { history, logged, was_breaking: true })
@@ -367,19 +259,20 @@ impl Found {
 
     fn decide(&self, context: &Context<'_>, asked: &Resolve) -> Result<Changes> {
         let Self { history, logged, was_breaking } = self;
-        let facts = ServerInfo { set: context.set, history, logged, was_breaking: *was_breaking };
+        let facts =
+            ResolutionInput { set: context.set, history, logged, was_breaking: *was_breaking };
         resolution::decide(facts, asked).map_err(|mistake| match mistake {
             Mistake::Diverged(found) => context.diverged(found),
             mistake => {
-                let options = CommandOptions::of(context.settings);
-                Rejection::Resolve(AdoptError { mistake, options }).into()
+                let options = CommandOptions::of(&context.settings.app, &context.settings.schema);
+                Rejection::Resolve(ResolveError { mistake, options }).into()
             }
         })
     }
 }
 
 /// Does the text of a migration say that it is breaking? What cannot be read counts as breaking.
-fn says_breaking(answer: &session::Answer) -> bool {
+fn says_breaking(answer: &answer::Answer) -> bool {
     let text = answer.row("upfront_text").and_then(|it| it.get(0));
     let Some(text) = text else { return true };
     let file = ("1_m.sql".to_owned(), text.as_bytes().to_vec());
@@ -473,5 +366,5 @@ async fn not_written(
             return err;
         }
     }
-    up::begin_failed(context, session, DOING, source)
+    attempt::begin_failed(context, session, DOING, source)
 }

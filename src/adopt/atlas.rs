@@ -5,14 +5,14 @@ use tokio_postgres::SimpleQueryRow;
 use upfront_directory::{Directory, Running, Sum};
 
 use crate::{
-    connection::session::Answer,
+    connection::answer::Answer,
     embedded::{Migration, Set, title},
-    history::other_tools::Tool,
     plan::{
         external_history::{
             Difference, ExternalHistory, ExternalRevision, LineEnd, Scope, Source, Text, texts,
         },
-        pending::Head,
+        foreign_history::Tool,
+        rows::Head,
     },
 };
 

@@ -4,31 +4,34 @@ pub(crate) mod atlas;
 pub(crate) mod report;
 pub(crate) mod sqlx;
 
+use crate::execute::attempt;
+use crate::migrations::find;
 use deadpool_postgres::Pool;
 use tokio_postgres::error::SqlState;
 use upfront_directory::Directory;
 
 use crate::{
     Direction, Report, Result,
-    adopt::report::Adopted,
+    adopt::report::AdoptReport,
     connection::{
-        session::{self, Session, WriteAccess},
+        server_info::WriteAccess,
+        session::{self, Session},
         session_settings::{SettingScope, prologue, target},
+        sql::PINNED,
     },
-    embedded::{Migration, Set, title},
-    error::{Error, Kind, adopt_error::AdoptError},
-    execute::{
-        context::Context,
-        lock::{self, Wait},
-        up::{self, WaitMode},
-    },
+    embedded::title,
+    error::{Details, Error, adopt_error::AdoptError},
+    execute::{attempt::WaitMode, context::Context, lock::Wait, up},
     history::{
-        other_tools::{self, ForeignHistory, PathSource, Tool},
-        revisions::{self, History, PINNED, Tables, history},
+        other_tools::{self, PathSource},
+        revisions::{self, history},
     },
     plan::{
         external_history::{ExternalHistory, Source},
-        pending::Head,
+        foreign_history::{ForeignHistory, Tool},
+        history::History,
+        metadata::Tables,
+        rows::Head,
     },
 };
 
@@ -48,11 +51,11 @@ pub(crate) async fn plan(
     pool: &Pool,
     context: &Context<'_>,
     witness: BaselineSource<'_>,
-) -> Result<Adopted> {
+) -> Result<AdoptReport> {
     let session = Session::take(pool, context.settings.wait_timeout).await?;
     let past = look(context, &session, witness).await;
     let past = session.close(past).await?;
-    Ok(Adopted::of(context.app, &past, false))
+    Ok(AdoptReport::of(context.app, &past, false))
 }
 
 /// Writes the beginning of a history.
@@ -63,7 +66,7 @@ pub(crate) async fn adopt(
     pool: &Pool,
     context: &Context<'_>,
     witness: BaselineSource<'_>,
-) -> Result<Adopted> {
+) -> Result<AdoptReport> {
     let session = Session::take(pool, context.settings.wait_timeout).await?;
     let adopted = adopt_with(context, &session, witness).await;
     session.close(adopted).await
@@ -73,22 +76,23 @@ async fn adopt_with(
     context: &Context<'_>,
     session: &Session,
     witness: BaselineSource<'_>,
-) -> Result<Adopted> {
+) -> Result<AdoptReport> {
     look(context, session, witness).await?;
     refuse_read_only(session)?;
     make_own_tables(context, session).await?;
     let mut report = Report::new(context.app, Direction::Up);
     let begun =
-        up::begin(context, session, &mut Wait::new(), &mut report, WaitMode::UntilUpToDate).await?;
+        attempt::begin(context, session, &mut Wait::new(), &mut report, WaitMode::UntilUpToDate)
+            .await?;
     if begun.is_none() {
         // Whoever had the lock has settled the database, so there is a history now.
         look(context, session, witness).await?;
-        return Err(Kind::Unexpected { doing: "asking for the migration lock" }.into());
+        return Err(Details::Unexpected { doing: "asking for the migration lock" }.into());
     }
     let past = past(context, session, witness).await?;
     refuse_running(session, &past).await?;
     record(context, session, &past).await?;
-    Ok(Adopted::of(context.app, &past, true))
+    Ok(AdoptReport::of(context.app, &past, true))
 }
 
 /// Reads in a transaction of its own.
@@ -102,7 +106,7 @@ async fn look(
     session.set_open(true);
     session::ask(session.client(), &sql)
         .await
-        .map_err(|source| up::begin_failed(context, session, DOING, source))?;
+        .map_err(|source| attempt::begin_failed(context, session, DOING, source))?;
     let past = past(context, session, witness).await?;
     session.roll_back("ending a transaction").await?;
     Ok(past)
@@ -111,8 +115,10 @@ async fn look(
 fn refuse_read_only(session: &Session) -> Result<()> {
     match session.facts.writes {
         WriteAccess::Allowed => Ok(()),
-        WriteAccess::ReadOnly => Err(Kind::Adopt(AdoptError::ReadOnly { standby: false }).into()),
-        WriteAccess::Standby => Err(Kind::Adopt(AdoptError::ReadOnly { standby: true }).into()),
+        WriteAccess::ReadOnly => {
+            Err(Details::Adopt(AdoptError::ReadOnly { standby: false }).into())
+        }
+        WriteAccess::Standby => Err(Details::Adopt(AdoptError::ReadOnly { standby: true }).into()),
     }
 }
 
@@ -175,8 +181,8 @@ async fn history_of(context: &Context<'_>, session: &Session) -> Result<History>
         format!("SAVEPOINT upfront;{};ROLLBACK TO upfront", context.revisions.rows(Tables::Old));
     let answer = session::ask(session.client(), &sql)
         .await
-        .map_err(|source| up::begin_failed(context, session, doing, source))?;
-    Ok(history(&answer).ok_or(Kind::Unexpected { doing })?)
+        .map_err(|source| attempt::begin_failed(context, session, doing, source))?;
+    Ok(history(&answer).ok_or(Details::Unexpected { doing })?)
 }
 
 /// A history has one beginning.
@@ -190,7 +196,7 @@ fn refuse_history(context: &Context<'_>, it: &History) -> Result<()> {
 }
 
 fn not_empty(context: &Context<'_>, newest: String) -> Error {
-    Kind::Adopt(AdoptError::NotEmpty { app: context.app.to_owned(), newest }).into()
+    Details::Adopt(AdoptError::NotEmpty { app: context.app.to_owned(), newest }).into()
 }
 
 /// The table that was named, by its columns.
@@ -200,7 +206,7 @@ async fn named(session: &Session, name: &str) -> Result<Source> {
         Some((table, None)) => AdoptError::NotAHistory(table),
         None => AdoptError::NoTable(name.to_owned()),
     };
-    Err(Kind::Adopt(refusal).into())
+    Err(Details::Adopt(refusal).into())
 }
 
 /// The only table that can be taken over: of those that concern the program, else of all.
@@ -222,7 +228,7 @@ async fn only(context: &Context<'_>, session: &Session) -> Result<Source> {
         }
         _ => AdoptError::Several(ours),
     };
-    Err(Kind::Adopt(refusal).into())
+    Err(Details::Adopt(refusal).into())
 }
 
 /// Reads another tool's table and compares it with the directory.
@@ -243,7 +249,7 @@ async fn read(
     )
     .await
     .map_err(|err| unreadable(context, session, &source, err))?;
-    let unexpected = Kind::Unexpected { doing: DOING };
+    let unexpected = Details::Unexpected { doing: DOING };
     let compared = match source.tool {
         Tool::Atlas => {
             let rows = atlas::read(&answer).ok_or(unexpected)?;
@@ -254,9 +260,9 @@ async fn read(
             (!rows.is_empty()).then(|| sqlx::compare(set, &rows, &source.table))
         }
     };
-    let compared = compared.ok_or_else(|| Kind::Adopt(AdoptError::Empty(source.clone())))?;
+    let compared = compared.ok_or_else(|| Details::Adopt(AdoptError::Empty(source.clone())))?;
     let label = set.label;
-    compared.map_err(|found| Kind::Adopt(AdoptError::Differs { source, label, found }).into())
+    compared.map_err(|found| Details::Adopt(AdoptError::Differs { source, label, found }).into())
 }
 
 fn unreadable(
@@ -269,7 +275,7 @@ fn unreadable(
         Some(it) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
             context.table_denied(DOING, &err, session, &source.table)
         }
-        _ => Kind::Server { doing: DOING, source: err }.into(),
+        _ => Details::Server { doing: DOING, source: err }.into(),
     }
 }
 
@@ -287,8 +293,8 @@ async fn refuse_running(session: &Session, past: &ExternalHistory) -> Result<()>
         return Ok(());
     }
     let answer = session.ask(doing, &revisions::holder(key)).await?;
-    let holder = answer.row("upfront_pid").and_then(lock::holder);
-    Err(Kind::Adopt(AdoptError::Running { source: source.clone(), holder }).into())
+    let holder = answer.row("upfront_pid").and_then(session::holder);
+    Err(Details::Adopt(AdoptError::Running { source: source.clone(), holder }).into())
 }
 
 /// Writes all rows, in the transaction that has the locks.
@@ -304,24 +310,5 @@ async fn record(context: &Context<'_>, session: &Session, past: &ExternalHistory
     session::ask(session.client(), &format!("{target}{rows}COMMIT"))
         .await
         .map(|_| session.set_open(false))
-        .map_err(|source| up::begin_failed(context, session, doing, source))
-}
-
-/// Where a migration stands that is named by its version, or by version and name.
-///
-/// # Errors
-///
-/// There is none.
-pub(crate) fn find(set: &'static Set, version: &str) -> Result<usize> {
-    let named = |it: &Migration| it.version == version || it.title() == version;
-    let place = set.migrations.iter().position(named);
-    place.ok_or_else(|| unknown(set, version).into())
-}
-
-fn unknown(set: &'static Set, version: &str) -> Kind {
-    const NEAR: usize = 2;
-    let at = set.migrations.partition_point(|it| it.version < version);
-    let near = &set.migrations[at.saturating_sub(NEAR)..(at + NEAR).min(set.migrations.len())];
-    let near = near.iter().map(Migration::title).collect();
-    Kind::Adopt(AdoptError::Unknown { label: set.label, version: version.to_owned(), near })
+        .map_err(|source| attempt::begin_failed(context, session, doing, source))
 }

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Adopted {
+pub struct AdoptReport {
     /// The app whose migrations these are.
     pub app: String,
     /// The tool whose history it is; none for a baseline.
@@ -29,7 +29,7 @@ pub struct Adopted {
     pub pending: Vec<String>,
 }
 
-impl Adopted {
+impl AdoptReport {
     pub(crate) fn of(app: &str, past: &ExternalHistory, recorded: bool) -> Self {
         let title = |it: &ExternalRevision| it.migration.title();
         let unchecked = past.old.iter().filter(|it| !it.checked);
@@ -45,7 +45,7 @@ impl Adopted {
     }
 }
 
-impl fmt::Display for Adopted {
+impl fmt::Display for AdoptReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { app, tool, table, recorded, migrations, unchecked, pending } = self;
         let newest = migrations.last().map_or("", String::as_str);

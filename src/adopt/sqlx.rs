@@ -4,15 +4,15 @@ use sha2::{Digest, Sha384};
 use tokio_postgres::SimpleQueryRow;
 
 use crate::{
-    connection::session::Answer,
+    connection::answer::Answer,
     embedded::{Migration, Set, title},
-    history::other_tools::Tool,
     plan::{
         checksum::hex,
         external_history::{
             Difference, ExternalHistory, ExternalRevision, Scope, Source, Text, texts,
         },
-        pending::Head,
+        foreign_history::Tool,
+        rows::Head,
     },
 };
 

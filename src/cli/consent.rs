@@ -61,7 +61,7 @@ impl Consent {
             return Err(Refused(Exit::Refused, self.unapproved(plan, operator)));
         }
         if self.allows_loss() {
-            plan.accept_loss();
+            plan.accept_data_loss();
         }
         if let Some(digest) = &self.approval.approve {
             plan.approve(digest);

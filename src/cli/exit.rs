@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// How a command ended. The numbers stay what they are; `2` is a mistake in the command line
 /// itself, which clap reports.
@@ -72,18 +72,28 @@ impl Exit {
     #[doc(hidden)]
     #[must_use]
     pub fn of(err: &Error) -> Self {
-        match err {
-            it if it.is_pending() => Self::Pending,
-            it if it.is_diverged() || it.is_tampered() => Self::Diverged,
-            it if it.is_foreign_history() || it.is_read_only() || it.is_pooler() => Self::Refused,
-            it if it.is_protected() || it.is_stale() || it.is_held() => Self::Refused,
-            it if it.is_adoption_refused() || it.is_copied() => Self::Refused,
-            it if it.is_target() || it.is_irreversible() => Self::Refused,
-            it if it.is_data_loss() => Self::DataLoss,
-            it if it.is_connect() => Self::Unreachable,
-            it if it.is_setting() => Self::Mistaken,
-            #[cfg(any(feature = "rust-embed", feature = "dev"))]
-            it if it.is_misread() => Self::Mistaken,
+        match err.kind() {
+            ErrorKind::Pending => Self::Pending,
+            ErrorKind::Edited
+            | ErrorKind::Missing
+            | ErrorKind::OutOfOrder
+            | ErrorKind::Tampered
+            | ErrorKind::NewerDatabase => Self::Diverged,
+            ErrorKind::ForeignHistory
+            | ErrorKind::ReadOnly
+            | ErrorKind::Pooler
+            | ErrorKind::Protected
+            | ErrorKind::StalePlan
+            | ErrorKind::Held
+            | ErrorKind::AdoptionRefused
+            | ErrorKind::CopiedMark
+            | ErrorKind::InvalidTarget
+            | ErrorKind::Irreversible => Self::Refused,
+            ErrorKind::DataLoss => Self::DataLoss,
+            ErrorKind::Unreachable => Self::Unreachable,
+            ErrorKind::InvalidSetting | ErrorKind::InvalidMigrations => Self::Mistaken,
+            // `wait` gave up: what is pending is still pending.
+            ErrorKind::Timeout if !err.pending().is_empty() => Self::Pending,
             _ => Self::Failed,
         }
     }

@@ -9,10 +9,9 @@ use super::{Exit, Output, progress::Running};
 use crate::{
     Direction, Migrator, Result,
     connection::session::{self, borrow},
-    error::Kind,
-    execute::{context::Context, lock},
-    history::revisions::{History, Tables},
-    plan::journal::Journal,
+    error::Details,
+    execute::context::Context,
+    plan::{history::History, journal::Journal, metadata::Tables},
 };
 
 /// How long the server may take to notice that the program is gone.
@@ -84,7 +83,7 @@ async fn outcome(migrator: &Migrator, running: &[Running]) -> Result<String> {
     let mut lines: Vec<_> = running.iter().map(|it| of_one(it, &history)).collect();
     if !is_free {
         let holder = session::ask(&client, &context.revisions.holder()).await.unwrap_or_default();
-        let holder = holder.row("upfront_pid").and_then(lock::holder);
+        let holder = holder.row("upfront_pid").and_then(session::holder);
         let holder = holder.map_or_else(|| "another session".into(), |it| it.to_string());
         lines.push(format!("the migration lock is still taken: {holder}"));
     }
@@ -98,7 +97,7 @@ async fn until_free(context: &Context<'_>, client: &deadpool_postgres::Object) -
     let doing = "asking for the migration lock";
     while since.elapsed() < PATIENCE {
         let answer = session::ask(client, &context.revisions.probe_lock()).await;
-        let answer = answer.map_err(|source| Kind::Server { doing, source })?;
+        let answer = answer.map_err(|source| Details::Server { doing, source })?;
         if answer.row("upfront_locked").and_then(|it| it.get(0)) == Some("t") {
             return Ok(true);
         }

@@ -17,7 +17,7 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use crate::connection::session::{BackendKey, announced_key};
+use crate::connection::backend_key::{BackendKey, announced_key};
 
 /// Makes the connections of a pool, in place of deadpool's own.
 ///

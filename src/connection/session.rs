@@ -1,27 +1,25 @@
 //! Connections: borrowed for a look, taken for good before anything is locked or written.
 
+use crate::connection::answer::Answer;
+use crate::connection::backend_key::{BackendKey, announced_key};
+use crate::connection::server_info::{ServerInfo, WriteAccess};
+use crate::event::LockHolder;
+
 use std::{
-    convert::Infallible,
     error::Error as StdError,
-    future::{Ready, ready},
     io, iter,
-    pin::{Pin, pin},
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError, TimeoutType};
 use futures_util::TryStreamExt;
 use postgres_protocol::escape::escape_literal;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{
     Client, SimpleColumn as Column, SimpleQueryMessage, SimpleQueryRow,
     error::{DbError, SqlState},
-    tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
 use crate::{
@@ -30,10 +28,9 @@ use crate::{
         backoff::Backoff,
         connector::Hearing,
         session_settings::{dead_link, set_config},
+        sql::PINNED,
     },
-    error::{Error, Kind, Silence},
-    execute::lock,
-    history::revisions::PINNED,
+    error::{Details, Error, Silence},
 };
 
 /// Borrows a connection, within a limit.
@@ -66,14 +63,14 @@ fn no_connection(
     err: Option<PoolError>,
     busy: Option<PoolError>,
     waited: Duration,
-) -> Kind {
+) -> Details {
     let is_full = pool.status().size >= pool.status().max_size;
     match (err, busy) {
-        (None | Some(PoolError::Timeout(_)), Some(busy)) => Kind::Connect(busy),
-        (Some(PoolError::Timeout(TimeoutType::Wait)), None) => Kind::Exhausted { waited },
-        (None, None) if is_full => Kind::Exhausted { waited },
-        (None | Some(PoolError::Timeout(_)), None) => Kind::Unreachable { waited },
-        (Some(err), _) => Kind::Connect(err),
+        (None | Some(PoolError::Timeout(_)), Some(busy)) => Details::Connect(busy),
+        (Some(PoolError::Timeout(TimeoutType::Wait)), None) => Details::Exhausted { waited },
+        (None, None) if is_full => Details::Exhausted { waited },
+        (None | Some(PoolError::Timeout(_)), None) => Details::Unreachable { waited },
+        (Some(err), _) => Details::Connect(err),
     }
 }
 
@@ -107,16 +104,16 @@ pub(crate) fn is_lost(err: &tokio_postgres::Error) -> bool {
 /// The limit is over. The query is still under way, so the connection must not go back to a pool.
 pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T> {
     let silence = Silence::Unknown;
-    timeout(limit, answer).await.map_err(|_| Kind::Silent { waited: limit, silence }.into())
+    timeout(limit, answer).await.map_err(|_| Details::Silent { waited: limit, silence }.into())
 }
 
 /// Says why there was no answer, if that is what an error is about: a locked table and a dead link
 /// look alike from here, and another connection may tell them apart.
 async fn diagnosed(err: Error, pool: Option<&Pool>, client: &Client) -> Error {
-    let Kind::Silent { waited, .. } = err.kind() else { return err };
+    let Details::Silent { waited, .. } = err.details() else { return err };
     let (Some(pool), Some(key)) = (pool, announced_key(client).await) else { return err };
     let silence = silence(pool, key).await;
-    Kind::Silent { waited: *waited, silence }.into()
+    Details::Silent { waited: *waited, silence }.into()
 }
 
 async fn silence(pool: &Pool, key: BackendKey) -> Silence {
@@ -159,7 +156,7 @@ fn read_silence(answer: &Answer, own: i32) -> Silence {
                 it.columns().first().map(Column::name) == Some("upfront_pid")
             };
             let rows = answer.rows.iter().filter(is_holder);
-            Silence::Locked(rows.filter_map(lock::holder).collect())
+            Silence::Locked(rows.filter_map(holder).collect())
         }
         (_, Some("active") | None, _) => Silence::Unknown,
         (_, Some(_), _) => Silence::Link,
@@ -175,23 +172,6 @@ pub(crate) async fn unless_silent<T>(client: Object, answer: Result<Result<T>>) 
             let client = Object::take(client);
             Err(Box::pin(diagnosed(err, pool.as_ref(), &client)).await)
         }
-    }
-}
-
-/// What a message brought.
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    /// The rows of our own statements: those whose first column is called `upfront_…`, and all
-    /// where the message is ours alone.
-    pub(crate) rows: Vec<SimpleQueryRow>,
-    /// How many statements completed.
-    pub(crate) completed: usize,
-}
-
-impl Answer {
-    /// The last row whose first column has this name: ours come after a migration's.
-    pub(crate) fn row(&self, column: &str) -> Option<&SimpleQueryRow> {
-        self.rows.iter().rfind(|it| it.columns().first().is_some_and(|it| it.name() == column))
     }
 }
 
@@ -264,36 +244,6 @@ pub(crate) struct Session {
     open: AtomicBool,
 }
 
-/// What a session found out about its server.
-#[derive(Debug)]
-pub(crate) struct ServerInfo {
-    /// Something stands between us and the server.
-    pub(crate) pooled: bool,
-    pub(crate) version: u32,
-    pub(crate) writes: WriteAccess,
-    pub(crate) database: String,
-    pub(crate) login: String,
-    /// What role or database set for the login, else the login itself.
-    pub(crate) role: String,
-    /// The database's encoding.
-    pub(crate) encoding: String,
-    /// The server notices by itself that its client is gone.
-    pub(crate) checks_connection: bool,
-    /// The server's system can close a connection on which nothing is acknowledged. On others the
-    /// server writes to its log that it cannot.
-    pub(crate) limits_acknowledgement: bool,
-}
-
-/// Whether a session may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteAccess {
-    Allowed,
-    /// Role, database or session say that it may not.
-    ReadOnly,
-    /// The server replays another's writes.
-    Standby,
-}
-
 const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('server_version_num'), \
      pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
@@ -322,12 +272,13 @@ impl Session {
     pub(crate) async fn take(pool: &Pool, limit: Duration) -> Result<Self> {
         let client = Object::take(borrow(pool, limit).await?);
         let doing = "asking what server it is";
-        let answer = ask(&client, FACTS).await.map_err(|source| Kind::Server { doing, source })?;
-        let row = answer.rows.first().ok_or(Kind::Unexpected { doing })?;
+        let answer =
+            ask(&client, FACTS).await.map_err(|source| Details::Server { doing, source })?;
+        let row = answer.rows.first().ok_or(Details::Unexpected { doing })?;
         let text = |at| row.get(at).unwrap_or_default();
-        let version = text(1).parse().map_err(|_| Kind::Unexpected { doing })?;
+        let version = text(1).parse().map_err(|_| Details::Unexpected { doing })?;
         if version < 140_000 {
-            return Err(Kind::OldServer { version: text(2).to_owned() }.into());
+            return Err(Details::OldServer { version: text(2).to_owned() }.into());
         }
         let key = announced_key(&client).await;
         let facts = ServerInfo {
@@ -348,7 +299,7 @@ impl Session {
         };
         if !facts.pooled {
             let sql = make_ours(&facts);
-            ask(&client, &sql).await.map_err(|source| Kind::Server { doing, source })?;
+            ask(&client, &sql).await.map_err(|source| Details::Server { doing, source })?;
         }
         let pool = pool.clone();
         Ok(Self { client, pool, facts, limit, key, open: AtomicBool::new(false) })
@@ -407,88 +358,17 @@ impl Session {
     /// Sends a message of our own.
     pub(crate) async fn ask(&self, doing: &'static str, sql: &str) -> Result<Answer> {
         let answer = self.within(ask(&self.client, sql)).await?;
-        answer.map_err(|source| Error::from(Kind::Server { doing, source }))
+        answer.map_err(|source| Error::from(Details::Server { doing, source }))
     }
 }
 
-/// What the server announced when the connection was made, and takes back to cancel a query: the
-/// backend's process, and a secret.
-pub(crate) type BackendKey = (i32, i32);
-
-/// The key of a connection.
-///
-/// A pooler announces one of its own. The driver keeps it for cancel requests, so we have it write
-/// one to a pipe and read the key there.
-pub(crate) async fn announced_key(client: &Client) -> Option<BackendKey> {
-    let (ours, theirs) = tokio::io::duplex(64);
-    let request = client.cancel_token();
-    let request = request.cancel_query_raw(theirs, NoEncryption);
-    let (sent, key) = futures_util::future::join(request, read_key(ours)).await;
-    sent.ok().and(key)
-}
-
-/// Reads a cancel request, after a request for TLS if there is one:
-/// <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
-async fn read_key(mut pipe: DuplexStream) -> Option<BackendKey> {
-    const SSL_REQUEST: i32 = 80_877_103;
-    const CANCEL_REQUEST: i32 = 80_877_102;
-    loop {
-        let _length = pipe.read_i32().await.ok()?;
-        match pipe.read_i32().await.ok()? {
-            SSL_REQUEST => pipe.write_all(b"S").await.ok()?,
-            CANCEL_REQUEST => {
-                return Some((pipe.read_i32().await.ok()?, pipe.read_i32().await.ok()?));
-            }
-            _ => return None,
-        }
-    }
-}
-
-/// A pipe within the process needs no encryption, whatever the connection's settings ask for.
-struct NoEncryption;
-
-struct Plain(DuplexStream);
-
-impl TlsConnect<DuplexStream> for NoEncryption {
-    type Stream = Plain;
-    type Error = Infallible;
-    type Future = Ready<Result<Plain, Infallible>>;
-
-    fn connect(self, stream: DuplexStream) -> Self::Future {
-        ready(Ok(Plain(stream)))
-    }
-}
-
-impl TlsStream for Plain {
-    fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
-    }
-}
-
-impl AsyncRead for Plain {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Plain {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
+/// Reads a row of pid, application, address and age in seconds.
+pub(crate) fn holder(row: &tokio_postgres::SimpleQueryRow) -> Option<LockHolder> {
+    let age: Option<f64> = row.get(3).and_then(|it| it.parse().ok());
+    Some(LockHolder {
+        pid: row.get(0)?.parse().ok()?,
+        application: row.get(1).unwrap_or_default().to_owned(),
+        address: row.get(2).and_then(|it| it.parse().ok()),
+        age: age.map(|it| Duration::from_secs_f64(it.max(0.0))),
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-use crate::{builder::Settings, connection::session::ServerInfo, embedded::Side};
+use crate::{builder::Settings, connection::server_info::ServerInfo, embedded::Side};
 
 /// Whose settings, and how long they last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 pub(crate) mod reset;
 
+use crate::ErrorKind;
+use crate::execute::watched::protected;
 use std::path::Path;
 
 use deadpool_postgres::Pool;
@@ -9,21 +11,12 @@ use deadpool_postgres::Pool;
 use crate::{
     Direction, Error, Event, Plan, Report, Result, Target,
     builder::Settings,
-    connection::session::{Session, borrow, unless_silent, within},
+    connection::session::{borrow, unless_silent, within},
     dev::reset::{Outdated, Reset, restart},
-    embedded::Side,
     error::rejection::{Rejection, Stale},
-    execute::{
-        context::Context,
-        down::{self, PlanMatch},
-        up,
-    },
-    history::revisions::Tables,
+    execute::{consent::PlanMatch, context::Context, down, up},
     migrations::{git::Committed, watched::Live},
-    plan::{
-        pending::{Pending, Row},
-        protection::ProtectionState,
-    },
+    plan::metadata::Tables,
 };
 
 /// Brings the database to what the directory has.
@@ -99,14 +92,6 @@ async fn roll_back(
     down::run(pool, context.set, context.settings, &plan, PlanMatch::RollbackScope).await
 }
 
-/// A down side that the directory has, of a migration of which none was stored: whoever is told that
-/// there is no way back writes one, and the up side may be another one by then.
-pub(crate) fn added_down(context: &Context<'_>, row: &Row) -> Option<&'static Side> {
-    let it =
-        context.set.find(&row.version).filter(|it| context.settings.dev && it.name == row.name)?;
-    it.down.as_ref()
-}
-
 /// Whatever came in since was not compared with what is committed.
 fn refuse_others(plan: &Plan, outdated: &[Outdated]) -> Result<()> {
     let is_known = |version: &str| outdated.iter().any(|it| it.version == version);
@@ -116,30 +101,6 @@ fn refuse_others(plan: &Plan, outdated: &[Outdated]) -> Result<()> {
     }
 }
 
-/// Refuses to change a protected database, which the boot of a released program may.
-pub(crate) async fn refuse_protected(
-    context: &Context<'_>,
-    session: &Session,
-    pending: &Pending,
-) -> Result<()> {
-    if !context.settings.dev || context.is_metadata || pending.is_empty() {
-        return Ok(());
-    }
-    let standing = down::read_standing_under_lock(context, session).await?;
-    match standing.is_protected() {
-        true => Err(protected(Direction::Up, ProtectionState::warning(&standing))),
-        false => Ok(()),
-    }
-}
-
-fn protected(direction: Direction, warning: Option<String>) -> Error {
-    let digest = String::new();
-    Error::from(Rejection::Protected { direction: Some(direction), digest, warning }).noting(
-        "this program follows its directory, and a protected database is not for that: give it \
-         another one",
-    )
-}
-
 /// Says what was to be rolled back, and why.
 fn explain(err: Error, outdated: &[Outdated]) -> Error {
     const SHOWN: usize = 5;
@@ -147,17 +108,17 @@ fn explain(err: Error, outdated: &[Outdated]) -> Error {
     if outdated.len() > SHOWN {
         lines.push(format!("and {} more", outdated.len() - SHOWN));
     }
-    if err.is_data_loss() {
+    if err.kind() == ErrorKind::DataLoss {
         lines.push("delete the rows yourself, or put the file back, and start again".to_owned());
     }
-    if err.is_failed() {
+    if err.kind() == ErrorKind::MigrationFailed {
         lines.push(
             "it goes down by what was stored when it was applied; to use a corrected down side, \
              put the up side back and run `upfront down`"
                 .to_owned(),
         );
     }
-    match err.is_protected() {
+    match err.kind() == ErrorKind::Protected {
         true => err,
         false => err.noting(lines.join("\n  dev: ")),
     }

@@ -4,10 +4,13 @@
 use std::fmt;
 
 use crate::{
-    Ahead,
+    NewerDatabase,
     embedded::{Migration, Set, title},
     migrations::git::Committed,
-    plan::pending::{self, Divergence, Row},
+    plan::{
+        pending::{self, Divergence},
+        rows::Row,
+    },
 };
 
 /// What is to be done about a history that differs from the directory.
@@ -107,7 +110,7 @@ fn changed(it: &Migration, row: &Row) -> Option<Why> {
 fn is_tampered(set: &'static Set, rows: &[Row]) -> bool {
     let by_hand =
         |it: &Divergence| matches!(it, Divergence::Deleted { .. } | Divergence::Altered { .. });
-    pending::plan(set, rows, Ahead::Accept).is_err_and(|found| found.iter().any(by_hand))
+    pending::plan(set, rows, NewerDatabase::Accept).is_err_and(|found| found.iter().any(by_hand))
 }
 
 /// The newest first, each with its reason: its own where it has one.

@@ -5,9 +5,8 @@ pub(crate) mod decode;
 #[cfg(any(feature = "cli", feature = "rust-embed", feature = "dev"))]
 pub(crate) mod from_directory;
 
+use std::fmt;
 use std::{ops::Range, sync::OnceLock};
-
-use crate::embedded::decode::Embedded;
 
 /// One directory.
 #[derive(Debug)]
@@ -209,6 +208,11 @@ impl Set {
 }
 
 impl Migration {
+    /// For an error.
+    pub(crate) fn named(&self) -> MigrationName {
+        MigrationName { version: self.version.to_owned(), name: self.name.to_owned() }
+    }
+
     /// As messages name it: `20261122101500_add_users`.
     pub(crate) fn title(&self) -> String {
         title(self.version, self.name)
@@ -217,6 +221,19 @@ impl Migration {
     /// Does a row with this hash stand for this migration?
     pub(crate) fn accepts(&self, hash: &str) -> bool {
         self.up.hash == hash || self.accepts.contains(&hash)
+    }
+}
+
+/// A migration as errors carry it; prints as messages name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MigrationName {
+    pub(crate) version: String,
+    pub(crate) name: String,
+}
+
+impl fmt::Display for MigrationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&title(&self.version, &self.name))
     }
 }
 
@@ -302,123 +319,5 @@ impl Side {
     /// The text of one statement with its data, which is what its hash covers.
     pub(crate) fn text_and_data(&self, statement: &Statement) -> &'static str {
         &self.body()[statement.start..statement.end_of_data()]
-    }
-}
-
-/// A set of migrations: what [`embedded!`](crate::embedded) gives.
-///
-/// Cheap to clone; the data are part of the program.
-#[derive(Debug, Clone)]
-pub struct Migrations(Source);
-
-#[derive(Debug, Clone)]
-enum Source {
-    Compiled(&'static Embedded),
-    #[cfg(feature = "cli")]
-    Parsed(&'static Set),
-    #[cfg(feature = "rust-embed")]
-    Folder(std::sync::Arc<crate::migrations::rust_embed::Folder>),
-    #[cfg(feature = "dev")]
-    Live(&'static crate::migrations::watched::Live),
-}
-
-impl Migrations {
-    /// Called by the macro alone.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn from_static(it: &'static Embedded) -> Self {
-        Self(Source::Compiled(it))
-    }
-
-    /// The migrations of a folder that the application embeds already, by [`rust_embed`].
-    ///
-    /// The folder is parsed once, when it is first needed: its mistakes appear at `up()`, where
-    /// `upfront-build` would show them when the program is compiled. Prefer
-    /// [`embedded!`](crate::embedded) where there is a choice.
-    ///
-    /// `atlas.sum` is verified where it is embedded too. An empty folder is an error: a debug
-    /// build of rust-embed reads the folder when the program runs, and a program that was moved
-    /// would find none.
-    #[cfg(feature = "rust-embed")]
-    #[must_use]
-    pub fn from_embed<E: rust_embed::RustEmbed>() -> Self {
-        Self(Source::Folder(std::sync::Arc::new(crate::migrations::rust_embed::Folder::of::<E>())))
-    }
-
-    /// A folder at hand as names and bytes; for upfront's own tests and tools.
-    #[cfg(feature = "rust-embed")]
-    #[doc(hidden)]
-    #[must_use]
-    pub fn from_files(files: Vec<(String, Vec<u8>)>) -> Self {
-        Self(Source::Folder(std::sync::Arc::new(crate::migrations::rust_embed::Folder::with(
-            files,
-        ))))
-    }
-
-    /// A directory that was read from disk, mistakes and warnings dealt with, under its own label;
-    /// for upfront's own tools. Its data live as long as the program.
-    #[cfg(feature = "cli")]
-    #[doc(hidden)]
-    #[must_use]
-    pub fn from_directory(directory: &upfront_directory::Directory) -> Self {
-        Self(Source::Parsed(crate::embedded::from_directory::set(directory)))
-    }
-
-    /// The first of these migrations, up to and with a version: what a scratch server needs in order
-    /// to show the schema of that version.
-    ///
-    /// # Errors
-    ///
-    /// There is no such version, or the folder has mistakes.
-    #[cfg(feature = "cli")]
-    pub fn up_to(&self, version: &str) -> crate::Result<Self> {
-        let set = self.set()?;
-        let at = crate::adopt::find(set, version)?;
-        Ok(Self(Source::Parsed(set.first(at + 1))))
-    }
-
-    /// Called by the macro alone.
-    #[cfg(feature = "dev")]
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn from_live(it: &'static crate::migrations::watched::Live) -> Self {
-        Self(Source::Live(it))
-    }
-
-    /// The set of a program that compiled it in, as upfront itself does.
-    pub(crate) fn compiled(&self) -> &'static Set {
-        match &self.0 {
-            Source::Compiled(it) => it.set(),
-            #[cfg(feature = "dev")]
-            Source::Live(it) => it.compiled(),
-            #[cfg(any(feature = "cli", feature = "rust-embed"))]
-            _ => panic!("upfront's own migrations are compiled in"),
-        }
-    }
-
-    #[cfg_attr(
-        not(any(feature = "rust-embed", feature = "dev")),
-        allow(clippy::unnecessary_wraps, reason = "what is parsed when it is needed may be wrong")
-    )]
-    pub(crate) fn set(&self) -> crate::Result<&'static Set> {
-        match &self.0 {
-            Source::Compiled(it) => Ok(it.set()),
-            #[cfg(feature = "cli")]
-            Source::Parsed(set) => Ok(set),
-            #[cfg(feature = "rust-embed")]
-            Source::Folder(folder) => folder.set(),
-            #[cfg(feature = "dev")]
-            Source::Live(it) => it.set(),
-        }
-    }
-
-    /// The directory that a program reads when it starts.
-    #[cfg(feature = "dev")]
-    pub(crate) fn live(&self) -> crate::Result<&'static crate::migrations::watched::Live> {
-        if let Source::Live(it) = &self.0 {
-            return Ok(it);
-        }
-        let problem = "these migrations know no directory: give it `upfront::embedded!()`";
-        Err(crate::error::Kind::Setting { name: "dev", problem: problem.into() }.into())
     }
 }

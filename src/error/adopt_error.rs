@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::{
-    event::Holder,
-    history::other_tools::ForeignHistory,
-    plan::external_history::{Difference, Source},
+    event::LockHolder,
+    plan::{
+        external_history::{Difference, Source},
+        foreign_history::ForeignHistory,
+    },
 };
 
 /// What stands in the way of `adopt` and `baseline`; nothing was written.
@@ -24,7 +26,7 @@ pub(crate) enum AdoptError {
     /// A history without a row.
     Empty(Source),
     /// The other tool is migrating.
-    Running { source: Source, holder: Option<Holder> },
+    Running { source: Source, holder: Option<LockHolder> },
     /// upfront has a history already.
     NotEmpty { app: String, newest: String },
     /// History and directory differ.
@@ -104,7 +106,11 @@ fn list(f: &mut fmt::Formatter<'_>, tables: &[ForeignHistory]) -> fmt::Result {
     tables.iter().try_for_each(|it| write!(f, "\n  {it}"))
 }
 
-fn running(f: &mut fmt::Formatter<'_>, source: &Source, holder: Option<&Holder>) -> fmt::Result {
+fn running(
+    f: &mut fmt::Formatter<'_>,
+    source: &Source,
+    holder: Option<&LockHolder>,
+) -> fmt::Result {
     let tool = source.tool.name();
     write!(f, "{tool} is migrating this database; nothing was written")?;
     match holder {

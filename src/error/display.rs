@@ -1,5 +1,7 @@
 //! The words of every error: what was being done, what stopped it, what to do next.
 
+use crate::embedded::MigrationName;
+use crate::plan::words::{done, list};
 use std::{error, fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
@@ -8,9 +10,11 @@ use tokio_postgres::error::SqlState;
 use crate::{
     Direction, ForeignHistory,
     embedded::title,
-    error::{Error, Failure, Kind, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence},
-    event::Holder,
-    history::trust::{Distrust, Meddling, Problem},
+    error::{
+        Details, Error, Failure, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence,
+        distrust::{Distrust, Meddling, Problem},
+    },
+    event::LockHolder,
     plan::{
         command::{CommandOptions, shell_word},
         journal::PartlyApplied,
@@ -20,7 +24,7 @@ use crate::{
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind().fmt(f)?;
+        self.details().fmt(f)?;
         self.1.fmt(f)
     }
 }
@@ -33,28 +37,28 @@ impl fmt::Display for Note {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Setting { name, problem } => write!(f, "setting `{name}`: {problem}"),
+            Details::Setting { name, problem } => write!(f, "setting `{name}`: {problem}"),
             #[cfg(any(feature = "rust-embed", feature = "dev"))]
-            Kind::Misread(it) => it.fmt(f),
-            Kind::Connect(it) => connect(f, it),
-            Kind::Exhausted { waited } => write!(
+            Details::Misread(it) => it.fmt(f),
+            Details::Connect(it) => connect(f, it),
+            Details::Exhausted { waited } => write!(
                 f,
                 "no connection of the pool came free within {waited:.1?}\n  help: the pool needs \
                  one connection for migrations: raise its size or give back what it lends"
             ),
-            Kind::Unreachable { waited } => write!(
+            Details::Unreachable { waited } => write!(
                 f,
                 "cannot connect to the database: no answer within {waited:.1?}\n  help: check host \
                  and port in the pool's settings, and what stands between"
             ),
-            Kind::Silent { waited, silence } => silent(f, *waited, silence),
-            Kind::Server { doing, source } => {
+            Details::Silent { waited, silence } => silent(f, *waited, silence),
+            Details::Server { doing, source } => {
                 write!(f, "the database failed while {doing}: {}", cause(source))
             }
-            Kind::ConnectionLost { migration, direction, source } => write!(
+            Details::ConnectionLost { migration, direction, source } => write!(
                 f,
                 "the connection was lost while {} ran: {}\n  help: see the \
                  server's log: it may have stopped, or somebody ended the session; the next {} \
@@ -63,22 +67,22 @@ impl fmt::Display for Kind {
                 cause(source),
                 next(*direction)
             ),
-            Kind::Unexpected { doing } => {
+            Details::Unexpected { doing } => {
                 write!(f, "the server's answer was not understood while {doing}")
             }
-            Kind::OldServer { version } => {
+            Details::OldServer { version } => {
                 write!(f, "PostgreSQL {version} is too old: upfront needs 14 or newer")
             }
-            Kind::Wait { app, waited, holder } => {
+            Details::Wait { app, waited, holder } => {
                 write!(f, "the migration lock of app `{app}` was not free within {waited:.1?}")?;
                 held(f, holder.as_ref())
             }
-            Kind::NotYet { waited, pending, holder } => {
+            Details::NotYet { waited, pending, holder } => {
                 write!(f, "the database was not brought up to date within {waited:.1?}")?;
                 list(f, "pending", pending)?;
                 held(f, holder.as_ref())
             }
-            Kind::Pending { migrations, running } => {
+            Details::Pending { migrations, running } => {
                 f.write_str("the database is behind this program")?;
                 list(f, "pending", migrations)?;
                 f.write_str(match running {
@@ -86,15 +90,17 @@ impl fmt::Display for Kind {
                     false => "\n  help: run `up()` with a role that may migrate",
                 })
             }
-            Kind::PartlyAhead { found } => partly_ahead(f, found),
-            Kind::Diverged { label, found, is_metadata: true, .. } => own_diverged(f, label, found),
-            Kind::Diverged { label, found, options, .. } => diverged(f, label, found, options),
-            Kind::Foreign { tables } => foreign(f, tables),
-            Kind::ReadOnly { direction, migrations, standby } => {
+            Details::PartlyAhead { found } => partly_ahead(f, found),
+            Details::Diverged { label, found, is_metadata: true, .. } => {
+                own_diverged(f, label, found)
+            }
+            Details::Diverged { label, found, options, .. } => diverged(f, label, found, options),
+            Details::Foreign { tables } => foreign(f, tables),
+            Details::ReadOnly { direction, migrations, standby } => {
                 read_only(f, *direction, migrations, *standby)
             }
-            Kind::Untrusted { schema, found } => untrusted(f, schema, found),
-            Kind::Meddled { migration, direction, path, how } => write!(
+            Details::Untrusted { schema, found } => untrusted(f, schema, found),
+            Details::Meddled { migration, direction, path, how } => write!(
                 f,
                 "{} changes upfront's own tables: {}; it was rolled back\n  file: {path}\n  help: \
                  remove from the file what changes them",
@@ -104,16 +110,16 @@ impl fmt::Display for Kind {
                     Meddling::NotWritten => "the row that records it was not written",
                 }
             ),
-            Kind::Denied { doing, message, grants } => denied(f, doing, message, grants),
-            Kind::Pooler { migration, path } => write!(
+            Details::Denied { doing, message, grants } => denied(f, doing, message, grants),
+            Details::Pooler { migration, path } => write!(
                 f,
                 "migration `{migration}` runs outside a transaction and cannot go through a \
                  connection pooler; nothing was changed\n  file: {path}\n  help: give upfront a \
                  pool that connects to the server directly, or set `session_pooler()` if the \
                  pooler keeps one server connection for a whole session"
             ),
-            Kind::Failed(it) => failed(f, it),
-            Kind::Escaped { migration, direction, path } => write!(
+            Details::Failed(it) => failed(f, it),
+            Details::Escaped { migration, direction, path } => write!(
                 f,
                 "{} ended the transaction that it ran in\n  file: {path}\n  what it did before may \
                  be committed, and it is not recorded as {}\n  help: take the transaction control \
@@ -121,17 +127,17 @@ impl fmt::Display for Kind {
                 side(*direction, migration),
                 done(*direction)
             ),
-            Kind::Partial(it) => partial(f, it),
-            Kind::LockLost(it) => lock_lost(f, it),
-            Kind::Rejection(it) => it.fmt(f),
+            Details::Partial(it) => partial(f, it),
+            Details::LockLost(it) => lock_lost(f, it),
+            Details::Rejection(it) => it.fmt(f),
             #[cfg(feature = "cli")]
-            Kind::Adopt(it) => it.fmt(f),
+            Details::Adopt(it) => it.fmt(f),
         }
     }
 }
 
 /// What ran, as the start of a sentence or in the middle of one.
-fn side(direction: Direction, migration: &str) -> String {
+fn side(direction: Direction, migration: &MigrationName) -> String {
     match direction {
         Direction::Up => format!("migration `{migration}`"),
         Direction::Down => format!("the down side of migration `{migration}`"),
@@ -143,13 +149,6 @@ fn next(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "boot",
         Direction::Down => "`down()` or `up()`",
-    }
-}
-
-pub(crate) fn done(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Up => "applied",
-        Direction::Down => "rolled back",
     }
 }
 
@@ -257,23 +256,12 @@ fn is_refused(err: &tokio_postgres::Error) -> bool {
     io.is_some_and(|it| matches!(it.kind(), ConnectionRefused | NotFound))
 }
 
-fn held(f: &mut fmt::Formatter<'_>, holder: Option<&Holder>) -> fmt::Result {
+fn held(f: &mut fmt::Formatter<'_>, holder: Option<&LockHolder>) -> fmt::Result {
     match holder {
         Some(it) => {
             write!(f, "\n  held by: {it}\n  help: wait for it, or end it with {}", it.ending())
         }
         None => Ok(()),
-    }
-}
-
-pub(crate) fn list(f: &mut fmt::Formatter<'_>, what: &str, names: &[String]) -> fmt::Result {
-    const SHOWN: usize = 10;
-    for it in names.iter().take(SHOWN) {
-        write!(f, "\n  {what}: {it}")?;
-    }
-    match names.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => write!(f, "\n  and {more} more"),
     }
 }
 

@@ -9,6 +9,19 @@ use crate::{
     error::locate::locate,
 };
 
+/// A place in a migration's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Location {
+    /// The file, with the directory as the build script named it.
+    pub file: String,
+    /// The line, from one.
+    pub line: usize,
+    /// The column in characters, from one.
+    pub column: usize,
+}
+
 /// A line of a migration, with the place that the server complained about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Excerpt {
@@ -64,6 +77,11 @@ impl Excerpt {
             text,
             caret,
         }
+    }
+
+    pub(crate) fn location(&self) -> Location {
+        let Self { path, line, column, .. } = self;
+        Location { file: (*path).to_owned(), line: *line, column: *column }
     }
 
     /// `migrations/1_a.sql:3:14`

@@ -3,19 +3,15 @@
 use std::fmt;
 
 #[cfg(feature = "cli")]
-use crate::plan::resolution::AdoptError;
+use crate::plan::resolution::ResolveError;
 use crate::{
-    Direction, Loss,
+    DataLoss, Direction,
     embedded::title,
-    error::{
-        Error, Kind,
-        display::{done, list},
-    },
-    execute::duplicate_history::Duplicate,
     plan::{
         command::{CommandOptions, shell_word},
-        pending::Hold,
         rollback::{Mistake, Obstacle},
+        rows::Hold,
+        words::{done, list},
     },
 };
 
@@ -42,7 +38,7 @@ pub(crate) enum Rejection {
     },
     /// What a rollback would lose, by migration.
     DataLoss {
-        losses: Vec<(String, Loss)>,
+        losses: Vec<(String, DataLoss)>,
         /// What was rolled back before rows turned up, where it was not one transaction.
         done: Vec<String>,
     },
@@ -73,7 +69,7 @@ pub(crate) enum Rejection {
     },
     /// What a person says of a migration cannot be recorded.
     #[cfg(feature = "cli")]
-    Resolve(AdoptError),
+    Resolve(ResolveError),
     /// A version that is to be released is not held.
     #[cfg(feature = "cli")]
     NotHeld {
@@ -99,12 +95,6 @@ pub(crate) enum Stale {
     Moved { made: String, now: String },
     /// What is newest now is not a part of the rollback.
     Newer { head: String },
-}
-
-impl From<Rejection> for Error {
-    fn from(it: Rejection) -> Self {
-        Kind::Rejection(it).into()
-    }
 }
 
 /// What is refused, why, and what to do instead.
@@ -224,7 +214,7 @@ fn irreversible(
 
 fn data_loss(
     f: &mut fmt::Formatter<'_>,
-    losses: &[(String, Loss)],
+    losses: &[(String, DataLoss)],
     done: &[String],
 ) -> fmt::Result {
     const SHOWN: usize = 20;
@@ -364,4 +354,13 @@ fn not_held(f: &mut fmt::Formatter<'_>, version: &str, held: &[Hold]) -> fmt::Re
         [] => "\n  help: nothing is held: `up()` applies whatever is pending",
         _ => "\n  help: name one of those that are held",
     })
+}
+
+/// Where the program's migrations were applied before, if not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Duplicate {
+    /// Under another app.
+    App(String),
+    /// In another schema of upfront's, under this app.
+    Schema(String),
 }

@@ -1,5 +1,7 @@
 //! One app's migrations against one database: what a look at it says.
 
+use crate::ErrorKind;
+use crate::history::metadata_set;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
@@ -8,20 +10,25 @@ use tokio_postgres::{Client, error::SqlState};
 use crate::{
     Event, Result,
     builder::{OWN, Settings},
-    connection::session::{self, Answer, Session, borrow, unless_silent, within},
+    connection::{
+        answer::Answer,
+        session::{self, Session, borrow, unless_silent, within},
+    },
     embedded::{Migration, Set},
-    error::{Error, Kind, rejection::Rejection},
-    event::Holder,
-    execute::{lock, metadata_tables},
+    error::{Details, Error, rejection::Rejection},
+    event::LockHolder,
     history::{
         other_tools,
-        revisions::{History, HistorySummary, Journal, Revisions, Tables, history},
+        revisions::{HistorySummary, Revisions, history},
         trust::{self, Access},
     },
     plan::{
         command::{CommandOptions, shell_word},
-        journal::{self, PartlyApplied},
-        pending::{self, Divergence, Pending, UnknownMigration},
+        history::History,
+        journal::{self, Journal, PartlyApplied},
+        metadata::Tables,
+        pending::{self, Divergence, Pending},
+        rows::UnknownMigration,
     },
 };
 
@@ -69,7 +76,7 @@ impl Read {
         match self {
             Self::Answer(it) => Ok(Some(it)),
             Self::NoTables => Ok(None),
-            Self::OldTables(source) => Err(Kind::Server { doing, source }.into()),
+            Self::OldTables(source) => Err(Details::Server { doing, source }.into()),
         }
     }
 }
@@ -123,15 +130,15 @@ impl<'a> Context<'a> {
             FirstLook::Tables(look) => Some(look),
         };
         let tables =
-            look.as_ref().map_or(Tables::Old, |it| metadata_tables::tables(&it.metadata_version));
-        if let Some(look) = look.filter(HistorySummary::is_settled)
+            look.as_ref().map_or(Tables::Old, |it| metadata_set::tables(&it.metadata_version));
+        if let Some(look) = look.filter(HistorySummary::is_up_to_date)
             // What is refused may be the rest of a rollback, which only the rows tell.
-            && pending::refused(self.settings.ahead, &look.ahead).is_empty()
+            && pending::refused(self.settings.on_newer_database, &look.ahead).is_empty()
         {
             return Ok(Summary::UpToDate { ahead: look.ahead, partly: Vec::new() });
         }
         match self.judge(self.history(client, tables).await?, Some(tables)) {
-            Err(err) if err.is_edited() => Err(self.explain(client, err).await),
+            Err(err) if err.kind() == ErrorKind::Edited => Err(self.explain(client, err).await),
             other => other,
         }
     }
@@ -141,7 +148,7 @@ impl<'a> Context<'a> {
         Ok(match self.first_look(client).await? {
             FirstLook::NoTables => None,
             FirstLook::OldTables => Some(Tables::Old),
-            FirstLook::Tables(look) => Some(metadata_tables::tables(&look.metadata_version)),
+            FirstLook::Tables(look) => Some(metadata_set::tables(&look.metadata_version)),
         })
     }
 
@@ -151,7 +158,8 @@ impl<'a> Context<'a> {
             Read::NoTables => FirstLook::NoTables,
             Read::OldTables(_) => FirstLook::OldTables,
             Read::Answer(it) => {
-                let look = HistorySummary::of(self.set, &it).ok_or(Kind::Unexpected { doing })?;
+                let look =
+                    HistorySummary::of(self.set, &it).ok_or(Details::Unexpected { doing })?;
                 FirstLook::Tables(look)
             }
         })
@@ -188,7 +196,7 @@ impl<'a> Context<'a> {
                 self.refuse_foreign(&client, history).await?;
                 let holder = self.holder_of(&client, &journal).await;
                 let migrations = pending.titles_as_of(&journal, holder.as_ref());
-                Err(Kind::Pending { migrations, running: holder.is_some() }.into())
+                Err(Details::Pending { migrations, running: holder.is_some() }.into())
             }
         }
     }
@@ -202,14 +210,18 @@ impl<'a> Context<'a> {
     }
 
     /// Who has the migration lock, as far as this role may see. Not to know is no error.
-    pub(crate) async fn holder(&self, client: &Client) -> Option<Holder> {
+    pub(crate) async fn holder(&self, client: &Client) -> Option<LockHolder> {
         let answer = session::ask(client, &self.revisions.holder()).await.unwrap_or_default();
-        answer.row("upfront_pid").and_then(lock::holder)
+        answer.row("upfront_pid").and_then(session::holder)
     }
 
     /// Who runs what the journal speaks of: a migration that is under way is not one that was cut
     /// off.
-    pub(crate) async fn holder_of(&self, client: &Client, journal: &[Journal]) -> Option<Holder> {
+    pub(crate) async fn holder_of(
+        &self,
+        client: &Client,
+        journal: &[Journal],
+    ) -> Option<LockHolder> {
         match journal.is_empty() {
             true => None,
             false => self.holder(client).await,
@@ -222,7 +234,7 @@ impl<'a> Context<'a> {
             self.command(&format!("resolve {} --rolled-back", shell_word(&it.version)))
         };
         let found = partly.into_iter().map(|it| (it.clone(), undone(&it))).collect();
-        Kind::PartlyAhead { found }.into()
+        Details::PartlyAhead { found }.into()
     }
 
     fn judge(&self, history: History, tables: Option<Tables>) -> Result<Summary> {
@@ -237,7 +249,7 @@ impl<'a> Context<'a> {
     pub(crate) async fn history(&self, client: &Object, tables: Tables) -> Result<History> {
         let doing = "reading the history";
         match self.read(client, &self.revisions.rows(tables)).await?.answer(doing)? {
-            Some(it) => history(&it).ok_or(Kind::Unexpected { doing }.into()),
+            Some(it) => history(&it).ok_or(Details::Unexpected { doing }.into()),
             None => Ok(History::default()),
         }
     }
@@ -276,7 +288,7 @@ impl<'a> Context<'a> {
     async fn unreadable(&self, client: &Object, source: tokio_postgres::Error) -> Error {
         const DOING: &str = "looking at the revision table";
         if source.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            return Kind::Server { doing: DOING, source }.into();
+            return Details::Server { doing: DOING, source }.into();
         }
         let role = session::ask(client, "SELECT CURRENT_USER").await.ok();
         let role = role.and_then(|it| it.rows.first()?.get(0).map(str::to_owned));
@@ -288,8 +300,8 @@ impl<'a> Context<'a> {
         let doing = "looking for the revision table";
         let answer = session::ask(client, &self.revisions.exists())
             .await
-            .map_err(|source| Kind::Server { doing, source })?;
-        let row = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
+            .map_err(|source| Details::Server { doing, source })?;
+        let row = answer.row("upfront_exists").ok_or(Details::Unexpected { doing })?;
         Ok(match (row.get(1), row.get(2)) {
             (Some("t"), Some("t")) => Founded::WithAllTables,
             (Some("t"), _) => Founded::WithOldTables,
@@ -299,7 +311,11 @@ impl<'a> Context<'a> {
 
     /// Compares what the tables say with the program.
     pub(crate) fn plan(&self, history: &History) -> Result<Pending> {
-        let ahead = if self.is_metadata { crate::Ahead::Accept } else { self.settings.ahead };
+        let ahead = if self.is_metadata {
+            crate::NewerDatabase::Accept
+        } else {
+            self.settings.on_newer_database
+        };
         let pending = pending::plan(self.set, &history.rows, ahead);
         let mut pending = pending.map_err(|found| self.diverged(found))?;
         pending.partly = journal::unknown(self.set, &history.rows, &history.journal);
@@ -340,19 +356,19 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn diverged(&self, found: Vec<Divergence>) -> Error {
-        let options = CommandOptions::of(self.settings);
-        Kind::Diverged { label: self.set.label, found, is_metadata: self.is_metadata, options }
+        let options = CommandOptions::of(&self.settings.app, &self.settings.schema);
+        Details::Diverged { label: self.set.label, found, is_metadata: self.is_metadata, options }
             .into()
     }
 
     /// A command of upfront for this app, in backticks.
     pub(crate) fn command(&self, words: &str) -> String {
-        CommandOptions::of(self.settings).command(words)
+        CommandOptions::of(&self.settings.app, &self.settings.schema).command(words)
     }
 
     /// Adds to each edited migration the first line that differs from what was applied.
     async fn explain(&self, client: &Object, err: Error) -> Error {
-        let Kind::Diverged { found, .. } = err.kind() else { return err };
+        let Details::Diverged { found, .. } = err.details() else { return err };
         let mut found = found.clone();
         for it in &mut found {
             let Divergence::Edited { migration, difference, .. } = it else { continue };
@@ -438,7 +454,7 @@ pub(crate) fn is_missing(err: &tokio_postgres::Error) -> bool {
 fn denied(doing: &'static str, source: &tokio_postgres::Error, grants: Vec<String>) -> Error {
     let message = source.as_db_error().map(|it| upfront_redact::redact_message(it.message()));
     let message = message.unwrap_or_default().into_owned();
-    Kind::Denied { doing, message, grants }.into()
+    Details::Denied { doing, message, grants }.into()
 }
 
 /// The first line that differs, as two lines of a diff, without the secrets in them.

@@ -1,9 +1,7 @@
 //! What a statement takes away, and what is in it now.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use crate::plan::data_loss::{Count, DataLoss};
+use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::{Client, error::SqlState};
@@ -11,134 +9,14 @@ use tokio_postgres::{Client, error::SqlState};
 use crate::{
     builder::Settings,
     connection::{
-        session::{self, Answer},
+        answer::Answer,
+        session,
         session_settings::{SettingScope, role},
+        sql::{PINNED, named},
     },
     embedded::{self, Class, LossKind, Side, Statement},
     execute::transaction,
-    history::revisions::{PINNED, named},
 };
-
-/// Something that a statement takes away, and what is in it now.
-///
-/// Counting takes a second at most for each, and five for a plan; what is larger is estimated from
-/// the server's statistics, and says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Loss {
-    /// The statement's line in its file, from one.
-    pub line: u32,
-    /// What is taken away, with its name as the statement writes it: `table users`. Empty where
-    /// nobody can tell from the text, as with `DO`.
-    pub what: String,
-    /// How many rows are in it; of rows that are deleted or overwritten, how many at most.
-    pub rows: Option<u64>,
-    /// How many values that are not null, where it is about columns.
-    pub values: Option<u64>,
-    /// How much room it takes, in bytes, with indexes where a whole table goes.
-    pub bytes: Option<u64>,
-    /// The numbers are the server's estimate: counting took too long.
-    pub estimated: bool,
-    /// Nothing is in it, for certain: nothing is lost.
-    pub empty: bool,
-    /// What else is to be known.
-    pub note: Option<String>,
-}
-
-impl Loss {
-    fn new(line: u32, loss: &embedded::Loss) -> Self {
-        let what = what(loss);
-        let (rows, values, bytes) = (None, None, None);
-        Self { line, what, rows, values, bytes, estimated: false, empty: false, note: None }
-    }
-
-    fn nothing(mut self, note: &str) -> Self {
-        (self.empty, self.note) = (true, Some(note.to_owned()));
-        self
-    }
-
-    fn noted(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
-
-    fn counted(mut self, of: LossKind, count: &Count) -> Self {
-        let of_columns = matches!(of, LossKind::Column | LossKind::ColumnType | LossKind::Type);
-        let known =
-            |it: u64, expected: bool| Some(it).filter(|it| !count.unknown && (expected || *it > 0));
-        self.rows = known(count.rows, !of_columns);
-        self.values = known(count.values, of_columns);
-        self.empty = !count.estimated && !count.unknown && count.rows == 0 && count.values == 0;
-        self.bytes = Some(count.bytes).filter(|_| !self.empty && !count.unknown);
-        self.estimated = count.estimated;
-        self
-    }
-}
-
-fn what(loss: &embedded::Loss) -> String {
-    let embedded::Loss { kind, name, column } = loss;
-    let kind = match kind {
-        LossKind::Table => "table",
-        LossKind::Column => "column",
-        LossKind::ColumnType => "the type of column",
-        LossKind::Rows => "rows of",
-        LossKind::Type => "type",
-        LossKind::Schema => "schema",
-        LossKind::Sequence => "sequence",
-        LossKind::Extension => "extension",
-        LossKind::Unknown => return String::new(),
-    };
-    match column {
-        Some(column) => format!("{kind} {name}.{column}"),
-        None => format!("{kind} {name}"),
-    }
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.what.as_str() {
-            "" => write!(f, "line {}: may lose data", self.line)?,
-            what => write!(f, "line {}: {what}", self.line)?,
-        }
-        let about = if self.estimated { "about " } else { "" };
-        let mut separator = ": ";
-        for (number, one, many) in [(self.rows, "row", "rows"), (self.values, "value", "values")] {
-            if let Some(number) = number {
-                let word = if number == 1 { one } else { many };
-                write!(f, "{separator}{about}{} {word}", thousands(number))?;
-                separator = ", ";
-            }
-        }
-        if let Some(bytes) = self.bytes {
-            write!(f, "{separator}{}", size(bytes))?;
-            separator = ", ";
-        }
-        match &self.note {
-            Some(it) => write!(f, "{separator}{it}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// `1204567` as `1,204,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
-    groups.iter().map(|it| String::from_utf8_lossy(it)).collect::<Vec<_>>().join(",")
-}
-
-/// As `pg_size_pretty` writes it.
-fn size(bytes: u64) -> String {
-    let (mut size, mut unit) = (bytes, "bytes");
-    for larger in ["kB", "MB", "GB", "TB"] {
-        if size < 10 * 1024 {
-            break;
-        }
-        (size, unit) = (size.div_ceil(1024), larger);
-    }
-    format!("{size} {unit}")
-}
 
 /// Where it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,34 +39,6 @@ pub(crate) struct DataLossCounter<'a> {
     made_before: bool,
 }
 
-/// The contents of tables and columns.
-#[derive(Debug, Default)]
-struct Count {
-    rows: u64,
-    values: u64,
-    bytes: u64,
-    estimated: bool,
-    /// Not even the server has an idea.
-    unknown: bool,
-}
-
-impl Count {
-    /// As many values as there are rows.
-    fn of_values(self) -> Self {
-        Self { rows: 0, values: self.rows, ..self }
-    }
-
-    fn add(self, other: &Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            values: self.values + other.values,
-            bytes: self.bytes + other.bytes,
-            estimated: self.estimated || other.estimated,
-            unknown: self.unknown || other.unknown,
-        }
-    }
-}
-
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
 impl<'a> DataLossCounter<'a> {
@@ -202,7 +52,7 @@ impl<'a> DataLossCounter<'a> {
     ///
     /// The connection is gone; or at work somebody else holds a table, and the transaction is
     /// aborted. All else that cannot be locked or asked counts as lost.
-    pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<Loss>> {
+    pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<DataLoss>> {
         let mut losses = Vec::new();
         for it in side.statements() {
             losses.extend(self.statement(it).await?);
@@ -215,7 +65,7 @@ impl<'a> DataLossCounter<'a> {
     /// # Errors
     ///
     /// As for [`side`](Self::side).
-    pub(crate) async fn statement(&mut self, it: &Statement) -> Asked<Vec<Loss>> {
+    pub(crate) async fn statement(&mut self, it: &Statement) -> Asked<Vec<DataLoss>> {
         let mut losses = Vec::new();
         for loss in it.losses {
             losses.push(self.loss(it.line, loss).await?);
@@ -224,8 +74,8 @@ impl<'a> DataLossCounter<'a> {
         Ok(losses)
     }
 
-    async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<Loss> {
-        let listener = Loss::new(line, loss);
+    async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<DataLoss> {
+        let listener = DataLoss::new(line, loss);
         if loss.kind == LossKind::Unknown {
             return Ok(listener.noted("nobody can tell from the text what it does"));
         }
@@ -282,7 +132,12 @@ impl<'a> DataLossCounter<'a> {
     }
 
     /// Rows that are deleted may take others with them.
-    async fn with_referring(&self, listener: Loss, loss: &embedded::Loss, count: &Count) -> Loss {
+    async fn with_referring(
+        &self,
+        listener: DataLoss,
+        loss: &embedded::Loss,
+        count: &Count,
+    ) -> DataLoss {
         let listener = listener.counted(loss.kind, count);
         let Ok(Some(table)) = self.relation(loss.name).await else { return listener };
         let sql = format!(
@@ -574,24 +429,5 @@ fn reason(err: &tokio_postgres::Error) -> String {
     match err.as_db_error() {
         Some(it) => it.message().to_owned(),
         None => "the connection failed".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_for_people() {
-        for (number, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_204_567, "1,204,567")]
-        {
-            assert_eq!(thousands(number), expected);
-        }
-        for (bytes, expected) in
-            [(0, "0 bytes"), (10_239, "10239 bytes"), (16_384, "16 kB"), (104_857_600, "100 MB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
     }
 }

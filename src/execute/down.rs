@@ -1,50 +1,51 @@
 //! A rollback, from the first look to the last commit.
 
-use std::time::{Duration, Instant};
+use crate::ErrorKind;
+use crate::execute::attempt;
+use crate::execute::consent::{PlanMatch, consent};
+use crate::execute::finish_rollback::{begin_and_run, rollback_steps};
+use crate::execute::protection::{ReadMode, read_order, read_standing};
+use std::time::Instant;
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::error::DbError;
 use tracing::Instrument;
 
 use crate::{
-    Direction, Loss, Plan, Report, Result, Target,
+    DataLoss, Direction, Plan, Report, Result, Target,
     builder::Settings,
     connection::{
-        session::{self, Answer, ScriptError, Session},
+        locked::Transaction,
+        session::{ScriptError, Session},
         session_settings::{SettingScope, prologue},
     },
     embedded::{Migration, Set, title},
     error::{
-        Error, Kind,
+        Details, Error,
         rejection::{Rejection, Stale},
     },
-    event::Holder,
+    event::LockHolder,
     execute::{
-        approval,
+        attempt::ReconnectPolicy,
         context::Context,
         data_loss::{CountPhase, DataLossCounter},
-        lock::{self, Transaction, Wait},
-        send, statements,
-        transaction::{self, DataLossPolicy, Execution, FailureOutcome},
-        up::{self, ReconnectPolicy},
+        execution::Execution,
+        lock::Wait,
+        send,
+        transaction::{self, FailureOutcome},
+        up,
     },
-    history::{
-        revisions::{
-            History, Journal, Revisions, RollbackRecord, Tables, history, ordered, standing,
-        },
-        stored_down,
-        trust::Meddling,
-    },
+    history::revisions::{RollbackRecord, history},
     plan::{
         Consent, RollbackScope,
-        command::{CommandOptions, shell_word},
-        pending::Row,
+        command::shell_word,
+        history::History,
+        journal::Journal,
+        metadata::Tables,
         protection::ProtectionState,
         rollback::{self, RollbackStep},
+        rows::Row,
     },
 };
-#[cfg(feature = "dev")]
-use crate::{dev, plan::rollback::Obstacle};
 
 /// What the database has above a target.
 struct RollbackState {
@@ -58,29 +59,7 @@ struct RollbackState {
     /// What was agreed to of the first of them, where it was begun and cut off.
     ordered: Option<RollbackRecord>,
     /// Who runs what the journal speaks of.
-    holder: Option<Holder>,
-}
-
-/// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
-enum ReadMode<'a> {
-    Ahead(&'a Object),
-    UnderLock(&'a Session),
-}
-
-impl ReadMode<'_> {
-    async fn ask(&self, context: &Context<'_>, sql: &str) -> Result<Answer> {
-        let doing = "reading the history";
-        match self {
-            Self::Ahead(client) => {
-                let answer = context.read(client, sql).await?.answer(doing)?;
-                answer.ok_or(Kind::Unexpected { doing }.into())
-            }
-            // The transaction keeps the body's search path.
-            Self::UnderLock(session) => {
-                session.ask(doing, &format!("SAVEPOINT upfront;{sql};ROLLBACK TO upfront")).await
-            }
-        }
-    }
+    holder: Option<LockHolder>,
 }
 
 /// What a rollback to the target would do. Writes nothing and takes no lock.
@@ -88,14 +67,20 @@ pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target
     let asked = ReadMode::Ahead(client);
     let tables = context.tables(client).await?;
     let found = find(context, &asked, target, tables).await?;
-    let mut plan = Plan::down(context, &found.rollback_steps, &found.journal, &found.standing);
+    let mut plan = Plan::down(
+        context.app,
+        &context.settings.schema,
+        &found.rollback_steps,
+        &found.journal,
+        &found.standing,
+    );
     plan.name_holder(&found.journal, found.holder.as_ref());
     let mut measure = DataLossCounter::new(client, context.settings, CountPhase::Ahead);
     for (step, undo) in plan.steps.iter_mut().zip(&found.rollback_steps) {
         let Some(side) = undo.side else { continue };
         let doing = "counting what would be lost";
         let losses = measure.side(side).await;
-        step.losses = losses.map_err(|source| Kind::Server { doing, source })?;
+        step.losses = losses.map_err(|source| Details::Server { doing, source })?;
     }
     plan.goal = RollbackScope {
         floor: found.floor,
@@ -117,7 +102,7 @@ async fn find(
     let history = match tables {
         Some(tables) => {
             let answer = asked.ask(context, &context.revisions.rows(tables)).await?;
-            history(&answer).ok_or(Kind::Unexpected { doing: "reading the history" })?
+            history(&answer).ok_or(Details::Unexpected { doing: "reading the history" })?
         }
         None => History::default(),
     };
@@ -153,36 +138,6 @@ async fn find(
     })
 }
 
-pub(crate) async fn read_standing_ahead(
-    context: &Context<'_>,
-    client: &Object,
-    tables: Option<Tables>,
-) -> Result<ProtectionState> {
-    read_standing(context, &ReadMode::Ahead(client), tables).await
-}
-
-pub(crate) async fn read_standing_under_lock(
-    context: &Context<'_>,
-    session: &Session,
-) -> Result<ProtectionState> {
-    read_standing(context, &ReadMode::UnderLock(session), Some(Tables::Current)).await
-}
-
-async fn read_order(context: &Context<'_>, asked: &ReadMode<'_>) -> Result<Option<RollbackRecord>> {
-    Ok(ordered(&asked.ask(context, &context.revisions.ordered()).await?))
-}
-
-async fn read_standing(
-    context: &Context<'_>,
-    asked: &ReadMode<'_>,
-    tables: Option<Tables>,
-) -> Result<ProtectionState> {
-    let sql = tables.map_or_else(Revisions::identity, |it| context.revisions.standing(it));
-    let answer = asked.ask(context, &sql).await?;
-    let doing = "asking which database it is";
-    standing(&answer).ok_or(Kind::Unexpected { doing }.into())
-}
-
 /// A migration that was cut off on its way up is to be settled first: what it did would stay.
 fn refuse_half_applied(context: &Context<'_>, history: &History) -> Result<()> {
     let is_applied = |it: &Journal| history.rows.iter().any(|row| row.version == it.version);
@@ -195,59 +150,6 @@ fn refuse_half_applied(context: &Context<'_>, history: &History) -> Result<()> {
         context.command(&format!("resolve {version} --applied")),
     );
     Err(Rejection::HalfApplied { migration, undone, done }.into())
-}
-
-async fn rollback_steps(
-    context: &Context<'_>,
-    asked: &ReadMode<'_>,
-    rows: &[Row],
-    above: &[&Row],
-    tables: Option<Tables>,
-) -> Result<Vec<RollbackStep>> {
-    let is_stored = |it: &&&Row| rollback::embedded(context.set, it).is_none();
-    let versions: Vec<_> = above.iter().filter(is_stored).map(|it| it.version.as_str()).collect();
-    let stored = match (versions.is_empty(), tables) {
-        (false, Some(tables)) => {
-            if let ReadMode::UnderLock(session) = asked {
-                context.revisions.trust.diagnose_stored(session.client()).await?;
-            }
-            stored_down::migrations(
-                &asked.ask(context, &context.revisions.stored(&versions, tables)).await?,
-            )?
-        }
-        _ => Vec::new(),
-    };
-    let first = rows.first().map(|it| &it.version);
-    let (mut rollback_steps, mut found) = (Vec::new(), Vec::new());
-    for row in above {
-        let stored = || stored.iter().find(|it| it.version == row.version).copied();
-        let it = rollback::embedded(context.set, row).or_else(stored);
-        let it = it.ok_or(Kind::Unexpected { doing: "reading stored down sides" })?;
-        match rollback::undo(it, &row.kind, Some(&row.version) == first) {
-            Ok(it) => rollback_steps.push(it),
-            #[cfg(feature = "dev")]
-            Err((_, Obstacle::NoDownSide | Obstacle::NoStatement))
-                if dev::added_down(context, row).is_some() =>
-            {
-                rollback_steps.push(RollbackStep { it, side: dev::added_down(context, row) });
-            }
-            Err(it) => found.push(it),
-        }
-    }
-    if found.is_empty() {
-        return Ok(rollback_steps);
-    }
-    let options = CommandOptions::of(context.settings);
-    Err(Rejection::Irreversible { found, options }.into())
-}
-
-/// How exactly a plan is to fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlanMatch {
-    /// The plan was shown to somebody: the database must not have moved since.
-    Exact,
-    /// The plan was made a moment ago: what somebody else has rolled back meanwhile is done.
-    RollbackScope,
 }
 
 /// Runs a plan.
@@ -301,8 +203,8 @@ impl Down<'_> {
         wait: &mut Wait,
         lost: &mut ReconnectPolicy,
     ) -> Result<()> {
-        let titles: Vec<_> = self.plan.steps.iter().map(crate::PlannedStep::title).collect();
-        up::refuse_read_only(session, Some(Direction::Down), titles)?;
+        let titles: Vec<_> = self.plan.steps.iter().map(crate::PlanStep::title).collect();
+        attempt::refuse_read_only(session, Some(Direction::Down), titles)?;
         lost.met_primary();
         if self.plan.goal.tables == Tables::Old {
             up::migrate_metadata(self.context, session).await?;
@@ -315,7 +217,7 @@ impl Down<'_> {
                 Ok(false) => blocked = None,
                 Err(err) => {
                     let since = blocked.get_or_insert_with(Wait::new);
-                    up::retry_on_contention(err, self.context, session, since).await?;
+                    attempt::retry_on_contention(err, self.context, session, since).await?;
                 }
             }
         }
@@ -330,21 +232,22 @@ impl Down<'_> {
         tries: &mut transaction::Tries,
     ) -> Result<bool> {
         let context = self.context;
-        let transaction = up::lock(context, session, wait, self.report).await?;
+        let transaction = attempt::lock(context, session, wait, self.report).await?;
         let target = match self.plan.goal.floor.as_str() {
             "" => Target::All,
             floor => Target::To(floor.to_owned()),
         };
         let found =
             find(context, &ReadMode::UnderLock(session), &target, Some(Tables::Current)).await;
-        let found = found.map_err(|err| if err.is_target() { gone() } else { err })?;
+        let found = found
+            .map_err(|err| if err.kind() == ErrorKind::InvalidTarget { gone() } else { err })?;
         self.agree(session, &found).await?;
         let Some(first) = found.rollback_steps.first() else {
             session.roll_back("ending a transaction").await?;
             return Ok(true);
         };
         self.report.expect_in_all(found.rollback_steps.len());
-        up::refuse_stepwise_on_pooler(
+        attempt::refuse_stepwise_on_pooler(
             context,
             session,
             found.rollback_steps.iter().map(Execution::from),
@@ -372,7 +275,13 @@ impl Down<'_> {
         {
             return Ok(());
         }
-        let now = Plan::down(self.context, &found.rollback_steps, &found.journal, &found.standing);
+        let now = Plan::down(
+            self.context.app,
+            &self.context.settings.schema,
+            &found.rollback_steps,
+            &found.journal,
+            &found.standing,
+        );
         consent(&self.plan.consent, self.plan, &now, self.fit)?;
         self.refuse_any_loss(session, found).await?;
         self.agreed = true;
@@ -393,7 +302,7 @@ impl Down<'_> {
             let Some(side) = undo.side else { continue };
             let doing = "counting what would be lost";
             let losses = measure.side(side).await;
-            let losses = losses.map_err(|source| Kind::Server { doing, source })?;
+            let losses = losses.map_err(|source| Details::Server { doing, source })?;
             let losses = losses.into_iter().filter(|it| !it.empty);
             lost.extend(losses.map(|it| (undo.it.title(), it)));
         }
@@ -416,7 +325,7 @@ impl Down<'_> {
         let context = self.context;
         let mut took = Vec::new();
         for (at, undo) in rollback_steps.iter().enumerate() {
-            let span = up::span(context, undo.it);
+            let span = attempt::span(context, undo.it);
             let run = self.one(session, transaction, undo, at, found);
             let run = transaction::announced(context, undo.it, tries, Box::pin(run));
             match run.instrument(span.clone()).await? {
@@ -499,14 +408,14 @@ impl Down<'_> {
         &self,
         session: &Session,
         undo: &RollbackStep,
-    ) -> Result<Vec<Loss>, tokio_postgres::Error> {
+    ) -> Result<Vec<DataLoss>, tokio_postgres::Error> {
         let Some(side) = undo.side else { return Ok(Vec::new()) };
         DataLossCounter::new(session.client(), self.context.settings, CountPhase::AtWork)
             .side(side)
             .await
     }
 
-    fn refuse_loss(&self, undo: &RollbackStep, losses: &[Loss]) -> Result<()> {
+    fn refuse_loss(&self, undo: &RollbackStep, losses: &[DataLoss]) -> Result<()> {
         let lost: Vec<_> = losses.iter().filter(|it| !it.empty).cloned().collect();
         if self.plan.consent.loss || lost.is_empty() {
             return Ok(());
@@ -516,7 +425,7 @@ impl Down<'_> {
         Err(Rejection::DataLoss { losses, done }.into())
     }
 
-    fn rollback_record(&self, losses: &[Loss], found: &RollbackState) -> RollbackRecord {
+    fn rollback_record(&self, losses: &[DataLoss], found: &RollbackState) -> RollbackRecord {
         let Consent { loss, approval, hold } = self.plan.consent.clone();
         // Whole, where its first digits were given.
         let approval = approval.map(|_| self.plan.digest.clone());
@@ -575,7 +484,7 @@ impl Down<'_> {
         };
         let (journal, place) = (&found.journal, self.report.place());
         let took = begin_and_run(context, session, undo, &order, journal, place, tries);
-        if let Some(took) = took.instrument(up::span(context, undo.it)).await? {
+        if let Some(took) = took.instrument(attempt::span(context, undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }
         Ok(false)
@@ -595,81 +504,4 @@ fn newer(head: &str) -> Error {
 /// What was to stay was rolled back by somebody else.
 fn gone() -> Error {
     newer("an older one than was to stay")
-}
-
-async fn begin_and_run(
-    context: &Context<'_>,
-    session: &Session,
-    undo: &RollbackStep,
-    order: &RollbackRecord,
-    journal: &[Journal],
-    place: (usize, usize),
-    tries: &mut transaction::Tries,
-) -> Result<Option<Duration>> {
-    let losing = if order.accepted { DataLossPolicy::Accepted } else { DataLossPolicy::Refused };
-    let subject = Execution { losing, ..Execution::from(undo) };
-    // The session's lock outlives the transaction.
-    let lock = lock::hold_session_lock(context, session).await?;
-    let begin = context.revisions.begin_roll_back(subject.it, order);
-    let answer = session::ask(session.client(), &begin).await;
-    answer.map_err(|source| not_begun(subject, source))?;
-    session.commit("ending a transaction").await?;
-    let record = |took| context.revisions.roll_back_stepwise(subject.it, order, took);
-    statements::run(context, session, &lock, subject, journal, record, place, tries).await
-}
-
-fn not_begun(Execution { it, direction, .. }: Execution, source: tokio_postgres::Error) -> Error {
-    let message = source.as_db_error().map_or("", DbError::message);
-    match Meddling::of(message) {
-        Some(how) => {
-            let (migration, path) = (it.title(), it.up.path);
-            Kind::Meddled { migration, direction, path, how }.into()
-        }
-        None => Kind::Server { doing: "beginning a rollback", source }.into(),
-    }
-}
-
-/// Ends a rollback that was cut off, in the transaction that has the lock: it was ordered, and what
-/// is half there is of no use to any program.
-pub(crate) async fn finish(
-    context: &Context<'_>,
-    session: &Session,
-    row: &Row,
-    journal: &[Journal],
-    report: &mut Report,
-    tries: &mut transaction::Tries,
-) -> Result<()> {
-    let asked = ReadMode::UnderLock(session);
-    let rollback_steps =
-        rollback_steps(context, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current))
-            .await?;
-    let undo = rollback_steps.first().expect("one row is one rollback");
-    up::refuse_stepwise_on_pooler(context, session, rollback_steps.iter().map(Execution::from))?;
-    let span = up::span(context, undo.it);
-    span.in_scope(|| tracing::warn!("finishing a rollback that was cut off"));
-    let order = read_order(context, &asked).await?.unwrap_or_default();
-    let place = report.place();
-    let took = begin_and_run(context, session, undo, &order, journal, place, tries);
-    if let Some(took) = took.instrument(span).await? {
-        report.rolled_back(undo.it, took);
-    }
-    Ok(())
-}
-
-/// Was the plan that is to run, which is made anew as `now`, agreed to?
-pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: PlanMatch) -> Result<()> {
-    let digest = now.digest.clone();
-    if let Some(approved) = &consent.approval {
-        approval::verify(approved, &digest).map_err(Rejection::Stale)?;
-    }
-    if fit == PlanMatch::Exact && plan.digest != digest {
-        let made = plan.digest.clone();
-        return Err(Rejection::Stale(Stale::Moved { made, now: digest }).into());
-    }
-    if now.protected && consent.approval.is_none() {
-        let warning = now.warnings.first().cloned();
-        let direction = Some(now.direction);
-        return Err(Rejection::Protected { direction, digest, warning }.into());
-    }
-    Ok(())
 }

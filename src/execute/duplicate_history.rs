@@ -1,29 +1,24 @@
 //! The same migrations under another app or in another schema: a typo there would apply them all
 //! again.
 
+use crate::error::rejection::Duplicate;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Client;
 
 use crate::{
     Result,
-    connection::session::{self, Answer},
+    connection::{
+        answer::Answer,
+        session,
+        sql::{PINNED, named},
+    },
     embedded::Set,
-    error::{Kind, rejection::Rejection},
+    error::{Details, rejection::Rejection},
     execute::context::Context,
-    history::revisions::{PINNED, named},
 };
 
 /// How many of the program's migrations are looked for.
 const COMPARED: usize = 20;
-
-/// Where the program's migrations were applied before, if not here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Duplicate {
-    /// Under another app.
-    App(String),
-    /// In another schema of upfront's, under this app.
-    Schema(String),
-}
 
 /// Refuses to start a history whose migrations were applied to the same target schema before; in
 /// the transaction that has the lock, by the one process that starts it.
@@ -118,7 +113,7 @@ async fn ask(client: &Client, sql: &str) -> Result<Answer> {
          COALESCE(pg_catalog.current_schema()::pg_catalog.text, ''), true);{PINNED}{sql};ROLLBACK TO \
          upfront"
     );
-    session::ask(client, &sql).await.map_err(|source| Kind::Server { doing, source }.into())
+    session::ask(client, &sql).await.map_err(|source| Details::Server { doing, source }.into())
 }
 
 fn texts<'a>(answer: &'a Answer, column: &'a str) -> impl Iterator<Item = String> {

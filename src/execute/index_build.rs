@@ -4,8 +4,10 @@ use postgres_protocol::escape::escape_literal;
 
 use crate::{
     Result,
-    connection::session::{self, Session},
-    history::revisions::{PINNED, named},
+    connection::{
+        session::{self, Session},
+        sql::{PINNED, named},
+    },
 };
 
 const ASKING: &str = "asking the catalog about an index that could not be built";

@@ -3,6 +3,8 @@
 //! A waiting statement holds a snapshot, and `CREATE INDEX CONCURRENTLY` waits for every snapshot:
 //! the two would wait for each other.
 
+use crate::connection::locked::{SessionLock, Transaction};
+use crate::connection::session::holder;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -11,40 +13,18 @@ use tokio_postgres::Client;
 use crate::{
     Event, Result,
     connection::{
+        answer::Answer,
         backoff::Backoff,
-        session::{self, Answer, Session},
+        session::{self, Session},
         session_settings::{SettingScope, prologue},
     },
     embedded::Side,
-    error::Kind,
-    event::Holder,
+    error::Details,
+    event::LockHolder,
     execute::context::Context,
     history::other_tools,
-    plan::pending::Head,
+    plan::rows::Head,
 };
-
-/// A transaction that holds the lock: whoever writes needs one.
-#[derive(Debug)]
-pub(crate) struct Transaction {
-    /// The body must not leave it.
-    pub(crate) xid: String,
-    pub(crate) login: String,
-    pub(crate) role: String,
-    /// The newest row, read under the lock.
-    pub(crate) head: Head,
-}
-
-/// The session lock, and the server process that took it.
-///
-/// A body can release the lock, and a pooler can send the next statement to another process:
-/// every write of the journal of a migration outside a transaction is compared with this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SessionLock {
-    pub(crate) pid: i32,
-    /// When the process began, in microseconds, as process ids come back; nothing where this role
-    /// may not see it.
-    pub(crate) since: Option<i64>,
-}
 
 /// What asking for the lock brought.
 #[derive(Debug)]
@@ -85,7 +65,7 @@ fn begin_with(context: &Context<'_>, session: &Session, side: Option<&Side>, hea
 pub(crate) async fn is_free(context: &Context<'_>, session: &Session) -> Result<bool> {
     let doing = "asking for the migration lock";
     let answer = session.ask(doing, &context.revisions.probe_lock()).await?;
-    let row = answer.row("upfront_locked").ok_or(Kind::Unexpected { doing })?;
+    let row = answer.row("upfront_locked").ok_or(Details::Unexpected { doing })?;
     Ok(row.get(0) == Some("t"))
 }
 
@@ -102,7 +82,7 @@ pub(crate) async fn hold_session_lock(
         let since = it.get(2).and_then(|it| it.parse().ok());
         Some(SessionLock { pid: it.get(1)?.parse().ok()?, since })
     });
-    lock.ok_or(Kind::Unexpected { doing }.into())
+    lock.ok_or(Details::Unexpected { doing }.into())
 }
 
 /// Reads the answer of [`begin`].
@@ -129,7 +109,7 @@ pub(crate) fn head(answer: &Answer) -> Head {
 pub(crate) struct Wait {
     backoff: Backoff,
     asked: Option<Instant>,
-    holder: Option<Holder>,
+    holder: Option<LockHolder>,
 }
 
 impl Wait {
@@ -147,7 +127,7 @@ impl Wait {
         self.backoff.waited()
     }
 
-    pub(crate) fn holder(&self) -> Option<&Holder> {
+    pub(crate) fn holder(&self) -> Option<&LockHolder> {
         self.holder.as_ref()
     }
 
@@ -161,7 +141,7 @@ impl Wait {
         let limit = context.settings.wait_timeout;
         if self.waited() >= limit {
             let (app, waited) = (context.app.to_owned(), self.waited());
-            return Err(Kind::Wait { app, waited, holder: self.holder.take() }.into());
+            return Err(Details::Wait { app, waited, holder: self.holder.take() }.into());
         }
         self.sleep(limit.saturating_sub(self.waited())).await;
         Ok(())
@@ -189,15 +169,4 @@ impl Wait {
     pub(crate) async fn sleep(&self, limit: Duration) {
         sleep(self.backoff.next().min(limit)).await;
     }
-}
-
-/// Reads a row of pid, application, address and age in seconds.
-pub(crate) fn holder(row: &tokio_postgres::SimpleQueryRow) -> Option<Holder> {
-    let age: Option<f64> = row.get(3).and_then(|it| it.parse().ok());
-    Some(Holder {
-        pid: row.get(0)?.parse().ok()?,
-        application: row.get(1).unwrap_or_default().to_owned(),
-        address: row.get(2).and_then(|it| it.parse().ok()),
-        age: age.map(|it| Duration::from_secs_f64(it.max(0.0))),
-    })
 }

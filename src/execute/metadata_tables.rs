@@ -1,39 +1,17 @@
 //! upfront's own tables: migrations of the app `upfront`, applied by the same code as the user's.
 
 use crate::{
-    Ahead, Result,
+    NewerDatabase, Result,
     builder::Settings,
-    connection::{
-        session::{Answer, Session},
-        session_settings,
-    },
-    embedded::Set,
-    error::Kind,
+    connection::{answer::Answer, session::Session, session_settings},
+    error::Details,
     execute::{
         context::Context,
         lock::{self, LockAttempt},
     },
-    history::{
-        other_tools::{self, PathSource},
-        revisions::Tables,
-    },
-    plan::pending::Head,
+    history::other_tools::{self, PathSource},
+    plan::rows::Head,
 };
-
-static MIGRATIONS: crate::Migrations = crate::embedded!();
-
-/// The migrations that make the tables.
-pub(crate) fn set() -> &'static Set {
-    MIGRATIONS.compiled()
-}
-
-/// Are the tables at least as new as this program needs? Newer ones have only grown.
-pub(crate) fn tables(version: &str) -> Tables {
-    match set().head().is_none_or(|it| version >= it.version) {
-        true => Tables::Current,
-        false => Tables::Old,
-    }
-}
 
 /// Their SQL names no schema: the search path does.
 pub(crate) fn settings(of: &Settings) -> Settings {
@@ -41,7 +19,7 @@ pub(crate) fn settings(of: &Settings) -> Settings {
         // Last, as else a temporary table would stand before a real one of its name.
         search_path: Some(vec![of.schema.clone(), "pg_temp".to_owned()]),
         program_path: session_settings::search_path(of),
-        ahead: Ahead::Accept,
+        on_newer_database: NewerDatabase::Accept,
         statement_timeout: None,
         on_event: None,
         ..of.clone()
@@ -56,7 +34,7 @@ pub(crate) async fn begun(
     answer: &Answer,
 ) -> Result<Option<LockAttempt>> {
     let doing = "making upfront's own tables";
-    let exists = answer.row("upfront_exists").ok_or(Kind::Unexpected { doing })?;
+    let exists = answer.row("upfront_exists").ok_or(Details::Unexpected { doing })?;
     let (schema, table) = (exists.get(0) == Some("t"), exists.get(1) == Some("t"));
     let Some(LockAttempt::Locked(mut transaction)) = lock::begun(answer) else {
         return Ok(lock::begun(answer));
@@ -74,7 +52,7 @@ pub(crate) async fn begun(
             Some(it) if *it == tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE => {
                 context.schema_denied(&source, session)
             }
-            _ => Kind::Server { doing, source }.into(),
+            _ => Details::Server { doing, source }.into(),
         })?;
     }
     transaction.head = match table {

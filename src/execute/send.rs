@@ -3,32 +3,22 @@
 //! The rows of a `COPY … FROM STDIN` travel in the protocol's copy mode, between two messages of the
 //! same transaction.
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use crate::execute::execution;
+use crate::history::revisions::Sent;
+use std::{pin::pin, time::Instant};
 
 use futures_util::SinkExt;
 use tokio_postgres::{Statement as Prepared, error::SqlState};
 
 use crate::{
     Event,
-    connection::session::{self, Answer, ScriptError, Session},
-    embedded::{Side, Statement},
-    execute::{
-        context::Context,
-        transaction::{self, Execution},
+    connection::{
+        answer::Answer,
+        session::{self, ScriptError, Session},
     },
+    embedded::{Side, Statement},
+    execute::{context::Context, execution::Execution},
 };
-
-/// How the row of a migration travels, and so where its text and its duration come from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Sent {
-    /// In the message of the body.
-    WithBody,
-    /// In a message of its own.
-    Apart { took: Duration },
-}
 
 /// Sends the subject's body and what comes behind it, and reports each statement of it.
 ///
@@ -40,7 +30,7 @@ pub(crate) async fn send(
     subject: Execution,
     behind: impl FnOnce(Sent) -> String,
 ) -> Result<Answer, ScriptError> {
-    let _hearing = transaction::hear(context, session, subject);
+    let _hearing = execution::hear(context, session, subject);
     let mut sending = Sending { context, session, subject, completed: 0 };
     let Some(side) = subject.side else { return sending.run(0, &behind(Sent::WithBody)).await };
     if is_one_message(session, side) {

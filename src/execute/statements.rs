@@ -3,6 +3,7 @@
 //! What may stand in a transaction shares one with its row in the journal. The rest is bracketed
 //! by two committed rows, and after a crash the catalog is asked what happened.
 
+use crate::execute::execution;
 use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::escape_literal;
@@ -11,27 +12,32 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use crate::{
     Direction, Event, Result,
     connection::{
+        locked::SessionLock,
         session::{self, ScriptError, Session},
         session_settings::{SettingScope, own_role, prologue, target},
+        sql::PINNED,
     },
     embedded::{Class, Migration, Side, Statement},
     error::{
-        Cause, Error, Failure, Kind, LockLost, LossOfLock, Partial, Reached, Remains,
-        excerpt::Excerpt, rejection::Rejection, secrets,
+        Cause, Details, Error, Failure, LockLost, LossOfLock, Partial, Reached, Remains,
+        distrust::{Meddling, NOT_WRITTEN},
+        excerpt::Excerpt,
+        rejection::Rejection,
+        secrets,
     },
     event::milliseconds,
     execute::{
         context::Context,
         data_loss::{CountPhase, DataLossCounter},
+        execution::{DataLossPolicy, Execution},
         existing,
         index_build::{self, Invalid},
-        lock::SessionLock,
         send,
-        transaction::{self, DataLossPolicy, Execution, is_contention},
+        transaction::{self, is_contention},
     },
     history::{
-        revisions::{ESCAPED, JournalKey, MOVED, OTHER_BACKEND, PINNED, RELEASED},
-        trust::{Access, Meddling, NOT_WRITTEN},
+        revisions::{ESCAPED, JournalKey, MOVED, OTHER_BACKEND, RELEASED},
+        trust::Access,
     },
     plan::{
         checksum,
@@ -62,7 +68,7 @@ pub(crate) async fn run(
     let mut run = Run::new(context, session, lock, subject, side, journal.len());
     let since = Instant::now();
     context.notify(&transaction::started(subject, place));
-    let _hearing = transaction::hear(context, session, subject);
+    let _hearing = execution::hear(context, session, subject);
     let ran = match transaction::announced(context, it, tries, Box::pin(run.all(&journal))).await {
         Ok(()) => run.record(&record(since.elapsed())).await,
         Err(err) => Err(err),
@@ -97,8 +103,8 @@ pub(crate) fn refuse_begun(
         return Ok(());
     }
     let undone = context.command(&format!("resolve {} --rolled-back", shell_word(it.version)));
-    Err(Kind::Partial(Partial {
-        migration: it.title(),
+    Err(Details::Partial(Partial {
+        migration: it.named(),
         direction: Direction::Up,
         excerpt: Excerpt::end(&it.up),
         why: "it was begun outside a transaction, and now is to run in one from its start".into(),
@@ -205,7 +211,7 @@ impl<'a> Run<'a> {
         );
         let answer = self.session.ask(doing, &format!("{prologue}{LIMIT}")).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
-        limit.ok_or(Kind::Unexpected { doing })?.clone_into(&mut self.limit);
+        limit.ok_or(Details::Unexpected { doing })?.clone_into(&mut self.limit);
         let of = self.side.count();
         for (statement, ordinal) in self.side.statements().iter().zip(1..) {
             let row = journal.iter().find(|row| row.ordinal == ordinal).copied();
@@ -282,9 +288,9 @@ impl<'a> Run<'a> {
         let at = it.new.first().map(|at| &self.side.statements()[at - 1]);
         let excerpt =
             at.map_or_else(|| Excerpt::end(self.side), |at| Excerpt::start(self.side, at));
-        let migration = migration.title();
+        let migration = migration.named();
         let (why, help) = (edited(it), "find out what took effect, then run");
-        Kind::Partial(Partial { migration, direction, excerpt, why: why.into(), help, choices })
+        Details::Partial(Partial { migration, direction, excerpt, why: why.into(), help, choices })
             .into()
     }
 
@@ -376,7 +382,7 @@ impl<'a> Run<'a> {
         let answer = answer
             .map_err(|source| self.not_recorded(source, Reached::NotSent, Some((ordinal, it))))?;
         let xid = answer.row("upfront_xid").and_then(|it| it.get(0));
-        Ok(xid.ok_or(Kind::Unexpected { doing })?.to_owned())
+        Ok(xid.ok_or(Details::Unexpected { doing })?.to_owned())
     }
 
     /// What was empty when the rollback began may have been filled since.
@@ -500,7 +506,7 @@ impl<'a> Run<'a> {
 
     /// The error for rows that are still in the way of an index: nothing was tried.
     fn duplicates(&self, it: &'static Statement, index: String, detail: &str) -> Error {
-        let (migration, direction) = (self.subject.it.title(), self.subject.direction);
+        let (migration, direction) = (self.subject.it.named(), self.subject.direction);
         let secrets = secrets::known(self.context.set, self.side, Some(it));
         let cause = Cause {
             code: SqlState::UNIQUE_VIOLATION,
@@ -508,11 +514,12 @@ impl<'a> Run<'a> {
             detail: Some(secrets.redact(detail)),
             hint: None,
             context: None,
+            position: None,
         };
         let (excerpt, remains) = (Excerpt::start(self.side, it), Remains::Before);
         let invalid_index = Some(index);
         let attempts = 1;
-        Kind::Failed(Failure {
+        Details::Failed(Failure {
             migration,
             direction,
             excerpt,
@@ -537,7 +544,7 @@ impl<'a> Run<'a> {
         tracing::info!(statement = sql, "removing what an interrupted statement left");
         let doing = "removing what an interrupted statement left";
         let removed = session::ask(self.session.client(), sql).await;
-        removed.map(drop).map_err(|source| Kind::Server { doing, source }.into())
+        removed.map(drop).map_err(|source| Details::Server { doing, source }.into())
     }
 
     /// The invalid indexes of the table on which a statement builds one.
@@ -620,7 +627,7 @@ impl<'a> Run<'a> {
         );
         let answer = self.session.ask(doing, &sql).await?;
         let limit = answer.row("upfront_limit").and_then(|it| it.get(0));
-        let limit = escape_literal(limit.ok_or(Kind::Unexpected { doing })?);
+        let limit = escape_literal(limit.ok_or(Details::Unexpected { doing })?);
         Ok(Some(format!("SELECT pg_catalog.set_config('lock_timeout', {limit}, false)")))
     }
 
@@ -751,8 +758,8 @@ impl<'a> Run<'a> {
         if let Err(err) = trust.diagnose(self.session.client(), Access::Write).await {
             return err;
         }
-        let (migration, path) = (it.title(), self.side.path);
-        Kind::Meddled { migration, direction, path, how }.into()
+        let (migration, path) = (it.named(), self.side.path);
+        Details::Meddled { migration, direction, path, how }.into()
     }
 
     /// What an error of a statement means; its row says the same.
@@ -763,16 +770,16 @@ impl<'a> Run<'a> {
         stopped: ScriptError,
     ) -> Result<Error> {
         let Execution { it: migration, direction, .. } = self.subject;
-        let migration = migration.title();
+        let migration = migration.named();
         let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err))
         else {
-            return Ok(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
+            return Ok(Details::ConnectionLost { migration, direction, source: stopped.err }.into());
         };
         if stopped.out_of_step && is_contention(err.code()) {
-            return Ok(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
+            return Ok(Details::ConnectionLost { migration, direction, source: stopped.err }.into());
         }
         if err.message().contains(ESCAPED) {
-            return Ok(Kind::Escaped { migration, direction, path: self.side.path }.into());
+            return Ok(Details::Escaped { migration, direction, path: self.side.path }.into());
         }
         if Meddling::of(err.message()) == Some(Meddling::Attached) {
             self.roll_back().await?;
@@ -818,7 +825,7 @@ impl<'a> Run<'a> {
             advice,
             invalid_index,
         };
-        let err = Kind::Failed(failure).into();
+        let err = Details::Failed(failure).into();
         if !stopped.out_of_step {
             transaction::note(self.context, self.session, self.subject, &err).await;
         }
@@ -827,8 +834,10 @@ impl<'a> Run<'a> {
 
     /// Contention passes; a statement whose fate is unclear is not tried again.
     async fn is_worth_another_try(&self, err: &Error, tries: &mut transaction::Tries) -> bool {
-        match err.kind() {
-            Kind::Failed(it) if it.remains == Remains::Before && is_contention(&it.cause.code) => {
+        match err.details() {
+            Details::Failed(it)
+                if it.remains == Remains::Before && is_contention(&it.cause.code) =>
+            {
                 let code = it.cause.code.code();
                 transaction::pause(self.context, self.session, self.subject.it, code, tries).await
             }
@@ -845,16 +854,16 @@ impl<'a> Run<'a> {
         let doing = "writing the journal of a migration";
         let message = source.as_db_error().map_or("", DbError::message);
         if let Some(how) = Meddling::of(message) {
-            let (migration, path) = (self.subject.it.title(), self.side.path);
+            let (migration, path) = (self.subject.it.named(), self.side.path);
             let direction = self.subject.direction;
-            return Kind::Meddled { migration, direction, path, how }.into();
+            return Details::Meddled { migration, direction, path, how }.into();
         }
         match (loss_of_lock(message, self.lock), source.code()) {
             (Some(why), _) => self.lock_lost(why, reached, about),
             (None, Some(it)) if *it == SqlState::INSUFFICIENT_PRIVILEGE => {
                 self.context.denied(doing, &source, self.session)
             }
-            _ => Kind::Server { doing, source }.into(),
+            _ => Details::Server { doing, source }.into(),
         }
     }
 
@@ -869,8 +878,8 @@ impl<'a> Run<'a> {
         let finish = about
             .filter(|_| reached == Reached::Unrecorded)
             .map(|(ordinal, _)| self.resolve(&format!("--statement {ordinal} --done")));
-        let (migration, path) = (migration.title(), self.side.path);
-        Kind::LockLost(LockLost { migration, direction, path, excerpt, why, reached, finish })
+        let (migration, path) = (migration.named(), self.side.path);
+        Details::LockLost(LockLost { migration, direction, path, excerpt, why, reached, finish })
             .into()
     }
 
@@ -880,8 +889,8 @@ impl<'a> Run<'a> {
 
     fn partial(&self, ordinal: usize, it: &'static Statement, why: &'static str) -> Error {
         let outcome = |it| self.resolve(&format!("--statement {ordinal} {it}"));
-        Kind::Partial(Partial {
-            migration: self.subject.it.title(),
+        Details::Partial(Partial {
+            migration: self.subject.it.named(),
             direction: self.subject.direction,
             excerpt: Excerpt::start(self.side, it),
             why: why.into(),

@@ -1,37 +1,37 @@
 //! A migration in its own transaction: two messages, of which the second carries the body.
 
+use crate::execute::execution::Execution;
 use std::{
     collections::HashMap,
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, SqlState};
-use tracing::Span;
 
 use crate::{
     Direction, Event, Result,
     connection::{
         backoff::Backoff,
-        connector::{Hearing, severity},
+        locked::Transaction,
         session::{self, ScriptError, Session},
         session_settings::{SettingScope, own_role, role, target, timeouts},
+        sql::PINNED,
     },
     embedded::{Migration, Side},
-    error::{Cause, Error, Failure, Kind, Remains, excerpt::Excerpt, locate, secrets},
-    event::{Holder, milliseconds},
+    error::{
+        Cause, Details, Error, Failure, Remains, distrust::Meddling, excerpt::Excerpt, locate,
+        secrets,
+    },
+    event::{LockHolder, milliseconds},
     execute::{
         context::Context,
         existing,
-        lock::{self, LockAttempt, Transaction},
+        lock::{self, LockAttempt},
         send,
     },
-    history::{
-        revisions::{ESCAPED, PINNED},
-        trust::{Access, Meddling},
-    },
-    plan::{pending::Step, rollback::RollbackStep},
+    history::{revisions::ESCAPED, trust::Access},
+    plan::pending::Step,
 };
 
 const APPLYING: &str = "applying a migration";
@@ -42,50 +42,6 @@ pub(crate) enum StepOutcome {
     Committed { begun: Option<LockAttempt>, took: Duration },
     /// A lock or a deadlock was in the way, and the pause is over: plan again.
     Again,
-}
-
-/// One side of a migration that runs, for whatever is told of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Execution {
-    pub(crate) it: &'static Migration,
-    /// What runs; nothing where a row is all that changes.
-    pub(crate) side: Option<&'static Side>,
-    pub(crate) direction: Direction,
-    pub(crate) losing: DataLossPolicy,
-}
-
-/// Did anybody agree to lose what the side loses?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataLossPolicy {
-    Accepted,
-    Refused,
-}
-
-impl Execution {
-    /// The file of the side, else of the migration.
-    pub(crate) fn path(&self) -> &'static str {
-        self.side.map_or(self.it.up.path, |it| it.path)
-    }
-
-    /// How many statements the side has.
-    pub(crate) fn count(&self) -> usize {
-        self.side.map_or(0, Side::count)
-    }
-}
-
-impl From<&Step> for Execution {
-    fn from(step: &Step) -> Self {
-        let side = step.runs.map(|it| &it.up);
-        let losing = DataLossPolicy::Accepted;
-        Self { it: step.migration(), side, direction: Direction::Up, losing }
-    }
-}
-
-impl From<&RollbackStep> for Execution {
-    fn from(undo: &RollbackStep) -> Self {
-        let losing = DataLossPolicy::Refused;
-        Self { it: undo.it, side: undo.side, direction: Direction::Down, losing }
-    }
 }
 
 /// How often each migration met a lock.
@@ -172,7 +128,9 @@ pub(crate) async fn run(
             let took = since.elapsed();
             context.notify(&finished(subject, took));
             let begun = match next {
-                Some(_) => Some(lock::begun(&answer).ok_or(Kind::Unexpected { doing: APPLYING })?),
+                Some(_) => {
+                    Some(lock::begun(&answer).ok_or(Details::Unexpected { doing: APPLYING })?)
+                }
                 None => None,
             };
             Ok(StepOutcome::Committed { begun, took })
@@ -191,31 +149,6 @@ pub(crate) async fn run(
             }
         }
     }
-}
-
-/// Passes on what the server raises while a migration runs, under the migration's name.
-pub(crate) fn hear(
-    context: &Context<'_>,
-    session: &Session,
-    subject: Execution,
-) -> Option<Hearing> {
-    if context.is_metadata {
-        return None;
-    }
-    let (version, span) = (subject.it.version, Span::current());
-    let (set, side) = (context.set, subject.side?);
-    // Few migrations raise anything.
-    let secrets = OnceLock::new();
-    let emitter = context.settings.on_event.clone();
-    session.hear(move |notice| {
-        let secrets = secrets.get_or_init(|| secrets::known(set, side, None));
-        let (severity, message) = (severity(notice).into(), secrets.redact(notice.message()));
-        let event = Event::Notice { version: version.into(), severity, message };
-        span.in_scope(|| event.trace(false));
-        if let Some(emit) = &emitter {
-            emit(&event);
-        }
-    })
 }
 
 /// Logs that a migration runs, if it takes longer than a second; only of its first try.
@@ -290,19 +223,19 @@ pub(crate) async fn judge(
     tries: &mut Tries,
 ) -> Result<FailureOutcome> {
     let Execution { it, direction, .. } = subject;
-    let (migration, path) = (it.title(), subject.path());
+    let (migration, path) = (it.named(), subject.path());
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
-        return Err(Kind::ConnectionLost { migration, direction, source: stopped.err }.into());
+        return Err(Details::ConnectionLost { migration, direction, source: stopped.err }.into());
     };
     session.set_open(false);
     if err.message().contains(ESCAPED) {
         // Whether a transaction is open is the body's secret. The connection closes.
-        return Err(Kind::Escaped { migration, direction, path }.into());
+        return Err(Details::Escaped { migration, direction, path }.into());
     }
     if stopped.out_of_step {
         // Nothing can be asked on this connection any more; it closes, and the server rolls back.
         return Err(match is_contention(err.code()) {
-            true => Kind::ConnectionLost { migration, direction, source: stopped.err }.into(),
+            true => Details::ConnectionLost { migration, direction, source: stopped.err }.into(),
             false => failure(context, subject, &stopped, err, tries.of(it), None),
         });
     }
@@ -311,13 +244,13 @@ pub(crate) async fn judge(
     if let Some(how) = Meddling::of(err.message()) {
         // What somebody else attached to the tables is still there; what the body did is not.
         context.revisions.trust.diagnose(session.client(), Access::Write).await?;
-        return Err(Kind::Meddled { migration, direction, path, how }.into());
+        return Err(Details::Meddled { migration, direction, path, how }.into());
     }
     match fate(session, transaction, recorded).await? {
         TransactionOutcome::RolledBack => {}
         TransactionOutcome::Committed => return Ok(FailureOutcome::Committed),
         TransactionOutcome::Escaped => {
-            return Err(Kind::Escaped { migration, direction, path }.into());
+            return Err(Details::Escaped { migration, direction, path }.into());
         }
     }
     if is_contention(err.code()) && pause(context, session, it, err.code().code(), tries).await {
@@ -328,7 +261,7 @@ pub(crate) async fn judge(
     }
     if stopped.completed > subject.count() {
         let doing = "recording a migration, which was rolled back";
-        return Err(Kind::Server { doing, source: stopped.err }.into());
+        return Err(Details::Server { doing, source: stopped.err }.into());
     }
     let advice = existing::advice(context, session, direction, err).await;
     let err = failure(context, subject, &stopped, err, tries.of(it), advice);
@@ -432,8 +365,8 @@ fn failure(
         _ => Excerpt::of(side, statement, stopped.sent_from, err),
     };
     let cause = Cause::of(err, &secrets::known(context.set, side, statement), statement);
-    let (migration, remains) = (it.title(), Remains::Nothing);
-    Kind::Failed(Failure {
+    let (migration, remains) = (it.named(), Remains::Nothing);
+    Details::Failed(Failure {
         migration,
         direction,
         excerpt,
@@ -454,7 +387,7 @@ pub(crate) async fn note(
     subject: Execution,
     err: &Error,
 ) {
-    let Kind::Failed(Failure { cause, .. }) = err.kind() else { return };
+    let Details::Failed(Failure { cause, .. }) = err.details() else { return };
     let Execution { it, direction, .. } = subject;
     let (code, message) = (cause.code.code(), &cause.message);
     let sql = context.revisions.record_failure(it, direction, code, message);
@@ -475,7 +408,7 @@ pub(crate) async fn note(
 /// The oldest transactions that hold a lock on a table: one of them is likely in the way.
 ///
 /// Which table it was, the server does not say; who may not see them gets an empty list.
-async fn blockers(session: &Session) -> Vec<Holder> {
+async fn blockers(session: &Session) -> Vec<LockHolder> {
     let sql = format!(
         "{PINNED}SELECT a.pid AS upfront_pid, coalesce(a.application_name, ''), \
          host(a.client_addr), extract(epoch FROM clock_timestamp() - a.xact_start) FROM \
@@ -489,6 +422,6 @@ async fn blockers(session: &Session) -> Vec<Holder> {
         .rows
         .iter()
         .filter(|it| it.columns().first().is_some_and(|it| it.name() == "upfront_pid"))
-        .filter_map(lock::holder)
+        .filter_map(session::holder)
         .collect()
 }

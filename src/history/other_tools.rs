@@ -1,7 +1,9 @@
 //! Histories of other migration tools: a database that one of them has migrated must not be migrated
 //! from the start again by accident.
 
-use std::fmt;
+use crate::plan::foreign_history::ForeignHistory;
+#[cfg(feature = "cli")]
+use crate::plan::foreign_history::Tool;
 
 #[cfg(feature = "cli")]
 use postgres_protocol::escape::escape_identifier;
@@ -12,53 +14,13 @@ use crate::{
     Result,
     builder::Settings,
     connection::{
-        session::{self, Answer},
-        session_settings,
+        answer::Answer,
+        session, session_settings,
+        sql::{PINNED, named as rows_named},
     },
-    error::Kind,
-    history::revisions::{PINNED, named as rows_named},
+    error::Details,
     plan::table_name::TableName,
 };
-
-/// The history table of another migration tool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct ForeignHistory {
-    /// The table's name with its schema, quoted where needed.
-    pub table: String,
-    /// The tool that keeps its history in a table of this name with these columns.
-    pub tool: String,
-    /// Whether `adopt` can take the history over.
-    pub adoptable: bool,
-}
-
-impl fmt::Display for ForeignHistory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "table {}: the history of {}", self.table, self.tool)
-    }
-}
-
-impl ForeignHistory {
-    /// The command that takes this history over, and no other.
-    pub(crate) fn adopting(&self) -> String {
-        match self.table.contains(['"', ' ']) {
-            true => format!("`upfront adopt --table '{}'`", self.table.replace('\'', "'\\''")),
-            false => format!("`upfront adopt --table {}`", self.table),
-        }
-    }
-}
-
-/// Which histories of other tools stop a boot that finds none of upfront's.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Guard {
-    /// None of them.
-    pub(crate) ignores_all: bool,
-    /// Tables that have nothing to do with this program, as they were named.
-    pub(crate) ignored: Vec<String>,
-    /// Schemas that concern this program, besides those on its search path.
-    pub(crate) schemas: Vec<String>,
-}
 
 /// What the history table of a tool looks like.
 struct Signature {
@@ -166,29 +128,6 @@ pub fn history_tables() -> Vec<String> {
     names.iter().map(|it| (*it).to_owned()).chain(more).chain(sequences.concat()).collect()
 }
 
-/// A tool whose history can be taken over.
-#[cfg(feature = "cli")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tool {
-    Atlas,
-    Sqlx,
-}
-
-#[cfg(feature = "cli")]
-impl Tool {
-    /// By its name.
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Atlas, Self::Sqlx].into_iter().find(|it| it.name() == name)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Atlas => ATLAS.tool,
-            Self::Sqlx => SQLX.tool,
-        }
-    }
-}
-
 /// Where the program's search path is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathSource {
@@ -228,7 +167,7 @@ pub(crate) async fn refuse_ahead(settings: &Settings, client: &Client) -> Result
 }
 
 fn stop_at(tables: Vec<ForeignHistory>) -> Result<()> {
-    if tables.is_empty() { Ok(()) } else { Err(Kind::Foreign { tables }.into()) }
+    if tables.is_empty() { Ok(()) } else { Err(Details::Foreign { tables }.into()) }
 }
 
 /// The histories that concern this program; in a transaction.
@@ -277,7 +216,7 @@ pub(crate) async fn find_ahead(
 
 async fn ask(client: &Client, sql: &str) -> Result<Answer> {
     let doing = "looking for another tool's history";
-    session::ask(client, sql).await.map_err(|source| Kind::Server { doing, source }.into())
+    session::ask(client, sql).await.map_err(|source| Details::Server { doing, source }.into())
 }
 
 /// Finds history tables that fulfil a condition over the table `c`, its schema `n` and the search
@@ -368,7 +307,7 @@ pub(crate) async fn named(client: &Client, table: &str) -> Result<Option<(String
     );
     let answer = match session::ask(client, &sql).await {
         Err(err) if is_no_name(&err) => return Ok(None),
-        other => other.map_err(|source| Kind::Server { doing, source })?,
+        other => other.map_err(|source| Details::Server { doing, source })?,
     };
     let Some(oid) = answer.row("upfront_table").and_then(|it| it.get(0)) else { return Ok(None) };
     let sql = format!(

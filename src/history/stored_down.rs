@@ -13,10 +13,9 @@ use tokio_postgres::SimpleQueryRow;
 
 use crate::{
     Result,
-    connection::session::Answer,
+    connection::{answer::Answer, sql::named},
     embedded::{Class, CopyData, Loss, LossKind, Migration, Side, Statement, title},
-    error::{Error, Kind, rejection::Rejection},
-    history::revisions::named,
+    error::{Details, Error, rejection::Rejection},
     plan::checksum,
 };
 
@@ -62,7 +61,7 @@ fn of_version<'a>(
 fn read(answer: &Answer, row: &SimpleQueryRow) -> Result<Migration> {
     const DOING: &str = "reading stored down sides";
     let text = |at: usize| row.get(at).map(leak);
-    let unexpected = || Error::from(Kind::Unexpected { doing: DOING });
+    let unexpected = || Error::from(Details::Unexpected { doing: DOING });
     let needed = |at: usize| text(at).ok_or_else(unexpected);
     let (version, name, hash) = (needed(0)?, needed(1)?, needed(2)?);
     let title = title(version, name);

@@ -7,26 +7,25 @@
 //! that could not have made the tables itself may read those of another owner, as long as reading
 //! them runs no code.
 
+use crate::error::distrust::UNTRUSTED;
+use crate::error::distrust::{Distrust, Problem};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::{Client, SimpleQueryRow, error::SqlState};
 
 use crate::{
     Result,
     builder::Settings,
-    connection::session::{self, Answer},
-    error::{Error, Kind},
-    history::revisions::{PINNED, named},
+    connection::{
+        answer::Answer,
+        session,
+        sql::{PINNED, named},
+    },
+    error::{Details, Error},
 };
 
 /// All of upfront's tables.
 pub(crate) const TABLES: [&str; 7] =
     ["revisions", "log", "steps", "holds", "targets", "apps", "protection"];
-
-/// A text that the server's error carries when the tables cannot be written safely.
-pub(crate) const UNTRUSTED: &str = "upfront: the tables are not trusted";
-
-/// A text that the server's error carries when other rows were written than were sent.
-pub(crate) const NOT_WRITTEN: &str = "upfront: the rows were not written";
 
 /// Upfront's own tables, as far as trusting them goes.
 #[derive(Debug, Clone)]
@@ -37,49 +36,6 @@ pub(crate) struct Trust {
     schema_name: String,
     /// Literals of the roles that the settings name.
     named: Vec<String>,
-}
-
-/// One reason not to trust upfront's own tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Distrust {
-    pub(crate) problem: Problem,
-    /// The schema, table, trigger, rule or policy, as SQL names it.
-    pub(crate) object: String,
-    /// The role that owns it.
-    pub(crate) owner: String,
-    /// SQL that takes the reason away.
-    pub(crate) remedy: String,
-}
-
-/// What is wrong with an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Problem {
-    /// A schema or a table belongs to a role that could not act as the current one.
-    Owner,
-    /// A view, or whatever else is not a table.
-    Kind,
-    /// A column has a type that is not the server's own.
-    Type,
-    Rule,
-    Trigger,
-    Policy,
-    /// A trigger of upfront's own is missing or disabled.
-    Guard,
-}
-
-impl Problem {
-    fn of(word: &str) -> Option<Self> {
-        Some(match word {
-            "owner" => Self::Owner,
-            "kind" => Self::Kind,
-            "type" => Self::Type,
-            "rule" => Self::Rule,
-            "trigger" => Self::Trigger,
-            "policy" => Self::Policy,
-            "guard" => Self::Guard,
-            _ => return None,
-        })
-    }
 }
 
 /// What is about to be done with the tables.
@@ -280,8 +236,8 @@ impl Trust {
     async fn refuse(&self, client: &Client, sql: &str) -> Result<()> {
         let doing = "checking who owns upfront's own tables";
         let answer =
-            session::ask(client, sql).await.map_err(|source| Kind::Server { doing, source })?;
-        match read(&answer).ok_or(Kind::Unexpected { doing })? {
+            session::ask(client, sql).await.map_err(|source| Details::Server { doing, source })?;
+        match read(&answer).ok_or(Details::Unexpected { doing })? {
             found if found.is_empty() => Ok(()),
             found => Err(self.untrusted(found)),
         }
@@ -289,33 +245,13 @@ impl Trust {
 
     /// The error for tables that are not trusted.
     fn untrusted(&self, found: Vec<Distrust>) -> Error {
-        Kind::Untrusted { schema: self.schema.clone(), found }.into()
+        Details::Untrusted { schema: self.schema.clone(), found }.into()
     }
 }
 
 fn literals(names: &[&str]) -> String {
     let names: Vec<_> = names.iter().map(|it| format!("'{it}'")).collect();
     names.join(",")
-}
-
-/// Why a fence of ours stopped a transaction that was about to record a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meddling {
-    /// A rule, a trigger or a policy is attached to the tables.
-    Attached,
-    /// The rows that were sent were not written.
-    NotWritten,
-}
-
-impl Meddling {
-    /// By the text that the fence gave the server's error.
-    pub(crate) fn of(message: &str) -> Option<Self> {
-        match message {
-            it if it.contains(UNTRUSTED) => Some(Self::Attached),
-            it if it.contains(NOT_WRITTEN) => Some(Self::NotWritten),
-            _ => None,
-        }
-    }
 }
 
 /// Does a message's error ask for a closer look?

@@ -6,3 +6,150 @@ pub(crate) mod git;
 pub(crate) mod rust_embed;
 #[cfg(feature = "dev")]
 pub(crate) mod watched;
+
+use crate::embedded::{Set, decode::Embedded};
+#[cfg(feature = "cli")]
+use crate::{
+    Result,
+    embedded::Migration,
+    error::{Details, adopt_error::AdoptError},
+};
+
+/// A set of migrations: what [`embedded!`](crate::embedded) gives.
+///
+/// Cheap to clone; the data are part of the program.
+#[derive(Debug, Clone)]
+pub struct Migrations(pub(crate) Source);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Compiled(&'static Embedded),
+    #[cfg(feature = "cli")]
+    Parsed(&'static Set),
+    #[cfg(feature = "rust-embed")]
+    Folder(std::sync::Arc<crate::migrations::rust_embed::Folder>),
+    #[cfg(feature = "dev")]
+    Live(&'static crate::migrations::watched::Live),
+}
+
+impl Migrations {
+    /// Called by the macro alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_static(it: &'static Embedded) -> Self {
+        Self(Source::Compiled(it))
+    }
+
+    /// The migrations of a folder that the application embeds already, by [`rust_embed`](::rust_embed).
+    ///
+    /// The folder is parsed once, when it is first needed: its mistakes appear at `up()`, where
+    /// `upfront-build` would show them when the program is compiled. Prefer
+    /// [`embedded!`](crate::embedded) where there is a choice.
+    ///
+    /// `atlas.sum` is verified where it is embedded too. An empty folder is an error: a debug
+    /// build of rust-embed reads the folder when the program runs, and a program that was moved
+    /// would find none.
+    #[cfg(feature = "rust-embed")]
+    #[must_use]
+    pub fn from_embed<E: ::rust_embed::RustEmbed>() -> Self {
+        Self(Source::Folder(std::sync::Arc::new(crate::migrations::rust_embed::Folder::of::<E>())))
+    }
+
+    /// A folder at hand as names and bytes; for upfront's own tests and tools.
+    #[cfg(feature = "rust-embed")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_files(files: Vec<(String, Vec<u8>)>) -> Self {
+        Self(Source::Folder(std::sync::Arc::new(crate::migrations::rust_embed::Folder::with(
+            files,
+        ))))
+    }
+
+    /// A directory that was read from disk, mistakes and warnings dealt with, under its own label;
+    /// for upfront's own tools. Its data live as long as the program.
+    #[cfg(feature = "cli")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_directory(directory: &upfront_directory::Directory) -> Self {
+        Self(Source::Parsed(crate::embedded::from_directory::set(directory)))
+    }
+
+    /// The first of these migrations, up to and with a version: what a scratch server needs in order
+    /// to show the schema of that version.
+    ///
+    /// # Errors
+    ///
+    /// There is no such version, or the folder has mistakes.
+    #[cfg(feature = "cli")]
+    pub fn up_to(&self, version: &str) -> crate::Result<Self> {
+        let set = self.set()?;
+        let at = crate::migrations::find(set, version)?;
+        Ok(Self(Source::Parsed(set.first(at + 1))))
+    }
+
+    /// Called by the macro alone.
+    #[cfg(feature = "dev")]
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_live(it: &'static crate::migrations::watched::Live) -> Self {
+        Self(Source::Live(it))
+    }
+
+    /// The set of a program that compiled it in, as upfront itself does.
+    pub(crate) fn compiled(&self) -> &'static Set {
+        match &self.0 {
+            Source::Compiled(it) => it.set(),
+            #[cfg(feature = "dev")]
+            Source::Live(it) => it.compiled(),
+            #[cfg(any(feature = "cli", feature = "rust-embed"))]
+            _ => panic!("upfront's own migrations are compiled in"),
+        }
+    }
+
+    #[cfg_attr(
+        not(any(feature = "rust-embed", feature = "dev")),
+        allow(clippy::unnecessary_wraps, reason = "what is parsed when it is needed may be wrong")
+    )]
+    pub(crate) fn set(&self) -> crate::Result<&'static Set> {
+        match &self.0 {
+            Source::Compiled(it) => Ok(it.set()),
+            #[cfg(feature = "cli")]
+            Source::Parsed(set) => Ok(set),
+            #[cfg(feature = "rust-embed")]
+            Source::Folder(folder) => folder.set(),
+            #[cfg(feature = "dev")]
+            Source::Live(it) => it.set(),
+        }
+    }
+
+    /// The directory that a program reads when it starts.
+    #[cfg(feature = "dev")]
+    pub(crate) fn live(&self) -> crate::Result<&'static crate::migrations::watched::Live> {
+        if let Source::Live(it) = &self.0 {
+            return Ok(it);
+        }
+        let problem = "these migrations know no directory: give it `upfront::embedded!()`";
+        Err(crate::error::Details::Setting { name: "dev", problem: problem.into() }.into())
+    }
+}
+
+/// Where a migration stands that is named by its version, or by version and name.
+///
+/// # Errors
+///
+/// There is none.
+#[cfg(feature = "cli")]
+pub(crate) fn find(set: &'static Set, version: &str) -> Result<usize> {
+    let named = |it: &Migration| it.version == version || it.title() == version;
+    let place = set.migrations.iter().position(named);
+    place.ok_or_else(|| unknown(set, version).into())
+}
+
+#[cfg(feature = "cli")]
+pub(crate) fn unknown(set: &'static Set, version: &str) -> Details {
+    const NEAR: usize = 2;
+    let at = set.migrations.partition_point(|it| it.version < version);
+    let near = &set.migrations[at.saturating_sub(NEAR)..(at + NEAR).min(set.migrations.len())];
+    let near = near.iter().map(Migration::title).collect();
+    Details::Adopt(AdoptError::Unknown { label: set.label, version: version.to_owned(), near })
+}

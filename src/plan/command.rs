@@ -1,17 +1,19 @@
 //! Commands of upfront in messages, with the options that make them work on the same history.
 
-use crate::builder::Settings;
+/// The app of a program that sets none.
+pub(crate) const DEFAULT_APP: &str = "main";
+
+/// The schema of upfront's own tables in a program that sets none.
+pub(crate) const DEFAULT_SCHEMA: &str = "upfront";
 
 /// The options that name an app and a schema, where they are not the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CommandOptions(String);
 
 impl CommandOptions {
-    pub(crate) fn of(settings: &Settings) -> Self {
-        let defaults = Settings::default();
-        let named =
-            [("app", &settings.app, &defaults.app), ("schema", &settings.schema, &defaults.schema)];
-        let option = |(name, value, default): (&str, &String, &String)| {
+    pub(crate) fn of(app: &str, schema: &str) -> Self {
+        let named = [("app", app, DEFAULT_APP), ("schema", schema, DEFAULT_SCHEMA)];
+        let option = |(name, value, default): (&str, &str, &str)| {
             (value != default).then(|| format!(" --{name} {}", shell_word(value)))
         };
         Self(named.into_iter().filter_map(option).collect())
@@ -39,9 +41,7 @@ mod tests {
     #[test]
     fn names_what_is_not_the_default() {
         let of = |app: &str, schema: &str| {
-            let (app, schema) = (app.to_owned(), schema.to_owned());
-            CommandOptions::of(&Settings { app, schema, ..Settings::default() })
-                .command("resolve 2 --applied")
+            CommandOptions::of(app, schema).command("resolve 2 --applied")
         };
         assert_eq!(of("main", "upfront"), "`upfront resolve 2 --applied`");
         assert_eq!(of("a b", "ops"), "`upfront resolve 2 --applied --app 'a b' --schema ops`");

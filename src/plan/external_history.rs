@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::{
     embedded::{Migration, Set},
-    history::other_tools::Tool,
-    plan::pending::Head,
+    plan::{foreign_history::Tool, rows::Head},
 };
 
 /// Migrations that were here before upfront.

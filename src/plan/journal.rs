@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::{
     Direction,
     embedded::{Class, Set, title},
-    plan::pending::Row,
+    plan::rows::Row,
 };
 
 /// A row of the journal.

@@ -2,26 +2,33 @@
 
 pub(crate) mod checksum;
 pub(crate) mod command;
+pub(crate) mod data_loss;
 #[cfg(feature = "cli")]
 pub(crate) mod external_history;
+pub(crate) mod foreign_history;
+pub(crate) mod history;
 pub(crate) mod journal;
+pub(crate) mod metadata;
 pub(crate) mod pending;
 pub(crate) mod protection;
 #[cfg(feature = "cli")]
 pub(crate) mod resolution;
 pub(crate) mod rollback;
+pub(crate) mod rows;
 pub(crate) mod table_name;
 pub(crate) mod target;
+pub(crate) mod words;
 
 use std::{borrow::Cow, fmt};
 
 use crate::{
-    Direction, Loss,
+    DataLoss, Direction,
     embedded::{Class, Migration, title},
-    event::Holder,
-    execute::context::Context,
-    history::revisions::{Journal, Tables},
-    plan::{checksum::Digest, pending::Step, protection::ProtectionState, rollback::RollbackStep},
+    event::LockHolder,
+    plan::{
+        checksum::Digest, journal::Journal, metadata::Tables, pending::Step,
+        protection::ProtectionState, rollback::RollbackStep,
+    },
 };
 
 /// Ordered steps with their exact SQL: the dry run. `Display` prints it.
@@ -51,7 +58,7 @@ pub struct Plan {
     /// Whether they are applied or rolled back.
     pub direction: Direction,
     /// In the order in which they would run.
-    pub steps: Vec<PlannedStep>,
+    pub steps: Vec<PlanStep>,
     /// SHA-256, in hex, over the database's identity, the app, the steps with their SQL and the
     /// newest row of upfront's log: it stands for this plan on this database as it is now, and so
     /// is good for one run.
@@ -69,7 +76,7 @@ pub struct Plan {
 /// One migration of a [`Plan`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PlannedStep {
+pub struct PlanStep {
     /// Its version.
     pub version: String,
     /// Its name.
@@ -87,7 +94,7 @@ pub struct PlannedStep {
     /// What is worth knowing before it runs.
     pub warnings: Vec<String>,
     /// What its statements take away, and what is in it now.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<DataLoss>,
     pub(crate) secrets: Secrets,
 }
 
@@ -124,7 +131,8 @@ impl Default for RollbackScope {
 
 impl Plan {
     pub(crate) fn up(
-        context: &Context<'_>,
+        app: &str,
+        schema: &str,
         steps: &[Step],
         journal: &[Journal],
         standing: &ProtectionState,
@@ -133,28 +141,30 @@ impl Plan {
             let covers = it.covers.iter().map(|(it, _)| planned(it, true, journal));
             covers.chain(it.runs.map(|it| planned(it, false, journal))).collect::<Vec<_>>()
         };
-        Self::of(context, Direction::Up, steps.iter().flat_map(of).collect(), standing)
+        Self::of(app, schema, Direction::Up, steps.iter().flat_map(of).collect(), standing)
     }
 
     pub(crate) fn down(
-        context: &Context<'_>,
+        app: &str,
+        schema: &str,
         rollback_steps: &[RollbackStep],
         journal: &[Journal],
         standing: &ProtectionState,
     ) -> Self {
         let steps = rollback_steps.iter().map(|it| planned_undo(it, journal)).collect();
-        Self::of(context, Direction::Down, steps, standing)
+        Self::of(app, schema, Direction::Down, steps, standing)
     }
 
     fn of(
-        context: &Context<'_>,
+        app: &str,
+        schema: &str,
         direction: Direction,
-        steps: Vec<PlannedStep>,
+        steps: Vec<PlanStep>,
         standing: &ProtectionState,
     ) -> Self {
         Self {
-            digest: digest(context, direction, &steps, standing),
-            app: context.app.to_owned(),
+            digest: digest(app, schema, direction, &steps, standing),
+            app: app.to_owned(),
             direction,
             steps,
             protected: standing.is_protected(),
@@ -165,7 +175,7 @@ impl Plan {
     }
 
     /// Somebody has the lock: what the journal speaks of is under way, and was not cut off.
-    pub(crate) fn name_holder(&mut self, journal: &[Journal], holder: Option<&Holder>) {
+    pub(crate) fn name_holder(&mut self, journal: &[Journal], holder: Option<&LockHolder>) {
         let Some(holder) = holder else { return };
         let (cut_off, running) = (cut_off(self.direction), format!("running, by {holder}"));
         let warnings = self.steps.iter_mut().flat_map(|it| &mut it.warnings);
@@ -193,14 +203,14 @@ impl Plan {
     }
 
     /// What would be lost, with the migration that takes it away.
-    pub fn losses(&self) -> impl Iterator<Item = (&PlannedStep, &Loss)> {
-        let of = |step| PlannedStep::lost(step).map(move |it| (step, it));
+    pub fn losses(&self) -> impl Iterator<Item = (&PlanStep, &DataLoss)> {
+        let of = |step| PlanStep::lost(step).map(move |it| (step, it));
         self.steps.iter().flat_map(of)
     }
 
     /// Agrees to whatever a rollback loses. What a migration that is applied takes away is its
     /// author's decision, and needs none.
-    pub fn accept_loss(&mut self) -> &mut Self {
+    pub fn accept_data_loss(&mut self) -> &mut Self {
         self.consent.loss = true;
         self
     }
@@ -229,7 +239,7 @@ impl Plan {
     }
 }
 
-impl PlannedStep {
+impl PlanStep {
     /// As messages name it.
     pub(crate) fn title(&self) -> String {
         title(&self.version, &self.name)
@@ -243,21 +253,21 @@ impl PlannedStep {
         }
     }
 
-    fn lost(&self) -> impl Iterator<Item = &Loss> {
+    fn lost(&self) -> impl Iterator<Item = &DataLoss> {
         self.losses.iter().filter(|it| !it.empty)
     }
 }
 
 fn digest(
-    context: &Context<'_>,
+    app: &str,
+    schema: &str,
     direction: Direction,
-    steps: &[PlannedStep],
+    steps: &[PlanStep],
     standing: &ProtectionState,
 ) -> String {
-    let (here, schema) = (&standing.here, &context.settings.schema);
+    let here = &standing.here;
     let mut it = Digest::new("upfront plan v1");
-    for part in [&here.system, &here.database, schema, context.app, direction.word(), &standing.log]
-    {
+    for part in [&here.system, &here.database, schema, app, direction.word(), &standing.log] {
         it.part(part);
     }
     for step in steps {
@@ -269,8 +279,8 @@ fn digest(
     it.finish()
 }
 
-fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
-    PlannedStep {
+fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlanStep {
+    PlanStep {
         version: it.version.to_owned(),
         name: it.name.to_owned(),
         path: it.up.path.to_owned(),
@@ -284,10 +294,10 @@ fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlannedStep {
     }
 }
 
-fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlannedStep {
+fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlanStep {
     let RollbackStep { it, side } = undo;
     let side = side.as_ref();
-    PlannedStep {
+    PlanStep {
         version: it.version.to_owned(),
         name: it.name.to_owned(),
         path: side.map_or(it.up.path, |it| it.path).to_owned(),
@@ -364,7 +374,7 @@ impl fmt::Display for Plan {
 /// What is shown of a step to programs.
 #[derive(Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename = "PlannedStep"))]
+#[cfg_attr(feature = "serde", serde(rename = "PlanStep"))]
 #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "`Debug` and JSON read them"))]
 #[expect(clippy::struct_excessive_bools, reason = "they are the fields of the JSON")]
 struct Fields<'a> {
@@ -378,10 +388,10 @@ struct Fields<'a> {
     covered: bool,
     breaking: bool,
     warnings: &'a [String],
-    losses: &'a [Loss],
+    losses: &'a [DataLoss],
 }
 
-impl PlannedStep {
+impl PlanStep {
     fn fields<'a>(&'a self, shown: &'a str) -> Fields<'a> {
         let Self { version, name, path, sql, transactional, covered, breaking, .. } = self;
         Fields {
@@ -399,20 +409,20 @@ impl PlannedStep {
     }
 }
 
-impl fmt::Debug for PlannedStep {
+impl fmt::Debug for PlanStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fields(&self.shown()).fmt(f)
     }
 }
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for PlannedStep {
+impl serde::Serialize for PlanStep {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.fields(&self.shown()).serialize(serializer)
     }
 }
 
-impl PlannedStep {
+impl PlanStep {
     fn write(&self, f: &mut fmt::Formatter<'_>, direction: Direction) -> fmt::Result {
         let how = match (self.covered, direction, self.transactional) {
             (true, Direction::Up, _) => "recorded, not run",

@@ -1,81 +1,15 @@
 //! What is to be done: a pure function of what the program carries and what the database has.
 
+use crate::plan::rows::{Head, Hold, Row, UnknownMigration};
 use crate::{
     Direction,
     embedded::{Migration, Set, title},
-    event::Holder,
+    event::LockHolder,
     plan::{
         checksum,
         journal::{Journal, PartlyApplied},
     },
 };
-
-/// A row of the revision table, without its SQL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) version: String,
-    pub(crate) name: String,
-    pub(crate) hash: String,
-    pub(crate) chain: String,
-    pub(crate) breaking: bool,
-    /// Outside the chain: a changed down side is no divergence.
-    pub(crate) down_hash: Option<String>,
-    /// `applied`, `covered` or `baseline`.
-    pub(crate) kind: String,
-}
-
-impl Row {
-    /// As messages name it.
-    pub(crate) fn title(&self) -> String {
-        title(&self.version, &self.name)
-    }
-}
-
-/// A migration that was rolled back and must not come back by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hold {
-    pub(crate) version: String,
-    pub(crate) name: String,
-    /// Of the text that was rolled back: a changed file is not held.
-    pub(crate) hash: String,
-    pub(crate) at: String,
-    pub(crate) by: String,
-}
-
-/// Where a history ends: the newest version and the chain up to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) version: String,
-    pub(crate) chain: String,
-}
-
-impl Head {
-    /// Before the first migration.
-    pub(crate) fn start() -> Self {
-        Self { version: String::new(), chain: checksum::START.to_owned() }
-    }
-
-    /// After a migration on top of this head.
-    pub(crate) fn after(&self, it: &Migration) -> Self {
-        let chain = checksum::link(&self.chain, it.version, it.name, it.up.hash);
-        Self { version: it.version.to_owned(), chain }
-    }
-}
-
-/// A migration that the database has and this program does not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UnknownMigration {
-    pub(crate) version: String,
-    pub(crate) name: String,
-    pub(crate) breaking: bool,
-}
-
-impl UnknownMigration {
-    /// As messages name it.
-    pub(crate) fn title(&self) -> String {
-        title(&self.version, &self.name)
-    }
-}
 
 /// What one transaction brings: rows for what needs no running, then a migration.
 #[derive(Debug)]
@@ -150,7 +84,11 @@ impl Pending {
     }
 
     /// The same, with what has run of them already, and who runs it.
-    pub(crate) fn titles_as_of(&self, journal: &[Journal], holder: Option<&Holder>) -> Vec<String> {
+    pub(crate) fn titles_as_of(
+        &self,
+        journal: &[Journal],
+        holder: Option<&LockHolder>,
+    ) -> Vec<String> {
         let cut_off = self.cut_off.iter().map(|it| match holder {
             Some(holder) => format!("{} (its rollback is running, by {holder})", it.title()),
             None => format!("{} (its rollback was cut off)", it.title()),
@@ -197,7 +135,7 @@ pub(crate) enum Divergence {
 
 /// What a database newer than the program means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ahead {
+pub enum NewerDatabase {
     /// The program boots, unless a migration that it does not know is marked
     /// `-- upfront:breaking`. The report names what is ahead.
     #[default]
@@ -206,7 +144,7 @@ pub enum Ahead {
     Refuse,
 }
 
-impl Ahead {
+impl NewerDatabase {
     fn refuses(self, breaking: bool) -> bool {
         breaking || self == Self::Refuse
     }
@@ -220,7 +158,7 @@ impl Ahead {
 pub(crate) fn plan(
     set: &'static Set,
     rows: &[Row],
-    ahead: Ahead,
+    ahead: NewerDatabase,
 ) -> Result<Pending, Vec<Divergence>> {
     let (rows, cut_off) = standing(rows);
     let unknown = unknown_above(set, rows);
@@ -246,14 +184,6 @@ pub(crate) fn standing(rows: &[Row]) -> (&[Row], Option<&Row>) {
     }
 }
 
-impl Hold {
-    /// By its version, or by version and name.
-    #[cfg(feature = "cli")]
-    pub(crate) fn is_called(&self, asked: &str) -> bool {
-        asked == self.version || asked == title(&self.version, &self.name)
-    }
-}
-
 /// What is pending and held.
 pub(crate) fn held(pending: &Pending, holds: &[Hold]) -> Vec<Hold> {
     let is_pending = |hold: &&Hold| {
@@ -274,7 +204,7 @@ pub(crate) fn deleted(pending: &Pending, lost: &[String]) -> Vec<Divergence> {
 }
 
 /// Judges what stands above the program's head.
-pub(crate) fn refused(ahead: Ahead, unknown: &[UnknownMigration]) -> Vec<Divergence> {
+pub(crate) fn refused(ahead: NewerDatabase, unknown: &[UnknownMigration]) -> Vec<Divergence> {
     unknown
         .iter()
         .filter(|it| ahead.refuses(it.breaking))
@@ -288,7 +218,7 @@ pub(crate) fn refused(ahead: Ahead, unknown: &[UnknownMigration]) -> Vec<Diverge
 }
 
 /// Judges what is applied in part and unknown, as if it were applied.
-pub(crate) fn refused_partly(ahead: Ahead, partly: &[PartlyApplied]) -> Vec<Divergence> {
+pub(crate) fn refused_partly(ahead: NewerDatabase, partly: &[PartlyApplied]) -> Vec<Divergence> {
     let refused = partly.iter().filter(|it| ahead.refuses(it.breaking));
     refused
         .map(|it| Divergence::Ahead {
@@ -486,7 +416,7 @@ pub(crate) mod tests {
             let covers = it.covers.iter().map(|(it, _)| format!("({}) ", it.version));
             covers.collect::<String>() + it.runs.map_or("", |it| it.version)
         };
-        let found = match plan(set(program), history, Ahead::Accept) {
+        let found = match plan(set(program), history, NewerDatabase::Accept) {
             Ok(it) => it.steps.iter().map(step).collect::<Vec<_>>(),
             Err(found) => found.iter().map(describe).collect(),
         };
@@ -540,7 +470,7 @@ pub(crate) mod tests {
     fn both_ways_past_a_checkpoint_leave_one_chain() {
         let program = set("1a 2b* 3c");
         let last = |history: &[Row]| {
-            let pending = plan(program, history, Ahead::Accept).expect("nothing diverged");
+            let pending = plan(program, history, NewerDatabase::Accept).expect("nothing diverged");
             pending.steps.last().expect("something is pending").to.clone()
         };
         assert_eq!(last(&[]), last(&rows("1a")));

@@ -5,15 +5,15 @@ use std::fmt;
 
 use crate::{
     Direction,
-    admin::resolve::{Before, Resolution, Resolve, ResolvedChange},
     embedded::{Migration, Set, title},
-    error::display::list,
-    history::revisions::History,
     plan::{
         checksum,
         command::{CommandOptions, shell_word},
+        history::History,
         journal::{self, Journal, Listed, Rewrite},
-        pending::{self, Divergence, Head, Row},
+        pending::{self, Divergence},
+        rows::{Head, Row},
+        words::list,
     },
 };
 
@@ -88,7 +88,7 @@ pub(crate) enum Mistake {
 
 /// What is known of a database, for a decision.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ServerInfo<'a> {
+pub(crate) struct ResolutionInput<'a> {
     pub(crate) set: &'static Set,
     pub(crate) history: &'a History,
     pub(crate) logged: &'a [Logged],
@@ -119,7 +119,7 @@ impl Known {
 /// # Errors
 ///
 /// The word contradicts what is known, or would leave a history that no program accepts.
-pub(crate) fn decide(facts: ServerInfo<'_>, asked: &Resolve) -> Result<Changes, Mistake> {
+pub(crate) fn decide(facts: ResolutionInput<'_>, asked: &Resolve) -> Result<Changes, Mistake> {
     match asked {
         Resolve::All { outcome: Resolution::RolledBack } => Ok(facts.all_rolled_back()),
         Resolve::All { outcome: Resolution::Applied } => Ok(facts.all_applied()),
@@ -136,7 +136,7 @@ pub(crate) fn decide(facts: ServerInfo<'_>, asked: &Resolve) -> Result<Changes, 
     }
 }
 
-impl<'a> ServerInfo<'a> {
+impl<'a> ResolutionInput<'a> {
     /// A version that history, journal, log or program know; by itself or with its name.
     fn find(self, asked: &str) -> Result<Known, Mistake> {
         let asked = asked.strip_suffix(".sql").unwrap_or(asked);
@@ -456,14 +456,19 @@ impl Changes {
         Self { shown: vec![shown], writes: Vec::new() }
     }
 
-    fn end_journal(&mut self, facts: ServerInfo<'_>, version: &str) {
+    fn end_journal(&mut self, facts: ResolutionInput<'_>, version: &str) {
         if facts.journal(version).next().is_some() {
             self.writes.push(Write::ForgetJournal { version: version.to_owned() });
         }
     }
 
     /// The rows behind a version continue another one: its new row, or the row below it.
-    fn chain_behind(&mut self, facts: ServerInfo<'_>, it: &Known, (chain, from): (&str, &str)) {
+    fn chain_behind(
+        &mut self,
+        facts: ResolutionInput<'_>,
+        it: &Known,
+        (chain, from): (&str, &str),
+    ) {
         let own = facts.row(&it.version).is_some_and(|row| facts.counts_missing(row));
         let (mut previous, mut changed) = ((chain.to_owned(), from.to_owned()), Vec::new());
         let (rows, _) = pending::standing(&facts.history.rows);
@@ -494,12 +499,12 @@ impl Changes {
 
 /// A person's word that is refused, and the options for commands in the message.
 #[derive(Debug)]
-pub(crate) struct AdoptError {
+pub(crate) struct ResolveError {
     pub(crate) mistake: Mistake,
     pub(crate) options: CommandOptions,
 }
 
-impl fmt::Display for AdoptError {
+impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let command = |words: String| self.options.command(&words);
         match &self.mistake {
@@ -564,5 +569,120 @@ impl fmt::Display for AdoptError {
             }
             Mistake::Diverged(_) => f.write_str("the history and this program differ"),
         }
+    }
+}
+
+/// What became of a migration, or of a part of it, by the word of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Resolution {
+    /// It took effect: all that it does is in the database.
+    Applied,
+    /// It did not take effect, or was undone: nothing that it does is in the database.
+    RolledBack,
+}
+
+/// What a person knows, for [`Migrator::plan_resolve`](crate::Migrator::plan_resolve). Versions stand alone or with their name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resolve {
+    /// A migration was undone, or applied, by hand.
+    Migration {
+        /// Its version.
+        version: String,
+        /// What became of it.
+        outcome: Resolution,
+    },
+    /// A statement of a partially applied (or rolled back) migration took effect, or did not. The
+    /// next [`up`](crate::Migrator::up) or [`down`](crate::Migrator::down) continues accordingly.
+    Statement {
+        /// The version of the migration.
+        version: String,
+        /// The number of the statement in its file, from 1.
+        statement: usize,
+        /// What became of it.
+        outcome: Resolution,
+    },
+    /// The file of a partially applied migration was edited: its new statements took effect, or are
+    /// still to run.
+    Edited {
+        /// The version of the migration.
+        version: String,
+        /// What became of the new statements.
+        outcome: Resolution,
+    },
+    /// All migrations of the app: undone, as by `DROP SCHEMA`, or restored by other means.
+    All {
+        /// What became of them.
+        outcome: Resolution,
+    },
+}
+
+/// One migration of a [`Resolved`](crate::Resolved).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ResolvedChange {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// The number of the statement, if only a statement is meant.
+    pub statement: Option<usize>,
+    /// What the history says of the migration before.
+    pub before: Before,
+    /// What is recorded.
+    pub after: Resolution,
+}
+
+/// What the history says of a migration before it is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Before {
+    /// It is applied.
+    Applied,
+    /// It is not applied.
+    NotApplied,
+    /// It was cut off while it was applied, outside a transaction.
+    PartiallyApplied,
+    /// It was cut off while it was rolled back, outside a transaction.
+    PartiallyRolledBack,
+    /// It was applied, and its row was deleted.
+    Missing,
+    /// It is applied, and its schema was dropped or created again since.
+    SchemaReplaced,
+}
+
+impl ResolvedChange {
+    pub(crate) fn of(version: &str, name: &str, before: Before) -> Self {
+        let (version, name) = (version.to_owned(), name.to_owned());
+        let after = match before {
+            Before::SchemaReplaced => Resolution::Applied,
+            _ => Resolution::RolledBack,
+        };
+        Self { version, name, statement: None, before, after }
+    }
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::RolledBack => "rolled back",
+        })
+    }
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not applied",
+            Self::PartiallyApplied => "partially applied",
+            Self::PartiallyRolledBack => "partially rolled back",
+            Self::Missing => "applied, with its row deleted",
+            Self::SchemaReplaced => "applied to a schema that was dropped",
+        })
     }
 }

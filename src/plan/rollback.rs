@@ -8,7 +8,8 @@ use crate::{
     embedded::{Migration, Set, Side, title},
     plan::{
         checksum,
-        pending::{Divergence, Row, diverged, standing},
+        pending::{Divergence, diverged, standing},
+        rows::Row,
     },
 };
 
@@ -86,7 +87,7 @@ pub(crate) fn above<'a>(
                 None => Err(not_applied(set, rows, version)),
             }
         }
-        Target::Embedded => match set.head() {
+        Target::ToEmbedded => match set.head() {
             Some(it) => Ok(newer(it.version)),
             None => Err(Mistake::NoHead),
         },

@@ -47,7 +47,7 @@ pub enum Target {
     To(String),
     /// Everything that this program does not know: how a service of an older release rolls back
     /// before it serves.
-    Embedded,
+    ToEmbedded,
     /// Everything.
     All,
 }

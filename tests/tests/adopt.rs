@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{fmt::Write, time::Duration};
+use upfront::ErrorKind;
 
 use insta::assert_snapshot;
-use upfront::{Adopted, Error, Migrator, Result};
+use upfront::{AdoptReport, Error, Migrator, Result};
 use upfront_directory::{Directory, Sum};
 use upfront_scratch::{Database, PoolMode, Pooler, Server, Without};
 use upfront_tests::{builder, connect, database, migrator, pool, server, until};
@@ -23,7 +24,7 @@ fn directory(files: &[File]) -> Directory {
     Directory::from_files("migrations", files.iter().map(file)).unwrap()
 }
 
-async fn adopt(database: &Database<'_>, files: &[File]) -> Result<Adopted> {
+async fn adopt(database: &Database<'_>, files: &[File]) -> Result<AdoptReport> {
     migrator(&database.url(), files).adopt(&directory(files), None).await
 }
 
@@ -32,7 +33,7 @@ async fn refused(database: &Database<'_>, files: &[File]) -> Error {
     let it = migrator(&database.url(), files);
     let planned = it.plan_adopt(&directory(files), None).await.unwrap_err();
     let err = it.adopt(&directory(files), None).await.unwrap_err();
-    assert!(err.is_adoption_refused(), "{err}");
+    assert!(err.kind() == ErrorKind::AdoptionRefused, "{err}");
     assert_eq!(planned.to_string(), err.to_string());
     let schema = "select count(*) from pg_namespace where nspname = 'upfront'";
     assert_eq!(database.psql(schema).unwrap().trim(), "0", "nothing is written");
@@ -104,7 +105,7 @@ async fn a_history_of_atlas() {
     let before = contents(&database, table);
     let files = [A, B, C];
     let it = migrator(&database.url(), &files);
-    assert!(it.up().await.unwrap_err().is_foreign_history());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::ForeignHistory);
 
     let planned = it.plan_adopt(&directory(&files), None).await.unwrap();
     assert!(!planned.recorded);
@@ -370,7 +371,7 @@ async fn a_history_of_sqlx() {
     let before = contents(&database, "_sqlx_migrations");
     let files = [A, B, C];
     let it = migrator(&database.url(), &files);
-    assert!(it.up().await.unwrap_err().is_foreign_history());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::ForeignHistory);
     let adopted = it.adopt(&directory(&files), None).await.unwrap();
     assert_eq!(it.up().await.unwrap().applied.len(), 1);
     assert!(it.up().await.unwrap().is_unchanged());
@@ -468,10 +469,10 @@ async fn a_history_of_our_own() {
     migrator(&database.url(), &[A]).up().await.unwrap();
     atlas(&database, "public", &[]);
     let err = adopt(&database, &[A, B]).await.unwrap_err();
-    assert!(err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::AdoptionRefused);
     assert_snapshot!(err);
     let err = migrator(&database.url(), &[A, B]).baseline("20260101000000").await.unwrap_err();
-    assert!(err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::AdoptionRefused);
     let billing = builder(&database.url(), &[NEW]).app("billing").build().unwrap();
     assert_eq!(
         billing.baseline(NEW.0.split('_').next().unwrap()).await.unwrap().migrations.len(),
@@ -486,7 +487,7 @@ async fn a_deleted_history_of_our_own() {
     migrator(&database.url(), &[A]).up().await.unwrap();
     database.execute("delete from upfront.revisions where app = 'main'").unwrap();
     let err = migrator(&database.url(), &[A]).baseline("20260101000000").await.unwrap_err();
-    assert!(err.is_adoption_refused(), "the log tells that it was there: {err}");
+    assert!(err.kind() == ErrorKind::AdoptionRefused, "the log tells that it was there: {err}");
 }
 
 #[tokio::test]
@@ -502,7 +503,7 @@ async fn two_who_adopt_at_once() {
     for it in all.collect::<Vec<_>>() {
         match it.await.unwrap() {
             Ok(_) => done += 1,
-            Err(err) => assert!(err.is_adoption_refused(), "{err}"),
+            Err(err) => assert!(err.kind() == ErrorKind::AdoptionRefused, "{err}"),
         }
     }
     assert_eq!(done, 1);
@@ -519,7 +520,7 @@ async fn the_other_tool_is_at_work() {
         .await
         .unwrap();
     let err = adopt(&database, &[A]).await.unwrap_err();
-    assert!(err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::AdoptionRefused);
     insta::with_settings!({filters => vec![(r"pid \d+|\(\d+\)|\d+\.\d+[mµn]?s|\d+(\.\d+)?[mµn]?s", "…")]}, {
         assert_snapshot!(err);
     });
@@ -587,7 +588,7 @@ async fn rights_that_are_missing() {
         async move {
             let it = Migrator::new(upfront_tests::migrations(&[A]), pool(&url, 1));
             let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
-            assert!(err.is_denied(), "{err}");
+            assert!(err.kind() == ErrorKind::PermissionDenied, "{err}");
             err.to_string().replace(name, "DATABASE")
         }
     };
@@ -609,7 +610,7 @@ async fn sessions_that_cannot_write() {
     let it = migrator(&database.url(), &[A]);
     assert_eq!(it.plan_adopt(&directory(&[A]), None).await.unwrap().migrations.len(), 1);
     let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
-    assert!(err.is_read_only() && !err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::ReadOnly && err.kind() != ErrorKind::AdoptionRefused);
     assert_snapshot!(err);
 
     let primary = Server::start().unwrap();
@@ -620,7 +621,7 @@ async fn sessions_that_cannot_write() {
     let it = migrator(&standby.url(database.name()), &[A]);
     assert_eq!(it.plan_adopt(&directory(&[A]), None).await.unwrap().migrations.len(), 1);
     let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
-    assert!(err.is_read_only());
+    assert!(err.kind() == ErrorKind::ReadOnly);
     assert_snapshot!("standby", err);
 }
 
@@ -706,7 +707,7 @@ async fn a_database_without_its_history() {
         let build =
             || builder(&database.url(), &files).app("a'b").schema("history").build().unwrap();
         let err = build().up().await.unwrap_err();
-        assert!(err.is_failed(), "{err}");
+        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
         let command = r"`upfront baseline 20260102000000 --app 'a'\''b' --schema history`";
         assert!(err.to_string().contains(command), "{err}");
         if !outside {
@@ -735,10 +736,10 @@ async fn a_baseline_that_is_no_version() {
     let database = database();
     let it = migrator(&database.url(), &[A, B, C, D]);
     let err = it.baseline("20260102").await.unwrap_err();
-    assert!(err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::AdoptionRefused);
     assert_snapshot!(err);
     let err = upfront_tests::migrations(&[A]).up_to("3").unwrap_err();
-    assert!(err.is_adoption_refused());
+    assert!(err.kind() == ErrorKind::AdoptionRefused);
 }
 
 #[tokio::test]

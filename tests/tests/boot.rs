@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront::ErrorKind;
 use upfront::State;
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, connect, database, migrator, server};
@@ -25,14 +26,14 @@ async fn applies_what_is_pending_once() {
     let plan = both.plan_up().await.unwrap();
     assert_eq!(plan.steps.len(), 1);
     assert_eq!(plan.steps[0].sql, EMAIL.1);
-    assert!(both.check().await.unwrap_err().is_pending());
+    assert!(both.check().await.unwrap_err().kind() == ErrorKind::Pending);
     let second = both.up().await.unwrap();
     assert_eq!(second.applied[0].version, "20260102000000");
     let third = both.up().await.unwrap();
     assert!(third.is_unchanged(), "{third}");
     both.check().await.unwrap();
     let status = both.status().await.unwrap();
-    assert!(status.is_settled());
+    assert!(status.is_up_to_date());
     assert_eq!(status.in_state(State::Applied).count(), 2);
     let rows = database.psql("select name, email from users order by id").unwrap();
     assert_eq!(rows.trim(), "it's; me|\ntwo; $$ words|");

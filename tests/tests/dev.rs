@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
+use upfront::ErrorKind;
 
 use tempfile::TempDir;
 use upfront::{
@@ -194,7 +195,7 @@ async fn rows_are_not_lost() {
     it.database.psql("INSERT INTO b SELECT 1, 'x' FROM generate_series(1, 3)").unwrap();
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_data_loss());
+    assert!(err.kind() == ErrorKind::DataLoss);
     insta::assert_snapshot!("rows that would be lost", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
     assert_eq!(it.ask("SELECT count(*) FROM b").await, "3");
@@ -208,7 +209,7 @@ async fn a_committed_file_stays() {
     it.start().await.unwrap();
     it.table("1_a", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_edited());
+    assert!(err.kind() == ErrorKind::Edited);
     insta::assert_snapshot!("an edited file that is committed", err);
     it.table("1_a", "id bigint");
     it.table("2_b", "id bigint");
@@ -218,7 +219,7 @@ async fn a_committed_file_stays() {
     it.git("commit -m third");
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_edited());
+    assert!(err.kind() == ErrorKind::Edited);
     insta::assert_snapshot!("a committed file after an edited one", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
 }
@@ -277,12 +278,12 @@ async fn without_git_everything_counts_as_committed() {
     it.start().await.unwrap();
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_edited());
+    assert!(err.kind() == ErrorKind::Edited);
     insta::assert_snapshot!("an edited file without git", err);
     it.remove("2_b");
     assert_eq!(it.start().await.unwrap().ahead, ["2_b"]);
     it.write("3_c.sql", C);
-    assert!(it.start().await.unwrap_err().is_missing());
+    assert!(it.start().await.unwrap_err().kind() == ErrorKind::Missing);
 }
 
 #[tokio::test]
@@ -312,7 +313,7 @@ async fn a_mistake_in_a_file_leaves_everything_as_it_is() {
     insta::assert_snapshot!("a mistake in a file", it.start().await.unwrap_err());
     assert_eq!(it.columns("b").await, "id bigint");
     it.write("2_b.sql", "CREATE TABLE b (id integr);\n");
-    assert!(it.start().await.unwrap_err().is_failed());
+    assert!(it.start().await.unwrap_err().kind() == ErrorKind::MigrationFailed);
     assert_eq!(it.versions().await, "1_a");
     it.table("2_b", "id integer");
     assert_eq!(said(&it.start().await.unwrap()), "+2_b");
@@ -329,7 +330,7 @@ async fn without_a_way_back_nothing_is_done() {
     it.start().await.unwrap();
     it.write("2_b.sql", "CREATE TABLE b (id integer);\n");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_irreversible());
+    assert!(err.kind() == ErrorKind::Irreversible);
     insta::assert_snapshot!("no way back", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
 }
@@ -340,7 +341,7 @@ async fn a_down_side_that_was_missing_may_be_added() {
     it.write("2_b.sql", B);
     it.start().await.unwrap();
     it.write("2_b.sql", "CREATE TABLE b (id integer);\n");
-    assert!(it.start().await.unwrap_err().is_irreversible());
+    assert!(it.start().await.unwrap_err().kind() == ErrorKind::Irreversible);
     it.write("down/2_b.sql", "DROP TABLE b;\n");
     assert_eq!(said(&it.start().await.unwrap()), "-2_b +2_b");
     assert_eq!(it.columns("b").await, "id integer");
@@ -354,7 +355,7 @@ async fn a_stored_down_side_that_fails() {
     it.start().await.unwrap();
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_failed());
+    assert!(err.kind() == ErrorKind::MigrationFailed);
     insta::assert_snapshot!("a stored down side that fails", err);
     it.write("2_b.sql", B);
     it.migrator().down(Target::Steps(1)).await.unwrap();
@@ -374,11 +375,11 @@ async fn a_protected_database_is_left_alone() {
     assert!(it.start().await.unwrap().is_unchanged());
     it.write("3_c.sql", C);
     let err = it.start().await.unwrap_err();
-    assert!(err.is_protected());
+    assert!(err.kind() == ErrorKind::Protected);
     insta::assert_snapshot!("a new file on a protected database", err);
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
-    assert!(err.is_protected());
+    assert!(err.kind() == ErrorKind::Protected);
     insta::assert_snapshot!("an edited file on a protected database", err);
     assert_eq!(it.versions().await, "1_a 2_b");
     fs::remove_file(it.directory().join("3_c.sql")).unwrap();
@@ -398,7 +399,7 @@ async fn holds_do_not_count() {
     plan.hold();
     migrator.apply(&plan).await.unwrap();
     let released = Migrator::new(it.migrations(), pool(&it.database.url(), 1));
-    assert!(released.up().await.unwrap_err().is_held());
+    assert!(released.up().await.unwrap_err().kind() == ErrorKind::Held);
     assert_eq!(said(&it.start().await.unwrap()), "+2_b");
     it.table("2_b", "id integer");
     assert_eq!(said(&it.start().await.unwrap()), "-2_b +2_b");
@@ -444,7 +445,7 @@ async fn only_dev_rolls_back() {
     it.table("2_b", "id integer");
     let released = Migrator::new(it.migrations(), pool(&it.database.url(), 1));
     let err = released.up().await.unwrap_err();
-    assert!(err.is_edited());
+    assert!(err.kind() == ErrorKind::Edited);
     assert!(!err.to_string().contains("dev:"), "{err}");
     assert_eq!(it.columns("b").await, "id bigint");
 }
@@ -465,7 +466,7 @@ async fn migrations_without_a_directory() {
     let pool = pool("postgres://nobody@127.0.0.1:1/none", 1);
     let it = Migrator::dev(upfront_tests::migrations(&[("1_a.sql", A)]), pool);
     let err = it.up().await.unwrap_err();
-    assert!(err.is_setting());
+    assert!(err.kind() == ErrorKind::InvalidSetting);
     insta::assert_snapshot!(err);
 }
 

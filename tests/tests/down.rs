@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront::ErrorKind;
 use upfront::{Direction, Error, Plan, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, database, migrator, server};
@@ -78,7 +79,7 @@ async fn several_transactional_steps_are_one_transaction() {
     let it = migrator(&database.url(), &[A, A_DOWN, B, broken, D, D_DOWN]);
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.is_failed());
+    assert!(err.kind() == ErrorKind::MigrationFailed);
     insta::assert_snapshot!("a failing down side", err);
     assert_eq!(versions(&database).await, "1 2 4", "4 was not rolled back alone");
     let log =
@@ -93,15 +94,15 @@ async fn an_older_program_rolls_back_what_it_does_not_know() {
     let newer = [A, A_DOWN, B, B_DOWN, C, C_DOWN, breaking, D_DOWN];
     migrator(&database.url(), &newer).up().await.unwrap();
     let older = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN]);
-    assert!(older.up().await.unwrap_err().is_ahead());
-    let plan = older.plan_down(Target::Embedded).await.unwrap();
+    assert!(older.up().await.unwrap_err().kind() == ErrorKind::NewerDatabase);
+    let plan = older.plan_down(Target::ToEmbedded).await.unwrap();
     assert_eq!(names(&plan), "d c");
     assert_eq!(plan.steps[1].sql, C_DOWN.1);
-    let report = older.down(Target::Embedded).await.unwrap();
+    let report = older.down(Target::ToEmbedded).await.unwrap();
     assert_eq!(report.rolled_back.len(), 2);
     assert_eq!(schema(&database), schema_by_hand(&[A, B]));
     assert!(older.up().await.unwrap().is_unchanged());
-    assert!(older.down(Target::Embedded).await.unwrap().is_unchanged());
+    assert!(older.down(Target::ToEmbedded).await.unwrap().is_unchanged());
 }
 
 #[tokio::test]
@@ -115,7 +116,7 @@ async fn a_stored_down_side_keeps_its_delimiter_and_its_limits() {
     );
     migrator(&database.url(), &[A, B, delimited]).up().await.unwrap();
     let mut older = migrator(&database.url(), &[A]).plan_down(Target::Steps(1)).await.unwrap();
-    older.accept_loss();
+    older.accept_data_loss();
     migrator(&database.url(), &[A]).apply(&older).await.unwrap();
     let seen = ask(&database.url(), "SELECT string_agg(id::text, ' ' ORDER BY id) FROM a").await;
     assert_eq!(seen, "7000 60000");
@@ -129,7 +130,7 @@ async fn an_edited_file_is_rolled_back_with_what_was_stored() {
     let edited = ("2_b.sql", "CREATE TABLE other ();\n");
     let edited_down = ("down/2_b.sql", "DROP TABLE other;\n");
     let it = migrator(&database.url(), &[A, A_DOWN, edited, edited_down]);
-    assert!(it.up().await.unwrap_err().is_edited());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Edited);
     it.down(Target::Steps(1)).await.unwrap();
     it.up().await.unwrap();
     assert_eq!(schema(&database), schema_by_hand(&[A, edited]));
@@ -142,12 +143,12 @@ async fn a_stored_down_side_that_was_changed_is_refused() {
     let older = migrator(&database.url(), &[A]);
     let change = "UPDATE upfront.revisions SET down_sql = 'DROP TABLE a;' WHERE version = '2'";
     database.execute(change).unwrap();
-    let err = older.down(Target::Embedded).await.unwrap_err();
-    assert!(err.is_tampered());
+    let err = older.down(Target::ToEmbedded).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::Tampered);
     insta::assert_snapshot!("a changed down side", err);
     let change = "UPDATE upfront.revisions SET hash = chain WHERE version = '2'";
     database.execute(change).unwrap();
-    assert!(older.down(Target::Embedded).await.unwrap_err().is_tampered());
+    assert!(older.down(Target::ToEmbedded).await.unwrap_err().kind() == ErrorKind::Tampered);
     assert_eq!(versions(&database).await, "1 2");
 }
 
@@ -158,7 +159,7 @@ async fn a_down_script_without_a_statement_rolls_nothing_back() {
     let it = migrator(&database.url(), &[A, A_DOWN, B, empty]);
     it.up().await.unwrap();
     let err = it.down(Target::Steps(1)).await.unwrap_err();
-    assert!(err.is_irreversible(), "{err}");
+    assert!(err.kind() == ErrorKind::Irreversible, "{err}");
     assert_eq!(versions(&database).await, "1 2");
     assert!(it.up().await.unwrap().is_unchanged());
     // As an earlier release has stored it.
@@ -166,8 +167,8 @@ async fn a_down_script_without_a_statement_rolls_nothing_back() {
                   encode(sha256('-- undo of b'), 'hex'), down_transactional = true, \
                   down_statements = '[]' WHERE version = '2'";
     database.execute(stored).unwrap();
-    let err = migrator(&database.url(), &[A]).down(Target::Embedded).await.unwrap_err();
-    assert!(err.is_irreversible(), "{err}");
+    let err = migrator(&database.url(), &[A]).down(Target::ToEmbedded).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::Irreversible, "{err}");
     insta::assert_snapshot!("a stored down script without a statement", err);
     assert_eq!(versions(&database).await, "1 2");
 }
@@ -192,7 +193,7 @@ async fn a_target_that_leads_nowhere_is_refused() {
     let database = database();
     let it = migrator(&database.url(), &ALL);
     let refused = |name: &str, err: &Error| {
-        assert!(err.is_target(), "{err}");
+        assert!(err.kind() == ErrorKind::InvalidTarget, "{err}");
         insta::assert_snapshot!(name.to_owned(), err);
     };
     refused("nothing is applied", &it.down(Target::Steps(2)).await.unwrap_err());
@@ -203,7 +204,7 @@ async fn a_target_that_leads_nowhere_is_refused() {
     refused("steps beyond the first", &it.down(Target::Steps(3)).await.unwrap_err());
     refused("not applied", &it.down(Target::To("4".into())).await.unwrap_err());
     refused("unknown version", &it.down(Target::To("9".into())).await.unwrap_err());
-    let empty = migrator(&database.url(), &[]).down(Target::Embedded).await.unwrap_err();
+    let empty = migrator(&database.url(), &[]).down(Target::ToEmbedded).await.unwrap_err();
     assert!(empty.to_string().contains("holds no migration"), "{empty}");
     assert!(it.down(Target::To("2_b".into())).await.unwrap().is_unchanged(), "by its name");
     assert!(it.down(Target::Steps(0)).await.unwrap().is_unchanged());
@@ -217,10 +218,10 @@ async fn what_has_no_way_back_is_known_before_anything_runs() {
     let it = migrator(&database.url(), &[A, A_DOWN, B, never, D, D_DOWN]);
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.is_irreversible());
+    assert!(err.kind() == ErrorKind::Irreversible);
     insta::assert_snapshot!("no way back", err);
-    let older = migrator(&database.url(), &[A]).down(Target::Embedded).await.unwrap_err();
-    assert!(older.is_irreversible());
+    let older = migrator(&database.url(), &[A]).down(Target::ToEmbedded).await.unwrap_err();
+    assert!(older.kind() == ErrorKind::Irreversible);
     assert_eq!(versions(&database).await, "1 2 3 4");
     it.down(Target::Steps(1)).await.unwrap();
     // A down side may be added at any time: the next boot that writes stores it.
@@ -239,7 +240,7 @@ async fn rows_are_not_lost_unless_somebody_agreed() {
                 generate_series(1, 1500) i";
     database.execute(rows).unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.is_data_loss());
+    assert!(err.kind() == ErrorKind::DataLoss);
     insta::with_settings!({filters => vec![(r"\d+ kB", "[size]")]}, {
         insta::assert_snapshot!("data loss", err);
     });
@@ -248,7 +249,7 @@ async fn rows_are_not_lost_unless_somebody_agreed() {
     assert!(plan.loses_data());
     assert_eq!(plan.steps[0].losses[0].values, Some(750));
     assert_eq!(plan.steps[1].losses[0].rows, Some(1500));
-    plan.accept_loss();
+    plan.accept_data_loss();
     it.apply(&plan).await.unwrap();
     let lost = "SELECT login, split_part(lost, ',', 1) || split_part(lost, ',', 2) FROM upfront.log \
                 WHERE direction = 'down' ORDER BY id";
@@ -268,7 +269,7 @@ async fn a_row_that_comes_after_the_plan_is_not_lost() {
     assert!(!plan.loses_data());
     database.execute("INSERT INTO b VALUES (1)").unwrap();
     let err = it.apply(&plan).await.unwrap_err();
-    assert!(err.is_data_loss(), "{err}");
+    assert!(err.kind() == ErrorKind::DataLoss, "{err}");
     assert_eq!(versions(&database).await, "1 2 3", "all is known before the first of them");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
 }
@@ -284,7 +285,7 @@ async fn a_row_that_comes_while_it_runs_is_not_lost() {
     let it = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, C, fills]);
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.is_data_loss(), "{err}");
+    assert!(err.kind() == ErrorKind::DataLoss, "{err}");
     assert_eq!(versions(&database).await, "1 2");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
 }
@@ -296,21 +297,21 @@ async fn a_plan_runs_once_and_on_what_it_was_made_for() {
     let up = it.plan_up().await.unwrap();
     assert_eq!(it.apply(&up).await.unwrap().applied.len(), 4);
     let err = it.apply(&up).await.unwrap_err();
-    assert!(err.is_stale());
+    assert!(err.kind() == ErrorKind::StalePlan);
     let digests = [("[0-9a-f]{64}", "[digest]")];
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("stale, settled", err); });
     let down = it.plan_down(Target::Steps(1)).await.unwrap();
     it.apply(&down).await.unwrap();
     let err = it.apply(&down).await.unwrap_err();
-    assert!(err.is_stale());
+    assert!(err.kind() == ErrorKind::StalePlan);
     it.up().await.unwrap();
     let err = it.apply(&down).await.unwrap_err();
-    assert!(err.is_stale(), "the same steps, and another history");
+    assert!(err.kind() == ErrorKind::StalePlan, "the same steps, and another history");
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("stale", err); });
     let mut wrong = it.plan_down(Target::Steps(1)).await.unwrap();
     wrong.approve(down.digest);
     let err = it.apply(&wrong).await.unwrap_err();
-    assert!(err.is_stale());
+    assert!(err.kind() == ErrorKind::StalePlan);
     insta::with_settings!({filters => digests}, {
         insta::assert_snapshot!("another plan's approval", err);
     });
@@ -346,7 +347,7 @@ async fn a_crowd_rolls_back_once() {
         .map(|_| {
             let it = migrator(&url, &[A, A_DOWN, B, B_DOWN]);
             tokio::spawn(async move {
-                let report = it.down(Target::Embedded).await?;
+                let report = it.down(Target::ToEmbedded).await?;
                 it.up().await?;
                 Ok::<_, Error>(report.rolled_back.len())
             })

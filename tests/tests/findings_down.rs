@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
+use upfront::ErrorKind;
 
 use tokio::time::timeout;
 use upfront::{Migrator, Protect, State, Target};
@@ -28,7 +29,7 @@ async fn check_loss(up: &str, rows: &str, down: &str, expected: &str) {
 
 async fn refusal(it: &Migrator, down: &str) -> String {
     let Err(err) = it.down(Target::All).await else { panic!("rolled back: {down}") };
-    assert!(err.is_data_loss(), "{down}: {err}");
+    assert!(err.kind() == ErrorKind::DataLoss, "{down}: {err}");
     err.to_string()
 }
 
@@ -172,7 +173,7 @@ async fn a_table_that_may_be_dropped_and_not_locked_is_rolled_back() {
     it.up().await.unwrap();
     let mut plan = it.plan_down(Target::All).await.unwrap();
     assert!(plan.loses_data());
-    let done = it.apply(plan.accept_loss()).await;
+    let done = it.apply(plan.accept_data_loss()).await;
     database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).unwrap();
     assert_eq!(done.unwrap().rolled_back.len(), 1);
 }
@@ -191,7 +192,7 @@ async fn a_plan_does_not_take_for_gone_what_an_earlier_step_brings_back() {
     it.up().await.unwrap();
     database.execute("INSERT INTO b VALUES (1)").unwrap();
     assert!(it.plan_down(Target::All).await.unwrap().loses_data());
-    assert!(it.down(Target::All).await.unwrap_err().is_data_loss());
+    assert!(it.down(Target::All).await.unwrap_err().kind() == ErrorKind::DataLoss);
 }
 
 /// The second of two steps finds constraints deferred as it would alone.
@@ -240,7 +241,7 @@ async fn cut_off(database: &Database<'_>) -> [(&'static str, &'static str); 4] {
     let it = migrator(&database.url(), &files);
     it.up().await.unwrap();
     database.execute("CREATE VIEW v AS SELECT FROM c").unwrap();
-    assert!(it.down(Target::Steps(1)).await.unwrap_err().is_failed());
+    assert!(it.down(Target::Steps(1)).await.unwrap_err().kind() == ErrorKind::MigrationFailed);
     database.execute("DROP VIEW v").unwrap();
     files
 }
@@ -268,7 +269,7 @@ async fn a_plan_up_ends_what_was_cut_off_and_runs() {
     let it = migrator(&database.url(), &files);
     it.protect(Protect::Set).await.unwrap();
     let mut plan = it.plan_up().await.unwrap();
-    assert!(it.apply(&plan).await.unwrap_err().is_protected());
+    assert!(it.apply(&plan).await.unwrap_err().kind() == ErrorKind::Protected);
     let odd = "SELECT count(*) FROM upfront.revisions WHERE chain ~ '^0+$'";
     assert_eq!(ask(&database.url(), odd).await, "1", "nothing was ended without approval");
     let digest = plan.digest.clone();
@@ -291,7 +292,7 @@ async fn a_loss_that_turns_up_half_way_says_what_was_done() {
     let it = migrator(&database.url(), &files);
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.is_data_loss());
+    assert!(err.kind() == ErrorKind::DataLoss);
     insta::assert_snapshot!("a loss half way", err);
 }
 
@@ -312,13 +313,13 @@ async fn a_row_that_comes_while_a_rollback_runs_is_not_lost() {
     database.execute("INSERT INTO b VALUES (1)").unwrap();
     gate.open();
     let err = down.await.unwrap().unwrap_err();
-    assert!(err.is_data_loss(), "{err}");
+    assert!(err.kind() == ErrorKind::DataLoss, "{err}");
     insta::assert_snapshot!("a loss within a step", err);
     let it = migrator(&database.url(), &files);
-    assert!(it.up().await.unwrap_err().is_data_loss(), "a boot asks nobody");
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::DataLoss, "a boot asks nobody");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
     let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-    assert_eq!(it.apply(plan.accept_loss()).await.unwrap().rolled_back.len(), 1);
+    assert_eq!(it.apply(plan.accept_data_loss()).await.unwrap().rolled_back.len(), 1);
 }
 
 /// The program that accepts an older text, and the one that carries it, are both held.
@@ -334,9 +335,9 @@ async fn a_hold_is_of_the_text_that_was_applied() {
     let it = migrator(&database.url(), &newer);
     let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
     it.apply(plan.hold()).await.unwrap();
-    assert!(it.up().await.unwrap_err().is_held());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held);
     assert_eq!(it.status().await.unwrap().in_state(State::Held).count(), 1);
-    assert!(migrator(&database.url(), &older).up().await.unwrap_err().is_held());
+    assert!(migrator(&database.url(), &older).up().await.unwrap_err().kind() == ErrorKind::Held);
 }
 
 /// The hash is that of the text, and what is sent is the text with other delimiters.
@@ -350,8 +351,8 @@ async fn a_stored_body_that_was_changed_is_refused() {
         let change =
             format!("UPDATE upfront.revisions SET down_body = {change} WHERE version = '2'");
         database.execute(&change).unwrap();
-        let err = older.down(Target::Embedded).await.unwrap_err();
-        assert!(err.is_tampered(), "{err}");
+        let err = older.down(Target::ToEmbedded).await.unwrap_err();
+        assert!(err.kind() == ErrorKind::Tampered, "{err}");
     }
 }
 
@@ -373,7 +374,7 @@ async fn tables_of_the_first_version_are_enough_to_plan_and_to_roll_back() {
     let older = migrator(&database.url(), &files[..2]);
     assert_eq!(older.status().await.unwrap().in_state(State::Ahead).count(), 1);
     older.check().await.unwrap();
-    let plan = older.plan_down(Target::Embedded).await.unwrap();
+    let plan = older.plan_down(Target::ToEmbedded).await.unwrap();
     assert_eq!(older.apply(&plan).await.unwrap().rolled_back.len(), 1);
     database.execute(FIRST_TABLES).unwrap();
     assert!(older.protection().await.unwrap().is_none());
@@ -421,7 +422,7 @@ async fn a_rollback_on_a_read_only_database_says_so() {
         format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name());
     database.execute(&read_only).unwrap();
     let err = migrator(&database.url(), &files).down(Target::All).await.unwrap_err();
-    assert!(err.is_read_only());
+    assert!(err.kind() == ErrorKind::ReadOnly);
     insta::assert_snapshot!("read only", err);
 }
 
@@ -438,6 +439,6 @@ async fn a_temporary_table_of_the_session_is_not_taken_for_the_real_one() {
     let it = Migrator::new(migrations(&files), pool.clone());
     let mut plan = it.plan_down(Target::All).await.unwrap();
     assert!(plan.loses_data());
-    it.apply(plan.accept_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss()).await.unwrap();
     assert_eq!(ask(&database.url(), "SELECT to_regclass('a') IS NULL").await, "t");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
+use upfront::ErrorKind;
 
 use tokio::{task::yield_now, time::timeout};
 use upfront::{Event, Migrator};
@@ -15,8 +16,8 @@ use upfront_tests::{
 /// The error of a boot, which must be a failed statement with this code.
 async fn fails(database: &Database<'_>, files: &[(&str, &str)], code: &str) -> upfront::Error {
     let err = migrator(&database.url(), files).up().await.unwrap_err();
-    let found = err.code().map(|it| it.code().to_owned());
-    assert!(err.is_failed() && found.as_deref() == Some(code), "{err}");
+    let found = err.server_error().map(|it| it.sqlstate);
+    assert!(err.kind() == ErrorKind::MigrationFailed && found.as_deref() == Some(code), "{err}");
     err
 }
 
@@ -52,7 +53,7 @@ async fn a_journal_that_does_not_fit_the_file_stops_by_name() {
         let rows = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t";
         for _ in 0..2 {
             let err = boot().up().await.unwrap_err();
-            assert!(err.is_partially_applied(), "{failed}{corrected}{err}");
+            assert!(err.kind() == ErrorKind::PartiallyApplied, "{failed}{corrected}{err}");
             assert!(err.to_string().contains("`2_b`"), "{err}");
             assert_eq!(ask(&database.url(), rows).await, remains, "it ran twice");
         }
@@ -175,7 +176,7 @@ async fn cancelled(database: &Database<'_>, files: &[(&str, &str)], blocker: &st
                   datname = current_database() AND application_name = 'upfront'";
     assert_eq!(ask(&database.url(), cancel).await, "1");
     let err = boot.await.unwrap().unwrap_err();
-    assert_eq!(err.code().unwrap().code(), "57014", "{err}");
+    assert_eq!(err.server_error().unwrap().sqlstate, "57014", "{err}");
     other.batch_execute("COMMIT").await.unwrap();
 }
 

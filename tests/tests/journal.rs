@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
+use upfront::ErrorKind;
 
 use tokio::task::JoinSet;
-use upfront::{Ahead, Migrator, Report, State, Target};
+use upfront::{Migrator, NewerDatabase, Report, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{Gate, ask, builder, commands, database, migrator, resolve, server, until};
 
@@ -39,8 +40,13 @@ async fn a_body_that_releases_the_lock_is_a_named_stop() {
     let boot = || migrator(&database.url(), &files);
     migrator(&database.url(), &[A]).up().await.unwrap();
     let errors: Vec<_> = herd(6, boot).await.into_iter().map(Result::unwrap_err).collect();
-    assert!(errors.iter().all(|it| it.is_lock_lost() || it.is_partially_applied()), "{errors:?}");
-    let lost = errors.iter().find(|it| it.is_lock_lost()).unwrap().to_string();
+    assert!(
+        errors
+            .iter()
+            .all(|it| it.kind() == ErrorKind::LockLost || it.kind() == ErrorKind::PartiallyApplied),
+        "{errors:?}"
+    );
+    let lost = errors.iter().find(|it| it.kind() == ErrorKind::LockLost).unwrap().to_string();
     assert_eq!(ask(&database.url(), ROWS).await, "");
     let pid: String =
         lost.split_once("(pid ").unwrap().1.chars().take_while(char::is_ascii_digit).collect();
@@ -69,7 +75,7 @@ async fn a_transaction_that_releases_the_lock_runs_once() {
     for _ in 0..3 {
         for it in herd(4, || migrator(&database.url(), &files)).await {
             if let Err(err) = it {
-                assert!(err.is_lock_lost(), "{err}");
+                assert!(err.kind() == ErrorKind::LockLost, "{err}");
             }
         }
     }
@@ -87,7 +93,7 @@ async fn a_rollback_that_releases_the_lock_runs_once() {
     for _ in 0..3 {
         let migrator = migrator(&database.url(), &files);
         let mut plan = migrator.plan_down(Target::To("1".into())).await.unwrap();
-        plan.accept_loss();
+        plan.accept_data_loss();
         let mut herd = JoinSet::new();
         for _ in 0..3 {
             let (migrator, plan) = (migrator.clone(), plan.clone());
@@ -95,7 +101,10 @@ async fn a_rollback_that_releases_the_lock_runs_once() {
         }
         for it in herd.join_all().await {
             if let Err(err) = it {
-                assert!(err.is_lock_lost() || err.is_stale(), "{err}");
+                assert!(
+                    err.kind() == ErrorKind::LockLost || err.kind() == ErrorKind::StalePlan,
+                    "{err}"
+                );
             }
         }
     }
@@ -128,7 +137,9 @@ async fn a_pooler_of_transactions_that_is_called_one_of_sessions_is_a_named_stop
         for it in ended {
             if let Err(err) = it {
                 assert!(
-                    err.is_lock_lost() || err.is_partially_applied() || err.is_timeout(),
+                    err.kind() == ErrorKind::LockLost
+                        || err.kind() == ErrorKind::PartiallyApplied
+                        || err.kind() == ErrorKind::Timeout,
                     "{err}"
                 );
             }
@@ -150,7 +161,7 @@ async fn a_row_of_the_journal_that_is_swallowed_stops() {
              EXECUTE FUNCTION swallow();\nCALL work();\n"
         );
         let err = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await.unwrap_err();
-        assert!(err.is_untrusted(), "{event}: {err}");
+        assert!(err.kind() == ErrorKind::Untrusted, "{event}: {err}");
         let versions = "SELECT string_agg(version, ' ') FROM upfront.revisions WHERE app = 'main'";
         assert_eq!(ask(&database.url(), versions).await, "1");
     }
@@ -166,32 +177,38 @@ async fn every_program_knows_of_a_part_that_it_does_not_carry() {
         let url = database.url();
         let text = format!("{head}{FAILS}");
         let carries = [A, ("2_b.sql", text.as_str())];
-        assert!(migrator(&url, &carries).up().await.unwrap_err().is_failed());
+        assert!(
+            migrator(&url, &carries).up().await.unwrap_err().kind() == ErrorKind::MigrationFailed
+        );
         let older = migrator(&url, &[A]);
 
         let status = older.status().await.unwrap();
         let entry = status.in_state(State::Partial).next().unwrap();
         assert_eq!((&*entry.version, &*entry.name), ("2", "b"), "{status}");
-        assert!(!status.is_settled());
-        let refuses = builder(&url, &[A]).ahead(Ahead::Refuse).build().unwrap();
-        assert!(refuses.up().await.unwrap_err().is_ahead());
+        assert!(!status.is_up_to_date());
+        let refuses = builder(&url, &[A]).on_newer_database(NewerDatabase::Refuse).build().unwrap();
+        assert!(refuses.up().await.unwrap_err().kind() == ErrorKind::NewerDatabase);
         if head.contains("breaking") {
             let err = older.up().await.unwrap_err();
-            assert!(err.is_ahead() && older.check().await.unwrap_err().is_ahead(), "{err}");
+            assert!(
+                err.kind() == ErrorKind::NewerDatabase
+                    && older.check().await.unwrap_err().kind() == ErrorKind::NewerDatabase,
+                "{err}"
+            );
             insta::assert_snapshot!("a_breaking_part", err);
             continue;
         }
 
         let err = older.check().await.unwrap_err();
-        assert!(err.is_partially_applied(), "{err}");
+        assert!(err.kind() == ErrorKind::PartiallyApplied, "{err}");
         insta::assert_snapshot!("a_part", err);
         let report = older.up().await.unwrap();
         assert_eq!(report.partially_applied, ["2_b"], "{report}");
         older.wait(Duration::from_secs(5)).await.unwrap();
         // What comes after the part would leave it out of order.
         let newer = migrator(&url, &[A, ("3_c.sql", "SELECT 1;\n")]);
-        assert!(newer.up().await.unwrap_err().is_partially_applied());
-        assert!(migrator(&url, &carries).check().await.unwrap_err().is_pending());
+        assert!(newer.up().await.unwrap_err().kind() == ErrorKind::PartiallyApplied);
+        assert!(migrator(&url, &carries).check().await.unwrap_err().kind() == ErrorKind::Pending);
 
         database.psql("DROP TABLE b").unwrap();
         resolve(&older, commands(&err.to_string())[0]).await;
@@ -220,7 +237,7 @@ async fn what_another_process_runs_is_running() {
     let note = status.in_state(State::Running).next().unwrap().note.clone().unwrap();
     assert!(note.starts_with("running, by pid "), "{note}");
     let err = carries.check().await.unwrap_err();
-    assert!(err.is_pending(), "{err}");
+    assert!(err.kind() == ErrorKind::Pending, "{err}");
     let text = err.to_string();
     assert!(
         text.contains("2_b (running, by pid ") && text.ends_with("help: wait for it"),
@@ -244,7 +261,7 @@ async fn what_another_process_runs_is_running() {
     gate.open();
     assert_eq!(boot.await.unwrap().unwrap().applied.len(), 2);
     let err = down.await.unwrap().unwrap_err();
-    assert!(err.is_stale(), "{err}");
+    assert!(err.kind() == ErrorKind::StalePlan, "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,7 +274,7 @@ async fn a_rollback_that_another_process_runs_is_running() {
     let carries = migrator(&url, &files);
     carries.up().await.unwrap();
     let mut plan = carries.plan_down(Target::Steps(1)).await.unwrap();
-    plan.accept_loss();
+    plan.accept_data_loss();
     let rollback = tokio::spawn({
         let it = carries.clone();
         async move { it.apply(&plan).await }
@@ -323,10 +340,10 @@ async fn edited_after_a_failure(edited: &str) -> (Database<'static>, String) {
     database.execute("CREATE TABLE ran (letter text)").unwrap();
     let before = letters("a b !");
     let err = migrator(&database.url(), &[("1_m.sql", &before)]).up().await.unwrap_err();
-    assert!(err.is_failed(), "{err}");
+    assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
     let after = letters(edited);
     let err = migrator(&database.url(), &[("1_m.sql", &after)]).up().await.unwrap_err();
-    assert!(err.is_partially_applied(), "{edited}: {err}");
+    assert!(err.kind() == ErrorKind::PartiallyApplied, "{edited}: {err}");
     (database, err.to_string())
 }
 
@@ -354,15 +371,17 @@ async fn an_index_on_duplicates_is_built_once_until_they_are_gone() {
             format!("-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY {name}ON a (id);\n");
         let files = [A, ("2_b.sql", text.as_str())];
         let err = migrator(&url, &files).up().await.unwrap_err();
-        assert!(err.is_failed(), "{err}");
+        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
         let before = ask(&url, OIDS).await;
         let status = migrator(&url, &files).status().await.unwrap();
         let note = status.in_state(State::Partial).next().unwrap().note.clone().unwrap();
         assert!(note.contains("the invalid index public.a_"), "{note}");
-        assert!(migrator(&url, &[A]).check().await.unwrap_err().is_partially_applied());
+        assert!(
+            migrator(&url, &[A]).check().await.unwrap_err().kind() == ErrorKind::PartiallyApplied
+        );
         for _ in 0..3 {
             let again = migrator(&url, &files).up().await.unwrap_err();
-            assert_eq!(again.code().unwrap().code(), "23505", "{again}");
+            assert_eq!(again.server_error().unwrap().sqlstate, "23505", "{again}");
             if !name.is_empty() {
                 insta::assert_snapshot!("duplicates", err);
                 insta::assert_snapshot!("duplicates_again", again);
@@ -391,7 +410,7 @@ async fn a_corrected_index_needs_no_command() {
         let database = with_duplicates().await;
         let text = format!("{head}CREATE UNIQUE INDEX CONCURRENTLY a_u ON a (id);\n");
         let err = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await.unwrap_err();
-        assert!(err.is_failed(), "{err}");
+        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
         let text = format!("{head}{corrected}");
         let report = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await;
         assert_eq!(report.unwrap_or_else(|err| panic!("{corrected}{err}")).applied.len(), 1);
@@ -411,7 +430,7 @@ async fn a_build_that_fails_again_and_again_pauses() {
     let timed = async || {
         let since = Instant::now();
         let err = boot().up().await.unwrap_err();
-        assert_eq!(err.code().unwrap().code(), "22012", "{err}");
+        assert_eq!(err.server_error().unwrap().sqlstate, "22012", "{err}");
         since.elapsed()
     };
     timed().await;

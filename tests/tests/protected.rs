@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront::ErrorKind;
 use upfront::{Protect, State, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, database, migrator, server, until};
@@ -31,21 +32,28 @@ async fn a_released_service_boots_and_whoever_rolls_back_needs_an_approval() {
     assert_eq!((mark.by.as_str(), mark.copied), ("postgres", false));
     it.up().await.unwrap();
     let older = migrator(&database.url(), &ALL[..2]);
-    let err = older.down(Target::Embedded).await.unwrap_err();
-    assert!(err.is_protected());
+    let err = older.down(Target::ToEmbedded).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::Protected);
     let digests = [("[0-9a-f]{64}", "[digest]")];
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("protected", err); });
-    let mut plan = older.plan_down(Target::Embedded).await.unwrap();
+    let mut plan = older.plan_down(Target::ToEmbedded).await.unwrap();
     assert!(plan.protected);
-    assert!(older.apply(&plan).await.unwrap_err().is_protected());
+    assert!(older.apply(&plan).await.unwrap_err().kind() == ErrorKind::Protected);
     assert_eq!(versions(&database).await, "1 2 3");
     let digest = plan.digest.clone();
     plan.approve(&digest[..7]);
     let err = older.apply(&plan).await.unwrap_err();
-    assert!(err.is_stale() && err.to_string().contains("8 to 64 hexadecimal digits"), "{err}");
+    assert!(
+        err.kind() == ErrorKind::StalePlan
+            && err.to_string().contains("8 to 64 hexadecimal digits"),
+        "{err}"
+    );
     plan.approve(&digest[..8]);
     older.apply(&plan).await.unwrap();
-    assert!(older.apply(&plan).await.unwrap_err().is_stale(), "an approval is good for one run");
+    assert!(
+        older.apply(&plan).await.unwrap_err().kind() == ErrorKind::StalePlan,
+        "an approval is good for one run"
+    );
     assert_eq!(versions(&database).await, "1");
     let approved = "SELECT count(*), count(DISTINCT approval) FROM upfront.log WHERE direction = \
                     'down' AND approval IS NOT NULL";
@@ -68,7 +76,7 @@ async fn the_mark_is_in_the_log_of_every_app() {
     assert!(status.to_string().contains("\nprotected by postgres at "), "{status}");
     let other = "a".repeat(64);
     let err = it.protect_approved(Protect::Remove, &other).await.unwrap_err();
-    assert!(err.is_stale(), "{err}");
+    assert!(err.kind() == ErrorKind::StalePlan, "{err}");
     assert_eq!(it.protect_approved(Protect::Remove, &mark.digest[..8]).await.unwrap(), None);
     assert_eq!(it.protect(Protect::Remove).await.unwrap(), None, "twice is once");
     let other = builder(&database.url(), &ALL[..2]).app("other").build().unwrap();
@@ -82,7 +90,7 @@ async fn the_mark_is_in_the_log_of_every_app() {
     // It is no change of the schema.
     assert_eq!(it.plan_down(Target::Steps(1)).await.unwrap().digest, plan.digest);
     assert!(it.up().await.unwrap().is_unchanged());
-    assert!(other.check().await.unwrap_err().is_pending());
+    assert!(other.check().await.unwrap_err().kind() == ErrorKind::Pending);
 }
 
 #[tokio::test]
@@ -94,26 +102,26 @@ async fn what_was_rolled_back_comes_back_once_it_is_released_or_another_one() {
     plan.hold();
     it.apply(&plan).await.unwrap();
     let err = it.up().await.unwrap_err();
-    assert!(err.is_held());
+    assert!(err.kind() == ErrorKind::Held);
     let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]")];
     insta::with_settings!({filters => times}, { insta::assert_snapshot!("held", err); });
     for err in [it.check().await.unwrap_err(), it.plan_up().await.unwrap_err()] {
-        assert!(err.is_held());
+        assert!(err.kind() == ErrorKind::Held);
     }
     let status = it.status().await.unwrap();
     assert_eq!(status.in_state(State::Held).count(), 2);
     insta::with_settings!({filters => times}, { insta::assert_snapshot!("held, status", status); });
     let err = it.release(&["9".into(), "2".into()]).await.unwrap_err();
-    assert!(err.is_target());
+    assert!(err.kind() == ErrorKind::InvalidTarget);
     insta::assert_snapshot!("not held", err);
     let released = it.release(&["2_b".into()]).await.unwrap();
     assert_eq!(released.len(), 1);
-    assert!(it.up().await.unwrap_err().is_held(), "3 is held still");
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held, "3 is held still");
     assert_eq!(versions(&database).await, "1");
     let changed = ("3_c.sql", "CREATE INDEX other ON b (id);\n");
     migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, changed]).up().await.unwrap();
     assert_eq!(versions(&database).await, "1 2 3");
-    assert!(it.release(&["2".into()]).await.unwrap_err().is_target());
+    assert!(it.release(&["2".into()]).await.unwrap_err().kind() == ErrorKind::InvalidTarget);
 }
 
 #[tokio::test]
@@ -122,7 +130,7 @@ async fn an_approval_is_stale_once_somebody_else_has_migrated() {
     let it = migrator(&database.url(), &ALL[..4]);
     it.protect(Protect::Set).await.unwrap();
     let mut up = it.plan_up().await.unwrap();
-    assert!(it.apply(&up).await.unwrap_err().is_protected());
+    assert!(it.apply(&up).await.unwrap_err().kind() == ErrorKind::Protected);
     let digest = up.digest.clone();
     up.approve(&digest);
     assert_eq!(it.apply(&up).await.unwrap().applied.len(), 2);
@@ -131,12 +139,12 @@ async fn an_approval_is_stale_once_somebody_else_has_migrated() {
     down.approve(&digest);
     migrator(&database.url(), &ALL).up().await.unwrap();
     let err = it.apply(&down).await.unwrap_err();
-    assert!(err.is_stale());
+    assert!(err.kind() == ErrorKind::StalePlan);
     insta::assert_snapshot!("somebody else has migrated", err);
     let mut now = migrator(&database.url(), &ALL).plan_down(Target::Steps(1)).await.unwrap();
     now.approve(&digest);
     let err = migrator(&database.url(), &ALL).apply(&now).await.unwrap_err();
-    assert!(err.is_stale());
+    assert!(err.kind() == ErrorKind::StalePlan);
     assert_eq!(versions(&database).await, "1 2 3");
 }
 
@@ -159,15 +167,15 @@ async fn a_copy_of_a_protected_database_says_so() {
     assert!(copy.protection().await.unwrap().unwrap().copied);
     let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"), ("[0-9a-f]{64}", "[digest]")];
     let err = copy.protect(Protect::Set).await.unwrap_err();
-    assert!(err.is_copied());
+    assert!(err.kind() == ErrorKind::CopiedMark);
     insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copied mark", err); });
     let plan = copy.plan_down(Target::Steps(1)).await.unwrap();
     insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy's plan", plan); });
     let err = copy.down(Target::Steps(1)).await.unwrap_err();
-    assert!(err.is_protected());
+    assert!(err.kind() == ErrorKind::Protected);
     insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy, refused", err); });
     assert!(!copy.protect(Protect::Renew).await.unwrap().unwrap().copied);
-    assert!(copy.down(Target::Steps(1)).await.unwrap_err().is_protected());
+    assert!(copy.down(Target::Steps(1)).await.unwrap_err().kind() == ErrorKind::Protected);
     assert_eq!(copy.protect(Protect::Remove).await.unwrap(), None);
     copy.down(Target::Steps(1)).await.unwrap();
     drop(copy);

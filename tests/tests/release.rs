@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront::ErrorKind;
 use upfront::{Error, Migrator, Protect, Report, Target};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{ask, database, owned, pool, server};
@@ -51,8 +52,8 @@ async fn an_older_release_refuses_what_is_breaking_and_takes_it_back() {
     program(&database, &files).up().await.unwrap();
     let older = program(&database, &files[..20]);
     let err = older.up().await.unwrap_err();
-    assert!(err.is_ahead(), "{err}");
-    let report = older.down(Target::Embedded).await.unwrap();
+    assert!(err.kind() == ErrorKind::NewerDatabase, "{err}");
+    let report = older.down(Target::ToEmbedded).await.unwrap();
     assert_eq!(report.rolled_back.len(), 3);
     assert_eq!(schema(&database), schema_at_ten(&files));
     assert!(older.up().await.unwrap().is_unchanged());
@@ -81,11 +82,11 @@ async fn on_a_protected_database_the_newer_release_does_not_bring_it_back() {
     let (newer, older) = (program(&database, &files), program(&database, &files[..20]));
     newer.protect(Protect::Set).await.unwrap();
     newer.up().await.unwrap();
-    assert!(older.down(Target::Embedded).await.unwrap_err().is_protected());
-    approved(&older, Target::Embedded).await.unwrap();
+    assert!(older.down(Target::ToEmbedded).await.unwrap_err().kind() == ErrorKind::Protected);
+    approved(&older, Target::ToEmbedded).await.unwrap();
     older.up().await.unwrap();
     let err = newer.up().await.unwrap_err();
-    assert!(err.is_held(), "{err}");
+    assert!(err.kind() == ErrorKind::Held, "{err}");
     assert_eq!(schema(&database), schema_at_ten(&files));
     let held = ["20260111000000", "20260112000000", "20260113000000"].map(str::to_owned);
     newer.release(&held).await.unwrap();

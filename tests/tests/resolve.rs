@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
+use upfront::ErrorKind;
 
 use upfront::{Error, Migrator, Protect, Resolution, Resolve, Resolved, State, Target};
 use upfront_scratch::Database;
@@ -45,7 +46,7 @@ async fn is_sound(database: &Database<'_>, files: &[(&str, &str)]) {
     let it = migrator(&database.url(), files);
     it.check().await.unwrap();
     assert!(it.up().await.unwrap().is_unchanged());
-    assert!(it.status().await.unwrap().is_settled());
+    assert!(it.status().await.unwrap().is_up_to_date());
     let mut more = files.to_vec();
     more.push(("9_m.sql", "CREATE TABLE t_9 ();\n"));
     let it = migrator(&database.url(), &more);
@@ -108,7 +109,7 @@ async fn a_migration_below_the_newest_that_was_applied_by_hand_is_recorded_there
     let database = database();
     migrator(&database.url(), &without(3)).up().await.unwrap();
     let it = migrator(&database.url(), &FILES);
-    assert!(it.up().await.unwrap_err().is_out_of_order());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::OutOfOrder);
     database.execute(FILES[2].1).unwrap();
     let plan = it.plan_resolve(asked("3", Applied)).await.unwrap();
     let digests = [("[0-9a-f]{64}", "[digest]")];
@@ -129,7 +130,7 @@ async fn what_would_leave_no_history_is_refused() {
     migrator(&database.url(), &FILES[..3]).up().await.unwrap();
     // The program carries it, and later ones are applied.
     let err = record(&it, "2", RolledBack).await.unwrap_err();
-    assert!(err.is_target());
+    assert!(err.kind() == ErrorKind::InvalidTarget);
     insta::assert_snapshot!("still carried", err);
     let err = record(&it, "5", Applied).await.unwrap_err();
     insta::assert_snapshot!("older migrations are pending", err);
@@ -140,11 +141,11 @@ async fn what_would_leave_no_history_is_refused() {
     insta::assert_snapshot!("not partially applied", err);
     let edited = [FILES[0], FILES[1], ("3_m.sql", "CREATE TABLE t_3 (id int);\n")];
     let edited = migrator(&database.url(), &edited);
-    assert!(record(&edited, "3", Applied).await.unwrap_err().is_edited());
+    assert!(record(&edited, "3", Applied).await.unwrap_err().kind() == ErrorKind::Edited);
     // Rows that were changed are not chained again.
     database.execute("UPDATE upfront.revisions SET name = 'n' WHERE version = '1'").unwrap();
     let err = record(&migrator(&database.url(), &without(2)), "2", RolledBack).await.unwrap_err();
-    assert!(err.is_tampered(), "{err}");
+    assert!(err.kind() == ErrorKind::Tampered, "{err}");
     assert_eq!(
         ask(&database.url(), "SELECT count(*) FROM upfront.log WHERE message IS NOT NULL").await,
         "0"
@@ -158,7 +159,7 @@ async fn an_edited_migration_that_was_undone_is_applied_again() {
     it.up().await.unwrap();
     let edited = [FILES[0], ("2_m.sql", "CREATE TABLE t_2 (id int);\n")];
     let it = migrator(&database.url(), &edited);
-    assert!(it.up().await.unwrap_err().is_edited());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Edited);
     database.execute("DROP TABLE t_2").unwrap();
     record(&it, "2", RolledBack).await.unwrap();
     assert_eq!(it.up().await.unwrap().applied.len(), 1);
@@ -174,7 +175,7 @@ async fn a_partially_applied_migration_is_settled_either_way() {
         let database = database();
         let files = [FILES[0], FAILS];
         let it = migrator(&database.url(), &files);
-        assert!(it.up().await.unwrap_err().is_failed());
+        assert!(it.up().await.unwrap_err().kind() == ErrorKind::MigrationFailed);
         database.execute(by_hand).unwrap();
         record(&it, "2", outcome).await.unwrap();
         assert_eq!(ask(&database.url(), "SELECT count(*) FROM upfront.steps").await, "0");
@@ -200,8 +201,8 @@ async fn a_rollback_that_was_cut_off_is_settled_either_way() {
             let it = migrator(&database.url(), &files);
             it.up().await.unwrap();
             let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-            plan.accept_loss();
-            assert!(it.apply(&plan).await.unwrap_err().is_failed());
+            plan.accept_data_loss();
+            assert!(it.apply(&plan).await.unwrap_err().kind() == ErrorKind::MigrationFailed);
             assert_eq!(it.status().await.unwrap().in_state(State::Partial).count(), 1);
             // By a program that does not carry it, too.
             let older = migrator(&database.url(), &files[..1]);
@@ -229,25 +230,25 @@ async fn a_protected_database_wants_an_approval_and_holds() {
     let mut plan = it.plan_resolve(asked("2", RolledBack)).await.unwrap();
     assert!(plan.protected);
     let err = it.resolve(&plan).await.unwrap_err();
-    assert!(err.is_protected());
+    assert!(err.kind() == ErrorKind::Protected);
     let digests = [("[0-9a-f]{64}", "[digest]")];
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("protected", err) });
     plan.approve("0000000");
     let err = it.resolve(&plan).await.unwrap_err();
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("too short", err) });
     plan.approve("00000000");
-    assert!(it.resolve(&plan).await.unwrap_err().is_stale());
+    assert!(it.resolve(&plan).await.unwrap_err().kind() == ErrorKind::StalePlan);
     let digest = plan.digest.clone();
     plan.approve(&digest[..8]);
     it.resolve(&plan).await.unwrap();
     let approval = "SELECT approval FROM upfront.log ORDER BY id DESC LIMIT 1";
     assert_eq!(ask(&database.url(), approval).await, digest, "the log has all of it");
-    assert!(it.up().await.unwrap_err().is_held());
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held);
     let mut plan = it.plan_resolve(asked("2", Applied)).await.unwrap();
     let digest = plan.digest.clone();
     plan.approve(digest);
     it.resolve(&plan).await.unwrap();
-    assert!(it.check().await.is_ok() && it.status().await.unwrap().is_settled());
+    assert!(it.check().await.is_ok() && it.status().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]
@@ -262,13 +263,13 @@ async fn another_process_that_migrates_is_not_waited_for() {
     other.simple_query(lock).await.unwrap();
     let since = Instant::now();
     let err = it.resolve(&plan).await.unwrap_err();
-    assert!(err.is_timeout() && err.to_string().contains("held by: pid "), "{err}");
+    assert!(err.kind() == ErrorKind::Timeout && err.to_string().contains("held by: pid "), "{err}");
     assert!(since.elapsed() < Duration::from_secs(10));
     drop(other);
     // A plan is good for the database as it was.
     migrator(&database.url(), &FILES[..3]).up().await.unwrap();
     let err = it.resolve(&plan).await.unwrap_err();
-    assert!(err.is_stale() || err.is_target(), "{err}");
+    assert!(err.kind() == ErrorKind::StalePlan || err.kind() == ErrorKind::InvalidTarget, "{err}");
 }
 
 #[tokio::test]
@@ -277,7 +278,7 @@ async fn the_checks_of_all_writes_hold() {
     let it = |app: &str| builder(&database.url(), &FILES[..2]).app(app).build().unwrap();
     it("billing").up().await.unwrap();
     let err = record(&it("biling"), "1", Applied).await.unwrap_err();
-    assert!(err.is_duplicate_history(), "{err}");
+    assert!(err.kind() == ErrorKind::DuplicateHistory, "{err}");
     let same = builder(&database.url(), &FILES[..2]).app("other").ignore_duplicate_history();
     record(&same.build().unwrap(), "1", Applied).await.unwrap();
     record(&it("billing"), "2", RolledBack).await.unwrap();
@@ -287,6 +288,6 @@ async fn the_checks_of_all_writes_hold() {
     let rule = "CREATE RULE r AS ON DELETE TO upfront.revisions DO INSTEAD NOTHING";
     database.execute(rule).unwrap();
     let err = record(&it("billing"), "1", RolledBack).await.unwrap_err();
-    assert!(err.is_untrusted(), "{err}");
+    assert!(err.kind() == ErrorKind::Untrusted, "{err}");
     assert_eq!(ask(&database.url(), rows).await, "billing1 other1");
 }

@@ -7,6 +7,7 @@ use std::{
     io,
     sync::{Arc, Mutex},
 };
+use upfront::ErrorKind;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool};
 use tokio_postgres::NoTls;
@@ -86,7 +87,7 @@ async fn check(first: &str, text: &str, shown: &[&str]) {
         let (first, text) = (format!("{first}\n"), format!("{head}{text}\n"));
         let files = [("1_a.sql", first.as_str()), ("2_b.sql", text.as_str())];
         let Said { err, all } = said(&database, &files).await;
-        assert!(err.is_failed(), "{err}");
+        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
         assert!(!all.to_uppercase().contains(SECRET), "{text}\n{all}");
         for it in shown {
             assert!(err.to_string().contains(it), "`{it}` is missing: {err}");
@@ -220,7 +221,7 @@ async fn a_down_side_holds_a_secret() {
         ),
     ] {
         let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-        plan.accept_loss();
+        plan.accept_data_loss();
         let json = serde_json::to_string(&plan).unwrap();
         let err = it.apply(&plan).await.unwrap_err();
         let all = format!("{plan}{plan:?}{json}{err}{err:?}");

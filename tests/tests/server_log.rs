@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
+use upfront::ErrorKind;
 
 use upfront::Target;
 use upfront_scratch::Server;
@@ -46,10 +47,10 @@ async fn a_boot_and_a_rollback_make_the_server_log_nothing() {
     migrator(url, &files).up().await.unwrap();
     let it = migrator(url, &files);
     let mut plan = it.plan_down(Target::To("1".into())).await.unwrap();
-    it.apply(plan.accept_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss()).await.unwrap();
     it.down(Target::All).await.unwrap_err();
     let mut plan = it.plan_down(Target::All).await.unwrap();
-    it.apply(plan.accept_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss()).await.unwrap();
     it.up().await.unwrap();
     assert_eq!(logged(&server, first_look), [""; 0]);
     assert!(server.log().unwrap().matches(first_look[0]).count() <= 1);
@@ -76,7 +77,7 @@ async fn failures_are_logged_once_and_as_what_they_are() {
         "INSERT INTO a SELECT 1/0;\n",
         "SELEC;\n",
     ] {
-        assert!(fails(text).await.is_failed(), "{text}");
+        assert!(fails(text).await.kind() == ErrorKind::MigrationFailed, "{text}");
         ask(url, "DELETE FROM upfront.steps").await;
     }
     // Under the lock it turns out that the plan is old.

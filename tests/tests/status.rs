@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront::ErrorKind;
 use upfront::{State, Target};
 use upfront_tests::{builder, database, migrator};
 
@@ -18,18 +19,18 @@ async fn every_state_is_told() {
     let database = database();
     migrator(&database.url(), &[A, B, C]).up().await.unwrap();
     let err = migrator(&database.url(), &[A, B, C, CALL]).up().await.unwrap_err();
-    assert!(err.is_failed());
+    assert!(err.kind() == ErrorKind::MigrationFailed);
     let fixed = "update upfront.revisions set applied_at = '2026-01-05 10:00:00+00'";
     database.execute(fixed).unwrap();
     let edited = (B.0, "CREATE TABLE b (id integer);\n");
     let later = ("20260105000000_later.sql", "SELECT 1;\n");
     let status = migrator(&database.url(), &[A, edited, C, CALL, later]).status().await.unwrap();
-    assert!(!status.is_settled());
+    assert!(!status.is_up_to_date());
     assert_eq!(status.in_state(State::Partial).count(), 1);
     insta::assert_snapshot!("every state", status);
     insta::assert_snapshot!("every state as JSON", serde_json::to_string_pretty(&status).unwrap());
     let older = migrator(&database.url(), &[A, B]).status().await.unwrap();
-    assert!(!older.is_settled());
+    assert!(!older.is_up_to_date());
     insta::assert_snapshot!("ahead", older);
     let plan = migrator(&database.url(), &[A, B, C, CALL, later]).plan_up().await.unwrap();
     let json = serde_json::to_string_pretty(&plan).unwrap();
@@ -74,7 +75,7 @@ async fn what_can_be_rolled_back_is_shown() {
     assert_eq!(shown(&status)[0], by_program[0]);
     assert_eq!(shown(&status)[1..], stored[1..]);
     assert!(older.plan_down(Target::Steps(1)).await.is_ok());
-    assert!(older.plan_down(Target::Steps(2)).await.unwrap_err().is_irreversible());
+    assert!(older.plan_down(Target::Steps(2)).await.unwrap_err().kind() == ErrorKind::Irreversible);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::Stdio;
+use upfront::ErrorKind;
 
 use upfront::Builder;
 use upfront_scratch::Database;
@@ -30,10 +31,10 @@ async fn a_schema_that_was_made_again_is_not_taken_for_the_migrated_one() {
             it.up().await.unwrap();
             database.execute(reset).unwrap();
             let err = it.up().await.unwrap_err();
-            assert!(err.is_schema_replaced(), "{err}");
-            assert!(it.check().await.unwrap_err().is_schema_replaced());
+            assert!(err.kind() == ErrorKind::SchemaReplaced, "{err}");
+            assert!(it.check().await.unwrap_err().kind() == ErrorKind::SchemaReplaced);
             let status = it.status().await.unwrap();
-            assert!(!status.is_settled());
+            assert!(!status.is_up_to_date());
             assert_eq!(status.replaced_schemas, ["public"]);
             if last == B {
                 insta::allow_duplicates! { insta::assert_snapshot!("schema made again", err) };
@@ -79,7 +80,7 @@ async fn a_dump_and_restore_raises_no_false_alarm() {
         // Over the same database.
         restore(&copy, &database, &["--clean", "--if-exists"]);
         path(&database).build().unwrap().check().await.unwrap();
-        assert!(path(&database).build().unwrap().status().await.unwrap().is_settled());
+        assert!(path(&database).build().unwrap().status().await.unwrap().is_up_to_date());
     }
 }
 
@@ -110,7 +111,7 @@ async fn a_migration_may_make_its_schema_again() {
 
 async fn refused(it: Builder) -> String {
     let err = it.build().unwrap().up().await.unwrap_err();
-    assert!(err.is_duplicate_history(), "{err}");
+    assert!(err.kind() == ErrorKind::DuplicateHistory, "{err}");
     err.to_string()
 }
 

@@ -4,7 +4,7 @@ use std::thread;
 
 use deadpool_postgres::Pool;
 use upfront::{
-    Adopted, Error,
+    AdoptReport, Error,
     cli::{Exit, Output},
 };
 use upfront_schema::{compare, remarks};
@@ -48,7 +48,7 @@ impl Arguments {
     }
 }
 
-fn told(adopted: Result<Adopted, Error>, output: &Output) -> Exit {
+fn told(adopted: Result<AdoptReport, Error>, output: &Output) -> Exit {
     match adopted {
         Ok(it) => {
             output.result(&it, || it.to_string());

@@ -72,7 +72,7 @@ pub(crate) fn replay_failed(err: &upfront::Error) -> Failure {
     // Schemas, tables, functions, and what else has a name.
     const CODES: [&str; 4] = ["3F000", "42P01", "42883", "42704"];
     let failure = Failure::of_library(err);
-    match err.code().is_some_and(|it| CODES.contains(&it.code())) {
+    match err.server_error().is_some_and(|it| CODES.contains(&it.sqlstate.as_str())) {
         true => failure.help(MISSING),
         false => failure.more("this happened on the scratch server"),
     }

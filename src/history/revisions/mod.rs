@@ -6,7 +6,9 @@
 #[cfg(feature = "cli")]
 pub(crate) mod resolve;
 
-#[cfg(feature = "cli")]
+use crate::connection::sql::{PINNED, named};
+use crate::plan::history::History;
+use crate::plan::metadata::Tables;
 use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -15,29 +17,25 @@ use tokio_postgres::SimpleQueryRow;
 use crate::{
     Direction,
     builder::{OWN, Settings},
-    connection::session::Answer,
-    embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
-    execute::{
-        lock::{SessionLock, Transaction},
-        send::Sent,
+    connection::{
+        answer::Answer,
+        locked::{SessionLock, Transaction},
     },
-    history::trust::{self, NOT_WRITTEN, Trust},
+    embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
+    error::distrust::NOT_WRITTEN,
+    history::trust::{self, Trust},
     plan::{
         checksum,
-        pending::{Head, Hold, Row, Step, UnknownMigration},
+        pending::Step,
         protection::{Identity, Mark, ProtectionState},
         rollback::RollbackStep,
+        rows::{AppStatus, Head, Hold, RevisionRow, Row, UnknownMigration},
     },
-    status::{AppStatus, RevisionRow},
 };
 
-pub(crate) use crate::plan::journal::Journal;
+use crate::plan::journal::Journal;
 #[cfg(feature = "cli")]
 pub(crate) use resolve::{ResolveOrder, logged};
-
-/// What a message starts with that only reads.
-pub(crate) const PINNED: &str =
-    "SELECT pg_catalog.set_config('search_path','pg_catalog, pg_temp',true);";
 
 /// A text that the server's error carries when the session's statements go to another server process
 /// than the one that took the lock; then the new process id.
@@ -94,20 +92,6 @@ pub(crate) struct HistorySummary {
     pub(crate) replaced: bool,
     /// A migration outside a transaction is under way, or was cut off.
     pub(crate) journal: bool,
-}
-
-/// What the tables say of an app.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) journal: Vec<Journal>,
-    /// Versions that were applied by the log, and whose rows are gone.
-    pub(crate) lost: Vec<String>,
-    pub(crate) holds: Vec<Hold>,
-    /// Invalid indexes that stay where their statement failed, with the version; for a status.
-    pub(crate) invalid: Vec<(String, String)>,
-    /// Schemas that were migrated and are gone, or were made again since.
-    pub(crate) replaced: Vec<String>,
 }
 
 impl Revisions {
@@ -939,13 +923,6 @@ fn quoted(it: Option<&str>) -> String {
     it.map_or("NULL".into(), escape_literal)
 }
 
-/// Whether upfront's own tables are as this program makes them, or are from an older one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tables {
-    Old,
-    Current,
-}
-
 /// The place of a statement in the journal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JournalKey<'a> {
@@ -1130,7 +1107,7 @@ fn interval(it: Duration) -> String {
 
 impl HistorySummary {
     /// Does one row say that there is nothing to do?
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn is_up_to_date(&self) -> bool {
         self.settled && !self.replaced && !self.journal
     }
 
@@ -1248,14 +1225,6 @@ pub(crate) fn history_schemas(answer: &Answer) -> Vec<String> {
     named(answer, "upfront_schema").filter_map(|it| Some(it.get(0)?.to_owned())).collect()
 }
 
-/// The rows of the statement whose first column has this name.
-pub(crate) fn named<'a>(
-    answer: &'a Answer,
-    column: &'a str,
-) -> impl Iterator<Item = &'a SimpleQueryRow> {
-    answer.rows.iter().filter(move |it| it.columns().first().is_some_and(|it| it.name() == column))
-}
-
 fn row(it: &SimpleQueryRow) -> Option<Row> {
     let text = |at: usize| it.get(at).map(str::to_owned);
     Some(Row {
@@ -1283,4 +1252,13 @@ fn journal(answer: &Answer) -> Option<Vec<Journal>> {
         })
     };
     named(answer, "upfront_step").map(row).collect()
+}
+
+/// How the row of a migration travels, and so where its text and its duration come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sent {
+    /// In the message of the body.
+    WithBody,
+    /// In a message of its own.
+    Apart { took: Duration },
 }

@@ -8,13 +8,12 @@ use super::{
 };
 use crate::{
     Direction,
-    admin::resolve::Resolution,
-    connection::session::Answer,
+    connection::answer::Answer,
     embedded::Migration,
     plan::{
         journal::Rewrite,
-        pending::Head,
-        resolution::{Logged, Logs, Write},
+        resolution::{Logged, Logs, Resolution, Write},
+        rows::Head,
     },
 };
 

@@ -5,7 +5,7 @@
 
 use std::{env, fs, path::Path, process::ExitCode, time::Duration};
 
-use upfront::{Ahead, Migrations, Migrator, Report, Target};
+use upfront::{Migrations, Migrator, NewerDatabase, Report, Target};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 
 async fn down(migrator: &Migrator, version: String) -> upfront::Result<Report> {
     let mut plan = migrator.plan_down(Target::To(version)).await?;
-    migrator.apply(plan.accept_loss()).await
+    migrator.apply(plan.accept_data_loss()).await
 }
 
 fn settings(mut it: upfront::Builder) -> upfront::Builder {
@@ -59,7 +59,7 @@ fn settings(mut it: upfront::Builder) -> upfront::Builder {
         it = it.lock_timeout(limit);
     }
     if set("AHEAD").as_deref() == Some("refuse") {
-        it = it.ahead(Ahead::Refuse);
+        it = it.on_newer_database(NewerDatabase::Refuse);
     }
     if set("SESSION_POOLER").is_some() {
         it = it.session_pooler();

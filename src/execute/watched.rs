@@ -1,0 +1,43 @@
+//! What a boot that follows a directory refuses, and what it takes from there.
+
+use crate::execute::protection;
+use crate::{
+    Direction, Error, Result,
+    connection::session::Session,
+    embedded::Side,
+    error::rejection::Rejection,
+    execute::context::Context,
+    plan::{pending::Pending, protection::ProtectionState, rows::Row},
+};
+
+/// A down side that the directory has, of a migration of which none was stored: whoever is told that
+/// there is no way back writes one, and the up side may be another one by then.
+pub(crate) fn added_down(context: &Context<'_>, row: &Row) -> Option<&'static Side> {
+    let it =
+        context.set.find(&row.version).filter(|it| context.settings.dev && it.name == row.name)?;
+    it.down.as_ref()
+}
+
+/// Refuses to change a protected database, which the boot of a released program may.
+pub(crate) async fn refuse_protected(
+    context: &Context<'_>,
+    session: &Session,
+    pending: &Pending,
+) -> Result<()> {
+    if !context.settings.dev || context.is_metadata || pending.is_empty() {
+        return Ok(());
+    }
+    let standing = protection::read_standing_under_lock(context, session).await?;
+    match standing.is_protected() {
+        true => Err(protected(Direction::Up, ProtectionState::warning(&standing))),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn protected(direction: Direction, warning: Option<String>) -> Error {
+    let digest = String::new();
+    Error::from(Rejection::Protected { direction: Some(direction), digest, warning }).noting(
+        "this program follows its directory, and a protected database is not for that: give it \
+         another one",
+    )
+}
