@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use upfront_scratch::Server;
 use upfront_tests::{database, migrator};
 
 /// The place in the first line of the error, and the line that is shown.
@@ -79,7 +80,9 @@ async fn a_function_that_is_called_later() {
     assert_eq!(place(trigger).await, "4:3");
     let sql = "SET check_function_bodies = off;\nCREATE FUNCTION g() RETURNS int LANGUAGE sql AS $$\n  \
                SELECT 1;\n  SELECT nope;\n$$;\nSELECT g();\n";
-    check("4:10", sql).await;
+    // PostgreSQL 18 gives no place within the statement.
+    let is_exact = Server::shared().unwrap().version().major() < 18;
+    check(if is_exact { "4:10" } else { "4:3" }, sql).await;
     let runs = "CREATE FUNCTION g() RETURNS void LANGUAGE sql AS $$\n  SELECT 1;\n  UPDATE z SET a = \
                 1 / (a - a);\n$$;\nINSERT INTO z VALUES (1);\nSELECT g();\n";
     check("3:3", runs).await;

@@ -67,12 +67,14 @@ fn counts_what_unique_indexes_do_not_allow() {
     );
     let table = "create collation blind (provider = icu, locale = 'und-u-ks-level2',
        deterministic = false); create table t (c text)";
-    check(
-        table,
-        &format!("{table}; create unique index on t (c collate blind)"),
-        "insert into t values ('a'), ('b')",
-        "insert into t values ('A')",
-    );
+    if has_icu() {
+        check(
+            table,
+            &format!("{table}; create unique index on t (c collate blind)"),
+            "insert into t values ('a'), ('b')",
+            "insert into t values ('A')",
+        );
+    }
     let parts = "create table t (a int, b int) partition by range (a);
        create table p partition of t for values from (0) to (10);
        create table q partition of t for values from (10) to (20)";
@@ -319,6 +321,12 @@ fn database(sql: &str) -> Database<'static> {
     let database = Server::shared().unwrap().database().unwrap();
     database.execute(sql).unwrap();
     database
+}
+
+/// Not every build of PostgreSQL has it.
+fn has_icu() -> bool {
+    database("").psql("select count(*) from pg_collation where collprovider = 'i'").unwrap()
+        != "0\n"
 }
 
 fn major() -> u32 {

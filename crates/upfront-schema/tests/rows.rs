@@ -76,7 +76,7 @@ fn keeps_the_rows_of_a_partition() {
 /// Columns are read by what they are, not by where they are.
 #[test]
 fn reads_the_columns_it_read_before() {
-    let live = "create function live() returns setof t language sql stable as 'select * from t';
+    let live = "create function live() returns setof t language sql stable as 'select * from public.t';
          create view v as select x.id, x.price, x.cost from live() x;
          create view w as select x.id, o from live() with ordinality x(id, n, m, o) where x.n is null;
          create function total() returns int begin atomic
