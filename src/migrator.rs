@@ -273,7 +273,7 @@ impl Migrator {
     /// ```no_run
     /// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
     /// // A service of an older release, before it serves.
-    /// migrator.down(upfront::Target::Embedded).await?;
+    /// migrator.down(upfront::Target::ToEmbedded).await?;
     /// migrator.up().await?;
     /// # Ok(())
     /// # }

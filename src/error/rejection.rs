@@ -231,7 +231,7 @@ fn data_loss(
     }
     f.write_str(
         "\n  help: make a backup of it; then make a plan with `plan_down()`, agree with \
-         `accept_loss()`, and `apply()` it",
+         `accept_data_loss()`, and `apply()` it",
     )
 }
 

@@ -44,7 +44,7 @@ use crate::{
 ///
 /// let mut plan = migrator.plan_down(Target::Steps(1)).await?;
 /// println!("{plan}");
-/// plan.accept_loss();
+/// plan.accept_data_loss();
 /// migrator.apply(&plan).await?;
 /// # Ok(())
 /// # }
