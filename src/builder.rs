@@ -1,6 +1,5 @@
 //! How a migrator behaves, and the builder that says so.
 
-use crate::plan::command::{DEFAULT_APP, DEFAULT_SCHEMA};
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use deadpool_postgres::Pool;
@@ -8,7 +7,11 @@ use deadpool_postgres::Pool;
 use crate::{
     Event, Migrations, NewerDatabase, Result,
     error::Details,
-    plan::{foreign_history::Guard, table_name::TableName},
+    plan::{
+        command::{DEFAULT_APP, DEFAULT_SCHEMA},
+        foreign_history::Guard,
+        table_name::TableName,
+    },
 };
 
 /// The app under which upfront keeps its own tables.

@@ -1,7 +1,5 @@
 //! Where a database stands.
 
-use crate::execute::protection;
-use crate::plan::rows::{AppStatus, RevisionRow};
 use std::fmt;
 
 use deadpool_postgres::Object;
@@ -11,7 +9,7 @@ use crate::{
     embedded::{Migration, Set, title},
     error::Details,
     event::LockHolder,
-    execute::context::Context,
+    execute::{context::Context, protection},
     history::{
         other_tools,
         revisions::{apps, dated, history, history_schemas},
@@ -22,7 +20,7 @@ use crate::{
         pending::{self, Divergence},
         protection::{Protection, protection},
         rollback::{self, Obstacle, RollbackStep},
-        rows::Hold,
+        rows::{AppStatus, Hold, RevisionRow},
     },
 };
 

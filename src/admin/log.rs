@@ -1,19 +1,17 @@
 //! What was done to the schema, when and by whom.
 
-use crate::migrator::Migrator;
-
-use tracing::Instrument;
-
 use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::Pool;
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 use crate::{
     Result,
     connection::session::{borrow, unless_silent, within},
     error::Details,
     execute::context::Context,
+    migrator::Migrator,
 };
 
 /// A line of `upfront.log`: one try to change the schema, and what came of it.

@@ -1,12 +1,10 @@
 //! The mark of a protected database, and what is held on it.
 
-use crate::execute::attempt;
-use crate::execute::protection;
 use crate::{
     Migrator, Result,
     connection::session::{Session, borrow, unless_silent, within},
     error::{Details, Error, rejection::Rejection},
-    execute::{approval, context::Context, lock::Wait, up},
+    execute::{approval, attempt, context::Context, lock::Wait, protection, up},
     history::revisions::{held, standing},
     plan::{
         metadata::Tables,

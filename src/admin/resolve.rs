@@ -1,9 +1,5 @@
 //! What a person knows of a migration, recorded in the history without running anything.
 
-use crate::connection::answer;
-use crate::execute::attempt;
-use crate::execute::protection;
-use crate::plan::resolution::{Resolution, Resolve, ResolvedChange};
 use std::{fmt, time::Duration};
 
 use deadpool_postgres::Object;
@@ -14,6 +10,7 @@ use crate::{
     Direction, Migrator, Result,
     builder::Settings,
     connection::{
+        answer,
         session::{self, Session, borrow, unless_silent, within},
         session_settings::{SettingScope, target},
     },
@@ -23,7 +20,7 @@ use crate::{
         distrust::Meddling,
         rejection::{Rejection, Stale},
     },
-    execute::{approval, context::Context, duplicate_history, lock::Wait, up},
+    execute::{approval, attempt, context::Context, duplicate_history, lock::Wait, protection, up},
     history::{
         other_tools::{self, PathSource},
         revisions::{ResolveOrder, history, logged},
@@ -36,7 +33,10 @@ use crate::{
         history::History,
         metadata::Tables,
         protection::ProtectionState,
-        resolution::{self, Changes, Logged, Mistake, ResolutionInput, ResolveError, Write},
+        resolution::{
+            self, Changes, Logged, Mistake, Resolution, ResolutionInput, Resolve, ResolveError,
+            ResolvedChange, Write,
+        },
         rows::Head,
     },
     report::Report,

@@ -4,8 +4,6 @@ pub(crate) mod atlas;
 pub(crate) mod report;
 pub(crate) mod sqlx;
 
-use crate::execute::attempt;
-use crate::migrations::find;
 use deadpool_postgres::Pool;
 use tokio_postgres::error::SqlState;
 use upfront_directory::Directory;
@@ -21,11 +19,17 @@ use crate::{
     },
     embedded::title,
     error::{Details, Error, adopt_error::AdoptError},
-    execute::{attempt::WaitMode, context::Context, lock::Wait, up},
+    execute::{
+        attempt::{self, WaitMode},
+        context::Context,
+        lock::Wait,
+        up,
+    },
     history::{
         other_tools::{self, PathSource},
         revisions::{self, history},
     },
+    migrations::find,
     plan::{
         external_history::{ExternalHistory, Source},
         foreign_history::{ForeignHistory, Tool},

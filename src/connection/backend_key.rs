@@ -1,6 +1,5 @@
 //! The key by which the server knows a connection.
 
-use crate::Result;
 use std::{
     convert::Infallible,
     future::{Ready, ready},
@@ -8,11 +7,14 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
+
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio_postgres::{
     Client,
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
+
+use crate::Result;
 
 /// What the server announced when the connection was made, and takes back to cancel a query: the
 /// backend's process, and a secret.

@@ -1,10 +1,5 @@
 //! Connections: borrowed for a look, taken for good before anything is locked or written.
 
-use crate::connection::answer::Answer;
-use crate::connection::backend_key::{BackendKey, announced_key};
-use crate::connection::server_info::{ServerInfo, WriteAccess};
-use crate::event::LockHolder;
-
 use std::{
     error::Error as StdError,
     io, iter,
@@ -25,12 +20,16 @@ use tokio_postgres::{
 use crate::{
     Result,
     connection::{
+        answer::Answer,
+        backend_key::{BackendKey, announced_key},
         backoff::Backoff,
         connector::Hearing,
+        server_info::{ServerInfo, WriteAccess},
         session_settings::{dead_link, set_config},
         sql::PINNED,
     },
     error::{Details, Error, Silence},
+    event::LockHolder,
 };
 
 /// Borrows a connection, within a limit.

@@ -1,7 +1,8 @@
 //! Fragments of SQL that many messages share.
 
-use crate::connection::answer::Answer;
 use tokio_postgres::SimpleQueryRow;
+
+use crate::connection::answer::Answer;
 
 /// What a message starts with that only reads.
 pub(crate) const PINNED: &str =

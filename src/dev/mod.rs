@@ -2,19 +2,17 @@
 
 pub(crate) mod reset;
 
-use crate::ErrorKind;
-use crate::execute::watched::protected;
 use std::path::Path;
 
 use deadpool_postgres::Pool;
 
 use crate::{
-    Direction, Error, Event, Plan, Report, Result, Target,
+    Direction, Error, ErrorKind, Event, Plan, Report, Result, Target,
     builder::Settings,
     connection::session::{borrow, unless_silent, within},
     dev::reset::{Outdated, Reset, restart},
     error::rejection::{Rejection, Stale},
-    execute::{consent::PlanMatch, context::Context, down, up},
+    execute::{consent::PlanMatch, context::Context, down, up, watched::protected},
     migrations::{git::Committed, watched::Live},
     plan::metadata::Tables,
 };

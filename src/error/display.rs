@@ -1,7 +1,5 @@
 //! The words of every error: what was being done, what stopped it, what to do next.
 
-use crate::embedded::MigrationName;
-use crate::plan::words::{done, list};
 use std::{error, fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
@@ -9,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     Direction, ForeignHistory,
-    embedded::title,
+    embedded::{MigrationName, title},
     error::{
         Details, Error, Failure, LockLost, LossOfLock, Note, Partial, Reached, Remains, Silence,
         distrust::{Distrust, Meddling, Problem},
@@ -19,6 +17,7 @@ use crate::{
         command::{CommandOptions, shell_word},
         journal::PartlyApplied,
         pending::Divergence,
+        words::{done, list},
     },
 };
 

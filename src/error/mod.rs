@@ -17,14 +17,13 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use upfront_redact::Known;
 
-use crate::embedded::MigrationName;
-use crate::error::kind::ErrorKind;
 use crate::{
     Direction, ForeignHistory,
-    embedded::Statement,
+    embedded::{MigrationName, Statement},
     error::{
         distrust::{Distrust, Meddling},
         excerpt::Excerpt,
+        kind::ErrorKind,
         rejection::Rejection,
     },
     event::LockHolder,

@@ -1,5 +1,10 @@
 //! What applying and rolling back have in common: taking the lock, and trying again.
 
+use std::collections::HashSet;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
 use crate::{
     Direction, Event, Report, Result,
     connection::{
@@ -14,21 +19,14 @@ use crate::{
         context::{Context, is_missing},
         execution::Execution,
         lock::{self, LockAttempt, Wait},
-        metadata_tables,
-        transaction::{self},
+        metadata_tables, transaction,
     },
     history::{
         revisions::HistorySummary,
         trust::{self, Access},
     },
-    plan::{
-        pending::{self},
-        rows::UnknownMigration,
-    },
+    plan::{pending, rows::UnknownMigration},
 };
-use deadpool_postgres::PoolError;
-use std::collections::HashSet;
-use tokio_postgres::error::SqlState;
 
 /// Connections that died on the way.
 #[derive(Default)]

@@ -1,14 +1,12 @@
 //! One app's migrations against one database: what a look at it says.
 
-use crate::ErrorKind;
-use crate::history::metadata_set;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    Event, Result,
+    ErrorKind, Event, Result,
     builder::{OWN, Settings},
     connection::{
         answer::Answer,
@@ -18,7 +16,7 @@ use crate::{
     error::{Details, Error, rejection::Rejection},
     event::LockHolder,
     history::{
-        other_tools,
+        metadata_set, other_tools,
         revisions::{HistorySummary, Revisions, history},
         trust::{self, Access},
     },

@@ -1,6 +1,5 @@
 //! What a statement takes away, and what is in it now.
 
-use crate::plan::data_loss::{Count, DataLoss};
 use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -16,6 +15,7 @@ use crate::{
     },
     embedded::{self, Class, LossKind, Side, Statement},
     execute::transaction,
+    plan::data_loss::{Count, DataLoss},
 };
 
 /// Where it is asked.

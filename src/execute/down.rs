@@ -1,17 +1,12 @@
 //! A rollback, from the first look to the last commit.
 
-use crate::ErrorKind;
-use crate::execute::attempt;
-use crate::execute::consent::{PlanMatch, consent};
-use crate::execute::finish_rollback::{begin_and_run, rollback_steps};
-use crate::execute::protection::{ReadMode, read_order, read_standing};
 use std::time::Instant;
 
 use deadpool_postgres::{Object, Pool};
 use tracing::Instrument;
 
 use crate::{
-    DataLoss, Direction, Plan, Report, Result, Target,
+    DataLoss, Direction, ErrorKind, Plan, Report, Result, Target,
     builder::Settings,
     connection::{
         locked::Transaction,
@@ -25,11 +20,14 @@ use crate::{
     },
     event::LockHolder,
     execute::{
-        attempt::ReconnectPolicy,
+        attempt::{self, ReconnectPolicy},
+        consent::{PlanMatch, consent},
         context::Context,
         data_loss::{CountPhase, DataLossCounter},
         execution::Execution,
+        finish_rollback::{begin_and_run, rollback_steps},
         lock::Wait,
+        protection::{ReadMode, read_order, read_standing},
         send,
         transaction::{self, FailureOutcome},
         up,

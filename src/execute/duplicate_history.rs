@@ -1,7 +1,6 @@
 //! The same migrations under another app or in another schema: a typo there would apply them all
 //! again.
 
-use crate::error::rejection::Duplicate;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Client;
 
@@ -13,7 +12,10 @@ use crate::{
         sql::{PINNED, named},
     },
     embedded::Set,
-    error::{Details, rejection::Rejection},
+    error::{
+        Details,
+        rejection::{Duplicate, Rejection},
+    },
     execute::context::Context,
 };
 

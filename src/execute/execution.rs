@@ -1,5 +1,9 @@
 //! One migration on its way, in one direction.
 
+use std::sync::OnceLock;
+
+use tracing::Span;
+
 use crate::{
     Direction, Event,
     connection::{
@@ -11,8 +15,6 @@ use crate::{
     execute::context::Context,
     plan::{pending::Step, rollback::RollbackStep},
 };
-use std::sync::OnceLock;
-use tracing::Span;
 
 /// One side of a migration that runs, for whatever is told of it.
 #[derive(Debug, Clone, Copy)]

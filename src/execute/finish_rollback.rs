@@ -1,21 +1,21 @@
 //! Ending a rollback that was cut off.
 
-use crate::execute::attempt;
-use crate::execute::protection::{ReadMode, read_order};
-#[cfg(feature = "dev")]
-use crate::execute::watched;
-#[cfg(feature = "dev")]
-use crate::plan::rollback::Obstacle;
+use std::time::Duration;
+
+use tokio_postgres::error::DbError;
+use tracing::Instrument;
+
 use crate::{
     Report, Result,
     connection::session::{self, Session},
     error::{Details, Error, distrust::Meddling, rejection::Rejection},
     execute::{
+        attempt,
         context::Context,
         execution::{DataLossPolicy, Execution},
-        lock::{self},
-        statements,
-        transaction::{self},
+        lock,
+        protection::{ReadMode, read_order},
+        statements, transaction,
     },
     history::{revisions::RollbackRecord, stored_down},
     plan::{
@@ -26,9 +26,11 @@ use crate::{
         rows::Row,
     },
 };
-use std::time::Duration;
-use tokio_postgres::error::DbError;
-use tracing::Instrument;
+
+#[cfg(feature = "dev")]
+use crate::execute::watched;
+#[cfg(feature = "dev")]
+use crate::plan::rollback::Obstacle;
 
 pub(crate) async fn rollback_steps(
     context: &Context<'_>,

@@ -3,8 +3,6 @@
 //! A waiting statement holds a snapshot, and `CREATE INDEX CONCURRENTLY` waits for every snapshot:
 //! the two would wait for each other.
 
-use crate::connection::locked::{SessionLock, Transaction};
-use crate::connection::session::holder;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -15,7 +13,8 @@ use crate::{
     connection::{
         answer::Answer,
         backoff::Backoff,
-        session::{self, Session},
+        locked::{SessionLock, Transaction},
+        session::{self, Session, holder},
         session_settings::{SettingScope, prologue},
     },
     embedded::Side,

@@ -1,5 +1,7 @@
 //! Which database it is, and whether it is protected.
 
+use deadpool_postgres::Object;
+
 use crate::{
     Result,
     connection::{answer::Answer, session::Session},
@@ -8,7 +10,6 @@ use crate::{
     history::revisions::{Revisions, RollbackRecord, ordered, standing},
     plan::{metadata::Tables, protection::ProtectionState},
 };
-use deadpool_postgres::Object;
 
 /// What is asked, and where: ahead of time on a borrowed connection, or under the lock.
 pub(crate) enum ReadMode<'a> {

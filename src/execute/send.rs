@@ -3,8 +3,6 @@
 //! The rows of a `COPY … FROM STDIN` travel in the protocol's copy mode, between two messages of the
 //! same transaction.
 
-use crate::execute::execution;
-use crate::history::revisions::Sent;
 use std::{pin::pin, time::Instant};
 
 use futures_util::SinkExt;
@@ -17,7 +15,11 @@ use crate::{
         session::{self, ScriptError, Session},
     },
     embedded::{Side, Statement},
-    execute::{context::Context, execution::Execution},
+    execute::{
+        context::Context,
+        execution::{self, Execution},
+    },
+    history::revisions::Sent,
 };
 
 /// Sends the subject's body and what comes behind it, and reports each statement of it.

@@ -3,7 +3,6 @@
 //! What may stand in a transaction shares one with its row in the journal. The rest is bracketed
 //! by two committed rows, and after a crash the catalog is asked what happened.
 
-use crate::execute::execution;
 use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::escape_literal;
@@ -29,7 +28,7 @@ use crate::{
     execute::{
         context::Context,
         data_loss::{CountPhase, DataLossCounter},
-        execution::{DataLossPolicy, Execution},
+        execution::{self, DataLossPolicy, Execution},
         existing,
         index_build::{self, Invalid},
         send,

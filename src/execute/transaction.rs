@@ -1,6 +1,5 @@
 //! A migration in its own transaction: two messages, of which the second carries the body.
 
-use crate::execute::execution::Execution;
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -26,6 +25,7 @@ use crate::{
     event::{LockHolder, milliseconds},
     execute::{
         context::Context,
+        execution::Execution,
         existing,
         lock::{self, LockAttempt},
         send,

@@ -1,16 +1,5 @@
 //! A boot, from the first look to the last commit.
 
-use crate::execute::attempt::{
-    ReconnectPolicy, WaitMode, begin, refuse_read_only, refuse_stepwise_on_pooler,
-    retry_on_contention, span,
-};
-use crate::execute::consent;
-use crate::execute::finish_rollback;
-use crate::execute::protection;
-#[cfg(feature = "dev")]
-use crate::execute::watched;
-use crate::history::metadata_set;
-use crate::plan::rows;
 use std::time::Instant;
 
 use deadpool_postgres::{Object, Pool};
@@ -29,16 +18,22 @@ use crate::{
         rejection::{Rejection, Stale},
     },
     execute::{
-        consent::PlanMatch,
+        attempt::{
+            ReconnectPolicy, WaitMode, begin, refuse_read_only, refuse_stepwise_on_pooler,
+            retry_on_contention, span,
+        },
+        consent::{self, PlanMatch},
         context::{Context, Summary},
         data_loss::{CountPhase, DataLossCounter},
         duplicate_history,
         execution::Execution,
+        finish_rollback,
         lock::{self, LockAttempt, Wait},
-        metadata_tables, statements,
+        metadata_tables, protection, statements,
         transaction::{self, StepOutcome},
     },
     history::{
+        metadata_set,
         other_tools::{self, PathSource},
         revisions::history,
     },
@@ -47,8 +42,12 @@ use crate::{
         journal::Journal,
         metadata::Tables,
         pending::{Pending, Step},
+        rows,
     },
 };
+
+#[cfg(feature = "dev")]
+use crate::execute::watched;
 
 /// Brings what is pending; where there is a plan, that and nothing else.
 pub(crate) async fn up(

@@ -1,12 +1,11 @@
 //! What a boot that follows a directory refuses, and what it takes from there.
 
-use crate::execute::protection;
 use crate::{
     Direction, Error, Result,
     connection::session::Session,
     embedded::Side,
     error::rejection::Rejection,
-    execute::context::Context,
+    execute::{context::Context, protection},
     plan::{pending::Pending, protection::ProtectionState, rows::Row},
 };
 

@@ -1,12 +1,6 @@
 //! Histories of other migration tools: a database that one of them has migrated must not be migrated
 //! from the start again by accident.
 
-use crate::plan::foreign_history::ForeignHistory;
-#[cfg(feature = "cli")]
-use crate::plan::foreign_history::Tool;
-
-#[cfg(feature = "cli")]
-use postgres_protocol::escape::escape_identifier;
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::Client;
 
@@ -19,8 +13,13 @@ use crate::{
         sql::{PINNED, named as rows_named},
     },
     error::Details,
-    plan::table_name::TableName,
+    plan::{foreign_history::ForeignHistory, table_name::TableName},
 };
+
+#[cfg(feature = "cli")]
+use crate::plan::foreign_history::Tool;
+#[cfg(feature = "cli")]
+use postgres_protocol::escape::escape_identifier;
 
 /// What the history table of a tool looks like.
 struct Signature {

@@ -7,8 +7,6 @@
 //! that could not have made the tables itself may read those of another owner, as long as reading
 //! them runs no code.
 
-use crate::error::distrust::UNTRUSTED;
-use crate::error::distrust::{Distrust, Problem};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::{Client, SimpleQueryRow, error::SqlState};
 
@@ -20,7 +18,10 @@ use crate::{
         session,
         sql::{PINNED, named},
     },
-    error::{Details, Error},
+    error::{
+        Details, Error,
+        distrust::{Distrust, Problem, UNTRUSTED},
+    },
 };
 
 /// All of upfront's tables.

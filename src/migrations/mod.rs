@@ -8,6 +8,7 @@ pub(crate) mod rust_embed;
 pub(crate) mod watched;
 
 use crate::embedded::{Set, decode::Embedded};
+
 #[cfg(feature = "cli")]
 use crate::{
     Result,

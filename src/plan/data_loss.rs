@@ -1,7 +1,8 @@
 //! What a statement takes away, and what is in it now.
 
-use crate::embedded::{self, LossKind};
 use std::fmt;
+
+use crate::embedded::{self, LossKind};
 
 /// Something that a statement takes away, and what is in it now.
 ///

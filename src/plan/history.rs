@@ -1,7 +1,9 @@
 //! All rows of a history, as they were read.
 
-use crate::plan::journal::Journal;
-use crate::plan::rows::{Hold, Row};
+use crate::plan::{
+    journal::Journal,
+    rows::{Hold, Row},
+};
 
 /// What the tables say of an app.
 #[derive(Debug, Default)]

@@ -1,6 +1,5 @@
 //! What is to be done: a pure function of what the program carries and what the database has.
 
-use crate::plan::rows::{Head, Hold, Row, UnknownMigration};
 use crate::{
     Direction,
     embedded::{Migration, Set, title},
@@ -8,6 +7,7 @@ use crate::{
     plan::{
         checksum,
         journal::{Journal, PartlyApplied},
+        rows::{Head, Hold, Row, UnknownMigration},
     },
 };
 

@@ -1,7 +1,8 @@
 //! Lists and counts, in words.
 
-use crate::Direction;
 use std::fmt;
+
+use crate::Direction;
 
 pub(crate) fn done(direction: Direction) -> &'static str {
     match direction {

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{fmt::Write, time::Duration};
-use upfront::ErrorKind;
 
 use insta::assert_snapshot;
-use upfront::{AdoptReport, Error, Migrator, Result};
+use upfront::{AdoptReport, Error, ErrorKind, Migrator, Result};
 use upfront_directory::{Directory, Sum};
 use upfront_scratch::{Database, PoolMode, Pooler, Server, Without};
 use upfront_tests::{builder, connect, database, migrator, pool, server, until};

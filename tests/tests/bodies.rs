@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
 use insta::assert_snapshot;
-use upfront::{__embedded::Embedded, Event, Migrations, Migrator};
+use upfront::{__embedded::Embedded, ErrorKind, Event, Migrations, Migrator};
 use upfront_tests::{Events, builder, connect, database, migrator, pool};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::State;
+use upfront::{ErrorKind, State};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, connect, database, migrator, server};
 

@@ -8,13 +8,12 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use upfront::ErrorKind;
 
 use deadpool_postgres::Pool;
 use upfront_scratch::Database;
 use upfront_tests::{Corpus, ask, database, migrations, pool, until};
 
-use upfront::Migrator;
+use upfront::{ErrorKind, Migrator};
 
 /// Polls a future so often and then drops it; `None` where it was not ready by then.
 async fn within<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
-use upfront::{Event, Migrator};
+use upfront::{ErrorKind, Event, Migrator};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{
     Boot, Corpus, Events, Process, ask, builder, connect, database, migrator, pool, resolve, until,

@@ -8,9 +8,9 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use upfront::ErrorKind;
 
 use tempfile::TempDir;
+use upfront::ErrorKind;
 use upfront::{
     __embedded::{Embedded, Live},
     Error, Event, Migrations, Migrator, Report, Target,

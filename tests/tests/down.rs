@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{Direction, Error, Plan, Target};
+use upfront::{Direction, Error, ErrorKind, Plan, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, database, migrator, server};
 

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{Error, Migrator, Report, Target};
+use upfront::{Error, ErrorKind, Migrator, Report, Target};
 use upfront_scratch::Database;
 use upfront_tests::{Boot, ask, commands, database, migrator, resolve, server, until};
 

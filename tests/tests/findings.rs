@@ -7,10 +7,9 @@ use std::{
     net::TcpListener,
     time::{Duration, Instant},
 };
-use upfront::ErrorKind;
 
 use tokio::{task::yield_now, time::timeout};
-use upfront::{Event, Migrator};
+use upfront::{ErrorKind, Event, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Events, Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
-use upfront::ErrorKind;
 
 use tokio::time::timeout;
-use upfront::{Migrator, Protect, State, Target};
+use upfront::{ErrorKind, Migrator, Protect, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Gate, ask, builder, connect, database, migrations, migrator, pool, server, until,

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
 use tokio::{task::yield_now, time::timeout};
-use upfront::{Event, Migrator};
+use upfront::{ErrorKind, Event, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Events, Gate, ask, builder, commands, connect, database, migrations, migrator, pool, resolve,

@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use insta::assert_snapshot;
-use upfront::ErrorKind;
-use upfront::{Builder, Migrator, Status};
+use upfront::{Builder, ErrorKind, Migrator, Status};
 use upfront_scratch::Database;
 use upfront_tests::{builder, database, migrator, pool, server};
 

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
-use upfront::{Event, Migrator};
+use upfront::{ErrorKind, Event, Migrator};
 use upfront_scratch::Database;
 use upfront_tests::{
     Boot, Events, ask, builder, database, migrations, migrator, owned, pool, server, tables, until,

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
 use tokio::task::JoinSet;
-use upfront::{Migrator, NewerDatabase, Report, State, Target};
+use upfront::{ErrorKind, Migrator, NewerDatabase, Report, State, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{Gate, ask, builder, commands, database, migrator, resolve, server, until};
 

@@ -6,9 +6,8 @@ use std::{
     sync::LazyLock,
     time::{Duration, Instant},
 };
-use upfront::ErrorKind;
 
-use upfront::{Error, Migrator};
+use upfront::{Error, ErrorKind, Migrator};
 use upfront_scratch::Server;
 use upfront_tests::{Corpus, Counted, Wire, ask, connect, migrations, pool, until_waited_for};
 

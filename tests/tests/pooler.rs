@@ -6,10 +6,9 @@ use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
-use upfront::ErrorKind;
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
-use upfront::Migrator;
+use upfront::{ErrorKind, Migrator};
 use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{
     Boot, ask, builder, database, migrations, migrator, pool, server, tables, until,

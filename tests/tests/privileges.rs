@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{Error, Target};
+use upfront::{Error, ErrorKind, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, database, migrator};
 

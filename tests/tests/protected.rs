@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{Protect, State, Target};
+use upfront::{ErrorKind, Protect, State, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, database, migrator, server, until};
 

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
-use upfront::ErrorKind;
 
 use insta::assert_snapshot;
-use upfront::{Error, Migrator, NewerDatabase};
+use upfront::{Error, ErrorKind, Migrator, NewerDatabase};
 use upfront_scratch::Server;
 use upfront_tests::{builder, database, migrations, migrator, pool, server};
 

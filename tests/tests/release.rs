@@ -3,8 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{Error, Migrator, Protect, Report, Target};
+use upfront::{Error, ErrorKind, Migrator, Protect, Report, Target};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{ask, database, owned, pool, server};
 

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
-use upfront::ErrorKind;
 
-use upfront::{Error, Migrator, Protect, Resolution, Resolve, Resolved, State, Target};
+use upfront::{Error, ErrorKind, Migrator, Protect, Resolution, Resolve, Resolved, State, Target};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, commands, connect, database, migrator, resolve};
 

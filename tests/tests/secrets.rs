@@ -7,12 +7,11 @@ use std::{
     io,
     sync::{Arc, Mutex},
 };
-use upfront::ErrorKind;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool};
 use tokio_postgres::NoTls;
 use tracing_subscriber::util::SubscriberInitExt;
-use upfront::{Error, Migrator, Target};
+use upfront::{Error, ErrorKind, Migrator, Target};
 use upfront_scratch::Database;
 use upfront_tests::{Events, ask, database, migrator};
 

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
-use upfront::ErrorKind;
 
-use upfront::Target;
+use upfront::{ErrorKind, Target};
 use upfront_scratch::Server;
 use upfront_tests::{ask, builder, connect, migrator};
 

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{sync::LazyLock, time::Duration};
-use upfront::ErrorKind;
 
-use upfront::{Error, Migrator};
+use upfront::{Error, ErrorKind, Migrator};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{ask, builder, database, migrations, migrator, pool};
 

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::ErrorKind;
-use upfront::{State, Target};
+use upfront::{ErrorKind, State, Target};
 use upfront_tests::{builder, database, migrator};
 
 const A: (&str, &str) = ("20260101000000_a.sql", "CREATE TABLE a (id bigint);\n");

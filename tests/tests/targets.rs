@@ -4,9 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::Stdio;
-use upfront::ErrorKind;
 
-use upfront::Builder;
+use upfront::{Builder, ErrorKind};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, database, migrator, resolve, until};
 

@@ -6,9 +6,6 @@
 #[cfg(feature = "cli")]
 pub(crate) mod resolve;
 
-use crate::connection::sql::{PINNED, named};
-use crate::plan::history::History;
-use crate::plan::metadata::Tables;
 use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -20,12 +17,16 @@ use crate::{
     connection::{
         answer::Answer,
         locked::{SessionLock, Transaction},
+        sql::{PINNED, named},
     },
     embedded::{Class, Loss, LossKind, Migration, Set, Side, Statement},
     error::distrust::NOT_WRITTEN,
     history::trust::{self, Trust},
     plan::{
         checksum,
+        history::History,
+        journal::Journal,
+        metadata::Tables,
         pending::Step,
         protection::{Identity, Mark, ProtectionState},
         rollback::RollbackStep,
@@ -33,7 +34,6 @@ use crate::{
     },
 };
 
-use crate::plan::journal::Journal;
 #[cfg(feature = "cli")]
 pub(crate) use resolve::{ResolveOrder, logged};
 
