@@ -6,7 +6,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    ErrorKind, Event, Result,
+    Event, Result,
     builder::{OWN, Settings},
     connection::{
         answer::Answer,
@@ -136,7 +136,7 @@ impl<'a> Context<'a> {
             return Ok(Summary::UpToDate { ahead: look.ahead, partly: Vec::new() });
         }
         match self.judge(self.history(client, tables).await?, Some(tables)) {
-            Err(err) if err.kind() == ErrorKind::Edited => Err(self.explain(client, err).await),
+            Err(err) if err.is_diverged() => Err(self.explain(client, err).await),
             other => other,
         }
     }

@@ -74,6 +74,15 @@ async fn anything_ahead_where_that_is_set() {
     assert!(report.to_string().contains("; the database is ahead by 20260102000000_b"));
 }
 
+/// The line that differs is shown, whatever else differs before it.
+#[tokio::test]
+async fn an_edited_migration_behind_a_missing_one() {
+    let edited = (B.0, "CREATE TABLE b (id integer);\n");
+    let err = refused(&[A, B, C], &[edited, C]).await;
+    assert!(err.kind() == ErrorKind::Missing && err.divergences().len() == 2, "{err}");
+    assert!(err.to_string().contains("+ CREATE TABLE b (id integer);"), "{err}");
+}
+
 #[tokio::test]
 async fn several_divergences_at_once() {
     let edited = (A.0, "CREATE TABLE a (id integer);\n");
