@@ -265,7 +265,9 @@ impl Folder {
     /// are not optimized, and few of them run at the end of a build.
     fn read_with(&self, down: Option<&Folder>) -> Files {
         thread::scope(|scope| {
-            scope.spawn(|| std::iter::once(self).chain(down).for_each(|it| _ = it.sum()));
+            // Without a thread, each sum is computed when it is first asked for.
+            let sums = || std::iter::once(self).chain(down).for_each(|it| _ = it.sum());
+            let _ = thread::Builder::new().spawn_scoped(scope, sums);
             let down = down.map(|it| it.read(Direction::Down)).unwrap_or_default();
             Files { up: self.read(Direction::Up), down }
         })
@@ -283,9 +285,16 @@ impl Folder {
         let share = files.len().div_ceil(threads).max(FEW);
         let read_share = |files: &[_]| files.iter().map(read).collect::<Vec<_>>();
         thread::scope(|scope| {
-            let shares: Vec<_> =
-                files.chunks(share).map(|it| scope.spawn(move || read_share(it))).collect();
-            shares.into_iter().flat_map(joined).collect()
+            let start = |it| thread::Builder::new().spawn_scoped(scope, move || read_share(it));
+            let mut shares = files.chunks(share);
+            let own = shares.next();
+            let started: Vec<_> = shares.map(|it| (it, start(it))).collect();
+            let read = started.into_iter().flat_map(|(it, thread)| match thread {
+                Ok(thread) => joined(thread),
+                // No thread could be started: the files are read all the same.
+                Err(_) => read_share(it),
+            });
+            own.map(read_share).into_iter().flatten().chain(read).collect()
         })
     }
 
