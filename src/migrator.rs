@@ -140,7 +140,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from being settled; see
+    /// Anything that keeps the database from being up to date; see
     /// [`ErrorKind`](crate::ErrorKind). Of the migration that failed nothing stays, unless it runs outside
     /// a transaction; those before it are applied.
     pub async fn up(&self) -> Result<Report> {

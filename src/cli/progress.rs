@@ -18,17 +18,17 @@ pub(super) struct Running {
     pub(super) direction: Direction,
 }
 
-/// Told of each event, from whatever thread it happens on.
+/// Receives each event, on the thread where it happens.
 #[derive(Clone)]
 pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
     /// What the last line says, so that a long wait is told once.
-    listener: Arc<Mutex<Told>>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 #[derive(Default)]
-struct Told {
+struct Seen {
     /// What has started and not finished.
     running: Vec<Running>,
     /// How many came to their end.
@@ -45,7 +45,7 @@ struct Told {
 impl Progress {
     pub(super) fn new(output: &Output) -> Self {
         let bar = Output::is_watched().then(|| bar(output));
-        Self { output: output.clone(), bar, listener: Arc::default() }
+        Self { output: output.clone(), bar, seen: Arc::default() }
     }
 
     pub(super) fn listener(&self) -> impl Fn(&Event) + Send + Sync + 'static {
@@ -96,43 +96,40 @@ impl Progress {
     }
 
     fn state_of_work(&self) -> (Vec<Running>, usize) {
-        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
-        (listener.running.clone(), listener.done)
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        (seen.running.clone(), seen.done)
     }
 
     fn notify(&self, event: &Event) {
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Waiting { holder, .. } => {
                 let whom = holder.as_ref().map_or("another process".into(), ToString::to_string);
-                self.wait(&mut listener, format!("waiting for {whom}"));
+                self.wait(&mut seen, format!("waiting for {whom}"));
             }
             Event::Started { version, name, direction, ordinal, of } => {
-                listener.start(version, name, *direction);
+                seen.start(version, name, *direction);
                 let doing = match direction {
                     Direction::Up => "applying",
                     Direction::Down => "rolling back",
                 };
                 let migration = format!("{doing} {} ({ordinal} of {of})", title(version, name));
-                if listener.migration != migration {
+                if seen.migration != migration {
                     self.state(&migration);
-                    listener.title = title(version, name);
-                    listener.migration = migration;
+                    seen.title = title(version, name);
+                    seen.migration = migration;
                 }
             }
             Event::Statement { ordinal, of, .. } => {
-                self.changing(|| format!("{}: statement {ordinal} of {of}", listener.migration));
+                self.changing(|| format!("{}: statement {ordinal} of {of}", seen.migration));
             }
             Event::Retrying { attempt, blockers, .. } => {
                 let whom = blockers.first().map(|it| format!(": {it}")).unwrap_or_default();
-                self.changing(|| format!("{}: try {attempt}", listener.migration));
-                self.wait(
-                    &mut listener,
-                    format!("waiting for a table that others have locked{whom}"),
-                );
+                self.changing(|| format!("{}: try {attempt}", seen.migration));
+                self.wait(&mut seen, format!("waiting for a table that others have locked{whom}"));
             }
             Event::Finished { version, name, direction, duration } => {
-                listener.finish(version);
+                seen.finish(version);
                 let did = match direction {
                     Direction::Up => "applied",
                     Direction::Down => "rolled back",
@@ -145,7 +142,7 @@ impl Progress {
                 self.line(&format!("{title} does not fit the directory any more: {why}"));
             }
             Event::Notice { severity, message, .. } => {
-                let text = format!("{}: {message}", listener.title);
+                let text = format!("{}: {message}", seen.title);
                 match severity.as_str() {
                     "WARNING" => self.above(|| self.output.warning(&text)),
                     severity => {
@@ -186,13 +183,13 @@ impl Progress {
     }
 
     /// A line that stays is printed at once, and then every five seconds at most, if it is another.
-    fn wait(&self, listener: &mut Told, text: String) {
+    fn wait(&self, seen: &mut Seen, text: String) {
         const EVERY: Duration = Duration::from_secs(5);
         let subject = text.split(", busy for").next().unwrap_or_default().to_owned();
-        let is_due = listener.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
-        if listener.waiting != subject && is_due {
-            listener.waiting = subject;
-            listener.waited_at = Some(Instant::now());
+        let is_due = seen.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
+        if seen.waiting != subject && is_due {
+            seen.waiting = subject;
+            seen.waited_at = Some(Instant::now());
             self.state(&text);
         } else {
             self.changing(|| text);
@@ -200,7 +197,7 @@ impl Progress {
     }
 }
 
-impl Told {
+impl Seen {
     fn start(&mut self, version: &str, name: &str, direction: Direction) {
         let title = title(version, name);
         let running = Running { version: version.into(), title, direction };

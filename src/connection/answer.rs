@@ -2,7 +2,7 @@
 
 use tokio_postgres::SimpleQueryRow;
 
-/// What a message brought.
+/// The rows that answer a message.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// The rows of our own statements: those whose first column is called `upfront_…`, and all

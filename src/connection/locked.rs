@@ -2,7 +2,7 @@
 
 use crate::plan::rows::Head;
 
-/// A transaction that holds the lock: whoever writes needs one.
+/// A transaction that holds the lock: every write needs one.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     /// The body must not leave it.

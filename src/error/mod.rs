@@ -33,7 +33,7 @@ use crate::{
 /// What every fallible call of this crate gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the database was not settled.
+/// Why a call failed.
 ///
 /// The text says what was being done, what stopped it and what to do next, with file, version and
 /// line where there are some. It is complete, so there is no [`source`](error::Error::source): the
@@ -239,7 +239,7 @@ pub(crate) enum Remains {
     Unclear,
 }
 
-/// A migration of which nobody can tell how far it came.
+/// A migration of which it is unknown how far it came.
 #[derive(Debug)]
 pub(crate) struct Partial {
     pub(crate) migration: MigrationName,

@@ -151,7 +151,7 @@ pub(crate) fn span(context: &Context<'_>, it: &Migration) -> tracing::Span {
 /// Until when somebody waits for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitMode {
-    /// Until it is there, or the leader has settled everything.
+    /// Until it is there, or the leader has applied everything.
     UntilUpToDate,
     /// Until it is there.
     UntilLocked,
@@ -168,7 +168,7 @@ pub(crate) async fn lock(
     Ok(transaction.expect("whoever waits for the lock alone comes back with it"))
 }
 
-/// Waits for the lock; `None` where the leader has settled everything meanwhile.
+/// Waits for the lock; `None` where the leader has applied everything meanwhile.
 pub(crate) async fn begin(
     context: &Context<'_>,
     session: &Session,
@@ -255,7 +255,7 @@ pub(crate) fn begin_failed(
     }
 }
 
-/// Has the leader brought the database here? As long as there are no tables, that is looked up in
+/// Is the database up to date by the leader's work? As long as there are no tables, that is looked up in
 /// the catalog: each look at a missing table would be an error in the server's log.
 pub(crate) async fn settled(
     context: &Context<'_>,

@@ -16,7 +16,7 @@ pub(crate) enum PlanMatch {
     RollbackScope,
 }
 
-/// Was the plan that is to run, which is made anew as `now`, agreed to?
+/// Was the plan that is to run, which is made again as `now`, agreed to?
 pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: PlanMatch) -> Result<()> {
     let digest = now.digest.clone();
     if let Some(approved) = &consent.approval {

@@ -75,32 +75,32 @@ impl<'a> DataLossCounter<'a> {
     }
 
     async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<DataLoss> {
-        let listener = DataLoss::new(line, loss);
+        let found = DataLoss::new(line, loss);
         if loss.kind == LossKind::Unknown {
-            return Ok(listener.noted("nobody can tell from the text what it does"));
+            return Ok(found.noted("nobody can tell from the text what it does"));
         }
         match self.lock(loss).await {
             Err(err) if passes(&err) => return Err(err),
-            Err(err) => return Ok(listener.noted(format!("could not be locked: {}", reason(&err)))),
+            Err(err) => return Ok(found.noted(format!("could not be locked: {}", reason(&err)))),
             Ok(()) => {}
         }
         match self.count(loss).await {
             Ok(Some(count)) => Ok(match (loss.kind, count.rows) {
-                (LossKind::Sequence, 0) => listener.nothing("never used"),
-                (LossKind::Sequence, it) => listener.noted(format!("has counted to {it}")),
+                (LossKind::Sequence, 0) => found.nothing("never used"),
+                (LossKind::Sequence, it) => found.noted(format!("has counted to {it}")),
                 (_, _) if count.unknown && !count.estimated => {
-                    listener.noted("it is no table: nobody can tell what is behind it")
+                    found.noted("it is no table: nobody can tell what is behind it")
                 }
-                (LossKind::Rows, 1..) => self.with_referring(listener, loss, &count).await,
-                (kind, _) => listener.counted(kind, &count),
+                (LossKind::Rows, 1..) => self.with_referring(found, loss, &count).await,
+                (kind, _) => found.counted(kind, &count),
             }),
             Ok(None) if self.made_before => {
-                Ok(listener.noted("not there yet: a statement before may make it"))
+                Ok(found.noted("not there yet: a statement before may make it"))
             }
-            Ok(None) => Ok(listener.nothing("not there now")),
+            Ok(None) => Ok(found.nothing("not there now")),
             Err(err) if session::is_lost(&err) => Err(err),
             Err(err) if self.moment == CountPhase::AtWork && passes(&err) => Err(err),
-            Err(err) => Ok(listener.noted(format!("could not be counted: {}", reason(&err)))),
+            Err(err) => Ok(found.noted(format!("could not be counted: {}", reason(&err)))),
         }
     }
 
@@ -134,20 +134,20 @@ impl<'a> DataLossCounter<'a> {
     /// Rows that are deleted may take others with them.
     async fn with_referring(
         &self,
-        listener: DataLoss,
+        found: DataLoss,
         loss: &embedded::Loss,
         count: &Count,
     ) -> DataLoss {
-        let listener = listener.counted(loss.kind, count);
-        let Ok(Some(table)) = self.relation(loss.name).await else { return listener };
+        let found = found.counted(loss.kind, count);
+        let Ok(Some(table)) = self.relation(loss.name).await else { return found };
         let sql = format!(
             "{PINNED}SELECT string_agg(DISTINCT conrelid::regclass::text, ', ') AS upfront_tables \
              FROM pg_constraint WHERE confrelid = {} AND contype = 'f' AND confdeltype = 'c'",
             table.oid
         );
         match self.ask(&sql).await.ok().as_ref().and_then(|it| it.row("upfront_tables")?.get(0)) {
-            Some(it) => listener.noted(format!("deleting them deletes rows of {it} too")),
-            None => listener,
+            Some(it) => found.noted(format!("deleting them deletes rows of {it} too")),
+            None => found,
         }
     }
 

@@ -136,7 +136,7 @@ async fn find(
     })
 }
 
-/// A migration that was cut off on its way up is to be settled first: what it did would stay.
+/// A migration that was cut off on its way up must be finished first: what it did would stay.
 fn refuse_half_applied(context: &Context<'_>, history: &History) -> Result<()> {
     let is_applied = |it: &Journal| history.rows.iter().any(|row| row.version == it.version);
     let Some(it) = history.journal.iter().find(|it| !is_applied(it)) else { return Ok(()) };
@@ -221,7 +221,7 @@ impl Down<'_> {
         }
     }
 
-    /// Takes the lock, reads anew, and rolls back what it can in one go; `true` once nothing is
+    /// Takes the lock, reads again, and rolls back what it can in one go; `true` once nothing is
     /// left.
     async fn round(
         &mut self,

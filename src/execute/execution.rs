@@ -16,7 +16,7 @@ use crate::{
     plan::{pending::Step, rollback::RollbackStep},
 };
 
-/// One side of a migration that runs, for whatever is told of it.
+/// One side of a migration that runs, as events and errors name it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Execution {
     pub(crate) it: &'static Migration,

@@ -25,7 +25,7 @@ use crate::{
     plan::rows::Head,
 };
 
-/// What asking for the lock brought.
+/// The answer to a request for the lock.
 #[derive(Debug)]
 pub(crate) enum LockAttempt {
     Locked(Transaction),
@@ -103,7 +103,7 @@ pub(crate) fn head(answer: &Answer) -> Head {
     })
 }
 
-/// Waiting for whoever holds the lock.
+/// Waiting for the lock.
 #[derive(Debug)]
 pub(crate) struct Wait {
     backoff: Backoff,
@@ -116,7 +116,7 @@ impl Wait {
         Self { backoff: Backoff::new(), asked: None, holder: None }
     }
 
-    /// Starts anew: what came before was work.
+    /// Starts again: what came before was work.
     pub(crate) fn restart(&mut self) {
         *self = Self::new();
     }
@@ -146,7 +146,7 @@ impl Wait {
         Ok(())
     }
 
-    /// Asks from time to time who it is that we wait for, and tells. Not to know is no error.
+    /// Asks from time to time which process holds the lock, and reports it. Not to know is no error.
     pub(crate) async fn name_holder(&mut self, context: &Context<'_>, client: &Client) {
         const FIRST: Duration = Duration::from_millis(500);
         const EVERY: Duration = Duration::from_secs(5);

@@ -49,7 +49,7 @@ use crate::{
 #[cfg(feature = "dev")]
 use crate::execute::watched;
 
-/// Brings what is pending; where there is a plan, that and nothing else.
+/// Applies what is pending; with a plan, that and nothing else.
 pub(crate) async fn up(
     pool: &Pool,
     set: &'static Set,
@@ -124,7 +124,7 @@ impl PlanCheck<'_> {
         Ok(())
     }
 
-    /// Nothing is pending any more: what was planned was brought by somebody else.
+    /// Nothing is pending any more: what was planned was applied by another process.
     fn refuse_settled(&self) -> Result<()> {
         match self.0 {
             Some(plan) if !plan.is_empty() => {
@@ -174,7 +174,7 @@ async fn attempt(
     session.close(done).await
 }
 
-/// Brings upfront's own tables to what this program needs.
+/// Migrates upfront's own tables to what this program needs.
 pub(crate) async fn migrate_metadata(context: &Context<'_>, session: &Session) -> Result<()> {
     let settings = metadata_tables::settings(context.settings);
     let metadata = Context::metadata(metadata_set::set(), &settings);
@@ -182,7 +182,7 @@ pub(crate) async fn migrate_metadata(context: &Context<'_>, session: &Session) -
     bring(&metadata, session, &mut report, &mut wait, &mut PlanCheck(None)).await
 }
 
-/// Brings everything under the lock, and plans anew whenever the head moved.
+/// Applies everything under the lock, and plans again whenever the head moved.
 async fn bring(
     context: &Context<'_>,
     session: &Session,

@@ -9,8 +9,8 @@ use crate::{
     plan::{pending::Pending, protection::ProtectionState, rows::Row},
 };
 
-/// A down side that the directory has, of a migration of which none was stored: whoever is told that
-/// there is no way back writes one, and the up side may be another one by then.
+/// A down script that the directory has, of a migration of which none was stored: it may have been
+/// written after a rollback was refused, and the up script may have been edited since.
 pub(crate) fn added_down(context: &Context<'_>, row: &Row) -> Option<&'static Side> {
     let it =
         context.set.find(&row.version).filter(|it| context.settings.dev && it.name == row.name)?;

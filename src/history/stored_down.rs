@@ -19,7 +19,7 @@ use crate::{
     plan::checksum,
 };
 
-/// What [`Revisions::stored`](crate::history::revisions::Revisions::stored) brought, newest first.
+/// What [`Revisions::stored`](crate::history::revisions::Revisions::stored) returned, newest first.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ pub struct DataLoss {
     /// The statement's line in its file, from one.
     pub line: u32,
     /// What is taken away, with its name as the statement writes it: `table users`. Empty where
-    /// nobody can tell from the text, as with `DO`.
+    /// the text does not show it, as with `DO`.
     pub what: String,
     /// How many rows are in it; of rows that are deleted or overwritten, how many at most.
     pub rows: Option<u64>,

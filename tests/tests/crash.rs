@@ -245,7 +245,7 @@ fn callable() -> Database<'static> {
     database
 }
 
-/// Both ways out are commands, and each leads to a boot that goes on.
+/// Both ways out are commands, and after each the boot continues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_may_have_run_stops_with_two_commands() {
     let database = callable();

@@ -92,7 +92,7 @@ impl Baseline {
     }
 
     /// Replays the migrations, and compares as `check --schema` does, without privileges: they name
-    /// roles, which other tools leave to whoever runs a server.
+    /// roles, which other tools leave to the administrator of the server.
     async fn compare(
         &self,
         it: &Database,

@@ -181,7 +181,7 @@ impl Found {
 }
 
 /// Who makes what the migrations make: the owner of upfront's own tables, else of most in the schemas
-/// that count, else whoever asks.
+/// that count, else the role that asks.
 fn owner(owners: &[[String; 4]], own_schema: &str, project: &Project) -> Option<String> {
     let excluded = scratch::excluded(project);
     let mut most: HashMap<&str, (bool, u64)> = HashMap::new();

@@ -51,7 +51,7 @@ pub(crate) fn texts(
     run(client, &texts.into_iter().map(file).collect::<Vec<_>>(), scope)
 }
 
-/// Takes back the default privileges of whoever loads: a dump says what each object has, as if there
+/// Takes back the default privileges of the loading role: a dump says what each object has, as if there
 /// were none, and has them at its end.
 const WITHOUT_DEFAULTS: &str = "
 DO $$

@@ -47,7 +47,7 @@ impl Facts {
     }
 }
 
-/// Takes what whoever migrates may do in the schema `public`, which is nobody's own; whether nothing
+/// Takes what the migrating role may do in the schema `public`, which is nobody's own; whether nothing
 /// else was granted there.
 fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
     if it.id.kind != "privileges" || it.id.names != ["schema", "public"] {

@@ -145,7 +145,7 @@ impl Setup {
         }
     }
 
-    /// The default privileges of whoever runs the setup: on a live database that is a role of the
+    /// The default privileges of the role that runs the setup: on a live database that is a role of the
     /// service, and these roles have what they have as its owners.
     fn of_runner(&self, id: &Identity, owners: &[String]) -> Option<Cow<'_, Map<String, Value>>> {
         let [_, schema, letter] = id.names.first_chunk()?;

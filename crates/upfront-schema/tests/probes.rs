@@ -74,6 +74,8 @@ fn counts_what_unique_indexes_do_not_allow() {
             "insert into t values ('a'), ('b')",
             "insert into t values ('A')",
         );
+    } else {
+        eprintln!("not checked: this build of PostgreSQL has no ICU, so no such collation");
     }
     let parts = "create table t (a int, b int) partition by range (a);
        create table p partition of t for values from (0) to (10);

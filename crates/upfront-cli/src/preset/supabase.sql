@@ -524,7 +524,7 @@ BEGIN
 END $$;
 GRANT ALL ON ALL TABLES IN SCHEMA cron TO postgres;
 
--- The API server reads the schema anew after each change.
+-- The API server reloads the schema after each change.
 CREATE FUNCTION extensions.pgrst_ddl_watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE FUNCTION extensions.pgrst_drop_watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER pgrst_ddl_watch ON ddl_command_end EXECUTE FUNCTION extensions.pgrst_ddl_watch();

@@ -82,7 +82,7 @@ impl Terminal {
     }
 }
 
-/// Each takes something away that nothing brings back.
+/// Each deletes something for good.
 #[test]
 fn removing_a_protection_and_resolving_are_asked_for() {
     let database = Server::shared().unwrap().database().unwrap();

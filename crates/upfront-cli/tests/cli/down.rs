@@ -79,7 +79,7 @@ fn what_has_no_way_back_is_known_before() {
 #[test]
 fn what_is_held_does_not_come_back() {
     let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
-    // A time that is broken over two lines is not told from another one.
+    // A time that is broken over two lines looks like another one.
     let it = it.variable("COLUMNS", "120");
     assert!(it.run("down --hold").starts_with("exit code 0"));
     shows!("up of what is held", it.run("up"));
