@@ -142,18 +142,18 @@ async fn fails(text: &str) -> String {
 async fn errors_point_at_the_line_of_the_data() {
     let table = "CREATE TABLE c (id int PRIMARY KEY, t text);\n";
     let value = format!("{table}COPY c FROM stdin;\n1\ta\n2\tb\nx3\tc\n4\td\n\\.\nSELECT 1;\n");
-    assert_snapshot!("a value", fails(&value).await);
+    assert_snapshot!("a_value", fails(&value).await);
     let key = format!("{table}COPY c FROM stdin;\n1\ta\n2\tb\n1\tc\n\\.\n");
-    assert_snapshot!("a key", fails(&key).await);
+    assert_snapshot!("a_key", fails(&key).await);
     let csv = format!("{table}COPY c FROM stdin (FORMAT csv);\n1,\"a\nb\"\n2,c,d\n\\.\n");
-    assert_snapshot!("a column too many, in csv", fails(&csv).await);
+    assert_snapshot!("a_column_too_many_in_csv", fails(&csv).await);
     let outside = format!("-- atlas:txmode none\n\n{value}");
-    assert_snapshot!("outside a transaction", fails(&outside).await);
+    assert_snapshot!("outside_a_transaction", fails(&outside).await);
     let statement =
         format!("{table}COPY c FROM stdin;\n1\ta\n\\.\nINSERT INTO c VALUES (1, nope);\n");
-    assert_snapshot!("a statement after the data", fails(&statement).await);
+    assert_snapshot!("a_statement_after_the_data", fails(&statement).await);
     let table = "CREATE TABLE c (id int);\nCOPY c (id, nope) FROM stdin;\n1\n\\.\n";
-    assert_snapshot!("a column that is not there", fails(table).await);
+    assert_snapshot!("a_column_that_is_not_there", fails(table).await);
     let rows = "1\tsome text that makes it long\n".repeat(200_000);
     let large = format!("CREATE TABLE c (id int, t text);\nCOPY c FROM stdin;\nx\t\n{rows}\\.\n");
     assert!(

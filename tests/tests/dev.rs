@@ -196,7 +196,7 @@ async fn rows_are_not_lost() {
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::DataLoss);
-    insta::assert_snapshot!("rows that would be lost", err);
+    insta::assert_snapshot!("rows_that_would_be_lost", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
     assert_eq!(it.ask("SELECT count(*) FROM b").await, "3");
     it.database.psql("DELETE FROM b").unwrap();
@@ -210,7 +210,7 @@ async fn a_committed_file_stays() {
     it.table("1_a", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Edited);
-    insta::assert_snapshot!("an edited file that is committed", err);
+    insta::assert_snapshot!("an_edited_file_that_is_committed", err);
     it.table("1_a", "id bigint");
     it.table("2_b", "id bigint");
     it.table("3_c", "id bigint");
@@ -220,7 +220,7 @@ async fn a_committed_file_stays() {
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Edited);
-    insta::assert_snapshot!("a committed file after an edited one", err);
+    insta::assert_snapshot!("a_committed_file_after_an_edited_one", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
 }
 
@@ -279,7 +279,7 @@ async fn without_git_everything_counts_as_committed() {
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Edited);
-    insta::assert_snapshot!("an edited file without git", err);
+    insta::assert_snapshot!("an_edited_file_without_git", err);
     it.remove("2_b");
     assert_eq!(it.start().await.unwrap().ahead, ["2_b"]);
     it.write("3_c.sql", C);
@@ -299,9 +299,9 @@ async fn a_sum_that_is_behind_is_a_warning_where_nothing_is_committed() {
     it.remove("2_b");
     assert_eq!(said(&it.start().await.unwrap()), "-3_c -2_b +3_c");
     it.table("1_a", "id integer");
-    insta::assert_snapshot!("a committed file against the sum", it.start().await.unwrap_err());
+    insta::assert_snapshot!("a_committed_file_against_the_sum", it.start().await.unwrap_err());
     it.write("atlas.sum", "h1:x\n<<<<<<< HEAD\n");
-    insta::assert_snapshot!("a sum in conflict", it.start().await.unwrap_err());
+    insta::assert_snapshot!("a_sum_in_conflict", it.start().await.unwrap_err());
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn a_mistake_in_a_file_leaves_everything_as_it_is() {
     it.table("2_b", "id bigint");
     it.start().await.unwrap();
     it.write("2_b.sql", "-- upfront:braking\n\nCREATE TABLE b (id integer);\n");
-    insta::assert_snapshot!("a mistake in a file", it.start().await.unwrap_err());
+    insta::assert_snapshot!("a_mistake_in_a_file", it.start().await.unwrap_err());
     assert_eq!(it.columns("b").await, "id bigint");
     it.write("2_b.sql", "CREATE TABLE b (id integr);\n");
     assert!(it.start().await.unwrap_err().kind() == ErrorKind::MigrationFailed);
@@ -331,7 +331,7 @@ async fn without_a_way_back_nothing_is_done() {
     it.write("2_b.sql", "CREATE TABLE b (id integer);\n");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Irreversible);
-    insta::assert_snapshot!("no way back", err);
+    insta::assert_snapshot!("no_way_back", err);
     assert_eq!(it.versions().await, "1_a 2_b 3_c");
 }
 
@@ -356,7 +356,7 @@ async fn a_stored_down_side_that_fails() {
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::MigrationFailed);
-    insta::assert_snapshot!("a stored down side that fails", err);
+    insta::assert_snapshot!("a_stored_down_side_that_fails", err);
     it.write("2_b.sql", B);
     it.migrator().down(Target::Steps(1)).await.unwrap();
     it.table("2_b", "id integer");
@@ -376,11 +376,11 @@ async fn a_protected_database_is_left_alone() {
     it.write("3_c.sql", C);
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Protected);
-    insta::assert_snapshot!("a new file on a protected database", err);
+    insta::assert_snapshot!("a_new_file_on_a_protected_database", err);
     it.table("2_b", "id integer");
     let err = it.start().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Protected);
-    insta::assert_snapshot!("an edited file on a protected database", err);
+    insta::assert_snapshot!("an_edited_file_on_a_protected_database", err);
     assert_eq!(it.versions().await, "1_a 2_b");
     fs::remove_file(it.directory().join("3_c.sql")).unwrap();
     it.table("2_b", "id bigint");

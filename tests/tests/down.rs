@@ -79,7 +79,7 @@ async fn several_transactional_steps_are_one_transaction() {
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
     assert!(err.kind() == ErrorKind::MigrationFailed);
-    insta::assert_snapshot!("a failing down side", err);
+    insta::assert_snapshot!("a_failing_down_side", err);
     assert_eq!(versions(&database).await, "1 2 4", "4 was not rolled back alone");
     let log =
         "SELECT version, direction, outcome, sqlstate FROM upfront.log ORDER BY id DESC LIMIT 1";
@@ -144,7 +144,7 @@ async fn a_stored_down_side_that_was_changed_is_refused() {
     database.execute(change).unwrap();
     let err = older.down(Target::ToEmbedded).await.unwrap_err();
     assert!(err.kind() == ErrorKind::Tampered);
-    insta::assert_snapshot!("a changed down side", err);
+    insta::assert_snapshot!("a_changed_down_side", err);
     let change = "UPDATE upfront.revisions SET hash = chain WHERE version = '2'";
     database.execute(change).unwrap();
     assert!(older.down(Target::ToEmbedded).await.unwrap_err().kind() == ErrorKind::Tampered);
@@ -168,7 +168,7 @@ async fn a_down_script_without_a_statement_rolls_nothing_back() {
     database.execute(stored).unwrap();
     let err = migrator(&database.url(), &[A]).down(Target::ToEmbedded).await.unwrap_err();
     assert!(err.kind() == ErrorKind::Irreversible, "{err}");
-    insta::assert_snapshot!("a stored down script without a statement", err);
+    insta::assert_snapshot!("a_stored_down_script_without_a_statement", err);
     assert_eq!(versions(&database).await, "1 2");
 }
 
@@ -195,14 +195,14 @@ async fn a_target_that_leads_nowhere_is_refused() {
         assert!(err.kind() == ErrorKind::InvalidTarget, "{err}");
         insta::assert_snapshot!(name.to_owned(), err);
     };
-    refused("nothing is applied", &it.down(Target::Steps(2)).await.unwrap_err());
+    refused("nothing_is_applied", &it.down(Target::Steps(2)).await.unwrap_err());
     assert!(it.down(Target::All).await.unwrap().is_unchanged());
     let made = "select count(*) from pg_namespace where nspname = 'upfront'";
     assert_eq!(database.psql(made).unwrap().trim(), "0", "a refusal makes no tables");
     migrator(&database.url(), &ALL[..4]).up().await.unwrap();
-    refused("steps beyond the first", &it.down(Target::Steps(3)).await.unwrap_err());
-    refused("not applied", &it.down(Target::To("4".into())).await.unwrap_err());
-    refused("unknown version", &it.down(Target::To("9".into())).await.unwrap_err());
+    refused("steps_beyond_the_first", &it.down(Target::Steps(3)).await.unwrap_err());
+    refused("not_applied", &it.down(Target::To("4".into())).await.unwrap_err());
+    refused("unknown_version", &it.down(Target::To("9".into())).await.unwrap_err());
     let empty = migrator(&database.url(), &[]).down(Target::ToEmbedded).await.unwrap_err();
     assert!(empty.to_string().contains("holds no migration"), "{empty}");
     assert!(it.down(Target::To("2_b".into())).await.unwrap().is_unchanged(), "by its name");
@@ -218,7 +218,7 @@ async fn what_has_no_way_back_is_known_before_anything_runs() {
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
     assert!(err.kind() == ErrorKind::Irreversible);
-    insta::assert_snapshot!("no way back", err);
+    insta::assert_snapshot!("no_way_back", err);
     let older = migrator(&database.url(), &[A]).down(Target::ToEmbedded).await.unwrap_err();
     assert!(older.kind() == ErrorKind::Irreversible);
     assert_eq!(versions(&database).await, "1 2 3 4");
@@ -241,7 +241,7 @@ async fn rows_are_not_lost_unless_somebody_agreed() {
     let err = it.down(Target::All).await.unwrap_err();
     assert!(err.kind() == ErrorKind::DataLoss);
     insta::with_settings!({filters => vec![(r"\d+ kB", "[size]")]}, {
-        insta::assert_snapshot!("data loss", err);
+        insta::assert_snapshot!("data_loss", err);
     });
     assert_eq!(versions(&database).await, "1 2 4");
     let mut plan = it.plan_down(Target::To("1".into())).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_plan_runs_once_and_on_what_it_was_made_for() {
     let err = it.apply(&up).await.unwrap_err();
     assert!(err.kind() == ErrorKind::StalePlan);
     let digests = [("[0-9a-f]{64}", "[digest]")];
-    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("stale, settled", err); });
+    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("stale_settled", err); });
     let down = it.plan_down(Target::Steps(1)).await.unwrap();
     it.apply(&down).await.unwrap();
     let err = it.apply(&down).await.unwrap_err();
@@ -312,7 +312,7 @@ async fn a_plan_runs_once_and_on_what_it_was_made_for() {
     let err = it.apply(&wrong).await.unwrap_err();
     assert!(err.kind() == ErrorKind::StalePlan);
     insta::with_settings!({filters => digests}, {
-        insta::assert_snapshot!("another plan's approval", err);
+        insta::assert_snapshot!("another_plan_s_approval", err);
     });
     assert_eq!(versions(&database).await, "1 2 3 4");
 }
@@ -334,7 +334,7 @@ async fn a_plan_prints_the_sql_that_runs_byte_for_byte_and_changes_nothing() {
     insta::with_settings!({filters => filters}, { insta::assert_snapshot!("plan", plan); });
     let json = serde_json::to_string_pretty(&plan).unwrap();
     let filters = [("[0-9a-f]{64}", "[digest]"), (r#""bytes": \d+"#, r#""bytes": [bytes]"#)];
-    insta::with_settings!({filters => filters}, { insta::assert_snapshot!("plan as JSON", json); });
+    insta::with_settings!({filters => filters}, { insta::assert_snapshot!("plan_as_json", json); });
 }
 
 #[tokio::test]

@@ -158,14 +158,14 @@ async fn a_rollback_that_was_cut_off_is_seen_by_every_program() {
     assert!(it.check().await.unwrap_err().kind() == ErrorKind::Pending);
     let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"), ("[0-9a-f]{64}", "[digest]")];
     let status = it.status().await.unwrap();
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("cut off, status", status); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("cut_off_status", status); });
     let plan = it.plan_down(Target::To("1".into())).await.unwrap();
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("cut off, plan", plan); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("cut_off_plan", plan); });
     let borrowed = borrowed(&files);
     let older = migrator(&database.url(), &borrowed[..6]);
     assert!(older.check().await.is_err(), "a program that never knew it");
     let report = older.up().await.unwrap();
-    insta::assert_snapshot!("cut off, ended by an older program", took_out(&report.to_string()));
+    insta::assert_snapshot!("cut_off_ended_by_an_older_program", took_out(&report.to_string()));
     check_settled(&database, "1 2 3").await;
     assert_eq!(schema(&database).await, "i_2 i_3 t_2 t_3 / d_2 d_3");
 }
@@ -186,7 +186,7 @@ async fn a_rollback_that_fails_outside_a_transaction_says_how_far_it_came() {
     it.up().await.unwrap();
     database.execute("CREATE VIEW v AS SELECT * FROM b").unwrap();
     let err = it.down(Target::All).await.unwrap_err();
-    insta::assert_snapshot!("a failing down side outside a transaction", err);
+    insta::assert_snapshot!("a_failing_down_side_outside_a_transaction", err);
     let err = it.up().await.unwrap_err();
     assert!(err.kind() == ErrorKind::MigrationFailed, "what was begun is to be ended first: {err}");
     database.execute("DROP VIEW v").unwrap();
@@ -204,7 +204,7 @@ async fn what_is_half_applied_is_not_rolled_back_under_it() {
     it.up().await.unwrap_err();
     let err = it.down(Target::Steps(1)).await.unwrap_err();
     assert!(err.kind() == ErrorKind::PartiallyApplied);
-    insta::assert_snapshot!("half applied", err);
+    insta::assert_snapshot!("half_applied", err);
     database.execute("DROP TABLE b").unwrap();
     resolve(&it, commands(&err.to_string())[0]).await;
     it.down(Target::Steps(1)).await.unwrap();

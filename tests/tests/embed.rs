@@ -38,14 +38,14 @@ fn a_service_carries_what_its_directory_has_and_needs_no_file() {
 #[test]
 fn a_mistake_is_an_error_of_the_build() {
     let service = service("upfront-test-mistakes");
-    insta::assert_snapshot!("missing directory", service.fails());
+    insta::assert_snapshot!("missing_directory", service.fails());
     service.write("migrations/1_a.sql", "CREATE TABLE a (id bigint);\nCOMMIT;\n");
     service.write("migrations/1_b.sql", "-- atlas:txmode nome\n\nSELECT 1;\n");
-    insta::assert_snapshot!("two mistakes", service.fails());
+    insta::assert_snapshot!("two_mistakes", service.fails());
     service.remove("migrations/1_b.sql");
     service.write("migrations/1_a.sql", "CREATE TABLE a (id bigint);\n");
     service.write("migrations/atlas.sum", "h1:x\n<<<<<<< HEAD\n");
-    insta::assert_snapshot!("conflict in atlas.sum", service.fails());
+    insta::assert_snapshot!("conflict_in_atlas_sum", service.fails());
     service.remove("migrations/atlas.sum");
     service.builds();
     service.remove("migrations/1_a.sql");

@@ -251,9 +251,9 @@ async fn what_was_cut_off_is_named_wherever_it_stands() {
     let files = cut_off(&database).await;
     let it = migrator(&database.url(), &files);
     let err = it.down(Target::To("2".into())).await.unwrap_err();
-    insta::assert_snapshot!("cut off, as a target", err);
+    insta::assert_snapshot!("cut_off_as_a_target", err);
     let older = migrator(&database.url(), &files[..2]);
-    insta::assert_snapshot!("cut off, check", older.check().await.unwrap_err());
+    insta::assert_snapshot!("cut_off_check", older.check().await.unwrap_err());
     let waited = older.wait(Duration::ZERO).await.unwrap_err();
     assert!(waited.to_string().contains("2_b (its rollback was cut off)"), "{waited}");
     let plan = older.plan_up().await.unwrap();
@@ -292,7 +292,7 @@ async fn a_loss_that_turns_up_half_way_says_what_was_done() {
     it.up().await.unwrap();
     let err = it.down(Target::All).await.unwrap_err();
     assert!(err.kind() == ErrorKind::DataLoss);
-    insta::assert_snapshot!("a loss half way", err);
+    insta::assert_snapshot!("a_loss_half_way", err);
 }
 
 /// Rows that come while an index is dropped are not lost with the table behind it.
@@ -313,7 +313,7 @@ async fn a_row_that_comes_while_a_rollback_runs_is_not_lost() {
     gate.open();
     let err = down.await.unwrap().unwrap_err();
     assert!(err.kind() == ErrorKind::DataLoss, "{err}");
-    insta::assert_snapshot!("a loss within a step", err);
+    insta::assert_snapshot!("a_loss_within_a_step", err);
     let it = migrator(&database.url(), &files);
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::DataLoss, "a boot asks nobody");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
@@ -422,7 +422,7 @@ async fn a_rollback_on_a_read_only_database_says_so() {
     database.execute(&read_only).unwrap();
     let err = migrator(&database.url(), &files).down(Target::All).await.unwrap_err();
     assert!(err.kind() == ErrorKind::ReadOnly);
-    insta::assert_snapshot!("read only", err);
+    insta::assert_snapshot!("read_only", err);
 }
 
 /// An application's connection may have a temporary table of the name.

@@ -47,10 +47,10 @@ fn a_new_file_is_applied_at_the_next_start_and_cargo_compiles_nothing() {
     assert!(!built.contains("Compiling"), "{built}");
     assert_eq!(service.runs(&url), "c", "an edited one is replaced");
     service.write("migrations/4_d.sql", "CREATE TABLE d (id bigint);\nCOMMIT;\n");
-    insta::assert_snapshot!("a mistake at the start", service.runs(&url));
+    insta::assert_snapshot!("a_mistake_at_the_start", service.runs(&url));
     fs::rename(service.folder().join("migrations"), service.folder().join("moved")).unwrap();
     let said = service.runs(&url).replace(service.folder().to_str().unwrap(), "/home/me/service");
-    insta::assert_snapshot!("a directory that is gone", said);
+    insta::assert_snapshot!("a_directory_that_is_gone", said);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_release_build_with_the_feature_does_not_compile() {
     let (fine, said) = service.checks();
     assert!(!fine);
     let said = said.lines().find(|it| it.starts_with("error[E0080]")).unwrap();
-    insta::assert_snapshot!("a release build", said);
+    insta::assert_snapshot!("a_release_build", said);
     let (fine, said) = service.set("UPFRONT_DEV_IN_RELEASE", "1").checks();
     assert!(fine, "{said}");
 }

@@ -132,7 +132,7 @@ async fn stored_sql_does_not_run_where_the_guards_were_off() {
     database.execute(&forged.replace("PRIZE", &mallory.prize())).unwrap();
     let err = migrator(&database.url(), &[A, A_DOWN]).up().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Untrusted, "{err}");
-    insta::assert_snapshot!("guards off", err);
+    insta::assert_snapshot!("guards_off", err);
     assert_eq!(mallory.is_superuser(&database).await, "f");
 }
 
@@ -144,15 +144,15 @@ const SQUATS: [(&str, &str); 5] = [
          'a'::text AS name, repeat('0',64) hash, repeat('0',64) chain, false breaking, \
          upfront.f()::bit(256) fingerprint",
     ),
-    ("empty schema", "SELECT 1"),
+    ("empty_schema", "SELECT 1"),
     (
-        "plain tables",
+        "plain_tables",
         "CREATE TABLE upfront.revisions (app text, version text COLLATE \"C\", name text, breaking \
          boolean, fingerprint bit(256)); CREATE TABLE upfront.steps (app text); CREATE TABLE \
          upfront.targets (app text, schema name, namespace oid, database oid, history oid)",
     ),
     (
-        "row-level security",
+        "row_level_security",
         "CREATE TABLE upfront.revisions (app text, version text COLLATE \"C\", name text, breaking \
          boolean, fingerprint bit(256)); CREATE TABLE upfront.steps (app text); CREATE TABLE \
          upfront.targets (app text, schema name, namespace oid, database oid, history oid); ALTER TABLE \
@@ -160,7 +160,7 @@ const SQUATS: [(&str, &str); 5] = [
          (upfront.f() <> '')",
     ),
     (
-        "a type of one's own",
+        "a_type_of_one_s_own",
         "CREATE TYPE upfront.t AS ENUM ('main', 'upfront'); CREATE FUNCTION upfront.eq(upfront.t) RETURNS \
          text LANGUAGE sql AS 'SELECT upfront.f()'; CREATE CAST (upfront.t AS text) WITH FUNCTION \
          upfront.eq(upfront.t) AS IMPLICIT; CREATE TABLE upfront.revisions (app upfront.t, version text \
@@ -192,8 +192,8 @@ async fn tables_that_a_stranger_made_are_refused_by_name() {
         let it = migrator(&database.url(), &[A, A_DOWN]);
         let up = it.up().await.unwrap_err();
         assert!(up.kind() == ErrorKind::Untrusted, "{name}: {up}");
-        insta::assert_snapshot!(format!("squatted {name}"), mallory.masked(&up));
-        if name != "empty schema" {
+        insta::assert_snapshot!(format!("squatted_{name}"), mallory.masked(&up));
+        if name != "empty_schema" {
             for err in [
                 it.check().await.unwrap_err(),
                 it.status().await.unwrap_err(),
@@ -276,15 +276,15 @@ async fn a_reader_needs_not_know_the_owner() {
 #[tokio::test]
 async fn what_hangs_on_the_tables_is_refused_before_they_are_written() {
     let attachments = [
-        ("a rule", "CREATE RULE swallow AS ON INSERT TO upfront.TABLE DO INSTEAD NOTHING"),
+        ("a_rule", "CREATE RULE swallow AS ON INSERT TO upfront.TABLE DO INSTEAD NOTHING"),
         (
-            "a trigger",
+            "a_trigger",
             "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ALTER ROLE MALLORY \
              SUPERUSER; RETURN NULL; END$$; CREATE TRIGGER swallow BEFORE INSERT ON upfront.TABLE FOR \
              EACH ROW EXECUTE FUNCTION public.f()",
         ),
         (
-            "a trigger by another name",
+            "a_trigger_by_another_name",
             "CREATE TRIGGER guard_app2 AFTER INSERT ON upfront.TABLE FOR EACH ROW EXECUTE FUNCTION \
              suppress_redundant_updates_trigger()",
         ),
@@ -302,7 +302,7 @@ async fn what_hangs_on_the_tables_is_refused_before_they_are_written() {
             database.execute(&rights).unwrap();
             let sql = sql.replace("TABLE", table).replace("MALLORY", &mallory.role);
             match name {
-                "a rule" => database.execute(&sql).unwrap(),
+                "a_rule" => database.execute(&sql).unwrap(),
                 _ => mallory.run(&sql).await.unwrap(),
             }
             let err = migrator(&database.url(), &[A, B]).up().await.unwrap_err();
@@ -346,7 +346,7 @@ async fn a_migration_whose_row_is_swallowed_is_rolled_back() {
         let files = [A, A_DOWN, ("2_b.sql", sql.as_str())];
         let err = migrator(&database.url(), &files).up().await.unwrap_err();
         assert!(err.kind() == ErrorKind::Untrusted, "{name}: {err}");
-        insta::assert_snapshot!(format!("swallowed by a {name}"), err);
+        insta::assert_snapshot!(format!("swallowed_by_a_{name}"), err);
         let left = "SELECT to_regclass('b') IS NULL, count(*), (SELECT count(*) FROM upfront.log WHERE \
                     app = 'main') FROM upfront.revisions WHERE app = 'main'";
         assert_eq!(ask(&database.url(), left).await, "t|1|1", "{name}");

@@ -109,10 +109,10 @@ async fn what_was_rolled_back_comes_back_once_it_is_released_or_another_one() {
     }
     let status = it.status().await.unwrap();
     assert_eq!(status.in_state(State::Held).count(), 2);
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("held, status", status); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("held_status", status); });
     let err = it.release(&["9".into(), "2".into()]).await.unwrap_err();
     assert!(err.kind() == ErrorKind::InvalidTarget);
-    insta::assert_snapshot!("not held", err);
+    insta::assert_snapshot!("not_held", err);
     let released = it.release(&["2_b".into()]).await.unwrap();
     assert_eq!(released.len(), 1);
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held, "3 is held still");
@@ -139,7 +139,7 @@ async fn an_approval_is_stale_once_somebody_else_has_migrated() {
     migrator(&database.url(), &ALL).up().await.unwrap();
     let err = it.apply(&down).await.unwrap_err();
     assert!(err.kind() == ErrorKind::StalePlan);
-    insta::assert_snapshot!("somebody else has migrated", err);
+    insta::assert_snapshot!("somebody_else_has_migrated", err);
     let mut now = migrator(&database.url(), &ALL).plan_down(Target::Steps(1)).await.unwrap();
     now.approve(&digest);
     let err = migrator(&database.url(), &ALL).apply(&now).await.unwrap_err();
@@ -167,12 +167,12 @@ async fn a_copy_of_a_protected_database_says_so() {
     let times = [(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"), ("[0-9a-f]{64}", "[digest]")];
     let err = copy.protect(Protect::Set).await.unwrap_err();
     assert!(err.kind() == ErrorKind::CopiedMark);
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copied mark", err); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a_copied_mark", err); });
     let plan = copy.plan_down(Target::Steps(1)).await.unwrap();
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy's plan", plan); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a_copy_s_plan", plan); });
     let err = copy.down(Target::Steps(1)).await.unwrap_err();
     assert!(err.kind() == ErrorKind::Protected);
-    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a copy, refused", err); });
+    insta::with_settings!({filters => times}, { insta::assert_snapshot!("a_copy_refused", err); });
     assert!(!copy.protect(Protect::Renew).await.unwrap().unwrap().copied);
     assert!(copy.down(Target::Steps(1)).await.unwrap_err().kind() == ErrorKind::Protected);
     assert_eq!(copy.protect(Protect::Remove).await.unwrap(), None);

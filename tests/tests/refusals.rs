@@ -307,9 +307,9 @@ async fn a_server_that_turns_the_connection_away() {
         let text = text.replace(database.name(), "DATABASE");
         text.lines().filter(|it| !it.starts_with("LOCATION")).collect::<Vec<_>>().join("\n")
     };
-    assert_snapshot!("wrong password", refused(url("secretive:hunter2", "")).await);
-    assert_snapshot!("no password", refused(url("secretive", "")).await);
-    assert_snapshot!("TLS required by the server", refused(url("encrypted", "")).await);
+    assert_snapshot!("wrong_password", refused(url("secretive:hunter2", "")).await);
+    assert_snapshot!("no_password", refused(url("secretive", "")).await);
+    assert_snapshot!("tls_required_by_the_server", refused(url("encrypted", "")).await);
     let required = refused(url("postgres:hunter2", "?sslmode=require")).await;
-    assert_snapshot!("TLS required by the settings", required);
+    assert_snapshot!("tls_required_by_the_settings", required);
 }

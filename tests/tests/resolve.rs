@@ -113,8 +113,8 @@ async fn a_migration_below_the_newest_that_was_applied_by_hand_is_recorded_there
     let plan = it.plan_resolve(asked("3", Applied)).await.unwrap();
     let digests = [("[0-9a-f]{64}", "[digest]")];
     insta::with_settings!({filters => digests}, {
-        insta::assert_snapshot!("a plan", plan);
-        insta::assert_snapshot!("a plan as JSON", serde_json::to_string_pretty(&plan).unwrap());
+        insta::assert_snapshot!("a_plan", plan);
+        insta::assert_snapshot!("a_plan_as_json", serde_json::to_string_pretty(&plan).unwrap());
     });
     it.resolve(&plan).await.unwrap();
     let logged = log(&database).await;
@@ -130,14 +130,14 @@ async fn what_would_leave_no_history_is_refused() {
     // The program carries it, and later ones are applied.
     let err = record(&it, "2", RolledBack).await.unwrap_err();
     assert!(err.kind() == ErrorKind::InvalidTarget);
-    insta::assert_snapshot!("still carried", err);
+    insta::assert_snapshot!("still_carried", err);
     let err = record(&it, "5", Applied).await.unwrap_err();
-    insta::assert_snapshot!("older migrations are pending", err);
+    insta::assert_snapshot!("older_migrations_are_pending", err);
     let err = record(&migrator(&database.url(), &FILES[1..]), "0", Applied).await.unwrap_err();
-    insta::assert_snapshot!("an unknown version", err);
+    insta::assert_snapshot!("an_unknown_version", err);
     let statement = Resolve::Statement { version: "2".into(), statement: 1, outcome: Applied };
     let err = it.plan_resolve(statement).await.unwrap_err();
-    insta::assert_snapshot!("not partially applied", err);
+    insta::assert_snapshot!("not_partially_applied", err);
     let edited = [FILES[0], FILES[1], ("3_m.sql", "CREATE TABLE t_3 (id int);\n")];
     let edited = migrator(&database.url(), &edited);
     assert!(record(&edited, "3", Applied).await.unwrap_err().kind() == ErrorKind::Edited);
@@ -234,7 +234,7 @@ async fn a_protected_database_wants_an_approval_and_holds() {
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("protected", err) });
     plan.approve("0000000");
     let err = it.resolve(&plan).await.unwrap_err();
-    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("too short", err) });
+    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("too_short", err) });
     plan.approve("00000000");
     assert!(it.resolve(&plan).await.unwrap_err().kind() == ErrorKind::StalePlan);
     let digest = plan.digest.clone();

@@ -26,8 +26,8 @@ async fn every_state_is_told() {
     let status = migrator(&database.url(), &[A, edited, C, CALL, later]).status().await.unwrap();
     assert!(!status.is_up_to_date());
     assert_eq!(status.in_state(State::Partial).count(), 1);
-    insta::assert_snapshot!("every state", status);
-    insta::assert_snapshot!("every state as JSON", serde_json::to_string_pretty(&status).unwrap());
+    insta::assert_snapshot!("every_state", status);
+    insta::assert_snapshot!("every_state_as_json", serde_json::to_string_pretty(&status).unwrap());
     let older = migrator(&database.url(), &[A, B]).status().await.unwrap();
     assert!(!older.is_up_to_date());
     insta::assert_snapshot!("ahead", older);
@@ -35,7 +35,7 @@ async fn every_state_is_told() {
     let json = serde_json::to_string_pretty(&plan).unwrap();
     insta::with_settings!({filters => [("[0-9a-f]{64}", "[digest]")]}, {
         insta::assert_snapshot!("plan", plan);
-        insta::assert_snapshot!("plan as JSON", json);
+        insta::assert_snapshot!("plan_as_json", json);
     });
 }
 

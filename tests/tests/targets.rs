@@ -36,7 +36,7 @@ async fn a_schema_that_was_made_again_is_not_taken_for_the_migrated_one() {
             assert!(!status.is_up_to_date());
             assert_eq!(status.replaced_schemas, ["public"]);
             if last == B {
-                insta::allow_duplicates! { insta::assert_snapshot!("schema made again", err) };
+                insta::allow_duplicates! { insta::assert_snapshot!("schema_made_again", err) };
             }
             // Both of the ways out.
             let keep = command(&err.to_string(), "if the schema was restored by other means:");
@@ -119,8 +119,8 @@ async fn another_app_or_schema_does_not_apply_everything_again() {
     let database = database();
     let it = |app: &str| builder(&database.url(), &[A, B, VACUUM]).app(app);
     it("billing").build().unwrap().up().await.unwrap();
-    insta::assert_snapshot!("another app", refused(it("biling")).await);
-    insta::assert_snapshot!("another schema", refused(it("billing").schema("upfrnt")).await);
+    insta::assert_snapshot!("another_app", refused(it("biling")).await);
+    insta::assert_snapshot!("another_schema", refused(it("billing").schema("upfrnt")).await);
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM a").await, "1");
     // Other migrations are another app's.
     let other = ("1_other.sql", "CREATE TABLE other (id int);\n");

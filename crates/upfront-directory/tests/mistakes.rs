@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use upfront_directory::{Directory, Errors, Sum};
 
 /// What cannot be kept in a repository.
-const MADE_BY_A_TEST: &str = "entries that are no files";
+const MADE_BY_A_TEST: &str = "entries_that_are_no_files";
 
 #[test]
 fn every_mistake_has_its_message() {

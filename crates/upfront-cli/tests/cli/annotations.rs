@@ -56,13 +56,13 @@ fn wanting(schema: &str) -> Place {
 #[test]
 fn says_what_was_renamed_and_what_rows_get() {
     let it = wanting(WANTED);
-    shows!("annotations that are checked", it.run("gen --check"));
-    shows!("diff by annotations", it.run("diff --from migrations --to schema.sql"));
+    shows!("annotations_that_are_checked", it.run("gen --check"));
+    shows!("diff_by_annotations", it.run("diff --from migrations --to schema.sql"));
     let shown = it.run("gen people");
     let [up, down] = ["migrations/2_people.sql", "migrations/down/2_people.sql"];
     shows!("annotations", format!("{shown}--- up\n{}--- down\n{}", it.read(up), it.read(down)));
     // They may stay: their old names are gone.
-    shows!("annotations that were applied", it.run("gen again"));
+    shows!("annotations_that_were_applied", it.run("gen again"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn options_win_over_annotations() {
         check("gen x --dry-run --rename users.mood=felt"),
         check("gen x --dry-run --no-rename users.mood --allow data-loss"),
     ];
-    shows!("annotations and options", shown.join("\n"));
+    shows!("annotations_and_options", shown.join("\n"));
 }
 
 #[test]
@@ -93,12 +93,12 @@ fn a_fill_is_for_rows_that_are_there() {
     let (before, after) = FIRST.split_once("CREATE TABLE").unwrap();
     let after = after.split_once('\n').unwrap().1;
     let filled = format!("{before}{users}\n{after}");
-    shows!("fill of a column with a default", wanting(&filled).run("gen x --dry-run"));
+    shows!("fill_of_a_column_with_a_default", wanting(&filled).run("gen x --dry-run"));
     let new = filled.replace("nick text NOT NULL", "nick text,\n age text NOT NULL");
-    shows!("fill of a new column with a default", wanting(&new).run("gen x"));
+    shows!("fill_of_a_new_column_with_a_default", wanting(&new).run("gen x"));
     // Where the table is new there are none.
     let table = format!("{FIRST}CREATE TABLE fresh (\n  -- fill: 1\n  id int NOT NULL\n);\n");
-    shows!("fill in a new table", wanting(&table).run("gen x --dry-run"));
+    shows!("fill_in_a_new_table", wanting(&table).run("gen x --dry-run"));
 }
 
 #[test]
@@ -116,5 +116,5 @@ fn refuses_annotations_that_are_on_nothing() {
         ),
         check("CREATE TABLE a (\n  id int,\n  -- fill:\n  b int NOT NULL\n);\n"),
     ];
-    shows!("annotations on nothing", shown.join("\n"));
+    shows!("annotations_on_nothing", shown.join("\n"));
 }

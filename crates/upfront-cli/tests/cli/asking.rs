@@ -133,7 +133,7 @@ fn answers_are_options() {
     terminal.answer("became of column public.users.nick?", ENTER);
     terminal.answer("became of column public.users.full_name", ENTER);
     terminal.answer("What do the rows get", &format!("18{ENTER}"));
-    shows!("asked on a terminal", terminal.end());
+    shows!("asked_on_a_terminal", terminal.end());
     let files = it.files();
     let told = place();
     told.write("schema.sql", &it.read("schema.sql"));
@@ -153,7 +153,7 @@ fn no_is_an_answer() {
     let mut terminal = Terminal::run(&it, &["gen", "ask", "--allow", "data-loss", "--dry-run"]);
     terminal.answer("became of column public.users.nick?", &format!("{DOWN}{DOWN}{ENTER}"));
     terminal.answer("became of column public.users.full_name", &format!("{DOWN}{ENTER}"));
-    shows!("no on a terminal", terminal.end());
+    shows!("no_on_a_terminal", terminal.end());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_table_is_asked_about_before_its_columns() {
     let mut terminal = Terminal::run(&it, &["gen", "ask", "--dry-run"]);
     terminal.answer("became of table public.users?", ENTER);
     terminal.answer("became of column public.people.full_name?", ENTER);
-    shows!("a table and a column on a terminal", terminal.end());
+    shows!("a_table_and_a_column_on_a_terminal", terminal.end());
 }
 
 #[test]
@@ -173,11 +173,11 @@ fn stopping_writes_nothing() {
     let before = it.files();
     let mut terminal = Terminal::run(&it, &["gen", "ask"]);
     terminal.answer("became of column public.users.nick?", CONTROL_C);
-    shows!("stopped on a terminal", terminal.end());
+    shows!("stopped_on_a_terminal", terminal.end());
     it.write("schema.sql", &USERS.replace(");", ", age int NOT NULL);"));
     let mut terminal = Terminal::run(&it, &["gen", "ask"]);
     terminal.answer("What do the rows get", ENTER);
-    shows!("no value on a terminal", terminal.end());
+    shows!("no_value_on_a_terminal", terminal.end());
     assert_eq!(it.files(), before);
 }
 
@@ -197,7 +197,7 @@ fn each_object_that_goes_is_asked_for() {
     terminal.answer("dropping index public.one?", ENTER);
     terminal.answer("dropping index public.two?", &format!("{DOWN}{DOWN}{ENTER}"));
     terminal.answer("dropping index public.three?", &format!("{DOWN}{ENTER}"));
-    shows!("drops on a terminal", terminal.end());
+    shows!("drops_on_a_terminal", terminal.end());
     let exclude = "exclude = [\"index public.three\"]\n";
     assert_eq!(it.read("upfront.toml"), format!("{settings}{exclude}"));
     let files = it.files();

@@ -36,21 +36,21 @@ fn urls_that_are_none() {
     .map(|url| it.run_in("", &["status", "--url", url]));
     let shown = shown.join("\n");
     assert!(!shown.contains("hunter2"), "{shown}");
-    shows!("urls that are invalid", shown);
+    shows!("urls_that_are_invalid", shown);
 }
 
 #[test]
 fn servers_that_are_not_there() {
     let it = place();
     let run = |url: &str| it.run_in("", &["check", "--url", url]);
-    shows!("nothing listens", run("postgres://u:hunter2@127.0.0.1:1/d"));
-    shows!("no socket", run("host=/nowhere user=u dbname=d"));
+    shows!("nothing_listens", run("postgres://u:hunter2@127.0.0.1:1/d"));
+    shows!("no_socket", run("host=/nowhere user=u dbname=d"));
     let host = run("postgres://u:hunter2@no-such-host.invalid/d");
     assert!(
         host.starts_with("exit code 7") && host.contains("is the host's name right?"),
         "{host}"
     );
-    shows!("unreachable as JSON", it.run("check --format json --url postgres://u:p@127.0.0.1:1/d"));
+    shows!("unreachable_as_json", it.run("check --format json --url postgres://u:p@127.0.0.1:1/d"));
 }
 
 #[test]
@@ -75,11 +75,11 @@ fn a_server_that_turns_the_user_away() {
     let url = |user: &str, more: &str| {
         format!("postgres://{user}@127.0.0.1:{port}/{}{more}", database.name())
     };
-    shows!("a wrong password", run(&url("secretive:hunter2", "")));
-    shows!("no password", run(&url("secretive", "")));
-    shows!("the server wants TLS", run(&url("encrypted", "")));
-    shows!("the server has no TLS", run(&url("postgres:hunter2", "?sslmode=require")));
-    shows!("no such database", run(&format!("postgres://postgres@127.0.0.1:{port}/nowhere")));
+    shows!("a_wrong_password", run(&url("secretive:hunter2", "")));
+    shows!("no_password", run(&url("secretive", "")));
+    shows!("the_server_wants_tls", run(&url("encrypted", "")));
+    shows!("the_server_has_no_tls", run(&url("postgres:hunter2", "?sslmode=require")));
+    shows!("no_such_database", run(&format!("postgres://postgres@127.0.0.1:{port}/nowhere")));
 
     let applies = |it: &Place, url: &str| {
         let shown = it.run_in("", &["status", "--url", url]);

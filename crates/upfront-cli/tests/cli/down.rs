@@ -32,13 +32,13 @@ fn digest(text: &str) -> String {
 #[test]
 fn rolls_back_what_is_empty_without_asking() {
     let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
-    shows!("a dry run", it.run("down --dry-run"));
-    shows!("a dry run as JSON", it.run("down --to 1 --dry-run --format json"));
+    shows!("a_dry_run", it.run("down --dry-run"));
+    shows!("a_dry_run_as_json", it.run("down --to 1 --dry-run --format json"));
     assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
     shows!("down", it.run("down"));
-    shows!("down as JSON", it.run("down --steps 1 --format json"));
+    shows!("down_as_json", it.run("down --steps 1 --format json"));
     assert_eq!(database.psql("select to_regclass('a') is null").unwrap(), "t\n");
-    shows!("the log of a rollback", it.run("log -n 2 --oneline"));
+    shows!("the_log_of_a_rollback", it.run("log -n 2 --oneline"));
     assert!(it.run("up").contains("applied 2 migrations up to 2"));
     assert!(it.run("down --to 1_a").contains("rolled back 1 migration, 2 in"));
 }
@@ -47,32 +47,32 @@ fn rolls_back_what_is_empty_without_asking() {
 fn data_are_lost_only_when_that_is_accepted() {
     let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
     database.execute("insert into a select i, 'x' from generate_series(1, 1234) i").unwrap();
-    shows!("a dry run that loses data", it.run("down --steps 2 --dry-run"));
-    shows!("data loss", it.run("down --steps 2"));
-    shows!("data loss as JSON", it.run("down --steps 2 --format json"));
+    shows!("a_dry_run_that_loses_data", it.run("down --steps 2 --dry-run"));
+    shows!("data_loss", it.run("down --steps 2"));
+    shows!("data_loss_as_json", it.run("down --steps 2 --format json"));
     assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
-    shows!("data loss that is accepted", it.run("down --steps 2 --allow data-loss"));
-    shows!("the log of what was lost", it.run("log -n 1"));
-    shows!("nothing else can be allowed", it.run("down --allow anything"));
-    shows!("up has nothing to allow", it.run("up --allow data-loss"));
+    shows!("data_loss_that_is_accepted", it.run("down --steps 2 --allow data-loss"));
+    shows!("the_log_of_what_was_lost", it.run("log -n 1"));
+    shows!("nothing_else_can_be_allowed", it.run("down --allow anything"));
+    shows!("up_has_nothing_to_allow", it.run("up --allow data-loss"));
 }
 
 #[test]
 fn targets_that_are_none() {
     let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
-    shows!("steps beyond the first", it.run("down --steps 3"));
-    shows!("an unknown version", it.run("down --to 7"));
-    shows!("steps and a version", it.run("down --steps 1 --to 1"));
-    shows!("no steps", it.run("down --steps 0"));
+    shows!("steps_beyond_the_first", it.run("down --steps 3"));
+    shows!("an_unknown_version", it.run("down --to 7"));
+    shows!("steps_and_a_version", it.run("down --steps 1 --to 1"));
+    shows!("no_steps", it.run("down --steps 0"));
     it.write("migrations/3_c.sql", "SELECT 1;\n");
     it.run("hash");
-    shows!("a version that is not applied", it.run("down --to 3"));
+    shows!("a_version_that_is_not_applied", it.run("down --to 3"));
 }
 
 #[test]
 fn what_has_no_way_back_is_known_before() {
     let (_database, it) = applied(&[A, B, B_DOWN, C]);
-    shows!("no way back", it.run("down --steps 3"));
+    shows!("no_way_back", it.run("down --steps 3"));
     assert!(it.run("check").starts_with("exit code 0"), "nothing was done");
 }
 
@@ -82,26 +82,26 @@ fn what_is_held_does_not_come_back() {
     // A time that is broken over two lines looks like another one.
     let it = it.variable("COLUMNS", "120");
     assert!(it.run("down --hold").starts_with("exit code 0"));
-    shows!("up of what is held", it.run("up"));
-    shows!("status of what is held", it.run("status"));
+    shows!("up_of_what_is_held", it.run("up"));
+    shows!("status_of_what_is_held", it.run("status"));
 }
 
 #[test]
 fn a_protected_database_wants_the_digest_of_a_plan() {
     let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
     it.run("protect");
-    shows!("a dry run of a protected database", it.run("down --dry-run"));
-    shows!("a protected database", it.run("down"));
+    shows!("a_dry_run_of_a_protected_database", it.run("down --dry-run"));
+    shows!("a_protected_database", it.run("down"));
     let approved = digest(&it.run("down --dry-run"));
-    shows!("another plan's approval", it.run(&format!("down --steps 2 --approve {approved}")));
-    shows!("an approved rollback", it.run(&format!("down --approve {approved}")));
-    shows!("the log of an approval", it.run("log -n 1"));
-    shows!("an approval that was used", it.run(&format!("down --approve {approved}")));
+    shows!("another_plan_s_approval", it.run(&format!("down --steps 2 --approve {approved}")));
+    shows!("an_approved_rollback", it.run(&format!("down --approve {approved}")));
+    shows!("the_log_of_an_approval", it.run("log -n 1"));
+    shows!("an_approval_that_was_used", it.run(&format!("down --approve {approved}")));
 
     it.write("migrations/3_c.sql", "CREATE TABLE c ();\n");
     it.write("migrations/2_b.sql", "ALTER TABLE a ADD COLUMN other text;\n");
     it.run("hash");
-    shows!("up of a protected database", it.run("up"));
+    shows!("up_of_a_protected_database", it.run("up"));
     let approved = digest(&it.run("up --dry-run"));
     let shown = it.run(&format!("up --approve {approved}"));
     assert!(shown.contains("applied 2 migrations up to 3"), "{shown}");
@@ -114,10 +114,10 @@ fn an_environment_is_protected_by_its_settings_too() {
     let settings = "[env.prod]\nurl = \"${DATABASE_URL}\"\nprotected = true\n";
     let it = Place::on(&database, &[A, A_DOWN, ("upfront.toml", settings)]);
     it.run("hash");
-    shows!("up of a protected environment", it.run("up --env prod"));
+    shows!("up_of_a_protected_environment", it.run("up --env prod"));
     let approved = digest(&it.run("up --dry-run"));
-    shows!("an approved up", it.run(&format!("up --approve {approved}")));
-    shows!("down of a protected environment", it.run("down"));
+    shows!("an_approved_up", it.run(&format!("up --approve {approved}")));
+    shows!("down_of_a_protected_environment", it.run("down"));
     assert!(it.run("status").contains("1 applied"));
 }
 
@@ -127,7 +127,7 @@ fn a_migration_is_removed_by_down_delete_and_hash() {
     let (database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
     it.run("down --steps 1");
     it.remove("migrations/2_b.sql");
-    shows!("a file is gone and the sum is not", it.run("status"));
+    shows!("a_file_is_gone_and_the_sum_is_not", it.run("status"));
     it.remove("migrations/down/2_b.sql");
     it.run("hash");
     assert!(it.run("check").starts_with("exit code 0"));
@@ -145,14 +145,14 @@ fn a_file_that_was_deleted_while_it_is_applied_is_told() {
     it.remove("migrations/2_b.sql");
     it.remove("migrations/down/2_b.sql");
     it.run("hash");
-    shows!("the newest was deleted, status", it.run("status"));
-    shows!("the newest was deleted, up", it.run("up"));
+    shows!("the_newest_was_deleted_status", it.run("status"));
+    shows!("the_newest_was_deleted_up", it.run("up"));
     assert!(it.run("down").starts_with("exit code 0"), "by what the database has stored");
     assert!(it.run("check").starts_with("exit code 0"));
     let (_database, it) = applied(&[A, A_DOWN, B, B_DOWN]);
     it.remove("migrations/1_a.sql");
     it.remove("migrations/down/1_a.sql");
     it.run("hash");
-    shows!("an older one was deleted, status", it.run("status"));
-    shows!("an older one was deleted, up", it.run("up"));
+    shows!("an_older_one_was_deleted_status", it.run("status"));
+    shows!("an_older_one_was_deleted_up", it.run("up"));
 }

@@ -14,20 +14,20 @@ fn without_versions(text: &str) -> String {
 #[test]
 fn init_makes_settings_and_a_folder_once() {
     let it = Place::new();
-    shows!("init in an empty folder", it.run("init"));
-    shows!("what init writes", it.read("upfront.toml"));
+    shows!("init_in_an_empty_folder", it.run("init"));
+    shows!("what_init_writes", it.read("upfront.toml"));
     it.write("upfront.toml", "[env.dev]\nurl = \"mine\"\n");
-    shows!("init twice", it.run("init"));
+    shows!("init_twice", it.run("init"));
     assert_eq!(it.read("upfront.toml"), "[env.dev]\nurl = \"mine\"\n");
     assert_eq!(it.files(), ["migrations/.gitattributes", "upfront.toml"]);
-    shows!("init as JSON", it.run("init --format json"));
+    shows!("init_as_json", it.run("init --format json"));
 }
 
 #[test]
 fn init_in_a_crate_says_how_to_embed() {
-    shows!("init in a crate", Place::with(&[("Cargo.toml", "")]).run("init"));
+    shows!("init_in_a_crate", Place::with(&[("Cargo.toml", "")]).run("init"));
     let built = Place::with(&[("Cargo.toml", ""), ("build.rs", "fn main() {}\n")]);
-    shows!("init beside a build script", built.run("init"));
+    shows!("init_beside_a_build_script", built.run("init"));
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn init_writes_what_prints_the_models() {
         Place::with(&[("Cargo.toml", package), ("src/main.rs", "")]).run("init --models"),
         Place::new().run("init --models"),
     ];
-    shows!("init with models", shown.join("\n"));
-    shows!("the example that init writes", library.read("examples/upfront_models.rs"));
+    shows!("init_with_models", shown.join("\n"));
+    shows!("the_example_that_init_writes", library.read("examples/upfront_models.rs"));
     let named = format!("{package}[lib]\nname = \"shop\"\n");
     let named = Place::with(&[("Cargo.toml", &named)]);
     named.run("init --models");
@@ -57,15 +57,15 @@ fn new_writes_both_sides_and_the_sums() {
     let place = Place::new();
     place.run("init");
     shows!("new", without_versions(&place.run("new add_users")));
-    shows!("new without a down side", without_versions(&place.run("new b --no-down")));
+    shows!("new_without_a_down_side", without_versions(&place.run("new b --no-down")));
     let arguments = ["new", "c", "--irreversible", "the rows are gone"];
-    shows!("new irreversible", without_versions(&place.run_in("", &arguments)));
-    shows!("new as JSON", without_versions(&place.run("new d --no-down --format json")));
+    shows!("new_irreversible", without_versions(&place.run_in("", &arguments)));
+    shows!("new_as_json", without_versions(&place.run("new d --no-down --format json")));
     let files = place.files();
     let sides = files.iter().filter(|it| it.contains('_'));
     let texts = sides.map(|it| format!("{}\n{}", without_versions(it), place.read(it)));
-    shows!("what new writes", texts.collect::<String>());
-    shows!("up with unfilled files", without_versions(&place.run("up --url postgres://h/d")));
+    shows!("what_new_writes", texts.collect::<String>());
+    shows!("up_with_unfilled_files", without_versions(&place.run("up --url postgres://h/d")));
     let names: Vec<_> = files.iter().filter_map(|it| it.strip_prefix("migrations/2")).collect();
     let mut sorted: Vec<_> = names.iter().map(|it| it.split_once('_').unwrap()).collect();
     sorted.sort_unstable();
@@ -76,13 +76,13 @@ fn new_writes_both_sides_and_the_sums() {
 fn new_comes_after_the_last_whatever_the_clock_says() {
     let it = Place::with(&[("migrations/20990101235959_a.sql", "SELECT 1;\n")]);
     it.run("hash");
-    shows!("new after the clock", it.run("new b --no-down"));
+    shows!("new_after_the_clock", it.run("new b --no-down"));
     let it = Place::with(&[("migrations/0009_a.sql", "SELECT 1;\n")]);
     it.run("hash");
-    shows!("new in a folder that counts", it.run("new b"));
+    shows!("new_in_a_folder_that_counts", it.run("new b"));
     let it = Place::with(&[("migrations/9_a.sql", "SELECT 1;\n")]);
     it.run("hash");
-    shows!("new where no number comes after", it.run("new b"));
+    shows!("new_where_no_number_comes_after", it.run("new b"));
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn new_refuses_names_that_are_none() {
     let it = Place::new();
     let refused =
         ["a/b", "a.up", "", "_", &"x".repeat(101)].map(|name| it.run_in("", &["new", name]));
-    shows!("names that are refused", refused.join("\n"));
-    shows!("a reason that is none", it.run_in("", &["new", "a", "--irreversible", " "]));
-    shows!("no way back twice", it.run("new a --no-down --irreversible x"));
+    shows!("names_that_are_refused", refused.join("\n"));
+    shows!("a_reason_that_is_none", it.run_in("", &["new", "a", "--irreversible", " "]));
+    shows!("no_way_back_twice", it.run("new a --no-down --irreversible x"));
     assert!(it.files().is_empty(), "{:?}", it.files());
     it.run_in("", &["new", "Add a-table", "--no-down"]);
     assert!(it.files().iter().any(|it| it.ends_with("_Add_a_table.sql")));
@@ -102,22 +102,22 @@ fn new_refuses_names_that_are_none() {
 fn new_and_check_refuse_a_folder_whose_sums_are_wrong() {
     let it = Place::with(&[("migrations/1_a.sql", "SELECT 1;\n")]);
     shows!("hash", it.run("hash"));
-    shows!("hash again", it.run("hash"));
+    shows!("hash_again", it.run("hash"));
     it.write("migrations/1_a.sql", "SELECT 2;\n");
-    shows!("new in a folder that was edited", it.run("new b"));
-    shows!("hash --check in a folder that was edited", it.run("hash --check"));
+    shows!("new_in_a_folder_that_was_edited", it.run("new b"));
+    shows!("hash_check_in_a_folder_that_was_edited", it.run("hash --check"));
     assert_eq!(it.files(), ["migrations/1_a.sql", "migrations/atlas.sum"]);
     let it = Place::with(&[("migrations/1_a.sql", "SELECT 1;\n")]);
-    shows!("hash --check without a sum", it.run("hash --check"));
+    shows!("hash_check_without_a_sum", it.run("hash --check"));
     it.run("hash");
     it.write("migrations/down/1_a.sql", "SELECT 1;\n");
-    shows!("hash --check without a sum of the down sides", it.run("hash --check"));
+    shows!("hash_check_without_a_sum_of_the_down_sides", it.run("hash --check"));
 }
 
 #[test]
 fn hash_needs_a_folder() {
-    shows!("hash without a folder", Place::new().run("hash"));
-    shows!("hash of another folder", Place::new().run("hash --dir elsewhere/sql"));
+    shows!("hash_without_a_folder", Place::new().run("hash"));
+    shows!("hash_of_another_folder", Place::new().run("hash --dir elsewhere/sql"));
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn mistakes_show_their_lines() {
         ("migrations/x.down.sql", ""),
     ])
     .variable("DATABASE_URL", "postgres://h/d");
-    shows!("hash of a directory with mistakes", it.run("hash"));
+    shows!("hash_of_a_directory_with_mistakes", it.run("hash"));
     assert!(!it.files().iter().any(|it| it.ends_with("atlas.sum")), "{:?}", it.files());
     let shown = it.run("status");
     assert!(!shown.contains("hunter2"), "{shown}");
-    shows!("mistakes of a directory", shown);
-    shows!("mistakes as JSON", it.run("status --format json"));
+    shows!("mistakes_of_a_directory", shown);
+    shows!("mistakes_as_json", it.run("status --format json"));
     let colored = it.run("status --color always");
     assert!(colored.contains("\u{1b}["), "{colored}");
 }
@@ -147,8 +147,8 @@ fn hash_prints_warnings() {
         ("migrations/down/1_a.sql", "-- nothing\n"),
         ("migrations/2_b.sql", "-- atlas:txmode none\n\nSET LOCAL search_path TO x;\nSELECT 1;\n"),
     ]);
-    shows!("hash with warnings", it.run("hash"));
-    shows!("hash --check with warnings", it.run("hash --check"));
+    shows!("hash_with_warnings", it.run("hash"));
+    shows!("hash_check_with_warnings", it.run("hash --check"));
 }
 
 #[test]

@@ -41,15 +41,15 @@ fn written(it: &Place, arguments: &[&str]) -> String {
 fn writes_a_first_migration_with_its_folder() {
     let it = place(&[("upfront.toml", SETTINGS), ("schema.sql", USERS)]);
     let shown = it.run("gen add_users");
-    shows!("a first migration", unversioned(&shown));
+    shows!("a_first_migration", unversioned(&shown));
     let files: Vec<_> = it.files().iter().map(|it| unversioned(it)).collect();
-    shows!("the files of a first migration", files.join("\n"));
+    shows!("the_files_of_a_first_migration", files.join("\n"));
     let files = it.files();
     let sides = files.iter().filter(|it| it.ends_with("add_users.sql"));
     let texts: Vec<_> = sides.map(|file| it.read(file)).collect();
-    shows!("the text of a first migration", texts.join("---\n"));
+    shows!("the_text_of_a_first_migration", texts.join("---\n"));
     assert!(it.run("verify").starts_with("exit code 0"));
-    shows!("nothing to do", it.run("gen again"));
+    shows!("nothing_to_do", it.run("gen again"));
 }
 
 /// Times in names of files.
@@ -68,31 +68,31 @@ fn writes_what_an_expert_would() {
         let shown = written(&it, &[&["gen", "change"], more].concat());
         assert!(it.run("gen --check").starts_with("exit code 0"), "{shown}");
         insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
-            insta::assert_snapshot!(format!("gen {name}"), shown);
+            insta::assert_snapshot!(format!("gen_{name}"), shown);
         });
     };
     let column = "CREATE TABLE users (id bigint PRIMARY KEY, name text, age int);\n";
-    check("a column", column, &[]);
+    check("a_column", column, &[]);
     let index = format!("{USERS}CREATE INDEX ON users (lower(name));\n");
-    check("an index", &index, &[]);
+    check("an_index", &index, &[]);
     let more = format!("{USERS}CREATE TABLE posts (id int, author bigint REFERENCES users);\n");
-    check("a table", &more, &[]);
+    check("a_table", &more, &[]);
     let bare = "CREATE TABLE users (id bigint PRIMARY KEY);\n";
-    check("a column dropped", bare, &["--allow", "data-loss"]);
+    check("a_column_dropped", bare, &["--allow", "data-loss"]);
     let narrow = "CREATE TABLE users (id int PRIMARY KEY, name varchar(40));\n";
-    check("columns retyped", narrow, &[]);
+    check("columns_retyped", narrow, &[]);
     let told = "CREATE TABLE users (id bigint PRIMARY KEY, name int);\n";
-    check("a column retyped as told", told, &["--using", "users.name=length(name)"]);
+    check("a_column_retyped_as_told", told, &["--using", "users.name=length(name)"]);
     let filled = "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, nick text NOT \
                   NULL);\n";
     let fills = ["--fill", "users.nick='n' || id", "--fill", "users.name='?'"];
-    check("columns filled", filled, &fills);
+    check("columns_filled", filled, &fills);
     let handle = "CREATE TABLE users (id bigint PRIMARY KEY, handle text);\n";
-    check("a column renamed", handle, &["--rename", "users.name=handle"]);
-    check("a column not renamed", handle, &["--no-rename", "users.name", "--allow", "data-loss"]);
+    check("a_column_renamed", handle, &["--rename", "users.name=handle"]);
+    check("a_column_not_renamed", handle, &["--no-rename", "users.name", "--allow", "data-loss"]);
     let people = "CREATE TABLE people (id bigint PRIMARY KEY, handle text);\n";
     let both = ["--rename", "users.name=handle", "--rename", "users=people"];
-    check("a table renamed", people, &both);
+    check("a_table_renamed", people, &both);
 }
 
 /// Two tables, one with partitions.
@@ -112,7 +112,7 @@ fn many(name: &str, settings: &str, schema: &str, more: &[&str]) {
     let shown = written(&it, &[&["gen", "change"], more].concat());
     assert!(it.run("gen --check").starts_with("exit code 0"), "{shown}");
     insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
-        insta::assert_snapshot!(format!("gen {name}"), shown);
+        insta::assert_snapshot!(format!("gen_{name}"), shown);
     });
 }
 
@@ -125,7 +125,7 @@ fn filled_key() -> String {
 }
 
 fn online(name: &str, schema: &str, more: &[&str]) {
-    many(&format!("online {name}"), SETTINGS, schema, more);
+    many(&format!("online_{name}"), SETTINGS, schema, more);
 }
 
 #[test]
@@ -141,10 +141,10 @@ fn columns_are_not_taken_for_others() {
     let by_place = "CREATE FUNCTION all_users() RETURNS SETOF users LANGUAGE sql AS \
                     'SELECT id, nick, name FROM users';\n";
     it.write("schema.sql", &format!("{table}{by_place}{view}"));
-    shows!("gen where columns are taken for others", it.run("gen b"));
+    shows!("gen_where_columns_are_taken_for_others", it.run("gen b"));
     let by_name = by_place.replace("id, nick, name", "*");
     it.write("schema.sql", &format!("{table}{by_name}{view}"));
-    shows!("gen where columns are named", written(&it, &["gen", "b"]));
+    shows!("gen_where_columns_are_named", written(&it, &["gen", "b"]));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn renames_what_differs_by_its_name_alone() {
     it.write("schema.sql", renamed);
     let shown = written(&it, &["gen", "b"]);
     insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
-        insta::assert_snapshot!("gen renames keys", shown);
+        insta::assert_snapshot!("gen_renames_keys", shown);
     });
 }
 
@@ -169,9 +169,9 @@ fn renames_what_differs_by_its_name_alone() {
 fn builds_indexes_while_programs_go_on() {
     let check = online;
     check("index", &format!("{MANY}CREATE UNIQUE INDEX ON users (team);\n"), &[]);
-    check("index of partitions", &format!("{MANY}CREATE INDEX ON events (at);\n"), &[]);
-    check("index dropped", &MANY.replace("CREATE INDEX users_name ON users (name);\n", ""), &[]);
-    check("index changed", &MANY.replace("(name);", "(lower(name));"), &[]);
+    check("index_of_partitions", &format!("{MANY}CREATE INDEX ON events (at);\n"), &[]);
+    check("index_dropped", &MANY.replace("CREATE INDEX users_name ON users (name);\n", ""), &[]);
+    check("index_changed", &MANY.replace("(name);", "(lower(name));"), &[]);
     check("unique", &format!("{MANY}ALTER TABLE users ADD UNIQUE (team);\n"), &[]);
 }
 
@@ -179,9 +179,9 @@ fn builds_indexes_while_programs_go_on() {
 fn checks_rows_while_programs_go_on() {
     let check = online;
     let key = "ALTER TABLE users ADD FOREIGN KEY (team) REFERENCES teams;\n";
-    check("foreign key", &format!("{MANY}{key}"), &[]);
+    check("foreign_key", &format!("{MANY}{key}"), &[]);
     check("check", &format!("{MANY}ALTER TABLE users ADD CHECK (team > 0);\n"), &[]);
-    check("not null", &MANY.replace("team int)", "team int NOT NULL)"), &[]);
+    check("not_null", &MANY.replace("team int)", "team int NOT NULL)"), &[]);
 }
 
 #[test]
@@ -192,9 +192,9 @@ fn fills_columns_while_programs_go_on() {
     let one = MANY
         .replace("team int)", "team int NOT NULL)")
         .replace("name text,", "name text NOT NULL,");
-    check("one of two filled", &one, &["--fill", "users.team=0"]);
+    check("one_of_two_filled", &one, &["--fill", "users.team=0"]);
     let key = filled_key();
-    check("key of a filled column", &key, &["--fill", "users.part=1"]);
+    check("key_of_a_filled_column", &key, &["--fill", "users.part=1"]);
 }
 
 #[test]
@@ -202,8 +202,8 @@ fn may_be_told_not_to_go_online() {
     let key = filled_key();
     let plain = format!("{SETTINGS}[gen]\nonline = false\n");
     let both = "CREATE UNIQUE INDEX ON users (team);\nALTER TABLE users ADD CHECK (team > 0);\n";
-    many("not online", &plain, &format!("{MANY}{both}"), &[]);
-    many("not online with a filled key", &plain, &key, &["--fill", "users.part=1"]);
+    many("not_online", &plain, &format!("{MANY}{both}"), &[]);
+    many("not_online_with_a_filled_key", &plain, &key, &["--fill", "users.part=1"]);
 }
 
 #[test]
@@ -211,10 +211,10 @@ fn what_is_said_counts() {
     let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY, name point);\n");
     let told = ["--using", "users.name=NULL::point", "--using-down", "users.name=name::text"];
     let shown = written(&it, &[&["gen", "point", "--not-breaking"], told.as_slice()].concat());
-    shows!("gen of another type both ways", shown);
+    shows!("gen_of_another_type_both_ways", shown);
     it.write("schema.sql", "CREATE TABLE users (id bigint PRIMARY KEY, name date);\n");
     let shown = written(&it, &["gen", "date", "--using", "users.name=now()"]);
-    shows!("gen without a way back", shown);
+    shows!("gen_without_a_way_back", shown);
     assert!(it.run("gen by_hand --empty").contains("wrote migrations/1003_by_hand.sql"));
 }
 
@@ -226,17 +226,17 @@ fn odd_names_are_quoted_for_the_shell() {
         ("schema.sql", "CREATE TABLE \"My t\" (\"select\" int, id int);\n"),
     ]);
     it.run("hash");
-    shows!("gen asks with odd names", it.run("gen x"));
+    shows!("gen_asks_with_odd_names", it.run("gen x"));
     let shown = written(&it, &["gen", "x", "--rename", "\"My t\".it's=select"]);
-    shows!("gen with odd names", shown);
+    shows!("gen_with_odd_names", shown);
 }
 
 #[test]
 fn a_dry_run_writes_nothing() {
     let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY);\n");
     let before = it.files();
-    shows!("gen dry run", it.run("gen x --allow data-loss --dry-run"));
-    shows!("gen dry run as JSON", it.run("gen x --allow data-loss --dry-run --format json"));
+    shows!("gen_dry_run", it.run("gen x --allow data-loss --dry-run"));
+    shows!("gen_dry_run_as_json", it.run("gen x --allow data-loss --dry-run --format json"));
     assert_eq!(it.files(), before);
 }
 
@@ -252,9 +252,9 @@ fn a_value_of_an_enum_is_committed_before_it_is_used() {
         ),
     ]);
     it.run("hash");
-    shows!("gen enum value", written(&it, &["gen", "mood"]));
+    shows!("gen_enum_value", written(&it, &["gen", "mood"]));
     it.write("schema.sql", "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE a (m mood)");
-    shows!("gen enum value removed", written(&it, &["gen", "gone", "--allow", "structure-only"]));
+    shows!("gen_enum_value_removed", written(&it, &["gen", "gone", "--allow", "structure-only"]));
 }
 
 /// A table, a view and a trigger, with what may change in them.
@@ -283,11 +283,11 @@ fn what_goes_to_come_back_does_so_in_one_transaction() {
         "schema.sql",
         &seen.replace("'sad')", "'sad','ok')").replace("DEFAULT 'sad'", "DEFAULT 'ok'"),
     );
-    shows!("gen enum value under a view", written(&it, &["gen", "value"]));
+    shows!("gen_enum_value_under_a_view", written(&it, &["gen", "value"]));
     let second = guarded("'sad','ok'", "ok", ", n int, CHECK (n > 1)", "UPDATE");
     it.write("schema.sql", &second);
     shows!(
-        "gen down in one transaction",
+        "gen_down_in_one_transaction",
         written(&it, &["gen", "trigger", "--allow", "structure-only"])
     );
 }
@@ -314,7 +314,7 @@ fn values_that_read_differently_may_stay() {
         &first.replace("street text", "street text, town text").replace(" DEFAULT 'x'", ""),
     );
     let breaking = written(&it, &["gen", "wanted"]);
-    shows!("gen of fields and arrays and a default", [added, refused, breaking].join("\n"));
+    shows!("gen_of_fields_and_arrays_and_a_default", [added, refused, breaking].join("\n"));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn rows_of_a_partition_stay_without_the_table_above() {
     let detached = written(&it, &["gen", "detach"]);
     it.write("schema.sql", &format!("{above}{part}"));
     let attached = written(&it, &["gen", "attach"]);
-    shows!("gen of a partition that goes and comes", [detached, attached].join("\n"));
+    shows!("gen_of_a_partition_that_goes_and_comes", [detached, attached].join("\n"));
 }
 
 #[test]
@@ -346,23 +346,23 @@ fn a_value_of_an_enum_is_renamed() {
         ("schema.sql", "CREATE TYPE mood AS ENUM ('it''s', 'ok'); CREATE TABLE a (m mood);"),
     ]);
     it.run("hash");
-    shows!("gen enum value asks", it.run("gen x"));
+    shows!("gen_enum_value_asks", it.run("gen x"));
     let shown = [
         it.run("gen x --rename mood.sad=ok"),
         it.run("gen x --rename mood.none=ok"),
         written(&it, &["gen", "x", "--rename", "mood.sad=it's"]),
     ];
-    shows!("gen enum value renamed", shown.join("\n"));
+    shows!("gen_enum_value_renamed", shown.join("\n"));
     it.remove("migrations/down/2_x.sql");
     it.run("hash");
-    shows!("gen down enum value renamed", written(&it, &["gen", "--down"]));
+    shows!("gen_down_enum_value_renamed", written(&it, &["gen", "--down"]));
 }
 
 #[test]
 fn check_tells_the_differences_and_writes_nothing() {
     let it = wanting("CREATE TABLE users (id int PRIMARY KEY);CREATE SEQUENCE s");
-    shows!("gen check", it.run("gen --check"));
-    shows!("gen check as JSON", it.run("gen --check --format json"));
+    shows!("gen_check", it.run("gen --check"));
+    shows!("gen_check_as_json", it.run("gen --check --format json"));
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn refuses_what_is_not_told() {
         check("CREATE TABLE users (id tsvector PRIMARY KEY, name text)", "gen x"),
         check("CREATE TABLE users (id numeric PRIMARY KEY, name text, x inet[])", "gen x/y"),
     ];
-    shows!("gen refused", shown.join("\n"));
+    shows!("gen_refused", shown.join("\n"));
 }
 
 #[test]
@@ -394,15 +394,15 @@ fn refuses_answers_that_fit_nothing() {
         check("gen x --fill nick=1"),
         check("gen"),
     ];
-    shows!("gen answers that fit nothing", shown.join("\n"));
+    shows!("gen_answers_that_fit_nothing", shown.join("\n"));
 }
 
 #[test]
 fn mistakes_in_what_is_wanted_have_a_place() {
     let sql = wanting("CREATE TABLE a (\n  id txt\n);\n").run("gen x");
-    shows!("gen a mistake in SQL", sql);
+    shows!("gen_a_mistake_in_sql", sql);
     let shown = wanting("CREATE TABLE a ();\nCREATE EXTENSION no_such_thing;\n").run("gen x");
-    shows!("gen an extension that is missing", shown);
+    shows!("gen_an_extension_that_is_missing", shown);
     let with = |settings: &str| place(&[("upfront.toml", settings)]).run("gen x");
     let shown = [
         with(""),
@@ -417,7 +417,7 @@ fn mistakes_in_what_is_wanted_have_a_place() {
         with("[scratch]\nmajor = 15\n"),
         with("desired = 1\n"),
     ];
-    shows!("gen mistakes in upfront.toml", shown.join("\n"));
+    shows!("gen_mistakes_in_upfront_toml", shown.join("\n"));
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn a_program_may_say_what_is_wanted() {
         with("true"),
         with("echo 'CREATE TABEL x'"),
     ];
-    shows!("gen of a program", shown.map(|it| unversioned(&it)).join("\n"));
+    shows!("gen_of_a_program", shown.map(|it| unversioned(&it)).join("\n"));
 }
 
 #[test]
@@ -448,7 +448,7 @@ fn what_is_left_out_is_left_alone() {
         ("schema/notes.txt", "none"),
     ]);
     it.run("hash");
-    shows!("gen with what is left out", written(&it, &["gen", "one"]));
+    shows!("gen_with_what_is_left_out", written(&it, &["gen", "one"]));
 }
 
 #[test]
@@ -474,13 +474,13 @@ fn writes_missing_down_sides() {
     let it = place(&ATLAS);
     it.run("hash");
     let before: Vec<_> = it.files().iter().map(|file| it.read(file)).collect();
-    shows!("gen down dry run", it.run("gen --down --dry-run"));
-    shows!("gen down", written(&it, &["gen", "--down"]));
+    shows!("gen_down_dry_run", it.run("gen --down --dry-run"));
+    shows!("gen_down", written(&it, &["gen", "--down"]));
     let files = it.files();
     let ups = files.iter().filter(|file| !file.contains("/down/"));
     assert!(ups.map(|file| it.read(file)).eq(before), "no up side was touched");
-    shows!("verify of generated down sides", it.run("verify"));
-    shows!("gen down again", it.run("gen --down --format json"));
+    shows!("verify_of_generated_down_sides", it.run("verify"));
+    shows!("gen_down_again", it.run("gen --down --format json"));
 }
 
 /// Names that were traded, or taken by something new, say nothing of what is what.
@@ -509,10 +509,10 @@ fn names_that_were_traded_are_traded_back() {
         ),
     ]);
     it.run("hash");
-    shows!("gen down of traded names", written(&it, &["gen", "--down"]));
+    shows!("gen_down_of_traded_names", written(&it, &["gen", "--down"]));
     it.write("migrations/down/2_columns.sql", "-- upfront:nothing-to-undo a test\n");
     it.run("hash");
-    shows!("verify of traded names", it.run("verify"));
+    shows!("verify_of_traded_names", it.run("verify"));
 }
 
 #[test]
@@ -523,7 +523,7 @@ fn lists_what_has_no_way_back() {
         ("migrations/3_c.sql", "-- upfront:irreversible told so\n\nCREATE TABLE c ();\n"),
     ]);
     it.run("hash");
-    shows!("gen down without a way back", written(&it, &["gen", "--down"]));
+    shows!("gen_down_without_a_way_back", written(&it, &["gen", "--down"]));
 }
 
 #[test]
@@ -539,19 +539,19 @@ fn diff_prints_sql_or_nothing() {
     it.run("hash");
     shows!("diff", it.run("diff --from a.sql --to b"));
     shows!(
-        "diff with a rename",
+        "diff_with_a_rename",
         it.run("diff --from migrations --to b --rename users.name=handle")
     );
     it.write("f.sql", &format!("{USERS}CREATE INDEX ON users (name);\n"));
-    shows!("diff online", it.run("diff --from a.sql --to f.sql --online"));
-    shows!("diff of nothing", it.run("diff --from migrations --to a.sql"));
-    shows!("diff that cannot be written", it.run("diff --from c.sql --to points.sql"));
-    shows!("diff of a mistake", it.run("diff --from a.sql --to d.sql"));
-    shows!("diff of what is not there", it.run("diff --from a.sql --to e.sql"));
+    shows!("diff_online", it.run("diff --from a.sql --to f.sql --online"));
+    shows!("diff_of_nothing", it.run("diff --from migrations --to a.sql"));
+    shows!("diff_that_cannot_be_written", it.run("diff --from c.sql --to points.sql"));
+    shows!("diff_of_a_mistake", it.run("diff --from a.sql --to d.sql"));
+    shows!("diff_of_what_is_not_there", it.run("diff --from a.sql --to e.sql"));
     let there = database();
     there.execute(USERS).unwrap();
     let shown = it.run(&format!("diff --from b --to {} --format json", there.url()));
-    shows!("diff to a database", shown);
+    shows!("diff_to_a_database", shown);
 }
 
 #[test]
@@ -567,7 +567,7 @@ fn schema_prints_all_in_order() {
     it.run("hash");
     shows!("schema", it.run("schema"));
     let printed = it.run("schema --from schema.sql");
-    shows!("schema of a file", printed);
+    shows!("schema_of_a_file", printed);
 }
 
 #[test]
@@ -577,10 +577,10 @@ fn check_finds_drift() {
     let it = Place::on(&there, &[FIRST, FIRST_DOWN])
         .variable("UPFRONT_SCRATCH_URL", &server.url("postgres"));
     it.run("hash");
-    shows!("check schema of what is pending", it.run("check --schema"));
+    shows!("check_schema_of_what_is_pending", it.run("check --schema"));
     it.run("up");
-    shows!("check schema", it.run("check --schema"));
-    shows!("check schema as JSON", it.run("check --schema --format json"));
+    shows!("check_schema", it.run("check --schema"));
+    shows!("check_schema_as_json", it.run("check --schema --format json"));
     there.execute("alter table users add extra int; create table goose_db_version ()").unwrap();
-    shows!("check schema that drifted", it.run("check --schema"));
+    shows!("check_schema_that_drifted", it.run("check --schema"));
 }

@@ -36,11 +36,11 @@ fn a_folder_of_sqlx_is_converted() {
     assert_eq!(it.read("migrations/01_a.sql"), it.read("sqlx/1_a.up.sql"));
     let text = "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY b_id ON b (id);\n";
     assert_eq!(it.read("migrations/10_c.sql"), text);
-    shows!("import twice", it.run("import sqlx"));
+    shows!("import_twice", it.run("import sqlx"));
     assert!(it.run("hash --check").starts_with("exit code 0"));
     let shown = it.run("up");
     assert!(shown.contains("applied 3 migrations up to 10"), "{shown}");
-    shows!("import as JSON", it.run("import sqlx --to elsewhere --format json"));
+    shows!("import_as_json", it.run("import sqlx --to elsewhere --format json"));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn what_cannot_be_carried_over_is_refused_and_nothing_is_written() {
         ("sqlx/4_d.up.sql", "-- atlas:txmode all\n\nSELECT 1;\n"),
         ("sqlx/5_e.sql", "-- no-transaction\r\nVACUUM;\r\n"),
     ]);
-    shows!("import of what cannot be carried over", it.run("import sqlx"));
+    shows!("import_of_what_cannot_be_carried_over", it.run("import sqlx"));
     assert!(it.files().iter().all(|it| it.starts_with("sqlx/")), "{:?}", it.files());
     let it = Place::with(&[
         ("sqlx/1_a.sql", ""),
@@ -66,7 +66,7 @@ fn what_cannot_be_carried_over_is_refused_and_nothing_is_written() {
         ("sqlx/3_d.down.sql", ""),
         ("sqlx/init_x.sql", ""),
     ]);
-    shows!("import of names that clash", it.run("import sqlx"));
+    shows!("import_of_names_that_clash", it.run("import sqlx"));
 }
 
 #[test]
@@ -84,5 +84,5 @@ fn other_tools_are_told() {
         &[("x/1_a.sql", ""), ("migrations/README.md", "")],
     ];
     let shown = folders.map(|files| Place::with(files).run("import x"));
-    shows!("folders that are not sqlx's", shown.join("\n"));
+    shows!("folders_that_are_not_sqlx_s", shown.join("\n"));
 }

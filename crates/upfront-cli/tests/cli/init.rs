@@ -73,11 +73,11 @@ fn init_translates_the_settings_of_atlas() {
     for text in [&shown, &settings] {
         assert!(!text.contains("hunter2"), "{text}");
     }
-    shows!("init beside Atlas", shown);
-    shows!("settings translated from Atlas", settings);
+    shows!("init_beside_atlas", shown);
+    shows!("settings_translated_from_atlas", settings);
     assert!(it.run("hash").starts_with("exit code 0"), "the settings are valid");
     let other = Place::with(&[("atlas.hcl", "env \"x\" {\n  url = = 1\n}\n")]);
-    shows!("init beside a file that is no HCL", other.run("init --dir db/changes"));
+    shows!("init_beside_a_file_that_is_no_hcl", other.run("init --dir db/changes"));
     assert_eq!(other.files(), ["atlas.hcl", "db/changes/.gitattributes", "upfront.toml"]);
     assert!(other.read("upfront.toml").contains("\ndir = \"db/changes\"\n"));
 }
@@ -97,7 +97,7 @@ fn init_writes_settings_that_work() {
         ("db/changes/20260101000000_a.sql", "CREATE SCHEMA IF NOT EXISTS app;\n"),
     ]);
     let it = it.variable("DB_URL", &url);
-    shows!("init with a desired schema", it.run("init"));
+    shows!("init_with_a_desired_schema", it.run("init"));
     // The scratch servers of tests have one version.
     let settings = it.read("upfront.toml").replace("\n[scratch]\nversion = 15\n", "");
     it.write("upfront.toml", &settings);
@@ -124,7 +124,7 @@ fn init_lists_what_it_does_not_translate() {
     it.run("init");
     let settings = it.read("upfront.toml");
     assert!(!settings.contains("hunter2"), "{settings}");
-    shows!("settings with much that is not translated", settings);
+    shows!("settings_with_much_that_is_not_translated", settings);
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn init_reads_the_options_in_a_makefile() {
                 \"docker://postgres/16/dev?search_path=public\"\nmigrate-up:\n\tatlas migrate apply -u \
                 \"$(DB)\"\n";
     let it = Place::with(&[("Makefile", make)]);
-    shows!("init beside a Makefile", it.run("init"));
-    shows!("settings from a Makefile", it.read("upfront.toml"));
+    shows!("init_beside_a_makefile", it.run("init"));
+    shows!("settings_from_a_makefile", it.read("upfront.toml"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn init_finds_the_loaders_of_orms() {
         let at = settings.find("protected = true\n").unwrap();
         settings[at + "protected = true\n".len()..].trim().to_owned()
     });
-    shows!("loaders of ORMs", desired.join("\n\n"));
+    shows!("loaders_of_orms", desired.join("\n\n"));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn init_gives_no_advice_that_is_followed() {
     ])
     .variable("DATABASE_URL", "postgres://h/d");
     it.run("hash");
-    shows!("init where all is done", it.run("init"));
+    shows!("init_where_all_is_done", it.run("init"));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn verbs_of_other_tools_are_aliases_or_hints() {
     let it = Place::new();
     let shown = ["migrate diff add_users --env dev", "migrate down 2", "rollback", "redo", "lint"];
     let shown = shown.map(|line| it.run(line));
-    shows!("commands of other tools", shown.join("\n"));
+    shows!("commands_of_other_tools", shown.join("\n"));
     let url = "--url postgres://127.0.0.1:1/d";
     for (alias, verb) in [("apply", "up"), ("migrate", "up"), ("run", "up"), ("info", "status")] {
         it.write("migrations/.gitattributes", "");

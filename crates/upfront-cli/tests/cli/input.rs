@@ -42,7 +42,7 @@ fn sql_with_a_mistake_has_a_place() {
         check("CREATE EXTENSION hstore VERSION '0.1';\n"),
         check("CREATE TABLE a ();\nSECURITY LABEL ON TABLE a IS 'x';\n"),
     ];
-    shows!("input with mistakes", shown.join("\n"));
+    shows!("input_with_mistakes", shown.join("\n"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_program_may_fail() {
     ];
     // A shell says in words of its own that there is no such program.
     let shown = shown.map(|it| it.replace("sh: 1: ", "sh: ").replace("line 1: ", ""));
-    shows!("input from programs", shown.join("\n"));
+    shows!("input_from_programs", shown.join("\n"));
 }
 
 #[test]
@@ -81,7 +81,7 @@ lines';"
     assert!(shown.starts_with("exit code 0"), "{shown}");
     assert!(it.run("gen --check").starts_with("exit code 0"));
     assert!(it.run("verify").starts_with("exit code 0"));
-    shows!("input with odd names", untimed(&it.run("schema")));
+    shows!("input_with_odd_names", untimed(&it.run("schema")));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn what_is_cut_or_left_is_told() {
             "CREATE TABLE a (i int);\nINSERT INTO a VALUES (1);\nCREATE TABLE alembic_version AS SELECT 1;\n",
         ),
     ];
-    shows!("input that is told of", shown.join("\n"));
+    shows!("input_that_is_told_of", shown.join("\n"));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn settings_that_name_nothing() {
         check("schemas = [\"public\", \"nowhere\"]", "CREATE TABLE a ();"),
         check("schemas = []", "CREATE TABLE a ();"),
     ];
-    shows!("input of settings", shown.join("\n"));
+    shows!("input_of_settings", shown.join("\n"));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_the_server_lacks_is_left_alone_by_name() {
             "-- atlas:txmode none\n\nCREATE SUBSCRIPTION s CONNECTION 'password=x' PUBLICATION p;\n",
         ),
     ];
-    shows!("input of migrations that want more", shown.join("\n"));
+    shows!("input_of_migrations_that_want_more", shown.join("\n"));
 }
 
 /// Upfront's own schema, histories of any tool, and what extensions brought.
@@ -167,6 +167,6 @@ fn histories_and_extensions_never_count() {
     let shown = it.run("up");
     assert!(shown.starts_with("exit code 0"), "{shown}");
     let url = there.url();
-    shows!("histories in diff", it.run(&format!("diff --from migrations --to {url}")));
-    shows!("histories in a schema", it.run(&format!("schema --from {url}")));
+    shows!("histories_in_diff", it.run(&format!("diff --from migrations --to {url}")));
+    shows!("histories_in_a_schema", it.run(&format!("schema --from {url}")));
 }

@@ -71,7 +71,7 @@ fn up(it: &Place, name: &str) -> String {
 fn an_added_column_is_all_that_is_written() {
     let models = MODELS.replace("body text", "body text, lang text");
     let it = orm(SETTINGS, &models);
-    shows!("a column added by an ORM", it.run("gen add_lang"));
+    shows!("a_column_added_by_an_orm", it.run("gen add_lang"));
     assert_eq!(up(&it, "_add_lang.sql"), "ALTER TABLE public.docs\n  ADD COLUMN lang text;");
     // The type of a column that others use: they come back as they were.
     it.write("models.sql", &models.replace("owner text", "owner varchar(50)"));
@@ -81,7 +81,7 @@ fn an_added_column_is_all_that_is_written() {
     for it in ["CREATE POLICY own ON public.docs", "CREATE VIEW public.recent", "GRANT SELECT ON"] {
         assert!(shorter.contains(it), "{shorter}");
     }
-    shows!("an ORM's schema checked", it.run("gen --check"));
+    shows!("an_orm_s_schema_checked", it.run("gen --check"));
     // A new table has what default privileges give, and keeps it.
     let tags = "CREATE TABLE tags (id bigserial PRIMARY KEY, doc bigint REFERENCES docs);\n";
     it.write("models.sql", &format!("{}{tags}", it.read("models.sql")));
@@ -93,20 +93,20 @@ fn an_added_column_is_all_that_is_written() {
 #[test]
 fn what_the_orm_lacks_is_asked_for() {
     let it = orm(SETTINGS, MODELS);
-    shows!("drops without consent", it.run("gen drops"));
-    shows!("an object that is not dropped", it.run_in("", &["gen", "x", "--drop", "index nope"]));
+    shows!("drops_without_consent", it.run("gen drops"));
+    shows!("an_object_that_is_not_dropped", it.run_in("", &["gen", "x", "--drop", "index nope"]));
     let one = ["gen", "one", "--drop", "index public.docs_search"];
     assert!(it.run_in("", &one).starts_with("exit code 0"));
     assert_eq!(up(&it, "_one.sql"), "DROP INDEX CONCURRENTLY public.docs_search;");
-    shows!("drops with consent", it.run("gen rest --allow drop --dry-run"));
+    shows!("drops_with_consent", it.run("gen rest --allow drop --dry-run"));
     let exclude = "exclude = [\"table constraint public.docs.body_is_short\"]\n";
     it.write("upfront.toml", &format!("{SETTINGS}{exclude}"));
     assert!(it.run("gen --check").starts_with("exit code 0"));
     // A table has rows.
     it.write("models.sql", &MODELS.replace("CREATE TABLE events", "CREATE TABLE others"));
-    shows!("a table that may be renamed by an ORM", it.run("gen x --dry-run"));
+    shows!("a_table_that_may_be_renamed_by_an_orm", it.run("gen x --dry-run"));
     it.write("models.sql", MODELS.split("CREATE TABLE events").next().unwrap());
-    shows!("a table that the ORM lacks", it.run("gen x"));
+    shows!("a_table_that_the_orm_lacks", it.run("gen x"));
     assert!(it.run("gen x --allow drop").starts_with("exit code 6"));
     let shown = it.run("gen no_events --allow data-loss");
     assert!(shown.contains("drops table: public.events"), "{shown}");
@@ -119,8 +119,8 @@ fn kinds_are_settings() {
         it.write("upfront.toml", &format!("{SETTINGS}manages = {manages}\n"));
         it.run(arguments)
     };
-    shows!("a kind that there is not", check("[\"tables\", \"furniture\"]", MODELS, "gen --check"));
-    shows!("columns without tables", check("[\"columns\"]", MODELS, "gen --check"));
+    shows!("a_kind_that_there_is_not", check("[\"tables\", \"furniture\"]", MODELS, "gen --check"));
+    shows!("columns_without_tables", check("[\"columns\"]", MODELS, "gen --check"));
     // An index is not managed here, and so neither created nor dropped.
     let more = MODELS.replace("(owner);", "(owner);\nCREATE INDEX i ON docs (at);");
     let more = more.replace("body text", "body text, lang text");
@@ -152,8 +152,8 @@ fn protection_is_taken_away_with_consent_only() {
         ("migrations/1_a.sql", PROTECTED),
         ("schema.sql", "CREATE TABLE docs (id bigint PRIMARY KEY, owner text);\n"),
     ]);
-    shows!("protection without consent", it.run("gen open"));
-    shows!("protection with consent", it.run("gen open --dry-run --allow drop"));
+    shows!("protection_without_consent", it.run("gen open"));
+    shows!("protection_with_consent", it.run("gen open --dry-run --allow drop"));
     let kept = [
         "gen",
         "open",
@@ -172,7 +172,7 @@ fn protection_is_taken_away_with_consent_only() {
     let disabled = "ALTER TABLE docs DISABLE TRIGGER noted;\n\
                     REVOKE DELETE ON docs FROM CURRENT_USER;\n";
     it.write("schema.sql", &format!("{PROTECTED}{disabled}"));
-    shows!("protection that is disabled", it.run("gen disabled"));
+    shows!("protection_that_is_disabled", it.run("gen disabled"));
 }
 
 #[test]
@@ -188,13 +188,13 @@ fn an_old_down_script_is_no_reason_to_refuse() {
             "CREATE TABLE a (id int PRIMARY KEY, n int);\nCREATE TABLE b (id int PRIMARY KEY);\n",
         ),
     ]);
-    shows!("gen with an old down script that leaves something", it.run("gen n"));
-    shows!("verify of a down script that leaves something", it.run("verify"));
+    shows!("gen_with_an_old_down_script_that_leaves_something", it.run("gen n"));
+    shows!("verify_of_a_down_script_that_leaves_something", it.run("verify"));
     it.write("migrations/down/2_b.sql", "DROP TABLE nothing;\n");
     assert!(it.run("hash").starts_with("exit code 0"));
     it.write(
         "schema.sql",
         "CREATE TABLE a (id int PRIMARY KEY);\nCREATE TABLE b (id int PRIMARY KEY);\n",
     );
-    shows!("gen with an old down script that fails", it.run("gen o --allow data-loss"));
+    shows!("gen_with_an_old_down_script_that_fails", it.run("gen o --allow data-loss"));
 }

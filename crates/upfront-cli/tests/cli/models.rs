@@ -173,7 +173,7 @@ fn check(it: &Place, name: &str, arguments: &str, changes: &[(&str, &str)]) {
     edit(it, changes);
     let shown = written(it, arguments);
     insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
-        insta::assert_snapshot!(format!("models with {name}"), shown);
+        insta::assert_snapshot!(format!("models_with_{name}"), shown);
     });
 }
 
@@ -181,36 +181,36 @@ fn check(it: &Place, name: &str, arguments: &str, changes: &[(&str, &str)]) {
 fn structs_are_what_is_wanted() {
     let it = crate_of_a_shop();
     it.run("hash");
-    shows!("models the first time", written(&it, "gen shop"));
-    shows!("models that the migrations make", it.run("gen again"));
+    shows!("models_the_first_time", written(&it, "gen shop"));
+    shows!("models_that_the_migrations_make", it.run("gen again"));
     let nick = "    pub nick: String,\n";
     let phone = format!("{nick}    pub phone: Option<String>,\n");
-    check(&it, "a field added", "gen phone", &[(nick, &phone)]);
+    check(&it, "a_field_added", "gen phone", &[(nick, &phone)]);
     let code = format!("{nick}    #[col(fill = \"'n' || id\")]\n    pub code: String,\n");
-    check(&it, "a field added that rows need", "gen code", &[(nick, &code)]);
+    check(&it, "a_field_added_that_rows_need", "gen code", &[(nick, &code)]);
     let handle = "    #[col(renamed_from = \"nick\")]\n    pub handle: String,\n";
-    check(&it, "a field renamed", "gen handle", &[(nick, handle)]);
+    check(&it, "a_field_renamed", "gen handle", &[(nick, handle)]);
     let guest = [("pub customer: i64,", "pub customer: Option<i64>,")];
-    check(&it, "a field made nullable", "gen guests", &guest);
-    check(&it, "a field retyped", "gen cents", &[("pub total: i32,", "pub total: i64,")]);
+    check(&it, "a_field_made_nullable", "gen guests", &guest);
+    check(&it, "a_field_retyped", "gen cents", &[("pub total: i32,", "pub total: i64,")]);
     let indexed = [("pub state: State,", "#[col(index)]\n    pub state: State,")];
-    check(&it, "an index added", "gen by_state", &indexed);
+    check(&it, "an_index_added", "gen by_state", &indexed);
     let buyers = [
         ("name = \"customers\"", "name = \"buyers\", renamed_from = \"customers\""),
         ("\"age >= 0\"", "\"years >= 0\", renamed_from = \"age\""),
         ("pub age:", "pub years:"),
     ];
-    check(&it, "a struct renamed with a field", "gen buyers", &buyers);
+    check(&it, "a_struct_renamed_with_a_field", "gen buyers", &buyers);
     let settled = [("    Paid,", "    #[pg_enum(renamed_from = \"paid\")]\n    Settled,")];
-    check(&it, "a value of an enum renamed", "gen settled", &settled);
+    check(&it, "a_value_of_an_enum_renamed", "gen settled", &settled);
     let text = it.read("src/lib.rs");
     it.write("src/lib.rs", text.split("/// Names that SQL").next().unwrap());
-    check(&it, "a struct dropped", "gen no_groups --allow data-loss", &[]);
+    check(&it, "a_struct_dropped", "gen no_groups --allow data-loss", &[]);
     assert!(it.run("gen --check").starts_with("exit code 0"));
     assert!(it.run("verify").starts_with("exit code 0"));
     // What the compiler says is shown.
     edit(&it, &[("pub total: i64,", "pub total: Money,")]);
-    shows!("models that do not compile", it.run("gen x"));
+    shows!("models_that_do_not_compile", it.run("gen x"));
 }
 
 /// A folder in which Cargo is a script that prints `models.sql`.
@@ -253,28 +253,28 @@ fn what_models_cannot_say_stays() {
     let all = "CREATE TABLE users (id bigint PRIMARY KEY, name text, age int);\n\
                CREATE TABLE old (id bigint PRIMARY KEY);\n";
     let it = printing(all, &BESIDE_BOTH);
-    shows!("models beside other objects", it.run("gen x"));
-    shows!("models beside other objects as JSON", it.run("gen x --format json"));
+    shows!("models_beside_other_objects", it.run("gen x"));
+    shows!("models_beside_other_objects_as_json", it.run("gen x --format json"));
     let with = |name: &str, sql: &str, arguments: &str| {
         it.write("models.sql", sql);
         let shown = written(&it, arguments);
         insta::with_settings!({ filters => crate::place::FILTERS.to_vec() }, {
-            insta::assert_snapshot!(format!("models beside {name}"), shown);
+            insta::assert_snapshot!(format!("models_beside_{name}"), shown);
         });
     };
     let users = "CREATE TABLE users (id bigint PRIMARY KEY, name text, age bigint);\n";
     with(
-        "a view of what is retyped",
+        "a_view_of_what_is_retyped",
         &[users, &all[all.find("CREATE TABLE old").unwrap()..]].concat(),
         "gen retyped",
     );
-    with("a trigger of a table dropped", users, "gen dropped --allow data-loss");
+    with("a_trigger_of_a_table_dropped", users, "gen dropped --allow data-loss");
     let people = users.replace("TABLE users", "TABLE people");
-    with("a view of a table that may be renamed", &people, "gen asked");
+    with("a_view_of_a_table_that_may_be_renamed", &people, "gen asked");
     let renamed = format!("-- renamed from: users\n{people}");
-    with("a view of a table renamed", &renamed, "gen renamed");
-    with("a view of a column dropped", &people.replace(", age bigint", ""), "gen stuck");
-    with("a view of a column dropped, checked", &people.replace(", age bigint", ""), "gen --check");
+    with("a_view_of_a_table_renamed", &renamed, "gen renamed");
+    with("a_view_of_a_column_dropped", &people.replace(", age bigint", ""), "gen stuck");
+    with("a_view_of_a_column_dropped_checked", &people.replace(", age bigint", ""), "gen --check");
 }
 
 #[test]
@@ -289,15 +289,15 @@ fn cargo_is_asked_as_the_settings_say() {
         with("[desired.models]\nfeature = \"x\"\n"),
         with("[desired.models]\npackage = 1\n"),
     ];
-    shows!("models with mistakes in the settings", shown.join("\n"));
+    shows!("models_with_mistakes_in_the_settings", shown.join("\n"));
     let settings =
         "package = \"shop\"\nfeatures = [\"a\", \"b\"]\nbin = \"shop\"\nargs = [\"print\"]\n";
     with(&format!("[desired.models]\n{settings}"));
     assert_eq!(it.read("called"), "run --package shop --features a,b --bin shop -- print\n");
     it.write("models.sql", "\n");
-    shows!("models that are empty", it.run("gen x"));
+    shows!("models_that_are_empty", it.run("gen x"));
     it.remove("models.sql");
-    shows!("models that were not printed", it.run("gen x"));
+    shows!("models_that_were_not_printed", it.run("gen x"));
     // A crate that embeds the directory does not compile while that is broken.
     it.remove("called");
     it.write("migrations/1_a.sql", "SELECT 1;\n");
@@ -314,5 +314,5 @@ fn models_are_one_of_several() {
         "[desired]\nsql = \"schema.sql\"\ncommand = \"echo 'CREATE TABLE old ();'\"\nmodels = {}\n",
     );
     it.write("schema.sql", "CREATE VIEW names AS SELECT name FROM users;\n");
-    shows!("models beside SQL", it.run("gen --check"));
+    shows!("models_beside_sql", it.run("gen --check"));
 }

@@ -17,13 +17,13 @@ fn hashed(it: Place) -> Place {
 fn verify_replays_both_ways() {
     let it = hashed(Place::with(&[A, A_DOWN, B, C]));
     shows!("verify", it.run("verify"));
-    shows!("verify as JSON", it.run("verify --format json"));
+    shows!("verify_as_json", it.run("verify --format json"));
     it.write("migrations/down/2_b.sql", "SELECT 1;\n");
     it.run("hash");
-    shows!("a down side that leads elsewhere", it.run("verify"));
+    shows!("a_down_side_that_leads_elsewhere", it.run("verify"));
     it.write("migrations/down/2_b.sql", "DROP TABLE bee;\n");
     it.run("hash");
-    shows!("a down side that fails", it.run("verify"));
+    shows!("a_down_side_that_fails", it.run("verify"));
 }
 
 #[test]
@@ -31,13 +31,13 @@ fn baseline_compares_the_database_with_the_migrations() {
     let database = database();
     database.execute("create table a (id bigint)").unwrap();
     let it = hashed(Place::on(&database, &[A, B, C]));
-    shows!("baseline of an unknown version", it.run("baseline 7"));
-    shows!("baseline of another schema", it.run("baseline 2"));
-    shows!("baseline as a dry run", it.run("baseline 1 --dry-run"));
+    shows!("baseline_of_an_unknown_version", it.run("baseline 7"));
+    shows!("baseline_of_another_schema", it.run("baseline 2"));
+    shows!("baseline_as_a_dry_run", it.run("baseline 1 --dry-run"));
     let founded = "select count(*) from pg_namespace where nspname = 'upfront'";
     assert_eq!(database.psql(founded).unwrap(), "0\n", "nothing was written");
     shows!("baseline", it.run("baseline 1"));
-    shows!("baseline twice", it.run("baseline 1"));
+    shows!("baseline_twice", it.run("baseline 1"));
     assert!(it.run("up").contains("applied 2 migrations up to 3"));
 }
 
@@ -65,13 +65,13 @@ fn adopt_takes_over_what_sqlx_did() {
     let sql = [SQLX, &row(1, "a", A.1), &row(2, "b", B.1)].concat();
     database.execute(&sql).unwrap();
     let it = hashed(Place::on(&database, &[A, B, C]));
-    shows!("up before adopt", it.run("up"));
-    shows!("adopt as a dry run", it.run("adopt --dry-run"));
-    shows!("adopt as JSON", it.run("adopt --dry-run --format json"));
+    shows!("up_before_adopt", it.run("up"));
+    shows!("adopt_as_a_dry_run", it.run("adopt --dry-run"));
+    shows!("adopt_as_json", it.run("adopt --dry-run --format json"));
     let edited = hashed(Place::on(&database, &[A, (B.0, "CREATE TABLE b ();\n")]));
-    shows!("adopt of what was edited", edited.run("adopt"));
+    shows!("adopt_of_what_was_edited", edited.run("adopt"));
     shows!("adopt", it.run("adopt"));
-    shows!("adopt twice", it.run("adopt"));
+    shows!("adopt_twice", it.run("adopt"));
     database.execute("create table a ()").unwrap();
     assert!(it.run("up").contains("applied 1 migration up to 3"));
 }
@@ -82,9 +82,9 @@ fn a_database_is_marked_and_unmarked() {
     let it = hashed(Place::on(&database, &[A, A_DOWN]));
     it.run("up");
     shows!("protect", it.run("protect"));
-    shows!("protect again", it.run("protect --format json"));
+    shows!("protect_again", it.run("protect --format json"));
     assert!(it.run("down").starts_with("exit code 5"));
-    shows!("protect twice", it.run("protect --renew --remove"));
+    shows!("protect_twice", it.run("protect --renew --remove"));
     let refused = it.run("protect --remove");
     assert!(
         refused.starts_with("exit code 5") && refused.contains("`upfront protect --remove --yes`")
@@ -97,15 +97,15 @@ fn a_database_is_marked_and_unmarked() {
     assert!(approved.contains("the database is not protected"), "{approved}");
     assert!(it.run("log -n 1 --oneline").contains("unprotected"));
     it.run("protect");
-    shows!("a protected database no more", it.run("protect --remove --yes"));
+    shows!("a_protected_database_no_more", it.run("protect --remove --yes"));
     assert!(it.run("down").starts_with("exit code 0"));
 
     it.run("up");
     it.run("protect");
     let copy = database.copy().unwrap();
     let it = hashed(Place::on(&copy, &[A, A_DOWN]));
-    shows!("a copy of a protected database", it.run("down --dry-run"));
-    shows!("protect of a copy", it.run("protect"));
+    shows!("a_copy_of_a_protected_database", it.run("down --dry-run"));
+    shows!("protect_of_a_copy", it.run("protect"));
     assert!(it.run("protect --renew").starts_with("exit code 0"));
     assert!(!it.run("down --dry-run").contains("of which this is a copy"));
 }
@@ -116,8 +116,8 @@ fn what_is_held_is_released() {
     let it = hashed(Place::on(&database, &[A, A_DOWN]));
     it.run("up");
     it.run("down --hold");
-    shows!("release of what is not held", it.run("release 1 7"));
+    shows!("release_of_what_is_not_held", it.run("release 1 7"));
     shows!("release", it.run("release 1"));
     assert!(it.run("up").contains("applied 1 migration"));
-    shows!("release of nothing", it.run("release"));
+    shows!("release_of_nothing", it.run("release"));
 }

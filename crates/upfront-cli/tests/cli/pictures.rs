@@ -29,10 +29,10 @@ fn draws_tables_and_their_references() {
     let settings = "[desired]\nsql = \"schema.sql\"\nexclude = [\"table public.left_*\"]\n";
     let it = Place::with(&[("upfront.toml", settings), ("schema.sql", SCHEMA)])
         .variable("UPFRONT_SCRATCH_URL", &Server::shared().unwrap().url("postgres"));
-    shows!("picture as mermaid", it.run("schema --from schema.sql --format mermaid"));
-    shows!("picture as dot", it.run("--format dot schema --from schema.sql"));
+    shows!("picture_as_mermaid", it.run("schema --from schema.sql --format mermaid"));
+    shows!("picture_as_dot", it.run("--format dot schema --from schema.sql"));
     it.write("one.sql", "CREATE TABLE a (id int PRIMARY KEY, b int UNIQUE NOT NULL REFERENCES a);");
-    shows!("picture of one schema", it.run("schema --from one.sql --format mermaid"));
-    shows!("picture of another verb", it.run("hash --format dot"));
-    shows!("picture of no format", it.run("schema --format png"));
+    shows!("picture_of_one_schema", it.run("schema --from one.sql --format mermaid"));
+    shows!("picture_of_another_verb", it.run("hash --format dot"));
+    shows!("picture_of_no_format", it.run("schema --format png"));
 }

@@ -56,8 +56,8 @@ fn takes_back_what_was_moved() {
              DROP SCHEMA app;\n",
         ),
     ]);
-    shows!("gen down of what was moved", it.run("gen --down"));
-    shows!("the down sides of what was moved", downs(&it));
+    shows!("gen_down_of_what_was_moved", it.run("gen --down"));
+    shows!("the_down_sides_of_what_was_moved", downs(&it));
     assert!(it.run("verify").starts_with("exit code 0"));
 }
 
@@ -70,8 +70,8 @@ fn goes_on_past_a_wrong_down_side() {
         ("migrations/3_c.sql", "ALTER TABLE b ADD c text;\n"),
         ("migrations/down/3_c.sql", "ALTER TABLE b DROP id, DROP c, ADD id int PRIMARY KEY;\n"),
     ]);
-    shows!("gen down past a wrong one", it.run("gen --down"));
-    shows!("gen down past a wrong one as JSON", it.run("gen --down --format json"));
+    shows!("gen_down_past_a_wrong_one", it.run("gen --down"));
+    shows!("gen_down_past_a_wrong_one_as_json", it.run("gen --down --format json"));
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn says_in_the_down_side_what_rows_do_to_it() {
         ("migrations/3_number.sql", "ALTER TABLE a ALTER t TYPE int USING t::int;\n"),
         ("migrations/4_strict.sql", "ALTER TABLE a ADD x int NOT NULL;\n"),
     ]);
-    shows!("gen down that rows are in the way of", it.run("gen --down"));
-    shows!("the down sides that rows are in the way of", downs(&it));
-    shows!("verify with rows", it.run("verify"));
-    shows!("verify with rows as JSON", it.run("verify --format json"));
+    shows!("gen_down_that_rows_are_in_the_way_of", it.run("gen --down"));
+    shows!("the_down_sides_that_rows_are_in_the_way_of", downs(&it));
+    shows!("verify_with_rows", it.run("verify"));
+    shows!("verify_with_rows_as_json", it.run("verify --format json"));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn lists_all_that_is_wrong_with_rows() {
         ("migrations/5_d.sql", "ALTER TABLE a ADD e int;\n"),
         ("migrations/down/5_d.sql", "SELECT 1;\n"),
     ]);
-    shows!("verify of what is wrong with rows", it.run("verify"));
+    shows!("verify_of_what_is_wrong_with_rows", it.run("verify"));
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn proves_within_the_scope() {
         ("migrations/down/1_a.sql", "DROP TABLE a;\n"),
         ("migrations/2_b.sql", "CREATE OR REPLACE VIEW of_one AS SELECT 1 AS one;\n"),
     ]);
-    shows!("gen down within the scope", it.run("gen --down"));
-    shows!("verify within the scope", it.run("verify"));
+    shows!("gen_down_within_the_scope", it.run("gen --down"));
+    shows!("verify_within_the_scope", it.run("verify"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_old_down_side_that_does_nothing_is_a_warning() {
         ("migrations/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\n"),
         ("migrations/down/1_a.sql", "SELECT 1;\n"),
     ]);
-    shows!("gen after a wrong down side", it.run("gen n"));
+    shows!("gen_after_a_wrong_down_side", it.run("gen n"));
     assert!(it.files().contains(&"migrations/2_n.sql".to_owned()));
 }
 
@@ -148,8 +148,8 @@ fn a_body_that_does_not_work_is_told() {
     ]);
     let shown = it.run("gen x --dry-run");
     let proven = shown.split_once("proven:").unwrap().1;
-    shows!("gen of a body that does not work", proven.split_once("_x").unwrap().1);
-    shows!("diff of a body that does not work", it.run("diff --from nothing.sql --to schema.sql"));
+    shows!("gen_of_a_body_that_does_not_work", proven.split_once("_x").unwrap().1);
+    shows!("diff_of_a_body_that_does_not_work", it.run("diff --from nothing.sql --to schema.sql"));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn finds_drift_of_every_kind() {
              create function x1() returns int language sql as 'select 1'",
         )
         .unwrap();
-    shows!("check schema of what is left out", it.run("check --schema"));
+    shows!("check_schema_of_what_is_left_out", it.run("check --schema"));
     there
         .execute(
             "create or replace view v as select id + 1 as id from a; revoke select on a from public;
@@ -188,7 +188,7 @@ fn finds_drift_of_every_kind() {
              grant insert on a to public",
         )
         .unwrap();
-    shows!("check schema that drifted in many ways", it.run("check --schema"));
+    shows!("check_schema_that_drifted_in_many_ways", it.run("check --schema"));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_certain_failure_is_allowed_by_name() {
             "gen x --dry-run",
         ),
     ];
-    shows!("gen what fails for certain", shown.join("\n"));
+    shows!("gen_what_fails_for_certain", shown.join("\n"));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn what_no_row_passes_is_allowed_by_name() {
         let shown = ["gen x", "gen x --format json", "gen x --allow structure-only --dry-run"];
         shown.map(|arguments| it.run(arguments)).join("\n")
     };
-    shows!("gen what no row passes", with(SETTINGS));
+    shows!("gen_what_no_row_passes", with(SETTINGS));
     let in_one = format!("{SETTINGS}\n[gen]\nonline = false\n");
-    shows!("gen what no row passes in one transaction", with(&in_one));
+    shows!("gen_what_no_row_passes_in_one_transaction", with(&in_one));
 }

@@ -58,7 +58,7 @@ fn a_migration_is_rolled_back_and_its_files_are_deleted() {
     assert!(shown.starts_with("exit code 0"), "{shown}");
     assert_eq!(tables(&prod), "a");
     assert!(it.run("rm 2_b --env prod").starts_with("exit code 5"), "it is nowhere any more");
-    shows!("rm of what nobody knows", it.run("rm 9"));
+    shows!("rm_of_what_nobody_knows", it.run("rm 9"));
     assert_eq!(it.files().iter().filter(|it| it.contains(".sql")).count(), 2);
 }
 
@@ -68,7 +68,7 @@ fn each_step_alone_works_in_either_order() {
     let shown = it.run("rm 3 --format json");
     assert!(shown.starts_with("exit code 5"), "it has no down script: {shown}");
     dev.execute("DROP TABLE c").unwrap();
-    shows!("rm without a down script", it.run("rm 3"));
+    shows!("rm_without_a_down_script", it.run("rm 3"));
     assert!(it.run("resolve 3_c --rolled-back").starts_with("exit code 0"));
     assert!(it.run("rm 3").starts_with("exit code 0"));
     // Down, then the files; on the other database the files first.
@@ -88,20 +88,20 @@ fn each_step_alone_works_in_either_order() {
 #[test]
 fn a_migration_in_the_middle_is_not_rolled_back_alone() {
     let ([dev, _], it) = applied(&[A, A_DOWN, B, B_DOWN, C]);
-    shows!("rm in the middle", it.run("rm 2"));
+    shows!("rm_in_the_middle", it.run("rm 2"));
     assert_eq!(tables(&dev), "a b c");
     dev.execute("DROP TABLE b").unwrap();
-    shows!("rm of the files alone", it.run("rm 2 --files-only"));
-    shows!("up without a file", it.run("up"));
+    shows!("rm_of_the_files_alone", it.run("rm 2 --files-only"));
+    shows!("up_without_a_file", it.run("up"));
     let shown = it.run("resolve 2 --rolled-back --dry-run");
     assert!(shown.contains("2_b would be recorded as rolled back (was applied)"), "{shown}");
     shows!("resolve", it.run("resolve 2 --rolled-back"));
     assert!(it.run("check").starts_with("exit code 0"));
-    shows!("resolve again", it.run("resolve 2 --rolled-back"));
+    shows!("resolve_again", it.run("resolve 2 --rolled-back"));
     let shown = it.run("log -n 1");
     assert!(shown.contains("reverted 2_b") && shown.contains("note:    undone by hand"), "{shown}");
     assert!(shown.contains("upfront-cli "), "{shown}");
-    shows!("resolve needs an outcome", it.run("resolve 2"));
+    shows!("resolve_needs_an_outcome", it.run("resolve 2"));
     assert!(it.run("resolve 2 --done").starts_with("exit code 2"));
     assert!(it.run("resolve --all --applied").starts_with("exit code 0"));
 }
@@ -110,7 +110,7 @@ fn a_migration_in_the_middle_is_not_rolled_back_alone() {
 fn consent_is_that_of_down() {
     let ([dev, _], it) = applied(&[A, A_DOWN, B, B_DOWN]);
     dev.execute("INSERT INTO b VALUES (1)").unwrap();
-    shows!("rm that loses data", it.run("rm 2"));
+    shows!("rm_that_loses_data", it.run("rm 2"));
     assert!(it.run("protect").starts_with("exit code 0"));
     let shown = it.run("rm 2 --allow data-loss");
     assert!(shown.starts_with("exit code 5") && shown.contains("--approve "), "{shown}");
@@ -130,7 +130,7 @@ fn consent_is_that_of_down() {
 fn without_a_database_the_files_alone_can_be_deleted() {
     let it = Place::with(&[A, A_DOWN, B, B_DOWN]);
     assert!(it.run("hash").starts_with("exit code 0"));
-    shows!("rm without a database", it.run("rm 2"));
+    shows!("rm_without_a_database", it.run("rm 2"));
     let shown = it.run("rm 2 --url postgres://u@127.0.0.1:1/d");
     assert!(shown.starts_with("exit code 7") && shown.contains("--files-only"), "{shown}");
     assert!(it.run("rm 2 --files-only").starts_with("exit code 0"));

@@ -47,7 +47,7 @@ fn roles_are_gone_when_all_have_ended() {
     );
     it.run("hash");
     let first = it.run("gen --check");
-    shows!("roles in gen", of_any_version(&first));
+    shows!("roles_in_gen", of_any_version(&first));
     assert_eq!(roles(&server), "kept\npostgres\nreader\n");
     assert_eq!(it.run("gen --check"), first);
     // While others have the server, what they have made stays. What a migration makes itself can
@@ -82,13 +82,13 @@ fn rights_are_missed_by_name() {
         check("maker", "CREATE TABLE a ();\n\nCREATE EXTENSION file_fdw;\n"),
         check("maker", "CREATE TABLE a ();\nGRANT SELECT ON a TO reader;\n"),
     ];
-    shows!("roles without rights", shown.join("\n"));
+    shows!("roles_without_rights", shown.join("\n"));
     let migrations =
         on(&server, &[("migrations/1_a.sql", "CREATE TABLE a ();\nGRANT ALL ON a TO x;\n")]);
     migrations.run("hash");
     let url = server.tcp_url("postgres").unwrap().replace("//postgres@", "//maker@");
     let migrations = migrations.variable("UPFRONT_SCRATCH_URL", &url);
-    shows!("roles that may not be made", of_any_version(&migrations.run("verify")));
+    shows!("roles_that_may_not_be_made", of_any_version(&migrations.run("verify")));
 }
 
 /// A database whose owner is no superuser, and in which the owner was granted what is his anyway.
@@ -117,12 +117,12 @@ fn the_owner_of_a_database_is_who_replays() {
     it.run("hash");
     let up = it.run("up");
     assert!(up.starts_with("exit code 0"), "{up}");
-    shows!("owner checked", it.run("check --schema"));
-    shows!("owner in diff", it.run(&format!("diff --from {url} --to migrations")));
+    shows!("owner_checked", it.run("check --schema"));
+    shows!("owner_in_diff", it.run(&format!("diff --from {url} --to migrations")));
     server.psql("live", "set role app; grant delete on s.b to reader").unwrap();
     let subscription = "create subscription s connection 'dbname=x' publication p with (connect = false, \
                         slot_name = none)";
     server.psql("live", subscription).unwrap();
-    shows!("owner with drift", of_any_version(&it.run("check --schema")));
-    shows!("owner in a schema", it.run(&format!("schema --from {url}")));
+    shows!("owner_with_drift", of_any_version(&it.run("check --schema")));
+    shows!("owner_in_a_schema", it.run(&format!("schema --from {url}")));
 }

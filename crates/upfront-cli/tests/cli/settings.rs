@@ -23,7 +23,7 @@ fn mistakes_in_the_file_have_a_place() {
         "dir = \"a\"\ndir = \"b\"\n",
     ]
     .map(|it| with(it).run("status"));
-    shows!("mistakes in upfront.toml", shown.join("\n"));
+    shows!("mistakes_in_upfront_toml", shown.join("\n"));
 }
 
 #[test]
@@ -32,9 +32,9 @@ fn variables_that_are_not_set() {
         with("dir = \"migrations\"\n\n[env.dev]\nurl = \"postgres://u:hunter2@${DB_HOST}/d\"\n");
     let shown = it.run("status");
     assert!(!shown.contains("hunter2"), "{shown}");
-    shows!("a variable that is not set", shown);
+    shows!("a_variable_that_is_not_set", shown);
     let it = with("[env.dev]\nurl = \"postgres://${DB_HOST\"\n");
-    shows!("a variable without an end", it.run("status"));
+    shows!("a_variable_without_an_end", it.run("status"));
 }
 
 /// What a script gives whose variables are not set: another database or another history must not
@@ -80,7 +80,7 @@ fn what_is_given_and_empty() {
     for it in &shown {
         assert!(it.starts_with("exit code 8\n"), "{it}");
     }
-    shows!("what is given and empty", shown.join("\n"));
+    shows!("what_is_given_and_empty", shown.join("\n"));
 }
 
 /// Every verb that reads or writes the history does it in the schema that was named.
@@ -117,12 +117,12 @@ fn the_schema_of_upfronts_own_tables() {
 #[test]
 fn environments_that_are_not_there() {
     let two = "[env.staging]\nurl = \"postgres://s/d\"\n\n[env.prod]\nurl = \"postgres://p/d\"\n";
-    shows!("an environment that is not there", with(two).run("status --env test"));
-    shows!("several environments and no dev", with(two).run("status"));
-    shows!("an environment without a url", with("[env.dev]\napp = \"x\"\n").run("status"));
-    shows!("an environment without a file", Place::with(&[A]).run("status --env prod"));
-    shows!("a file without environments", with("dir = \"migrations\"\n").run("status --env prod"));
-    shows!("no database at all", Place::with(&[A]).run("status"));
+    shows!("an_environment_that_is_not_there", with(two).run("status --env test"));
+    shows!("several_environments_and_no_dev", with(two).run("status"));
+    shows!("an_environment_without_a_url", with("[env.dev]\napp = \"x\"\n").run("status"));
+    shows!("an_environment_without_a_file", Place::with(&[A]).run("status --env prod"));
+    shows!("a_file_without_environments", with("dir = \"migrations\"\n").run("status --env prod"));
+    shows!("no_database_at_all", Place::with(&[A]).run("status"));
 }
 
 #[test]
@@ -141,16 +141,16 @@ fn the_file_is_found_from_below_and_says_what_counts() {
         ],
     );
     it.run("hash");
-    shows!("from below", it.run_in("src/deep", &["up"]));
-    shows!("another environment", it.run_in("src", &["status", "--env", "ci"]));
-    shows!("another app", it.run("status --app other"));
+    shows!("from_below", it.run_in("src/deep", &["up"]));
+    shows!("another_environment", it.run_in("src", &["status", "--env", "ci"]));
+    shows!("another_app", it.run("status --app other"));
     let apps = database.psql("select app from migrator.revisions where app <> 'upfront'").unwrap();
     assert_eq!(apps, "billing\n");
     it.write("sql/main/1_a.sql", "COMMIT;\n");
     it.run("hash");
-    shows!("a mistake seen from below", it.run_in("src/deep", &["status"]));
+    shows!("a_mistake_seen_from_below", it.run_in("src/deep", &["status"]));
     it.write("upfront.toml", "nonsense = 1\n");
-    shows!("a mistake in the settings seen from below", it.run_in("src/deep", &["status"]));
+    shows!("a_mistake_in_the_settings_seen_from_below", it.run_in("src/deep", &["status"]));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_dot_env_that_is_none() {
     let it = Place::with(&[A, (".env", "A=1\npassword hunter2\n")]);
     let shown = it.run("status");
     assert!(!shown.contains("hunter2"), "{shown}");
-    shows!("a file of variables that is none", shown);
+    shows!("a_file_of_variables_that_is_none", shown);
 }
 
 #[test]
@@ -178,5 +178,5 @@ fn settings_that_make_no_sense() {
         &[A, ("upfront.toml", "app = \"upfront\"\n[env.dev]\nurl = \"${DATABASE_URL}\"\n")],
     );
     it.run("hash");
-    shows!("an app that is reserved", it.run("status"));
+    shows!("an_app_that_is_reserved", it.run("status"));
 }

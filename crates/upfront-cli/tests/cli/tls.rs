@@ -105,29 +105,29 @@ fn certificates_are_verified() {
     assert!(below.starts_with("exit code 3"), "paths are relative to the file: {below}");
 
     let others = "sslrootcert=others.crt";
-    shows!("another host", run("postgres", "127.0.0.1", &format!("sslmode=verify-full&{ours}")));
+    shows!("another_host", run("postgres", "127.0.0.1", &format!("sslmode=verify-full&{ours}")));
     shows!(
-        "another authority",
+        "another_authority",
         run("postgres", "localhost", &format!("sslmode=verify-full&{others}"))
     );
     shows!(
-        "another authority for verify-ca",
+        "another_authority_for_verify_ca",
         run("postgres", "localhost", &format!("sslmode=verify-ca&{others}"))
     );
     shows!(
-        "another authority for require",
+        "another_authority_for_require",
         run("postgres", "localhost", &format!("sslmode=require&{others}"))
     );
-    shows!("a remote server is verified", run("postgres", "db.example", "hostaddr=127.0.0.1"));
+    shows!("a_remote_server_is_verified", run("postgres", "db.example", "hostaddr=127.0.0.1"));
     shows!(
-        "no certificate in the file",
+        "no_certificate_in_the_file",
         run("postgres", "localhost", "sslmode=verify-full&sslrootcert=none.crt")
     );
     shows!(
-        "no such file",
+        "no_such_file",
         run("postgres", "localhost", "sslmode=verify-full&sslrootcert=gone.crt")
     );
-    shows!("TLS switched off", run("postgres", "localhost", "sslmode=disable"));
+    shows!("tls_switched_off", run("postgres", "localhost", "sslmode=disable"));
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn a_client_shows_its_certificate() {
         it.run_in("", &["check", "--url", &url])
     };
     let identity = "&sslcert=client.crt&sslkey=client.key";
-    shows!("no certificate of the client", run(""));
-    shows!("a key that others may read", run(identity));
+    shows!("no_certificate_of_the_client", run(""));
+    shows!("a_key_that_others_may_read", run(identity));
     fs::set_permissions(it.path("client.key"), fs::Permissions::from_mode(0o600)).unwrap();
     let shown = run(identity);
     assert!(shown.starts_with("exit code 3"), "{shown}");

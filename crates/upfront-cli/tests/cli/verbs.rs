@@ -25,29 +25,29 @@ fn hashed(it: Place) -> Place {
 fn a_database_from_nothing_to_settled() {
     let database = database();
     let it = hashed(Place::on(&database, &[A, DOWN, B, C]));
-    shows!("status of an empty database", it.run("status"));
+    shows!("status_of_an_empty_database", it.run("status"));
     assert!(it.run("status --exit-code").starts_with("exit code 3"));
-    shows!("check where something is pending", it.run("check"));
-    shows!("check as JSON", it.run("check --format json"));
-    shows!("a dry run", it.run("up --dry-run"));
+    shows!("check_where_something_is_pending", it.run("check"));
+    shows!("check_as_json", it.run("check --format json"));
+    shows!("a_dry_run", it.run("up --dry-run"));
     let output = |text: String| text.split("--- errors").next().unwrap().to_owned();
     assert_eq!(it.run("plan"), output(it.run("up --dry-run")));
-    shows!("a plan as JSON", it.run("plan --format json"));
+    shows!("a_plan_as_json", it.run("plan --format json"));
     let founded = "select count(*) from pg_namespace where nspname = 'upfront'";
     assert_eq!(database.psql(founded).unwrap(), "0\n", "nothing was written");
-    shows!("a log of nothing", it.run("log"));
+    shows!("a_log_of_nothing", it.run("log"));
     shows!("up", it.run("up"));
-    shows!("up again", it.run("up"));
-    shows!("check where all is settled", it.run("check"));
-    shows!("status where all is settled", it.run("status"));
+    shows!("up_again", it.run("up"));
+    shows!("check_where_all_is_settled", it.run("check"));
+    shows!("status_where_all_is_settled", it.run("status"));
     assert!(it.run("status --exit-code").starts_with("exit code 0"));
-    shows!("status as JSON", it.run("status --format json"));
+    shows!("status_as_json", it.run("status --format json"));
     shows!("log", it.run("log"));
-    shows!("log in lines", it.run("log --oneline"));
-    shows!("log as JSON", it.run("log -n 1 --format json"));
+    shows!("log_in_lines", it.run("log --oneline"));
+    shows!("log_as_json", it.run("log -n 1 --format json"));
     assert!(it.run_in("", &["log", "--since", "1 hour ago"]).contains("20260101000000_a"));
     assert!(it.run("log --since 2099-01-01").contains("nothing is logged"));
-    shows!("log since nonsense", it.run("log --since lately"));
+    shows!("log_since_nonsense", it.run("log --since lately"));
 }
 
 #[test]
@@ -56,23 +56,23 @@ fn the_log_can_be_read_without_a_folder() {
     hashed(Place::on(&database, &[A])).run("up");
     let shown = Place::on(&database, &[]).run("log --oneline");
     assert!(shown.contains("20260101000000_a"), "{shown}");
-    shows!("status without a folder", Place::on(&database, &[]).run("status"));
+    shows!("status_without_a_folder", Place::on(&database, &[]).run("status"));
 }
 
 #[test]
 fn a_report_as_json() {
     let database = database();
     let it = hashed(Place::on(&database, &[A]));
-    shows!("up as JSON", it.run("up --format json"));
+    shows!("up_as_json", it.run("up --format json"));
 }
 
 #[test]
 fn a_migration_that_fails() {
     let database = database();
     let it = hashed(Place::on(&database, &[A, (C.0, "SELECT 1;\nSELECT nme\n  FROM a;\n")]));
-    shows!("up that fails", it.run("up"));
-    shows!("up that fails as JSON", it.run("up --format json"));
-    shows!("the log of a failure", it.run("log -n 1"));
+    shows!("up_that_fails", it.run("up"));
+    shows!("up_that_fails_as_json", it.run("up --format json"));
+    shows!("the_log_of_a_failure", it.run("log -n 1"));
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn a_history_that_diverged() {
     let database = database();
     hashed(Place::on(&database, &[A, B, C])).run("up");
     let it = hashed(Place::on(&database, &[(A.0, "CREATE TABLE a ();\n"), C]));
-    shows!("status of what diverged", it.run("status"));
-    shows!("check of what diverged", it.run("check"));
+    shows!("status_of_what_diverged", it.run("status"));
+    shows!("check_of_what_diverged", it.run("check"));
     assert!(it.run("up").starts_with("exit code 4"));
     assert!(it.run("status --exit-code").starts_with("exit code 4"));
     let behind = hashed(Place::on(&database, &[A]));
-    shows!("status of what is ahead", behind.run("status"));
-    shows!("up on what is ahead", behind.run("up"));
+    shows!("status_of_what_is_ahead", behind.run("status"));
+    shows!("up_on_what_is_ahead", behind.run("up"));
 }
 
 #[test]
@@ -97,15 +97,15 @@ fn another_tools_history_is_refused() {
                  (version_num text)";
     database.execute(table).unwrap();
     let it = hashed(Place::on(&database, &[A]));
-    shows!("another tool's history", it.run("up"));
+    shows!("another_tool_s_history", it.run("up"));
     assert!(it.run("up --dry-run").starts_with("exit code 5"), "the same");
-    shows!("status beside another tool's history", it.run("status"));
+    shows!("status_beside_another_tool_s_history", it.run("status"));
     let settings = "[env.dev]\nurl = \"${DATABASE_URL}\"\n";
     it.write(
         "upfront.toml",
         &format!("{settings}[foreign]\nignore = [\"public._sqlx_migrations\"]\n"),
     );
-    shows!("one of two histories is ignored", it.run("up"));
+    shows!("one_of_two_histories_is_ignored", it.run("up"));
     it.write(
         "upfront.toml",
         "ignore_foreign_history = true\n[env.dev]\nurl = \"${DATABASE_URL}\"\n",
@@ -117,7 +117,7 @@ fn another_tools_history_is_refused() {
 fn an_empty_folder_is_no_mistake() {
     let database = database();
     let it = Place::on(&database, &[("migrations/.gitattributes", "")]);
-    shows!("status of an empty folder", it.run("status"));
+    shows!("status_of_an_empty_folder", it.run("status"));
 }
 
 #[test]

@@ -97,11 +97,11 @@ fn a_database_of_supabase_is_migrated_and_checked() {
     succeeds(&it, &format!("down {through}"));
     succeeds(&it, "up");
     succeeds(&it, &format!("check {through}"));
-    shows!("supabase without drift", it.run("check --schema"));
-    shows!("supabase without a difference", it.run("gen --check"));
-    shows!("supabase verified", it.run("verify"));
+    shows!("supabase_without_drift", it.run("check --schema"));
+    shows!("supabase_without_a_difference", it.run("gen --check"));
+    shows!("supabase_verified", it.run("verify"));
     let url = server.tcp_url("postgres").unwrap();
-    shows!("supabase in diff", it.run(&format!("diff --from {url} --to migrations")));
+    shows!("supabase_in_diff", it.run(&format!("diff --from {url} --to migrations")));
     // What is attached to tables of the service is the user's.
     it.write(
         "schema.sql",
@@ -111,7 +111,7 @@ fn a_database_of_supabase_is_migrated_and_checked() {
              with check ((storage.foldername(name))[1] = auth.uid()::text);\n"
         ),
     );
-    shows!("supabase in gen", it.run("gen title --dry-run"));
+    shows!("supabase_in_gen", it.run("gen title --dry-run"));
     server.psql("postgres", "drop trigger on_auth_user_created on auth.users").unwrap_err();
     server
         .psql(
@@ -120,7 +120,7 @@ fn a_database_of_supabase_is_migrated_and_checked() {
              publication supabase_realtime drop table profiles",
         )
         .unwrap();
-    shows!("supabase with drift", it.run("check --schema"));
+    shows!("supabase_with_drift", it.run("check --schema"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_baseline_keeps_to_the_scope() {
     server.psql("postgres", "create schema private; create table private.b (id int)").unwrap();
     let files = [("upfront.toml", SETTINGS), ("schema.sql", table), ("migrations/1_a.sql", table)];
     let it = place(&server, &files);
-    shows!("supabase baseline with more", it.run("baseline 1"));
+    shows!("supabase_baseline_with_more", it.run("baseline 1"));
     it.write(
         "upfront.toml",
         &SETTINGS.replace("[scratch]", "exclude = [\"schema private\"]\n\n[scratch]"),
@@ -166,12 +166,12 @@ fn schemas_without_rights_do_not_matter_where_they_do_not_count() {
     let it = Place::with(&files).variable("DATABASE_URL", &url);
     succeeds(&it, "hash");
     succeeds(&it, "up");
-    shows!("schemas without rights", it.run("check --schema"));
+    shows!("schemas_without_rights", it.run("check --schema"));
     it.write(
         "upfront.toml",
         "[desired]\nexclude = [\"event trigger closed\"]\n[scratch]\nsetup = [\"scratch.sql\"]\n",
     );
-    shows!("schemas without rights that count", it.run("check --schema"));
+    shows!("schemas_without_rights_that_count", it.run("check --schema"));
 }
 
 #[test]
@@ -182,14 +182,14 @@ fn says_what_the_setup_may_lack() {
         ("migrations/1_a.sql", "create table a (id uuid references auth.users);\n"),
     ]);
     succeeds(&it, "hash");
-    shows!("a replay that misses a schema", it.run("verify"));
+    shows!("a_replay_that_misses_a_schema", it.run("verify"));
     it.write("upfront.toml", "[scratch]\nsetup = [\"scratch.sql\"]\n");
     it.write("scratch.sql", "create schema auth;\ncreate table auth.users (i nothing);\n");
-    shows!("a setup that fails", it.run("verify"));
+    shows!("a_setup_that_fails", it.run("verify"));
     it.write("upfront.toml", "[scratch]\npreset = \"oracle\"\n");
-    shows!("a preset that is not there", it.run("verify"));
+    shows!("a_preset_that_is_not_there", it.run("verify"));
     it.write("upfront.toml", "[scratch]\nsetup = \"gone.sql\"\n");
-    shows!("a setup that is not there", it.run("verify"));
+    shows!("a_setup_that_is_not_there", it.run("verify"));
 }
 
 #[test]
