@@ -19,9 +19,9 @@ use super::{
     tls::{Roots, Tls, Verify},
 };
 use crate::{
-    failure::Failure,
-    mask,
-    project::{Target, Variables},
+    config::{Target, Variables},
+    connection::redact,
+    output::failure::Failure,
 };
 
 /// A database's address.
@@ -73,7 +73,7 @@ impl Address {
             let failure = Failure::mistake(format!("the URL of the database is invalid: {why}"));
             // What has neither form may be anything, a password too.
             let failure = match text.filter(|it| it.contains("://") || it.contains('=')) {
-                Some(it) => failure.more(format!("it is {}", mask::address(it))),
+                Some(it) => failure.more(format!("it is {}", redact::address(it))),
                 None => failure,
             };
             failure

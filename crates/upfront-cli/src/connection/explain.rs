@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use upfront::cli::Exit;
 
 use super::Address;
-use crate::failure::Failure;
+use crate::output::failure::Failure;
 
 impl Address {
     /// What the first connection met.

@@ -1,10 +1,12 @@
 //! From a URL, or libpq's variables, to a pool of connections.
 
 mod address;
+pub(crate) mod database;
 mod explain;
 mod hosts;
 mod parameters;
 mod passfile;
+pub(crate) mod redact;
 mod tls;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -15,7 +17,7 @@ use upfront::{Connector, cli::Exit};
 pub(crate) use address::Address;
 
 use self::hosts::Hosts;
-use crate::failure::Failure;
+use crate::output::failure::Failure;
 
 /// As many as a command can use at once.
 const CONNECTIONS: usize = 4;

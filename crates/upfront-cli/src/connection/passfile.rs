@@ -7,7 +7,7 @@ use std::{
 
 use tokio_postgres::{Config, config::Host};
 
-use crate::{failure::Failure, project::Variables};
+use crate::{config::Variables, output::failure::Failure};
 
 /// The password of the first line that fits.
 pub(super) fn password(

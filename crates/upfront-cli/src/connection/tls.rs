@@ -18,7 +18,7 @@ use rustls::{
 use tokio_postgres::config::SslMode;
 
 use super::address::Identity;
-use crate::failure::Failure;
+use crate::output::failure::Failure;
 
 /// What is asked of TLS where it is used.
 #[derive(Debug)]

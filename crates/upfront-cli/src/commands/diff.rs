@@ -1,0 +1,67 @@
+//! `diff`
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+use upfront_schema::{Change, Forms};
+
+use crate::{
+    commands::generate::Told,
+    config::Project,
+    output::failure::Failure,
+    scratch::{self, source::Source},
+};
+
+/// Options of `diff`.
+///
+/// Prints SQL for `psql -f`, which has been seen to work on a scratch server. What it loses stands
+/// in comments before the statements. A rename that is not told is a drop and a create.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// What there is: a file or folder of SQL, a folder of migrations, or a URL
+    #[arg(long, value_name = "SOURCE")]
+    from: String,
+    /// What is wanted, as `--from`
+    #[arg(long, value_name = "SOURCE")]
+    to: String,
+    /// Build indexes and check rows while programs read and write, over several transactions
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    told: Told,
+}
+
+#[derive(Serialize)]
+struct Printed {
+    sql: String,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        let ends = [("the database of `--from`", &self.from), ("the database of `--to`", &self.to)];
+        let [from, to] = ends.map(|(end, named)| Source::of(end, named, project, output));
+        let sources = [&from?, &to?];
+        let annotated = sources[1].annotated()?;
+        let server = scratch::start_for(project, &sources)?;
+        let [from, to] = sources.map(|it| it.build(project, &server, output));
+        let (from, to) = (from?, to?);
+        let mut scope = scratch::scope_of_both(project, &[&from, &to])?;
+        for it in sources {
+            it.narrow(&mut scope);
+        }
+        let mut answers = self.told.read();
+        answers.annotated = annotated;
+        let forms = if self.online { Forms::Online } else { Forms::Plain };
+        let change = Change::between(&from, &to, &scope, &answers);
+        let plan = change.and_then(|it| it.with_forms(forms).proven());
+        let plan = plan.map_err(|err| scratch::of_schema(&err))?;
+        if plan.is_empty() {
+            output.note("there is no difference");
+        }
+        plan.remarks.iter().for_each(|it| output.note(it));
+        let printed = Printed { sql: if plan.is_empty() { String::new() } else { plan.script() } };
+        if !plan.is_empty() || output.is_json() {
+            output.result(&printed, || printed.sql.trim_end().to_owned());
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,135 @@
+//! `init`
+
+mod advice;
+mod atlas;
+mod config;
+mod exclude;
+mod expression;
+mod makefile;
+mod orm;
+mod settings;
+mod survey;
+
+use std::{fs, io, path::Path};
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+
+use self::survey::Survey;
+use crate::{
+    args::Place,
+    config::{Variables, package::Package},
+    output::failure::Failure,
+};
+
+/// What prints the models.
+const EXAMPLE: &str = "examples/upfront_models.rs";
+
+/// Options of `init`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// Let `gen` read the schema from structs of this crate, which derive `upfront::Table`
+    #[arg(long)]
+    models: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Made {
+    written: Vec<String>,
+    kept: Vec<String>,
+    /// What was not translated, and what becomes of calls of another tool.
+    notes: Vec<String>,
+}
+
+/// Line ends belong to what is hashed.
+const ATTRIBUTES: &str = "*.sql text eol=lf\natlas.sum text eol=lf\n";
+
+impl Arguments {
+    pub(crate) fn run(&self, place: &Place, output: &Output) -> Result<(), Failure> {
+        let here = Package::here();
+        let models = match &here {
+            Some(it) if self.models || it.derives => Some(it),
+            None if self.models => {
+                return Err(Failure::mistake("there is no `Cargo.toml` with a package here")
+                    .help("run `upfront init --models` in the folder of the crate"));
+            }
+            _ => None,
+        };
+        let variables = Variables::beside(Path::new(""))?;
+        let survey = Survey::of(Path::new("."), place.dir.as_deref(), &variables);
+        let example = models.and_then(Package::example);
+        let mut files =
+            vec![("upfront.toml".to_owned(), settings::text(&survey, example.is_some()))];
+        // Hashes cover the line ends that are there.
+        if !survey.directory.has_windows_lines {
+            let path = Path::new(&survey.dir).join(".gitattributes").display().to_string();
+            files.push((path, ATTRIBUTES.to_owned()));
+        }
+        files.extend(example.map(|it| (EXAMPLE.to_owned(), it)));
+        let mut made = write_all(files)?;
+        made.notes =
+            survey.config.notes.iter().chain(&survey.calls).map(ToString::to_string).collect();
+        output.result(&made, || shown(&made, &survey, &variables, (here.as_ref(), models)));
+        Ok(())
+    }
+}
+
+fn write_all(files: Vec<(String, String)>) -> Result<Made, Failure> {
+    let mut made = Made::default();
+    for (path, text) in files {
+        let is_new = write_new(&path, &text)
+            .map_err(|err| Failure::new(Exit::Failed, format!("cannot write `{path}`: {err}")))?;
+        if is_new { made.written.push(path) } else { made.kept.push(path) }
+    }
+    Ok(made)
+}
+
+/// Writes a file unless there is one.
+fn write_new(path: &str, text: &str) -> io::Result<bool> {
+    if let Some(folder) = Path::new(path).parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::File::create_new(path) {
+        Ok(mut file) => io::Write::write_all(&mut file, text.as_bytes()).map(|()| true),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(err) => Err(err),
+    }
+}
+
+/// What was written, what was found, and what is left to do.
+fn shown(
+    made: &Made,
+    survey: &Survey,
+    variables: &Variables,
+    (here, models): (Option<&Package>, Option<&Package>),
+) -> String {
+    let mut lines: Vec<_> = made.written.iter().map(|it| format!("wrote {it}")).collect();
+    lines.extend(made.kept.iter().map(|it| format!("kept {it}, which was there")));
+    let mut part = |title: &str, of: Vec<String>| {
+        if !of.is_empty() {
+            lines.push(format!("\n{title}"));
+            lines.extend(of);
+        }
+    };
+    if survey.directory.has_migrations {
+        part(&format!("found migrations in {}", survey.dir), Vec::new());
+    }
+    if let Some(origin) = &survey.origin {
+        let indented = |it: &config::Note| format!("  {it}");
+        part(&format!("notes on {origin}:"), survey.config.notes.iter().map(indented).collect());
+        part("calls of Atlas:", survey.calls.iter().map(indented).collect());
+    }
+    let with_desired = survey.config.desired.has_source()
+        || survey.loader.as_ref().is_some_and(|it| it.first.is_none())
+        || models.is_some();
+    part("next:", advice::next(survey, variables, with_desired));
+    if Path::new("Cargo.toml").is_file() {
+        part("to compile the migrations into this crate:", advice::embedding(&survey.dir));
+    }
+    let modelling = advice::modelling(made, here, models);
+    match models {
+        Some(_) => part("to write migrations from structs of this crate:", modelling),
+        None => lines.extend(modelling.iter().map(|it| format!("\n{it}"))),
+    }
+    lines.join("\n")
+}

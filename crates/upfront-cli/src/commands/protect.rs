@@ -1,0 +1,135 @@
+//! `protect` and `release`
+
+use serde::Serialize;
+use upfront::{
+    Error, Migrator, Protect, Protection, Released,
+    cli::{Exit, Output},
+};
+
+use crate::{
+    config::Project,
+    connection::database::{Needs, with},
+    output::failure::Failure,
+};
+
+/// Options of `protect`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// Make the mark that came along in a copy this database's own
+    #[arg(long, conflicts_with = "remove")]
+    renew: bool,
+    /// Remove the mark; asks on a terminal
+    #[arg(long)]
+    remove: bool,
+    /// Remove the mark without a question
+    #[arg(short, long, requires = "remove")]
+    yes: bool,
+    /// Remove the mark with this digest, or its first 8 digits or more, without a question
+    #[arg(long, value_name = "DIGEST", requires = "remove")]
+    approve: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Marked {
+    protection: Option<Protection>,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        let what = match (self.renew, self.remove) {
+            (true, _) => Protect::Renew,
+            (_, true) => Protect::Remove,
+            _ => Protect::Set,
+        };
+        with(project, output, Needs::Nothing, async |it| {
+            Ok(self
+                .mark(what, &it.migrator, output)
+                .await
+                .unwrap_or_else(|err| output.failed(&err)))
+        })
+    }
+
+    async fn mark(
+        &self,
+        what: Protect,
+        migrator: &Migrator,
+        output: &Output,
+    ) -> Result<Exit, Error> {
+        let is_agreed = what != Protect::Remove || self.yes || self.approve.is_some();
+        if !is_agreed
+            && let Some(mark) = migrator.protection().await?
+            && let Some(refusal) = refusal(&mark, output)
+        {
+            output.error(Exit::Refused, &refusal);
+            return Ok(Exit::Refused);
+        }
+        let protection = match &self.approve {
+            Some(digest) => migrator.protect_approved(what, digest).await?,
+            None => migrator.protect(what).await?,
+        };
+        let marked = Marked { protection };
+        output.result(&marked, || told(marked.protection.as_ref()));
+        Ok(Exit::Done)
+    }
+}
+
+/// Asks whether the mark is to be removed; the error unless a person agrees.
+fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> Option<String> {
+    let question = format!("Remove the protection that {by} set at {at} UTC?");
+    match output.confirm(&question) {
+        Some(true) => None,
+        Some(false) => Some("not confirmed; the database stays protected".to_owned()),
+        None => Some(format!(
+            "removing the protection needs a confirmation; the database stays protected\n  set: {at} UTC \
+             by {by}\n  digest: {digest}\n  help: `upfront protect --remove --yes`, or, for this mark alone, \
+             `upfront protect --remove --approve {}`",
+            &digest[..16]
+        )),
+    }
+}
+
+fn told(protection: Option<&Protection>) -> String {
+    match protection {
+        Some(Protection { at, by, .. }) => format!(
+            "the database is protected, by {by} at {at} UTC: `up` and `down` want the digest of a \
+             plan, which `--dry-run` prints"
+        ),
+        None => "the database is not protected".into(),
+    }
+}
+
+/// Options of `release`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Release {
+    /// Versions that are held, as `status` shows them
+    #[arg(required = true, value_name = "VERSION")]
+    versions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Back {
+    released: Vec<Released>,
+}
+
+impl Release {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        with(project, output, Needs::Nothing, async |it| {
+            match it.migrator.release(&self.versions).await {
+                Ok(released) => {
+                    let back = Back { released };
+                    output.result(&back, || {
+                        back.released.iter().map(line).collect::<Vec<_>>().join("\n")
+                    });
+                    Ok(Exit::Done)
+                }
+                Err(err) => Ok(output.failed(&err)),
+            }
+        })
+    }
+}
+
+fn line(it: &Released) -> String {
+    let Released { version, name, held_at, held_by, .. } = it;
+    let name = if name.is_empty() { String::new() } else { format!("_{name}") };
+    format!("released {version}{name}, which {held_by} rolled back at {held_at} UTC")
+}

@@ -1,0 +1,88 @@
+//! `schema`
+
+use serde::Serialize;
+use upfront::cli::{Exit, Output};
+use upfront_schema::{Answers, Change, Picture, Scope};
+use upfront_scratch::Database;
+
+use crate::{
+    config::Project,
+    output::failure::Failure,
+    scratch::{self, source::Source},
+};
+
+/// Options of `schema`.
+///
+/// Prints a whole schema as SQL, in an order that works and that is the same each time.
+///
+/// `--format mermaid` and `--format dot` draw its tables and foreign keys instead: the text of a
+/// diagram of Mermaid, or of a graph of Graphviz.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    /// A file or folder of SQL, a folder of migrations, or a URL; the migrations here where nothing
+    /// is said
+    #[arg(long, value_name = "SOURCE")]
+    from: Option<String>,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drawn {
+    Sql,
+    Mermaid,
+    Dot,
+}
+
+impl Drawn {
+    /// By the value of `--format`.
+    pub(crate) fn of(format: Option<&str>) -> Self {
+        match format {
+            Some("mermaid") => Self::Mermaid,
+            Some("dot") => Self::Dot,
+            _ => Self::Sql,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Printed {
+    sql: String,
+}
+
+impl Arguments {
+    pub(crate) fn run(
+        &self,
+        drawn: Drawn,
+        project: &Project,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
+        let source = match &self.from {
+            Some(it) => Source::of("the database of `--from`", it, project, output)?,
+            None => Source::Migrations(project.folder()?),
+        };
+        let server = scratch::start_for(project, &[&source])?;
+        let (empty, whole) = (scratch::database(&server)?, source.build(project, &server, output)?);
+        let mut scope = scratch::scope(project, &[&whole])?;
+        source.narrow(&mut scope);
+        if drawn != Drawn::Sql {
+            return picture(drawn, &whole, &scope, output);
+        }
+        let none = Answers::default();
+        let plan = Change::between(&empty, &whole, &scope, &none).and_then(|it| it.proven());
+        let printed = Printed { sql: plan.map_err(|err| scratch::of_schema(&err))?.listing() };
+        output.result(&printed, || printed.sql.trim_end().to_owned());
+        Ok(Exit::Done)
+    }
+}
+
+fn picture(
+    drawn: Drawn,
+    of: &Database<'_>,
+    scope: &Scope,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let picture = Picture::of(of, scope).map_err(|err| scratch::of_schema(&err))?;
+    let text = if drawn == Drawn::Dot { picture.dot() } else { picture.mermaid() };
+    output.result(&(), || text.trim_end().to_owned());
+    Ok(Exit::Done)
+}

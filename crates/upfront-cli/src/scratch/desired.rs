@@ -1,0 +1,219 @@
+//! The schema that is wanted, built on a scratch server by what `[desired]` names.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output as Outcome, Stdio},
+};
+
+use upfront::cli::{Exit, Output};
+use upfront_schema::{Annotated, Answers, Identity, Manages, Modelled, Origin, Policy};
+use upfront_scratch::{Database, Server};
+
+use crate::{
+    commands::generate::object_name,
+    config::{Desired, Project},
+    output::{failure::Failure, progress::Stage},
+    scratch::{self, cargo},
+};
+
+/// What it is built of.
+pub(crate) struct Parts<'s> {
+    texts: Vec<(String, String)>,
+    /// What a command has built.
+    base: Database<'s>,
+    manages: Manages,
+    /// Which removals need consent.
+    pub(crate) policy: Policy,
+}
+
+/// The schema, built.
+pub(crate) struct Wanted<'s> {
+    pub(crate) database: Database<'s>,
+    /// What is not managed, which stays as it is; nothing where all is managed.
+    pub(crate) left: Option<Vec<Identity>>,
+    /// What cannot stay, and what the server says about it.
+    pub(crate) stuck: Vec<(Identity, String)>,
+}
+
+impl<'s> Parts<'s> {
+    /// Reads files, and runs what prints SQL.
+    pub(crate) fn gather(
+        project: &Project,
+        server: &'s Server,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let desired = project.desired()?.ok_or_else(|| {
+            Failure::mistake("nothing says which schema is wanted")
+                .help("add `[desired]` with `sql = [\"schema.sql\"]` to `upfront.toml`")
+        })?;
+        let (base, policy) = (scratch::database(server)?, desired.policy());
+        let mut texts = files(&desired)?;
+        if let Some(command) = &desired.command {
+            let stage = Stage::begin(output, &format!("running `{command}`"));
+            let printed = run(command, &desired.root, &base)?;
+            drop(stage);
+            if printed.trim().is_empty() && is_empty(project, &base)? {
+                return Err(nothing_printed(command));
+            }
+            texts.push((format!("output of `{command}`"), printed));
+        }
+        if let Some(models) = &desired.models {
+            let printed = cargo::printed(models, &desired.root, output)?;
+            texts.push((cargo::LABEL.to_owned(), printed));
+        }
+        scratch::warn_of_names(&texts, output);
+        Ok(Self { texts, base, manages: desired.manages, policy })
+    }
+
+    /// What the SQL says in comments.
+    pub(crate) fn annotated(&self) -> Result<Annotated, Failure> {
+        Annotated::read(&self.texts).map_err(|err| scratch::of_schema(&err))
+    }
+
+    /// Builds the schema, with what is known of renames and of what stays.
+    pub(crate) fn build(
+        &self,
+        project: &Project,
+        before: &Database<'_>,
+        answers: &Answers,
+    ) -> Result<Wanted<'s>, Failure> {
+        if self.manages.is_everything() && answers.kept.is_empty() {
+            return self.complete(project);
+        }
+        let scope = scratch::scope(project, &[before])?;
+        let origin = Origin { base: &self.base, texts: &self.texts, manages: &self.manages };
+        let built = Modelled::build(origin, before, &scope, answers);
+        let it = built.map_err(|err| scratch::of_schema(&err))?;
+        let left = (!self.manages.is_everything()).then_some(it.left);
+        Ok(Wanted { database: it.database, left, stuck: it.stuck })
+    }
+
+    /// Where nothing but the sources counts.
+    fn complete(&self, project: &Project) -> Result<Wanted<'s>, Failure> {
+        let database = scratch::copy(&self.base)?;
+        let scope = scratch::scope(project, &[])?;
+        upfront_schema::load_within(&database, self.texts.clone(), &scope)
+            .map_err(|err| scratch::of_schema(&err))?;
+        Ok(Wanted { database, left: None, stuck: Vec::new() })
+    }
+}
+
+impl Wanted<'_> {
+    /// What stays as it is, a line for each kind.
+    pub(crate) fn left(&self) -> Option<Vec<String>> {
+        let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
+        for it in self.left.as_ref()? {
+            let name = object_name(it);
+            match lines.iter_mut().find(|(kind, _)| *kind == it.kind) {
+                Some((_, names)) => names.push(name),
+                None => lines.push((it.kind, vec![name])),
+            }
+        }
+        let line = |(kind, names): (&str, Vec<String>)| format!("{kind}: {}", names.join(", "));
+        Some(lines.into_iter().map(line).collect())
+    }
+
+    /// The objects that can neither stay nor go.
+    pub(crate) fn stuck(&self) -> Option<Failure> {
+        let one = |(id, why): &(Identity, String)| {
+            Failure::new(
+                Exit::Refused,
+                format!("{id} is kept, and does not fit the desired schema: {why}"),
+            )
+            .help("change or drop it in a migration of its own: `upfront new NAME`")
+            .help("or add it to the desired schema: `sql` in `[desired]`")
+        };
+        Failure::all(self.stuck.iter().map(one).collect())
+    }
+}
+
+fn nothing_printed(command: &str) -> Failure {
+    Failure::mistake("the command of `[desired]` printed nothing")
+        .more(shown(command))
+        .help("let it print the SQL of the schema, or build the schema at `$UPFRONT_SCRATCH_URL`")
+}
+
+/// What the command has built; it may have its own tables of history.
+fn is_empty(project: &Project, database: &Database<'_>) -> Result<bool, Failure> {
+    let empty = scratch::database(database.server())?;
+    let scope = scratch::scope(project, &[database])?;
+    let differences = upfront_schema::compare(&empty, database, &scope);
+    Ok(differences.map_err(|err| scratch::of_schema(&err))?.is_empty())
+}
+
+/// The texts of all files, in the order of their names.
+fn files(desired: &Desired) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    for it in &desired.sql {
+        texts.extend(self::texts(&it.path, &it.label)?);
+    }
+    Ok(texts)
+}
+
+/// The text of a file, or of all `.sql` files in a folder.
+pub(crate) fn texts(path: &Path, label: &str) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    walk(path, label, &mut texts)?;
+    match texts.is_empty() {
+        true => Err(Failure::mistake(format!("there is no `.sql` file in `{label}`"))),
+        false => Ok(texts),
+    }
+}
+
+fn walk(path: &Path, label: &str, texts: &mut Vec<(String, String)>) -> Result<(), Failure> {
+    let failed = |err: &std::io::Error| Failure::mistake(format!("cannot read `{label}`: {err}"));
+    if !path.is_dir() {
+        texts.push((label.to_owned(), fs::read_to_string(path).map_err(|err| failed(&err))?));
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut paths: Vec<PathBuf> =
+        entries.map_err(|err| failed(&err))?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    paths.retain(|it| it.is_dir() || it.extension().is_some_and(|it| it == "sql"));
+    for it in paths {
+        let name = it.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let label = format!("{label}/{name}");
+        // A named pipe without a writer would block for ever. One that is named itself is meant.
+        if fs::metadata(&it).is_ok_and(|it| !it.is_dir() && !it.is_file()) {
+            let title = format!("`{label}` is a pipe, a socket or a device, not a file");
+            return Err(Failure::mistake(title).help("delete it, or give it another name"));
+        }
+        walk(&it, &label, texts)?;
+    }
+    Ok(())
+}
+
+/// Runs the command of a shell; what it prints.
+fn run(command: &str, root: &Path, database: &Database<'_>) -> Result<String, Failure> {
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let outcome = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(root)
+        .env("UPFRONT_SCRATCH_URL", database.url())
+        .stdin(Stdio::null())
+        .output();
+    let outcome =
+        outcome.map_err(|err| Failure::new(Exit::Failed, format!("cannot run a shell: {err}")))?;
+    if !outcome.status.success() {
+        return Err(failed(command, &outcome));
+    }
+    String::from_utf8(outcome.stdout).map_err(|_| {
+        Failure::mistake("the command of `[desired]` prints no UTF-8").more(shown(command))
+    })
+}
+
+fn failed(command: &str, outcome: &Outcome) -> Failure {
+    const LINES: usize = 20;
+    let text = String::from_utf8_lossy(&outcome.stderr);
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    let failure =
+        Failure::mistake(format!("the command of `[desired]` failed: {}", outcome.status));
+    last.iter().fold(failure.more(shown(command)), |it, line| it.more(*line))
+}
+
+fn shown(command: &str) -> String {
+    format!("command: {command}")
+}
