@@ -17,7 +17,7 @@ use std::fmt;
 /// }
 /// ```
 ///
-/// It prints as one word, such as `lock_lost`, which `docs/errors.md` explains.
+/// It prints as one word, such as `lock_lost`, which `docs/errors/` explains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
