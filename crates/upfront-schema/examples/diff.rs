@@ -26,7 +26,7 @@ struct Arguments {
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(plan) => {
-            for it in &plan.remarks {
+            for it in &plan.notes {
                 eprintln!("note: {it}");
             }
             print!("{}", if plan.is_empty() { String::new() } else { plan.script() });

@@ -24,9 +24,9 @@ AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
 
 /// The routines of a database at one moment, with the statements that make them.
 #[derive(Debug)]
-pub struct Bodies(BTreeMap<String, String>);
+pub struct RoutineBodies(BTreeMap<String, String>);
 
-impl Bodies {
+impl RoutineBodies {
     /// Reads them.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Bodies {
     /// # Errors
     ///
     /// If the server does not answer.
-    pub fn wrong_since(&self, database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+    pub fn broken_since(&self, database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
         let mut client = session::open(database)?;
         let now = read(&mut client, scope)?;
         let mut wrong = Vec::new();
@@ -59,9 +59,9 @@ fn broken() -> impl FnOnce(postgres::Error) -> Error {
     Error::postgres("look at the bodies of routines")
 }
 
-fn read(client: &mut Client, scope: &Scope) -> Result<Bodies> {
+fn read(client: &mut Client, scope: &Scope) -> Result<RoutineBodies> {
     let rows = client.query(ROUTINES, &[&scope.without_schemas]).map_err(broken())?;
-    Ok(Bodies(rows.iter().map(|it| (it.get(0), it.get(1))).collect()))
+    Ok(RoutineBodies(rows.iter().map(|it| (it.get(0), it.get(1))).collect()))
 }
 
 fn check(client: &mut Client, definition: &str) -> Result<Option<String>> {

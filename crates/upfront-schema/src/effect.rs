@@ -9,14 +9,14 @@ use crate::steps::{Verb, Work};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// What it does.
-    pub action: Action,
+    pub action: EffectKind,
     /// To what; by its name before.
     pub id: Identity,
 }
 
 /// The verb of an [`Effect`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum EffectKind {
     /// It is gone, at least until it is created again.
     Drop,
     /// It is called this now, or is in this schema.
@@ -34,11 +34,11 @@ impl Effect {
             ["DISABLE ROW", "NO FORCE ROW"].iter().any(|it| sql.text.starts_with(it));
         match work.verb {
             Verb::Alter if is_unprotected => {
-                Self { action: Action::Drop, id: Identity { kind: ROW_SECURITY, ..id } }
+                Self { action: EffectKind::Drop, id: Identity { kind: ROW_SECURITY, ..id } }
             }
-            Verb::Drop => Self { action: Action::Drop, id },
-            Verb::Alter => Self { action: Action::Change, id },
-            Verb::Create => Self { action: Action::Create, id },
+            Verb::Drop => Self { action: EffectKind::Drop, id },
+            Verb::Alter => Self { action: EffectKind::Change, id },
+            Verb::Create => Self { action: EffectKind::Create, id },
         }
     }
 }

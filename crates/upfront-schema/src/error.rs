@@ -76,7 +76,7 @@ impl Error {
     /// Whether something in a database has no rule here, so that a difference of it could not be
     /// seen.
     #[must_use]
-    pub fn is_not_modelled(&self) -> bool {
+    pub fn is_unmodeled(&self) -> bool {
         matches!(*self.0, Kind::NotModelled(_))
     }
 

@@ -55,27 +55,29 @@ mod source;
 mod sql;
 mod steps;
 
-pub use bodies::Bodies;
+pub use bodies::RoutineBodies;
 pub use difference::{Difference, difference};
-pub use effect::{Action, Effect};
+pub use effect::{Effect, EffectKind};
 pub use error::Error;
 pub use exclude::Pattern;
 pub use extract::{Owners, Scope, extract};
 pub use facts::{Fact, Facts};
 pub use generate::{
-    Annotated, Answers, Candidate, Change, Counts, Flavor, Given, Insert, Kept, Modelled, Names,
-    Origin, Policy, Question, Removal, Rename, Renaming, Rows, Seeded, Sides, Unfit, Unseeded,
-    Violations, WayBack, cut_names, load, load_dump, load_within, misread, remarks, with_rows,
+    Annotations, Candidate, Change, ColumnExpression, ConsentPolicy, Decisions, DesiredSource,
+    DownResult, InsertOutcome, KeptObjects, ModelSchema, ObjectNames, Question, Removal, Rename,
+    Renaming, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable, UpDown,
+    Violations, changed_results, load, load_dump, load_within, tables_with_rows, truncated_names,
+    uncompared_differences,
 };
 pub use identity::Identity;
 pub use manages::Manages;
 pub use observe::Lock;
-pub use options::{Forms, Options};
-pub use picture::Picture;
+pub use options::{Options, Strategy};
+pub use picture::Diagram;
 pub use plan::{Plan, Statement, plan};
 pub use preflight::{has_extension, preflight};
 pub use prove::{Proof, compare, diff, prove, prove_up};
-pub use roles::{Roles, made_by, make_missing, mark_made};
+pub use roles::{Roles, create_missing_role, mark_created_roles, roles_created_by};
 pub use setup::Setup;
 pub use source::{Source, copy};
 pub use sql::{Hazard, Probe};

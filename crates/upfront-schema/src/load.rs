@@ -490,7 +490,7 @@ pub(crate) fn excerpt(label: &str, text: &str, at: usize) -> (String, String) {
 }
 
 /// The names in a text that the server cuts, as warnings with their places.
-pub(crate) fn cut_names(label: &str, text: &str) -> Vec<String> {
+pub(crate) fn truncated_names(label: &str, text: &str) -> Vec<String> {
     let one = |range: Range<usize>| {
         let (line, column) = place(text, range.start);
         format!("{label}:{line}:{column}: PostgreSQL cuts {} to 63 bytes", &text[range])

@@ -17,28 +17,28 @@ pub struct Options {
     /// What rows get in a column that becomes NOT NULL, by `schema.table.column`.
     pub fills: BTreeMap<String, String>,
     /// How what takes time is done.
-    pub forms: Forms,
+    pub strategy: Strategy,
 }
 
 /// How a plan does what takes time on tables that are there and have rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Forms {
+pub enum Strategy {
     /// By plain statements in one transaction, which keep programs waiting.
     #[default]
     Plain,
     /// While programs read and write, where an index is built or rows are read; else plainly.
-    Builds,
+    OnlineBuilds,
     /// While programs read and write, wherever PostgreSQL can.
     Online,
 }
 
-impl Forms {
+impl Strategy {
     /// Those of the way back: whoever goes back is in a hurry, and short locks are fine.
     #[must_use]
     pub fn reversed(self) -> Self {
         match self {
-            Forms::Plain => Forms::Plain,
-            Forms::Builds | Forms::Online => Forms::Builds,
+            Strategy::Plain => Strategy::Plain,
+            Strategy::OnlineBuilds | Strategy::Online => Strategy::OnlineBuilds,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Options {
             using: self.using_down.clone(),
             using_down: self.using.clone(),
             fills: BTreeMap::new(),
-            forms: self.forms.reversed(),
+            strategy: self.strategy.reversed(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::effect::Effect;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::observe::Lock;
-use crate::options::{Forms, Options};
+use crate::options::{Options, Strategy};
 use crate::rule::{self, Nature};
 use crate::sql::{Hazard, Place, Sql};
 use crate::steps::{self, Verb, Work};
@@ -23,7 +23,7 @@ pub struct Plan {
     pub statements: Vec<Statement>,
     /// In what the result differs from what was wanted all the same, once the plan is proven: the
     /// order of columns, which no SQL changes.
-    pub remarks: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// One statement of a plan.
@@ -57,8 +57,8 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
     }
     let draft = Draft::of(a, b, options)?;
     let works = steps::order(&draft)?;
-    if options.forms == Forms::Builds && leaves_a_gap(&works) {
-        return self::plan(a, b, &Options { forms: Forms::Plain, ..options.clone() });
+    if options.strategy == Strategy::OnlineBuilds && leaves_a_gap(&works) {
+        return self::plan(a, b, &Options { strategy: Strategy::Plain, ..options.clone() });
     }
     let mut plan = Plan::default();
     let lets_bodies_be = may_name_each_other(&works);

@@ -3,7 +3,7 @@
 use upfront_scratch::{Database, Server};
 
 use crate::apply;
-use crate::bodies::Bodies;
+use crate::bodies::RoutineBodies;
 use crate::difference::{Difference, difference};
 use crate::error::{Kind, Result};
 use crate::extract::{Scope, extract};
@@ -101,7 +101,7 @@ pub(crate) fn step(
     goal: &Seen<'_>,
     scope: &Scope,
 ) -> Result<()> {
-    let bodies = Bodies::read(copy, scope)?;
+    let bodies = RoutineBodies::read(copy, scope)?;
     let locks = apply::apply(&mut session::open(copy)?, plan, side)?;
     let mut there = seen(copy, scope)?;
     let mut left = difference(&there.1, &goal.1);
@@ -115,7 +115,7 @@ pub(crate) fn step(
         return Err(Kind::NotProven { side, remains }.into());
     }
     plan.observed(locks);
-    plan.remarks = remark::remarks(&there.1, &goal.1);
-    plan.remarks.extend(bodies.wrong_since(copy, scope)?);
+    plan.notes = remark::uncompared_differences(&there.1, &goal.1);
+    plan.notes.extend(bodies.broken_since(copy, scope)?);
     Ok(())
 }

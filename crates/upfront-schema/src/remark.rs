@@ -7,7 +7,7 @@ use crate::quote;
 
 /// In what a schema that was brought to another still differs from it: the order of columns and
 /// fields, which no `ALTER` changes, and whether an inherited column is the table's own too.
-pub(crate) fn remarks(there: &Facts, wanted: &Facts) -> Vec<String> {
+pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<String> {
     let twins = there.iter().enumerate().filter_map(|(at, it)| Some((at, wanted.find(&it.id)?)));
     let mut all = Vec::new();
     for (at, twin) in twins {

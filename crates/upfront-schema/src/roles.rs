@@ -75,7 +75,7 @@ impl Drop for Roles {
 /// # Errors
 ///
 /// If it may not be made.
-pub fn make_missing(database: &Database<'_>, message: &str) -> Result<bool> {
+pub fn create_missing_role(database: &Database<'_>, message: &str) -> Result<bool> {
     let name = || {
         let (_, rest) = message.split_once("role \"")?;
         rest.split_once("\" does not exist").map(|(name, _)| name)
@@ -87,7 +87,7 @@ pub fn make_missing(database: &Database<'_>, message: &str) -> Result<bool> {
 
 /// The roles that migrations make themselves.
 #[must_use]
-pub fn made_by(directory: &Directory) -> Vec<String> {
+pub fn roles_created_by(directory: &Directory) -> Vec<String> {
     let sides = directory.migrations().iter().map(|it| &it.up);
     let one = |side: &Side| {
         let sql = side.statements.iter().map(|it| &side.body[it.range.clone()]);
@@ -101,7 +101,7 @@ pub fn made_by(directory: &Directory) -> Vec<String> {
 /// # Errors
 ///
 /// If the server does not answer.
-pub fn mark_made(database: &Database<'_>, made: &[String]) -> Result<()> {
+pub fn mark_created_roles(database: &Database<'_>, made: &[String]) -> Result<()> {
     if made.is_empty() {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! The steps of a plan: what is dropped, altered and made, in order.
 
 mod fold;
-mod forms;
 mod online;
 mod parts;
 mod piece;
+mod strategy;
 mod wait;
 mod write;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_schema::{Forms, Options, prove};
+use upfront_schema::{Options, Strategy, prove};
 use upfront_scratch::Server;
 
 const TABLES: &str = "CREATE TABLE ev (id int NOT NULL, k text) PARTITION BY RANGE (id);
@@ -31,9 +31,9 @@ fn an_attached_index_is_another_one() {
     });
     // Both ways are tried.
     for pair in databases.windows(2) {
-        for forms in [Forms::Plain, Forms::Online] {
-            let proof = prove(&pair[0], &pair[1], &Options { forms, ..Options::default() });
-            let proof = proof.unwrap_or_else(|err| panic!("{forms:?}: {err}"));
+        for strategy in [Strategy::Plain, Strategy::Online] {
+            let proof = prove(&pair[0], &pair[1], &Options { strategy, ..Options::default() });
+            let proof = proof.unwrap_or_else(|err| panic!("{strategy:?}: {err}"));
             assert!(!proof.up.is_empty() && !proof.down.is_empty());
         }
     }

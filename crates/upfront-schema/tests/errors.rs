@@ -33,7 +33,7 @@ fn names_an_extension_that_is_missing() {
 #[test]
 fn names_what_has_no_rule() {
     let err = error("", "create type \"half done\"; create table t (a int);");
-    assert!(err.is_not_modelled());
+    assert!(err.is_unmodeled());
     assert_snapshot!(err);
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use upfront_schema::{Forms, Options, Source, prove};
+use upfront_schema::{Options, Source, prove};
 use upfront_scratch::Server;
 
 proptest! {
@@ -51,8 +51,8 @@ fn check(old: &str, new: &str) {
     let scope = Options::default().scope;
     let load = |it: &Source| it.load(Server::shared().unwrap(), &scope).unwrap();
     let (old, new) = (load(&old), load(&new));
-    for forms in [Forms::Plain, Forms::Online] {
-        prove(&old, &new, &Options { forms, ..Options::default() }).unwrap();
+    for strategy in [upfront_schema::Strategy::Plain, upfront_schema::Strategy::Online] {
+        prove(&old, &new, &Options { strategy, ..Options::default() }).unwrap();
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_schema::{Forms, Hazard, Lock, Options, Statement, prove, prove_up};
+use upfront_schema::{Hazard, Lock, Options, Statement, Strategy, prove, prove_up};
 use upfront_scratch::{Database, Server};
 
 #[test]
@@ -23,7 +23,7 @@ fn tells_of_the_order_of_columns() {
     let old = database("create table t (a int, c int)");
     let new = database("create table t (a int, b int, c int)");
     let up = prove_up(&old, &new, &Options::default()).unwrap();
-    assert_eq!(up.remarks, ["public.t has the order a, c, b, and not a, b, c"]);
+    assert_eq!(up.notes, ["public.t has the order a, c, b, and not a, b, c"]);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn tells_what_was_locked_and_rewritten() {
 fn tells_what_online_forms_lock() {
     let old = database("create table t (a int not null, b int)");
     let new = database("create table t (a int not null, b int not null, unique (a))");
-    let options = Options { forms: Forms::Online, ..Options::default() };
+    let options = Options { strategy: Strategy::Online, ..Options::default() };
     let up = prove_up(&old, &new, &options).unwrap();
     let locks = |it: &Statement| it.locks.iter().map(shown).collect::<Vec<_>>().join(", ");
     let all: Vec<_> = up.statements.iter().map(|it| (it.phase, locks(it))).collect();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use postgres::{Client, NoTls};
-use upfront_schema::{Forms, Hazard, Options, Probe, Proof, Source, compare, prove, prove_up};
+use upfront_schema::{Hazard, Options, Probe, Proof, Source, Strategy, compare, prove, prove_up};
 use upfront_scratch::{Database, Server};
 
 /// A server is busy with one pair at a time, and there are two cores at least.
@@ -59,12 +59,12 @@ fn check(server: &Server, folder: &Path) {
     let options = Options::default();
     let load = |file| source(file).load(server, &options.scope).unwrap();
     let (old, new) = (load("old.sql"), load("new.sql"));
-    let texts = [Forms::Plain, Forms::Online].map(|forms| {
-        let proof = prove(&old, &new, &Options { forms, ..Options::default() });
-        let proof = proof.unwrap_or_else(|err| panic!("{name}, {forms:?}: {err}"));
+    let texts = [Strategy::Plain, Strategy::Online].map(|strategy| {
+        let proof = prove(&old, &new, &Options { strategy, ..Options::default() });
+        let proof = proof.unwrap_or_else(|err| panic!("{name}, {strategy:?}: {err}"));
         asks_in_place(&old, &proof);
-        [proof.up, proof.down].map(|it| match forms {
-            Forms::Plain => it.to_string(),
+        [proof.up, proof.down].map(|it| match strategy {
+            Strategy::Plain => it.to_string(),
             _ => it.script(),
         })
     });

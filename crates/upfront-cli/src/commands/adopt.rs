@@ -7,7 +7,7 @@ use upfront::{
     AdoptReport, Error,
     cli::{Exit, Output},
 };
-use upfront_schema::{compare, remarks};
+use upfront_schema::{compare, uncompared_differences};
 
 use crate::{
     config::Project,
@@ -117,7 +117,8 @@ impl Baseline {
         live.narrow(&mut scope);
         let mut all = compare(&made.database, &found, &scope).map_err(|err| of_schema(&err))?;
         all.retain(|it| !it.is_about_privileges());
-        let order = remarks(&found, &made.database, &scope).map_err(|err| of_schema(&err))?;
+        let order = uncompared_differences(&found, &made.database, &scope)
+            .map_err(|err| of_schema(&err))?;
         if all.is_empty() && order.is_empty() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Change, Forms};
+use upfront_schema::{Change, Strategy};
 
 use crate::{
     commands::generate::Told,
@@ -50,14 +50,14 @@ impl Arguments {
         }
         let mut answers = self.told.read();
         answers.annotated = annotated;
-        let forms = if self.online { Forms::Online } else { Forms::Plain };
+        let strategy = if self.online { Strategy::Online } else { Strategy::Plain };
         let change = Change::between(&from, &to, &scope, &answers);
-        let plan = change.and_then(|it| it.with_forms(forms).proven());
+        let plan = change.and_then(|it| it.with_strategy(strategy).proven());
         let plan = plan.map_err(|err| scratch::of_schema(&err))?;
         if plan.is_empty() {
             output.note("there is no difference");
         }
-        plan.remarks.iter().for_each(|it| output.note(it));
+        plan.notes.iter().for_each(|it| output.note(it));
         let printed = Printed { sql: if plan.is_empty() { String::new() } else { plan.script() } };
         if !plan.is_empty() || output.is_json() {
             output.result(&printed, || printed.sql.trim_end().to_owned());

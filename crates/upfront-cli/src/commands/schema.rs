@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Answers, Change, Picture, Scope};
+use upfront_schema::{Change, Decisions, Diagram, Scope};
 use upfront_scratch::Database;
 
 use crate::{
@@ -67,7 +67,7 @@ impl Arguments {
         if drawn != Drawn::Sql {
             return picture(drawn, &whole, &scope, output);
         }
-        let none = Answers::default();
+        let none = Decisions::default();
         let plan = Change::between(&empty, &whole, &scope, &none).and_then(|it| it.proven());
         let printed = Printed { sql: plan.map_err(|err| scratch::of_schema(&err))?.listing() };
         output.result(&printed, || printed.sql.trim_end().to_owned());
@@ -81,7 +81,7 @@ fn picture(
     scope: &Scope,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let picture = Picture::of(of, scope).map_err(|err| scratch::of_schema(&err))?;
+    let picture = Diagram::of(of, scope).map_err(|err| scratch::of_schema(&err))?;
     let text = if drawn == Drawn::Dot { picture.dot() } else { picture.mermaid() };
     output.result(&(), || text.trim_end().to_owned());
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use toml::{
     Spanned,
     de::{DeArray, DeValue},
 };
-use upfront_schema::{Manages, Pattern, Policy};
+use upfront_schema::{ConsentPolicy, Manages, Pattern};
 
 use super::{
     Variables,
@@ -47,10 +47,10 @@ pub(crate) struct Desired {
 
 impl Desired {
     /// Which removals need consent. SQL files are complete; what a program prints may not be.
-    pub(crate) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> ConsentPolicy {
         match self.command.is_some() || self.models.is_some() {
-            true => Policy::Everything,
-            false => Policy::Protection,
+            true => ConsentPolicy::Everything,
+            false => ConsentPolicy::Protection,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::{
 use file::{Environment, File, Settings, Text};
 pub(crate) use generation::{Desired, Models, Source};
 use upfront::cli::Exit;
-use upfront_schema::{Forms, Pattern, Setup};
+use upfront_schema::{Pattern, Setup, Strategy};
 pub(crate) use variables::Variables;
 
 use crate::{
@@ -148,10 +148,10 @@ impl Project {
     }
 
     /// How generated files do what takes time.
-    pub(crate) fn forms(&self) -> Forms {
+    pub(crate) fn strategy(&self) -> Strategy {
         match self.file.as_ref().and_then(|it| it.generation.online) {
-            Some(false) => Forms::Plain,
-            _ => Forms::Online,
+            Some(false) => Strategy::Plain,
+            _ => Strategy::Online,
         }
     }
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Annotated, Answers, Identity, Manages, Modelled, Origin, Policy};
+use upfront_schema::{
+    Annotations, ConsentPolicy, Decisions, DesiredSource, Identity, Manages, ModelSchema,
+};
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -24,7 +26,7 @@ pub(crate) struct Parts<'s> {
     base: Database<'s>,
     manages: Manages,
     /// Which removals need consent.
-    pub(crate) policy: Policy,
+    pub(crate) policy: ConsentPolicy,
 }
 
 /// The schema, built.
@@ -67,8 +69,8 @@ impl<'s> Parts<'s> {
     }
 
     /// What the SQL says in comments.
-    pub(crate) fn annotated(&self) -> Result<Annotated, Failure> {
-        Annotated::read(&self.texts).map_err(|err| scratch::of_schema(&err))
+    pub(crate) fn annotated(&self) -> Result<Annotations, Failure> {
+        Annotations::read(&self.texts).map_err(|err| scratch::of_schema(&err))
     }
 
     /// Builds the schema, with what is known of renames and of what stays.
@@ -76,14 +78,14 @@ impl<'s> Parts<'s> {
         &self,
         project: &Project,
         before: &Database<'_>,
-        answers: &Answers,
+        answers: &Decisions,
     ) -> Result<Wanted<'s>, Failure> {
         if self.manages.is_everything() && answers.kept.is_empty() {
             return self.complete(project);
         }
         let scope = scratch::scope(project, &[before])?;
-        let origin = Origin { base: &self.base, texts: &self.texts, manages: &self.manages };
-        let built = Modelled::build(origin, before, &scope, answers);
+        let origin = DesiredSource { base: &self.base, texts: &self.texts, manages: &self.manages };
+        let built = ModelSchema::build(origin, before, &scope, answers);
         let it = built.map_err(|err| scratch::of_schema(&err))?;
         let left = (!self.manages.is_everything()).then_some(it.left);
         Ok(Wanted { database: it.database, left, stuck: it.stuck })

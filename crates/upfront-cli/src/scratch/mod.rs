@@ -78,7 +78,7 @@ fn agreed(configured: Option<u32>, asked: &[(u32, String)]) -> Result<Option<u32
 
 /// Warns of names that PostgreSQL cuts.
 pub(crate) fn warn_of_names(texts: &[(String, String)], output: &Output) {
-    for it in upfront_schema::cut_names(texts) {
+    for it in upfront_schema::truncated_names(texts) {
         output.warning(&it);
     }
 }
@@ -90,7 +90,8 @@ pub(crate) fn warn_of_rows(
     output: &Output,
 ) -> Result<(), Failure> {
     let scope = scope(project, &[])?;
-    let with_rows = upfront_schema::with_rows(wanted, &scope).map_err(|err| of_schema(&err))?;
+    let with_rows =
+        upfront_schema::tables_with_rows(wanted, &scope).map_err(|err| of_schema(&err))?;
     if !with_rows.is_empty() {
         output.warning(&format!(
             "rows are no part of a schema, and no migration will insert those of {}",
@@ -130,7 +131,7 @@ pub(crate) fn failed(err: &upfront_scratch::Error) -> Failure {
 
 /// Makes the role that migrations miss; whether that is what they stopped at.
 pub(crate) fn make_role(database: &Database<'_>, err: &upfront::Error) -> Result<bool, Failure> {
-    upfront_schema::make_missing(database, &err.to_string()).map_err(|err| of_schema(&err))
+    upfront_schema::create_missing_role(database, &err.to_string()).map_err(|err| of_schema(&err))
 }
 
 /// An empty database.
@@ -195,7 +196,7 @@ pub(crate) fn scope_of_both(
 pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
     let exit = match err {
         it if it.is_input() => Exit::Mistaken,
-        it if it.is_refused() || it.is_not_modelled() => Exit::Refused,
+        it if it.is_refused() || it.is_unmodeled() => Exit::Refused,
         _ => Exit::Failed,
     };
     let text = err.to_string();
@@ -210,9 +211,7 @@ pub(crate) fn of_schema(err: &upfront_schema::Error) -> Failure {
         () if err.is_refused() => {
             failure.help("`--using TABLE.COLUMN=EXPRESSION` tells how values become others")
         }
-        () if err.is_not_modelled() => {
-            failure.help("`exclude` in `[desired]` leaves objects alone")
-        }
+        () if err.is_unmodeled() => failure.help("`exclude` in `[desired]` leaves objects alone"),
         () if err.is_missing_object() => failure.help(setup::MISSING),
         () => failure,
     }

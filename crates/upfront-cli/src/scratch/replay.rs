@@ -66,7 +66,7 @@ impl<'p, 's> Bench<'p, 's> {
         directory: &Directory,
     ) -> Result<Self, Failure> {
         let migrations = Migrations::from_directory(directory);
-        let (settings, roles) = (project.settings()?, upfront_schema::made_by(directory));
+        let (settings, roles) = (project.settings()?, upfront_schema::roles_created_by(directory));
         let stage = Arc::new(Stage::silent());
         Ok(Self { project, settings, migrations, roles, scope: None, stage, database })
     }
@@ -121,7 +121,7 @@ impl<'p, 's> Bench<'p, 's> {
             match done {
                 Err(err) if scratch::make_role(&self.database, &err)? => {}
                 done => {
-                    let marked = upfront_schema::mark_made(&self.database, &self.roles);
+                    let marked = upfront_schema::mark_created_roles(&self.database, &self.roles);
                     marked.map_err(|err| scratch::of_schema(&err))?;
                     return done.map_err(|err| setup::replay_failed(&err));
                 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Annotated, Owners, Scope};
+use upfront_schema::{Annotations, Owners, Scope};
 use upfront_scratch::{Database, DumpFilter, Server};
 
 use crate::{
@@ -100,11 +100,11 @@ impl Source {
     }
 
     /// What SQL says in comments, where it is what is wanted.
-    pub(crate) fn annotated(&self) -> Result<Annotated, Failure> {
+    pub(crate) fn annotated(&self) -> Result<Annotations, Failure> {
         match self {
-            Self::Sql(path) => Annotated::read(&desired::texts(Path::new(path), path)?)
+            Self::Sql(path) => Annotations::read(&desired::texts(Path::new(path), path)?)
                 .map_err(|err| scratch::of_schema(&err)),
-            Self::Migrations(_) | Self::Live { .. } => Ok(Annotated::default()),
+            Self::Migrations(_) | Self::Live { .. } => Ok(Annotations::default()),
         }
     }
 

@@ -18,7 +18,7 @@ use std::{fs, thread};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use upfront_schema::Forms;
+use upfront_schema::Strategy;
 use upfront_scratch::Server;
 
 use crate::pair::{Checks, Pair};
@@ -85,15 +85,15 @@ fn run(
     let count = arguments.servers.clamp(1, paths.len().max(1));
     let servers = (0..count).map(|_| Server::start()).collect::<Result<Vec<_>, _>>()?;
     let checks = if arguments.without_dumps { Checks::Facts } else { Checks::FactsAndDumps };
-    let forms = [Forms::Plain, Forms::Online];
-    let forms = if arguments.online { &forms[..] } else { &forms[..1] };
-    let bar = ProgressBar::new((paths.len() * forms.len()) as u64);
+    let strategy = [Strategy::Plain, Strategy::Online];
+    let strategy = if arguments.online { &strategy[..] } else { &strategy[..1] };
+    let bar = ProgressBar::new((paths.len() * strategy.len()) as u64);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta} {msg}")?);
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = |server: &Server| {
         while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            for forms in forms {
-                let outcome = Pair::at(path).check(server, *forms, checks, arguments.show);
+            for strategy in strategy {
+                let outcome = Pair::at(path).check(server, *strategy, checks, arguments.show);
                 outcomes.lock().expect("no thread panics").push(outcome);
                 bar.inc(1);
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use postgres::{Client, NoTls};
-use upfront_schema::{Forms, Options, Proof, Scope, Source, extract, plan, prove};
+use upfront_schema::{Options, Proof, Scope, Source, Strategy, extract, plan, prove};
 use upfront_scratch::{Database, Server};
 
 use crate::dump;
@@ -28,11 +28,11 @@ impl<'a> Pair<'a> {
     pub(crate) fn check(
         &self,
         server: &Server,
-        forms: Forms,
+        strategy: Strategy,
         checks: Checks,
         show: bool,
     ) -> Outcome {
-        let options = Options { forms, ..Options::default() };
+        let options = Options { strategy, ..Options::default() };
         let failure = self.try_check(server, &options, checks, show).err();
         let name = |path: Option<&Path>| {
             let name = path.and_then(Path::file_name).unwrap_or_default();
@@ -42,7 +42,7 @@ impl<'a> Pair<'a> {
             source: name(self.folder.parent()),
             name: format!("{}/{}", name(self.folder.parent()), name(Some(self.folder))),
             kinds: self.kinds(),
-            forms,
+            strategy,
             failure,
         }
     }

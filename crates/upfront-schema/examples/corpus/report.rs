@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use upfront_schema::Forms;
+use upfront_schema::Strategy;
 
 pub(crate) struct Outcome {
     pub(crate) source: String,
     pub(crate) name: String,
     pub(crate) kinds: Vec<String>,
-    pub(crate) forms: Forms,
+    pub(crate) strategy: Strategy,
     pub(crate) failure: Option<String>,
 }
 
@@ -19,17 +19,17 @@ pub(crate) fn text(outcomes: &[Outcome]) -> String {
         if let Some(why) = &it.failure {
             let why: String = why.split_whitespace().collect::<Vec<_>>().join(" ");
             let short: String = why.chars().take(400).collect();
-            let _ = writeln!(text, "failed {}, {}: {short}", it.name, word(it.forms));
+            let _ = writeln!(text, "failed {}, {}: {short}", it.name, word(it.strategy));
         }
     }
-    for forms in [Forms::Plain, Forms::Online] {
-        let some: Vec<_> = outcomes.iter().filter(|it| it.forms == forms).collect();
+    for strategy in [Strategy::Plain, Strategy::Online] {
+        let some: Vec<_> = outcomes.iter().filter(|it| it.strategy == strategy).collect();
         if some.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "\n{}, by source", word(forms));
+        let _ = writeln!(text, "\n{}, by source", word(strategy));
         shares(&mut text, &some, |it| vec![it.source.clone()]);
-        let _ = writeln!(text, "\n{}, by kind that changes", word(forms));
+        let _ = writeln!(text, "\n{}, by kind that changes", word(strategy));
         shares(&mut text, &some, |it| it.kinds.clone());
         let passed = some.iter().filter(|it| it.failure.is_none()).count();
         let _ = writeln!(text, "\n{}", line("all", passed, some.len()));
@@ -45,10 +45,10 @@ pub(crate) fn share(outcomes: &[Outcome]) -> f64 {
     share
 }
 
-fn word(forms: Forms) -> &'static str {
-    match forms {
-        Forms::Plain => "plain",
-        Forms::Builds | Forms::Online => "online",
+fn word(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Plain => "plain",
+        Strategy::OnlineBuilds | Strategy::Online => "online",
     }
 }
 

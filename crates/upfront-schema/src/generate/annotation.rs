@@ -4,14 +4,14 @@ use upfront_directory::{On, Says, annotations};
 
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
-use crate::generate::answer::{self, Given};
+use crate::generate::answer::{self, ColumnExpression};
 use crate::generate::fill;
 use crate::identity::Identity;
 use crate::load;
 
 /// The annotations of texts of SQL: `-- renamed from: x`, `@renamed from=x` and `-- fill: x`.
 #[derive(Clone, Debug, Default)]
-pub struct Annotated(Vec<Said>);
+pub struct Annotations(Vec<Said>);
 
 #[derive(Clone, Debug)]
 struct Said {
@@ -59,7 +59,7 @@ impl Formerly {
     }
 }
 
-impl Annotated {
+impl Annotations {
     /// Reads them from texts, each with what messages call it.
     ///
     /// # Errors
@@ -98,8 +98,8 @@ impl Annotated {
         &self,
         have: &Facts,
         wanted: &Facts,
-        given: &[Given],
-    ) -> Result<Vec<Given>> {
+        given: &[ColumnExpression],
+    ) -> Result<Vec<ColumnExpression>> {
         let mut all = Vec::new();
         for it in &self.0 {
             let Says::Fill(expression) = &it.says else { continue };
@@ -111,7 +111,7 @@ impl Annotated {
                 {
                     return Err(it.at.error("the column is new, and rows get its default"));
                 }
-                all.push(Given { column: id.names, expression: expression.clone() });
+                all.push(ColumnExpression { column: id.names, expression: expression.clone() });
             }
         }
         Ok(all)

@@ -5,26 +5,26 @@ use std::str::FromStr;
 
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
-use crate::generate::annotation::Annotated;
-use crate::generate::removal::Kept;
+use crate::generate::annotation::Annotations;
+use crate::generate::removal::KeptObjects;
 
 /// All that was said.
 #[derive(Clone, Debug, Default)]
-pub struct Answers {
+pub struct Decisions {
     /// What is the same under another name.
     pub renames: Vec<Rename>,
     /// What looks like a rename and is none: the old names.
     pub not_renamed: Vec<String>,
     /// What rows get in a column that shall not be NULL.
-    pub fills: Vec<Given>,
+    pub fills: Vec<ColumnExpression>,
     /// How the values of a column become those of another type.
-    pub usings: Vec<Given>,
+    pub usings: Vec<ColumnExpression>,
     /// The same for the way back.
-    pub usings_down: Vec<Given>,
+    pub usings_down: Vec<ColumnExpression>,
     /// What stays for this time although the desired schema lacks it.
-    pub kept: Kept,
+    pub kept: KeptObjects,
     /// What the desired schema itself says; what is said above counts before it.
-    pub annotated: Annotated,
+    pub annotated: Annotations,
 }
 
 /// `users.nick=handle`: an object and its new name.
@@ -36,7 +36,7 @@ pub struct Rename {
 
 /// `users.nick=lower(name)`: a column and an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct ColumnExpression {
     pub(crate) column: Vec<String>,
     pub(crate) expression: String,
 }
@@ -53,7 +53,7 @@ impl FromStr for Rename {
     }
 }
 
-impl FromStr for Given {
+impl FromStr for ColumnExpression {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -73,7 +73,7 @@ impl fmt::Display for Rename {
     }
 }
 
-impl fmt::Display for Given {
+impl fmt::Display for ColumnExpression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.column.join("."), self.expression)
     }
@@ -129,7 +129,7 @@ pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, Rename, parts};
+    use super::{ColumnExpression, Rename, parts};
 
     #[test]
     fn takes_a_name_apart() {
@@ -149,7 +149,7 @@ mod tests {
         };
         check("users.nick=handle", "users.nick=handle");
         check("users.nick = users.handle", "users.nick=handle");
-        let it: Given = "users.nick= lower(a) || '='".parse().unwrap();
+        let it: ColumnExpression = "users.nick= lower(a) || '='".parse().unwrap();
         assert_eq!(it.to_string(), "users.nick=lower(a) || '='");
     }
 
@@ -161,7 +161,7 @@ mod tests {
             "`users`: an old and a new name are wanted, as `users.nick=handle`",
         );
         check(
-            "nick=1".parse::<Given>().unwrap_err(),
+            "nick=1".parse::<ColumnExpression>().unwrap_err(),
             "`nick=1`: a column and an expression are wanted, as `users.nick=''`",
         );
     }

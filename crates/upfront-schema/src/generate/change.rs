@@ -9,12 +9,12 @@ use crate::difference::{Difference, difference};
 use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::Facts;
-use crate::generate::answer::{self, Answers, Given};
-use crate::generate::moved::Names;
+use crate::generate::answer::{self, ColumnExpression, Decisions};
+use crate::generate::moved::ObjectNames;
 use crate::generate::rename::{self, Candidate, Renaming};
 use crate::generate::{breaking, fill, narrow};
 use crate::identity::Identity;
-use crate::options::{Forms, Options};
+use crate::options::{Options, Strategy};
 use crate::plan::{Plan, Statement, plan};
 use crate::prove::{compared, seen, step};
 use crate::remark;
@@ -27,12 +27,12 @@ pub struct Change<'a> {
     from: &'a Database<'a>,
     to: &'a Database<'a>,
     scope: &'a Scope,
-    answers: &'a Answers,
+    answers: &'a Decisions,
     renamings: Vec<Renaming>,
-    fills: Vec<Given>,
+    fills: Vec<ColumnExpression>,
     have: Facts,
     wanted: Facts,
-    forms: Forms,
+    strategy: Strategy,
 }
 
 /// Something that only the author can know.
@@ -46,18 +46,18 @@ pub enum Question {
 
 /// The two sides of one file.
 #[derive(Debug)]
-pub struct Sides {
+pub struct UpDown {
     /// There.
     pub up: Plan,
     /// And back.
-    pub down: WayBack,
+    pub down: DownResult,
     /// Whether a program that knows the schema before this file alone may fail on that after it.
     pub is_breaking: bool,
 }
 
 /// The way back.
 #[derive(Debug)]
-pub enum WayBack {
+pub enum DownResult {
     /// By these statements.
     Plan(Plan),
     /// There is none, and why.
@@ -74,7 +74,7 @@ impl<'a> Change<'a> {
         from: &'a Database<'a>,
         to: &'a Database<'a>,
         scope: &'a Scope,
-        answers: &'a Answers,
+        answers: &'a Decisions,
     ) -> Result<Self> {
         let copy = from.copy()?;
         let renamings = if answers.renames.is_empty() && answers.annotated.is_empty() {
@@ -91,7 +91,7 @@ impl<'a> Change<'a> {
         from: &'a Database<'a>,
         to: &'a Database<'a>,
         scope: &'a Scope,
-        answers: &'a Answers,
+        answers: &'a Decisions,
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let copy = from.copy()?;
@@ -103,7 +103,7 @@ impl<'a> Change<'a> {
         from: &'a Database<'a>,
         to: &'a Database<'a>,
         scope: &'a Scope,
-        answers: &'a Answers,
+        answers: &'a Decisions,
         copy: &Database<'_>,
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
@@ -120,14 +120,14 @@ impl<'a> Change<'a> {
         }
         let mut fills = answers.fills.clone();
         fills.extend(answers.annotated.fills(&have, &wanted, &answers.fills)?);
-        let forms = Forms::Plain;
-        Ok(Self { from, to, scope, answers, renamings, fills, have, wanted, forms })
+        let strategy = Strategy::Plain;
+        Ok(Self { from, to, scope, answers, renamings, fills, have, wanted, strategy })
     }
 
     /// The same, done in another way.
     #[must_use]
-    pub fn with_forms(self, forms: Forms) -> Self {
-        Self { forms, ..self }
+    pub fn with_strategy(self, strategy: Strategy) -> Self {
+        Self { strategy, ..self }
     }
 
     /// Whether the two are alike.
@@ -157,7 +157,7 @@ impl<'a> Change<'a> {
     /// # Errors
     ///
     /// If an answer fits nothing.
-    pub fn is_said_to_go(&self, id: &Identity) -> Result<bool> {
+    pub fn is_rename_denied(&self, id: &Identity) -> Result<bool> {
         self.is_denied(id)
     }
 
@@ -258,7 +258,7 @@ impl<'a> Change<'a> {
     }
 
     /// How values become others.
-    fn options(&self, usings: &[Given]) -> Result<Options> {
+    fn options(&self, usings: &[ColumnExpression]) -> Result<Options> {
         let mut using = BTreeMap::new();
         for it in usings {
             let wrong = |why: &str| answer::not(it.to_string(), why);
@@ -271,8 +271,8 @@ impl<'a> Change<'a> {
             using.insert(column.id.path(), it.expression.clone());
         }
         let fills = fill::fills(&self.have, &self.wanted, &self.fills)?;
-        let (scope, forms) = (self.scope.clone(), self.forms);
-        Ok(Options { scope, using, fills, forms, ..Options::default() })
+        let (scope, strategy) = (self.scope.clone(), self.strategy);
+        Ok(Options { scope, using, fills, strategy, ..Options::default() })
     }
 
     /// The plan, seen to work on a copy.
@@ -292,14 +292,14 @@ impl<'a> Change<'a> {
     /// # Errors
     ///
     /// Those of [`plan`](Self::plan); or if a part fails.
-    pub fn sides(&self) -> Result<Vec<Sides>> {
+    pub fn sides(&self) -> Result<Vec<UpDown>> {
         let mut plan = self.plan()?;
         let copy = self.from.copy()?;
         plan.observed(apply::apply(&mut session::open(&copy)?, &plan, "up")?);
         let mut before = self.from.copy()?;
         let mut all = Vec::new();
         for (at, part) in plan.parts().enumerate() {
-            let up = Plan { statements: part.to_vec(), remarks: Vec::new() };
+            let up = Plan { statements: part.to_vec(), notes: Vec::new() };
             let after = before.copy()?;
             apply::apply(&mut session::open(&after)?, &up, "up")?;
             let mut back = indexes_back(&after, &before)?;
@@ -308,9 +308,9 @@ impl<'a> Change<'a> {
             }
             let renames = self.renamings.iter().any(Renaming::is_breaking);
             let is_breaking = at == 0 && renames || self.breaks(&before, &after)?;
-            let (usings, forms) = (&self.answers.usings_down, self.forms.reversed());
-            let down = way_back(&after, &before, self.scope, back, usings, forms)?;
-            all.push(Sides { up, down, is_breaking });
+            let (usings, strategy) = (&self.answers.usings_down, self.strategy.reversed());
+            let down = way_back(&after, &before, self.scope, back, usings, strategy)?;
+            all.push(UpDown { up, down, is_breaking });
             before = after;
         }
         Ok(all)
@@ -324,7 +324,7 @@ impl<'a> Change<'a> {
 
 /// The indexes that made way for others of their names.
 fn indexes_back(after: &Database<'_>, before: &Database<'_>) -> Result<Vec<Renaming>> {
-    let mut all = Names::read(after)?.back_to(&Names::read(before)?);
+    let mut all = ObjectNames::read(after)?.back_to(&ObjectNames::read(before)?);
     all.retain(|it| it.id.kind == "index");
     Ok(all)
 }
@@ -334,13 +334,13 @@ fn way_back(
     to: &Database<'_>,
     scope: &Scope,
     renamings: Vec<Renaming>,
-    usings: &[Given],
-    forms: Forms,
-) -> Result<WayBack> {
-    let none = Answers::default();
-    let change = Change::with_renamings(from, to, scope, &none, renamings)?.with_forms(forms);
+    usings: &[ColumnExpression],
+    strategy: Strategy,
+) -> Result<DownResult> {
+    let none = Decisions::default();
+    let change = Change::with_renamings(from, to, scope, &none, renamings)?.with_strategy(strategy);
     let usings = usings.iter().filter(|it| change.options(std::slice::from_ref(it)).is_ok());
-    let answers = Answers { usings: usings.cloned().collect(), ..Answers::default() };
+    let answers = Decisions { usings: usings.cloned().collect(), ..Decisions::default() };
     match (Change { answers: &answers, ..change }).plan() {
         Ok(mut plan) => {
             // Whether it works at all is for the proof to say, by the whole file.
@@ -348,9 +348,9 @@ fn way_back(
             if let Ok(seen) = apply::apply(&mut session::open(&copy)?, &plan, "down") {
                 plan.observed(seen);
             }
-            Ok(WayBack::Plan(plan))
+            Ok(DownResult::Plan(plan))
         }
-        Err(err) if err.is_refused() => Ok(WayBack::None(err.to_string())),
+        Err(err) if err.is_refused() => Ok(DownResult::None(err.to_string())),
         Err(err) => Err(err),
     }
 }
@@ -360,11 +360,15 @@ fn way_back(
 /// # Errors
 ///
 /// If there is something that is not modelled.
-pub fn remarks(there: &Database<'_>, wanted: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
-    Ok(remark::remarks(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
+pub fn uncompared_differences(
+    there: &Database<'_>,
+    wanted: &Database<'_>,
+    scope: &Scope,
+) -> Result<Vec<String>> {
+    Ok(remark::uncompared_differences(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
 }
 
-impl WayBack {
+impl DownResult {
     /// The way back from one database to another, where objects that have another name by now are
     /// known by what they were before.
     ///
@@ -376,9 +380,9 @@ impl WayBack {
         to: &Database<'_>,
         scope: &Scope,
         renamings: Vec<Renaming>,
-        forms: Forms,
+        strategy: Strategy,
     ) -> Result<Self> {
-        way_back(from, to, scope, renamings, &[], forms)
+        way_back(from, to, scope, renamings, &[], strategy)
     }
 }
 

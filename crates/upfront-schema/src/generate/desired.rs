@@ -53,8 +53,8 @@ pub fn load_dump(
 /// The names in texts of SQL that the server cuts to their first 63 bytes, as warnings with their
 /// places.
 #[must_use]
-pub fn cut_names(sources: &[(String, String)]) -> Vec<String> {
-    sources.iter().flat_map(|(label, text)| crate::load::cut_names(label, text)).collect()
+pub fn truncated_names(sources: &[(String, String)]) -> Vec<String> {
+    sources.iter().flat_map(|(label, text)| crate::load::truncated_names(label, text)).collect()
 }
 
 const TABLES: &str = "
@@ -70,7 +70,7 @@ WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_sche
 /// # Errors
 ///
 /// If the server does not answer.
-pub fn with_rows(database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+pub fn tables_with_rows(database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
     let mut client = session::open(database)?;
     let failed = || Error::postgres("look for rows");
     let mut all = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::facts::{Fact, Facts};
-use crate::generate::answer::{self, Given};
+use crate::generate::answer::{self, ColumnExpression};
 
 /// What rows get in which column, by its path.
 ///
@@ -14,13 +14,14 @@ use crate::generate::answer::{self, Given};
 pub(crate) fn fills(
     have: &Facts,
     wanted: &Facts,
-    all: &[Given],
+    all: &[ColumnExpression],
 ) -> Result<BTreeMap<String, String>> {
-    let one = |it: &Given| Ok((column(have, wanted, it)?.id.path(), it.expression.clone()));
+    let one =
+        |it: &ColumnExpression| Ok((column(have, wanted, it)?.id.path(), it.expression.clone()));
     all.iter().map(one).collect()
 }
 
-fn column<'a>(have: &Facts, wanted: &'a Facts, it: &Given) -> Result<&'a Fact> {
+fn column<'a>(have: &Facts, wanted: &'a Facts, it: &ColumnExpression) -> Result<&'a Fact> {
     let wrong = |why: &str| answer::not(it.to_string(), why);
     let column = answer::find(wanted, &["column"], &it.column).map_err(|why| wrong(&why))?;
     let before = have.find(&column.id).map(|at| &have.all[at]);

@@ -16,13 +16,16 @@ mod removal;
 mod rename;
 mod rows;
 
-pub use annotation::Annotated;
-pub use answer::{Answers, Given, Rename};
-pub use change::{Change, Question, Sides, WayBack, remarks};
-pub use desired::{cut_names, load, load_dump, load_within, with_rows};
-pub use models::{Modelled, Origin};
-pub use moved::Names;
+pub use annotation::Annotations;
+pub use answer::{ColumnExpression, Decisions, Rename};
+pub use change::{Change, DownResult, Question, UpDown, uncompared_differences};
+pub use desired::{load, load_dump, load_within, tables_with_rows, truncated_names};
+pub use models::{DesiredSource, ModelSchema};
+pub use moved::ObjectNames;
 pub(crate) use removal::ROW_SECURITY;
-pub use removal::{Kept, Policy, Removal};
+pub use removal::{ConsentPolicy, KeptObjects, Removal};
 pub use rename::{Candidate, Renaming};
-pub use rows::{Counts, Flavor, Insert, Rows, Seeded, Unfit, Unseeded, Violations, misread};
+pub use rows::{
+    InsertOutcome, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable,
+    Violations, changed_results,
+};

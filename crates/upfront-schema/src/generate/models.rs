@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::error::{Error, Result, reason};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts, Use};
-use crate::generate::answer::Answers;
+use crate::generate::answer::Decisions;
 use crate::generate::{overlay, rename};
 use crate::identity::Identity;
 use crate::load::{Progress, texts_beside};
@@ -21,7 +21,7 @@ use crate::{session, steps};
 
 /// Where the desired schema comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a, 's> {
+pub struct DesiredSource<'a, 's> {
     /// A database on which the texts run. It may have objects already.
     pub base: &'a Database<'s>,
     /// SQL, each text with what messages call it.
@@ -32,7 +32,7 @@ pub struct Origin<'a, 's> {
 
 /// The schema that models make, with what else the migrations have.
 #[derive(Debug)]
-pub struct Modelled<'s> {
+pub struct ModelSchema<'s> {
     /// Models and the rest.
     pub database: Database<'s>,
     /// What is not managed and the migrations have: it stays.
@@ -41,7 +41,7 @@ pub struct Modelled<'s> {
     pub stuck: Vec<(Identity, String)>,
 }
 
-impl<'s> Modelled<'s> {
+impl<'s> ModelSchema<'s> {
     /// Runs SQL on a copy of its base, beside what it does not manage.
     ///
     /// # Errors
@@ -49,10 +49,10 @@ impl<'s> Modelled<'s> {
     /// If a statement never works, with its place, or if the schema of the migrations cannot be
     /// read.
     pub fn build(
-        origin: Origin<'_, 's>,
+        origin: DesiredSource<'_, 's>,
         before: &Database<'_>,
         scope: &Scope,
-        answers: &Answers,
+        answers: &Decisions,
     ) -> Result<Self> {
         let first = Self::beside(origin, before, scope, answers)?;
         if answers.renames.is_empty() && answers.annotated.is_empty() {
@@ -67,10 +67,10 @@ impl<'s> Modelled<'s> {
     }
 
     fn beside(
-        origin: Origin<'_, 's>,
+        origin: DesiredSource<'_, 's>,
         before: &Database<'_>,
         scope: &Scope,
-        answers: &Answers,
+        answers: &Decisions,
     ) -> Result<Self> {
         let have = extract(&mut session::open(before)?, scope)?;
         let database = origin.base.copy()?;
@@ -107,7 +107,7 @@ struct Staying<'a> {
 impl Staying<'_> {
     /// For each fact whether it is not managed, or kept for this time, and not `there` already. A
     /// schema that holds such a thing stays, too.
-    fn all(&self, there: &Facts, answers: &Answers) -> Vec<bool> {
+    fn all(&self, there: &Facts, answers: &Decisions) -> Vec<bool> {
         let have = self.have;
         let is_new = |it: &Fact| {
             there.find(&it.id).is_none_or(|at| there.all[at].attributes != it.attributes)

@@ -72,7 +72,7 @@ const PARTS: [&str; 2] = [ATTRIBUTE, label::KIND];
 
 /// The names of all objects of a database at one moment, by what stays when a name changes.
 #[derive(Debug)]
-pub struct Names(Vec<Named>);
+pub struct ObjectNames(Vec<Named>);
 
 #[derive(Debug)]
 struct Named {
@@ -82,7 +82,7 @@ struct Named {
     space: Option<u32>,
 }
 
-impl Names {
+impl ObjectNames {
     /// Reads them.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::difference::differing;
 use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts};
-use crate::generate::removal::Kept;
+use crate::generate::removal::KeptObjects;
 use crate::identity::Identity;
 use crate::manages::{self, Manages};
 use crate::options::Options;
@@ -17,7 +17,7 @@ use crate::{apply, rule, session};
 /// What counts of the migrations.
 pub(crate) struct Keeps<'a> {
     pub(crate) manages: &'a Manages,
-    pub(crate) kept: &'a Kept,
+    pub(crate) kept: &'a KeptObjects,
 }
 
 /// Gives objects of the desired schema the attributes that the migrations' have, where those are not

@@ -15,7 +15,7 @@ pub(crate) const ROW_SECURITY: &str = "row security";
 
 /// Which removals need consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub enum ConsentPolicy {
     /// Each object that the desired schema lacks: its source may not be able to express it.
     Everything,
     /// What protects rows: row-level security, policies, triggers, checks, the owner's privileges.
@@ -41,7 +41,7 @@ enum What {
 
 /// What stays for this time although the desired schema lacks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptObjects {
     pub(crate) objects: Vec<Identity>,
     /// Objects with the names of attributes.
     pub(crate) attributes: Vec<(Identity, &'static str)>,
@@ -98,7 +98,7 @@ impl Removal {
     }
 }
 
-impl Kept {
+impl KeptObjects {
     /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -116,7 +116,7 @@ impl Change<'_> {
     /// What the desired schema lacks, as far as it needs consent. What goes with another object is
     /// not listed beside it.
     #[must_use]
-    pub fn removals(&self, policy: Policy) -> Vec<Removal> {
+    pub fn removals(&self, policy: ConsentPolicy) -> Vec<Removal> {
         let mut all: Vec<Removal> = Vec::new();
         let both = Both { have: self.have(), wanted: self.wanted() };
         for it in self.differences() {
@@ -135,8 +135,8 @@ impl Change<'_> {
 
     /// Everything that has to stay for these to stay.
     #[must_use]
-    pub fn keeping(&self, removals: &[&Removal]) -> Kept {
-        let mut kept = Kept::default();
+    pub fn keeping(&self, removals: &[&Removal]) -> KeptObjects {
+        let mut kept = KeptObjects::default();
         let mut open = Vec::new();
         for it in removals {
             match it.what {
@@ -177,10 +177,10 @@ impl Both<'_> {
         self.wanted.find(id).is_none()
     }
 
-    fn dropped(&self, id: &Identity, policy: Policy) -> Option<Removal> {
+    fn dropped(&self, id: &Identity, policy: ConsentPolicy) -> Option<Removal> {
         let at = self.have.find(id)?;
         let fact = &self.have.all[at];
-        let needs_consent = policy == Policy::Everything || is_protection(fact);
+        let needs_consent = policy == ConsentPolicy::Everything || is_protection(fact);
         (needs_consent && !self.goes_along(at)).then(|| Removal::object(fact))
     }
 

@@ -6,12 +6,12 @@ use postgres::error::SqlState;
 use serde_json::Value;
 use upfront_scratch::Database;
 
-use crate::effect::{Action, Effect};
+use crate::effect::{Effect, EffectKind};
 use crate::error::{Error, Result};
 use crate::extract::{Scope, extract};
 use crate::facts::{Fact, Facts};
 use crate::generate::annotation::Formerly;
-use crate::generate::answer::{self, Answers, Rename};
+use crate::generate::answer::{self, Decisions, Rename};
 use crate::generate::label;
 use crate::identity::Identity;
 use crate::plan::Statement;
@@ -112,8 +112,8 @@ impl Renaming {
             Part::Made => format!("Create \"{}\" schema", self.to),
         };
         let action = match self.part {
-            Part::Made => Action::Create,
-            Part::Name | Part::Schema => Action::Rename(self.to.clone()),
+            Part::Made => EffectKind::Create,
+            Part::Name | Part::Schema => EffectKind::Rename(self.to.clone()),
         };
         let effects = vec![Effect { action, id: self.id.clone() }];
         Statement { comment, sql, hazards: Vec::new(), effects, locks: Vec::new(), phase: 0 }
@@ -126,10 +126,10 @@ pub(crate) fn answered(
     copy: &Database<'_>,
     wanted: &Facts,
     scope: &Scope,
-    answers: &Answers,
+    answers: &Decisions,
 ) -> Result<Vec<Renaming>> {
     let annotated = answers.annotated.renames(wanted)?;
-    let mut ordered: Vec<_> = annotated.iter().map(Old::Annotated).collect();
+    let mut ordered: Vec<_> = annotated.iter().map(Old::Annotations).collect();
     ordered.extend(answers.renames.iter().map(Old::Told));
     // What holds others goes first.
     ordered.sort_by_key(Old::depth);
@@ -156,14 +156,14 @@ pub(crate) fn answered(
 /// Something that has a new name, by whom that is said.
 enum Old<'a> {
     Told(&'a Rename),
-    Annotated(&'a Formerly),
+    Annotations(&'a Formerly),
 }
 
 impl Old<'_> {
     fn depth(&self) -> usize {
         match self {
             Self::Told(it) => it.old.len(),
-            Self::Annotated(it) => it.new.names.len(),
+            Self::Annotations(it) => it.new.names.len(),
         }
     }
 
@@ -173,18 +173,18 @@ impl Old<'_> {
         have: &Facts,
         wanted: &Facts,
         done: &[Renaming],
-        answers: &Answers,
+        answers: &Decisions,
     ) -> Result<Option<Renaming>> {
         match self {
             Self::Told(it) => resolve(it, have, wanted, done).map(Some),
-            Self::Annotated(it) if is_told(it, done, answers) => Ok(None),
-            Self::Annotated(it) => resolve_annotated(it, have, wanted),
+            Self::Annotations(it) if is_told(it, done, answers) => Ok(None),
+            Self::Annotations(it) => resolve_annotated(it, have, wanted),
         }
     }
 }
 
 /// Whether an option speaks of the old name or of the new one.
-fn is_told(it: &Formerly, done: &[Renaming], answers: &Answers) -> bool {
+fn is_told(it: &Formerly, done: &[Renaming], answers: &Decisions) -> bool {
     let old = it.old();
     let is_old = |given: &[String]| answer::is_named(&old.names, &under_new_names(given, done));
     let denied = answers.not_renamed.iter().filter_map(|it| answer::parts(it));

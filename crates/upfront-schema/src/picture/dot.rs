@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::picture::{Column, Picture, Relation, Table};
+use crate::picture::{Column, Diagram, Relation, Table};
 
-impl Picture {
+impl Diagram {
     /// The text of a graph in which each schema is a group.
     #[must_use]
     pub fn dot(&self) -> String {

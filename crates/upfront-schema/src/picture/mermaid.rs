@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use crate::picture::{Column, Picture, Relation, Table};
+use crate::picture::{Column, Diagram, Relation, Table};
 
-impl Picture {
+impl Diagram {
     /// The text of a Mermaid diagram.
     #[must_use]
     pub fn mermaid(&self) -> String {

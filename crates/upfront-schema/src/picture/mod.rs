@@ -41,7 +41,7 @@ WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY c.nspname, c.relname, k.con
 ///
 /// Views, and what else there is, are not in it. Partitions are shown as a number.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct Diagram {
     tables: Vec<Table>,
     relations: Vec<Relation>,
 }
@@ -81,7 +81,7 @@ struct Relation {
     is_unique: bool,
 }
 
-impl Picture {
+impl Diagram {
     /// Reads what of a database is in scope.
     ///
     /// # Errors

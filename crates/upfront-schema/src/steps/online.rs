@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::draft::Fate;
 use crate::facts::{Fact, Facts};
 use crate::identity::Identity;
-use crate::options::Forms;
+use crate::options::Strategy;
 use crate::sql::{Place, Sql};
 use crate::steps::{Step, Steps, Verb};
 use crate::{quote, rule};
@@ -75,7 +75,7 @@ fn guarded(facts: &Facts, mut at: usize) -> Option<&Identity> {
 impl Steps<'_> {
     /// Decides on what depends on the order of the steps.
     pub(super) fn go_online(&mut self) {
-        if self.draft.options.forms == Forms::Plain {
+        if self.draft.options.strategy == Strategy::Plain {
             return;
         }
         let mut drops: Vec<_> = self.drops.iter().map(|(at, step)| (*at, *step)).collect();
@@ -157,7 +157,7 @@ impl Steps<'_> {
                 self.online.parted.insert(at, name);
                 self.online.alone.insert(step);
             }
-            None if waiting.is_empty() && self.draft.options.forms == Forms::Online => {
+            None if waiting.is_empty() && self.draft.options.strategy == Strategy::Online => {
                 self.online.alone.insert(step);
             }
             _ => {}
@@ -310,7 +310,7 @@ impl Steps<'_> {
     }
 
     pub(super) fn is_online(&self) -> bool {
-        self.draft.options.forms != Forms::Plain
+        self.draft.options.strategy != Strategy::Plain
     }
 
     /// Whether the table of something was there before, and stays.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::options::Forms;
+use crate::options::Strategy;
 use crate::rule::{self, Nature};
 use crate::sql::{Place, Sql};
 use crate::steps::{Steps, Verb};
@@ -77,7 +77,7 @@ impl Steps<'_> {
     fn fills_by_table(&mut self, all: &mut [Piece]) -> Vec<usize> {
         let fills = (0..all.len()).filter(|it| *all[*it].place() == Place::Fills);
         let fills: Vec<_> = fills.collect();
-        if self.draft.options.forms == Forms::Plain {
+        if self.draft.options.strategy == Strategy::Plain {
             return fills;
         }
         let mut tables: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
@@ -116,7 +116,7 @@ impl Steps<'_> {
 
     fn ends_transaction(&self, one: &Piece, next: &Piece) -> bool {
         let fills = [one, next].iter().any(|it| *it.place() == Place::Fills);
-        *next.place() == Place::Validates || fills && self.draft.options.forms != Forms::Plain
+        *next.place() == Place::Validates || fills && self.draft.options.strategy != Strategy::Plain
     }
 
     /// The steps that wait for one and can only work once its rows are known to fit.

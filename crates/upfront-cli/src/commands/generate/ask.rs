@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use inquire::{InquireError, Select, Text};
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Answers, Candidate, Change, Identity, Question, Removal};
+use upfront_schema::{Candidate, Change, Decisions, Identity, Question, Removal};
 
 use super::{Allowed, asked, consent::Removals, option, path};
 use crate::{config::Project, output::failure::Failure, scratch};
@@ -31,7 +31,7 @@ impl Chosen {
     }
 
     /// Adds them to what was said before.
-    pub(super) fn add_to(&self, answers: &mut Answers) -> Result<(), Failure> {
+    pub(super) fn add_to(&self, answers: &mut Decisions) -> Result<(), Failure> {
         let invalid = |err: upfront_schema::Error| scratch::of_schema(&err);
         for (name, value) in &self.0 {
             match *name {

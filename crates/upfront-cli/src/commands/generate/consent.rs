@@ -1,7 +1,7 @@
 //! What a migration may take away.
 
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Change, Identity, Pattern, Policy, Removal};
+use upfront_schema::{Change, ConsentPolicy, Identity, Pattern, Removal};
 
 use super::{Allowed, option};
 use crate::output::failure::{Failure, Note};
@@ -20,7 +20,7 @@ pub(super) struct Removals {
 /// What was agreed to.
 pub(super) struct Consent<'a> {
     /// Which removals need consent.
-    pub(super) policy: Policy,
+    pub(super) policy: ConsentPolicy,
     pub(super) allowed: &'a [Allowed],
     /// What the options say, and the answers on a terminal.
     pub(super) removals: Removals,
@@ -41,7 +41,7 @@ impl Consent<'_> {
     pub(super) fn sort(&self, change: &Change<'_>, stuck: &[(Identity, String)]) -> Sorted {
         let is_kept = |it: &Removal| is_named(&self.removals.keep, it);
         let is_stuck = |it: &Removal| stuck.iter().any(|(id, _)| *id == it.id);
-        let mut keep = change.removals(Policy::Everything);
+        let mut keep = change.removals(ConsentPolicy::Everything);
         keep.retain(|it| is_kept(it) && !is_stuck(it));
         let mut open = change.removals(self.policy);
         open.retain(|it| !is_kept(it) && !is_stuck(it) && !self.is_agreed(change, it));
@@ -53,18 +53,18 @@ impl Consent<'_> {
         is_named(&self.removals.drop, it)
             || has(Allowed::Drop)
             || has(Allowed::DataLoss) && it.loses.is_some()
-            || change.is_said_to_go(&it.id).unwrap_or_default()
+            || change.is_rename_denied(&it.id).unwrap_or_default()
     }
 
     /// What is lost with the objects that `--drop` or an answer names.
     pub(super) fn agreed_losses(&self, change: &Change<'_>) -> Vec<String> {
-        let all = change.removals(Policy::Everything).into_iter();
+        let all = change.removals(ConsentPolicy::Everything).into_iter();
         all.filter(|it| is_named(&self.removals.drop, it)).filter_map(|it| it.loses).collect()
     }
 
     /// The options that name nothing.
     pub(super) fn check(&self, change: &Change<'_>, kept: &[Removal]) -> Result<(), Failure> {
-        let all = change.removals(Policy::Everything);
+        let all = change.removals(ConsentPolicy::Everything);
         let is_there = |it: &Pattern| {
             all.iter().chain(kept).any(|removal| is_named(std::slice::from_ref(it), removal))
         };

@@ -1,6 +1,6 @@
 //! The options that say what the schemas do not.
 
-use upfront_schema::{Answers, Given, Rename};
+use upfront_schema::{ColumnExpression, Decisions, Rename};
 
 /// What only an author can know.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -13,24 +13,24 @@ pub(crate) struct Told {
     no_rename: Vec<String>,
     /// What rows get in a column that becomes NOT NULL: `users.nick=lower(name)`
     #[arg(long, value_name = "COLUMN=EXPR")]
-    fill: Vec<Given>,
+    fill: Vec<ColumnExpression>,
     /// How the values of a column become those of its new type: `users.age=age::int`
     #[arg(long, value_name = "COLUMN=EXPR")]
-    using: Vec<Given>,
+    using: Vec<ColumnExpression>,
     /// The same for the way back
     #[arg(long, value_name = "COLUMN=EXPR")]
-    using_down: Vec<Given>,
+    using_down: Vec<ColumnExpression>,
 }
 
 impl Told {
-    pub(crate) fn read(&self) -> Answers {
-        Answers {
+    pub(crate) fn read(&self) -> Decisions {
+        Decisions {
             renames: self.rename.clone(),
             not_renamed: self.no_rename.clone(),
             fills: self.fill.clone(),
             usings: self.using.clone(),
             usings_down: self.using_down.clone(),
-            ..Answers::default()
+            ..Decisions::default()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Names, Renaming, Rows, WayBack};
+use upfront_schema::{DownResult, ObjectNames, Renaming, Rows};
 use upfront_scratch::{Database, Server};
 
 use super::text;
@@ -95,11 +95,11 @@ impl Work<'_> {
             bench.up_to(&it.version)?;
             let renamings = self::names(&bench.database)?.back_to(&names);
             match self.way_back(&bench.database, &before, &renamings) {
-                Ok(WayBack::Plan(plan)) => {
+                Ok(DownResult::Plan(plan)) => {
                     let kept = self.kept(&before, &bench.database, it)?;
                     staging.write(&format!("down/{}", it.file), &text::down(&plan, &kept))?;
                 }
-                Ok(WayBack::None(why)) => {
+                Ok(DownResult::None(why)) => {
                     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
                     impossible.push((it.version.clone(), why));
                 }
@@ -115,13 +115,13 @@ impl Work<'_> {
         from: &Database<'_>,
         to: &Database<'_>,
         renamings: &[Renaming],
-    ) -> Result<WayBack, Failure> {
+    ) -> Result<DownResult, Failure> {
         let scope = scratch::scope(self.project, &[from, to])?;
-        let forms = self.project.forms().reversed();
-        let way = WayBack::between(from, to, &scope, renamings.to_vec(), forms);
+        let strategy = self.project.strategy().reversed();
+        let way = DownResult::between(from, to, &scope, renamings.to_vec(), strategy);
         let way = match way {
             Err(_) if !renamings.is_empty() => {
-                WayBack::between(from, to, &scope, Vec::new(), forms)
+                DownResult::between(from, to, &scope, Vec::new(), strategy)
             }
             it => it,
         };
@@ -219,8 +219,8 @@ impl Work<'_> {
     }
 }
 
-fn names(of: &Database<'_>) -> Result<Names, Failure> {
-    Names::read(of).map_err(|err| scratch::of_schema(&err))
+fn names(of: &Database<'_>) -> Result<ObjectNames, Failure> {
+    ObjectNames::read(of).map_err(|err| scratch::of_schema(&err))
 }
 
 fn worth(tried: &Tried, it: &Migration) -> Outcome {

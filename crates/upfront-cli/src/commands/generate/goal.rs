@@ -1,7 +1,7 @@
 //! The desired schema, with what options, comments and answers on a terminal say.
 
 use upfront::cli::Output;
-use upfront_schema::{Answers, Change, Policy, Question, Removal};
+use upfront_schema::{Change, ConsentPolicy, Decisions, Question, Removal};
 use upfront_scratch::Database;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
 /// Where a migration leads, once nothing is open.
 pub(super) struct Goal<'s> {
     pub(super) wanted: Wanted<'s>,
-    pub(super) answers: Answers,
+    pub(super) answers: Decisions,
     /// What is lost by consent to each object.
     pub(super) agreed_losses: Vec<String>,
     /// What the desired schema lacks and nothing allows to drop.
@@ -55,7 +55,7 @@ struct Search<'a> {
     arguments: &'a Arguments,
     project: &'a Project,
     output: &'a Output,
-    answers: Answers,
+    answers: Decisions,
     consent: Consent<'a>,
     chosen: Chosen,
     /// What options and answers keep.
@@ -137,7 +137,7 @@ impl Search<'_> {
     fn keep(&mut self, change: &Change<'_>, sorted: Sorted) -> Result<Next, Failure> {
         let mut keep: Vec<_> = sorted.keep.iter().collect();
         if !sorted.open.is_empty() {
-            if self.consent.policy == Policy::Protection {
+            if self.consent.policy == ConsentPolicy::Protection {
                 return Err(consent::refused(&sorted.open));
             }
             keep.extend(&sorted.open);

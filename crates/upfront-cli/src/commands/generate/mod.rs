@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use upfront::cli::{Exit, Output};
 use upfront_directory::Directory;
-use upfront_schema::{Change, Identity, Question, Sides};
+use upfront_schema::{Change, Identity, Question, UpDown};
 use upfront_scratch::{Database, Server};
 
 use crate::{
@@ -137,7 +137,8 @@ impl Arguments {
         let scope = scratch::scope_of_both(project, &[&before, wanted])?;
         scratch::warn_of_rows(project, wanted, output)?;
         let change = Change::between(&before, wanted, &scope, &goal.answers);
-        let change = change.map_err(|err| scratch::of_schema(&err))?.with_forms(project.forms());
+        let change =
+            change.map_err(|err| scratch::of_schema(&err))?.with_strategy(project.strategy());
         if change.is_empty() {
             note_left(left.as_deref(), output);
             goal.refuse_if_kept()?;
@@ -167,7 +168,7 @@ impl Arguments {
     }
 
     /// The sides, if nothing is left to be said.
-    fn agreed(&self, change: &Change<'_>, goal: &Goal<'_>) -> Result<Vec<Sides>, Failure> {
+    fn agreed(&self, change: &Change<'_>, goal: &Goal<'_>) -> Result<Vec<UpDown>, Failure> {
         let questions = change.questions().map_err(|err| scratch::of_schema(&err))?;
         let may_fail = self.allow.contains(&Allowed::MayFail);
         let open = questions.iter().filter(|it| !(may_fail && matches!(it, Question::Fill(_))));
@@ -191,7 +192,7 @@ impl Arguments {
         &self,
         name: &str,
         directory: &Directory,
-        sides: &[Sides],
+        sides: &[UpDown],
     ) -> Result<Vec<File>, Failure> {
         let mut version = new::version(directory)?;
         let mut files = Vec::new();

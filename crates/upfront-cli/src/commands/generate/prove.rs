@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use upfront::cli::{Exit, Output};
 use upfront_directory::{Directory, Migration};
-use upfront_schema::{Bodies, Scope};
+use upfront_schema::{RoutineBodies, Scope};
 use upfront_scratch::Database;
 
 use super::{Allowed, Arguments, Generated, summary::Line, text::File, told};
@@ -133,10 +133,11 @@ impl Work<'_> {
     fn compare(&self, bench: &Bench<'_, '_>) -> Result<Vec<String>, Failure> {
         let what = "the migration does not lead to the schema that is wanted";
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
-        let remarks = upfront_schema::remarks(&bench.database, self.wanted, self.scope);
+        let remarks =
+            upfront_schema::uncompared_differences(&bench.database, self.wanted, self.scope);
         let mut remarks = remarks.map_err(|err| scratch::of_schema(&err))?;
-        let bodies = Bodies::read(self.before, self.scope)
-            .and_then(|it| it.wrong_since(&bench.database, self.scope));
+        let bodies = RoutineBodies::read(self.before, self.scope)
+            .and_then(|it| it.broken_since(&bench.database, self.scope));
         remarks.extend(bodies.map_err(|err| scratch::of_schema(&err))?);
         Ok(remarks)
     }

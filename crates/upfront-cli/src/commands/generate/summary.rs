@@ -1,7 +1,7 @@
 //! What the files of a migration do, by kind.
 
 use serde::Serialize;
-use upfront_schema::{Action, Effect, Identity, Sides};
+use upfront_schema::{Effect, EffectKind, Identity, UpDown};
 
 /// Objects of one kind to which the same happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +24,7 @@ enum Verb {
 }
 
 /// What the up scripts do, drops first.
-pub(super) fn summary(sides: &[Sides]) -> Vec<Line> {
+pub(super) fn summary(sides: &[UpDown]) -> Vec<Line> {
     let statements = sides.iter().flat_map(|it| &it.up.statements);
     let effects: Vec<_> = statements.flat_map(|it| &it.effects).collect();
     let mut lines: Vec<Line> = Vec::new();
@@ -44,19 +44,19 @@ pub(super) fn summary(sides: &[Sides]) -> Vec<Line> {
 /// What all effects on its object come to; nothing if another one says it.
 fn verb(it: &Effect, all: &[&Effect]) -> Option<Verb> {
     let has =
-        |action: &Action| all.iter().any(|other| other.id == it.id && other.action == *action);
+        |action: &EffectKind| all.iter().any(|other| other.id == it.id && other.action == *action);
     let comes_with_rebuilt = |other: &&&Effect| {
-        other.action == Action::Drop && is_on(&it.id, &other.id) && it.id != other.id
+        other.action == EffectKind::Drop && is_on(&it.id, &other.id) && it.id != other.id
     };
     Some(match it.action {
-        Action::Create if all.iter().any(|other| comes_with_rebuilt(&other)) => return None,
-        Action::Rename(_) => Verb::Rename,
-        Action::Drop if has(&Action::Create) => Verb::Rebuild,
-        Action::Drop => Verb::Drop,
-        Action::Create | Action::Change if has(&Action::Drop) => return None,
-        Action::Create => Verb::Create,
-        Action::Change if has(&Action::Create) => return None,
-        Action::Change => Verb::Change,
+        EffectKind::Create if all.iter().any(|other| comes_with_rebuilt(&other)) => return None,
+        EffectKind::Rename(_) => Verb::Rename,
+        EffectKind::Drop if has(&EffectKind::Create) => Verb::Rebuild,
+        EffectKind::Drop => Verb::Drop,
+        EffectKind::Create | EffectKind::Change if has(&EffectKind::Drop) => return None,
+        EffectKind::Create => Verb::Create,
+        EffectKind::Change if has(&EffectKind::Create) => return None,
+        EffectKind::Change => Verb::Change,
     })
 }
 
@@ -71,7 +71,7 @@ fn is_on(it: &Identity, object: &Identity) -> bool {
 fn object(it: &Effect) -> String {
     let name = name(&it.id);
     match &it.action {
-        Action::Rename(to) => format!("{name} to {to}"),
+        EffectKind::Rename(to) => format!("{name} to {to}"),
         _ => name,
     }
 }

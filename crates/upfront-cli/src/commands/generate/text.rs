@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use upfront_schema::{Plan, Sides, WayBack};
+use upfront_schema::{DownResult, Plan, UpDown};
 
 use crate::{output::failure::Failure, scratch::staging::Staging};
 
@@ -46,7 +46,7 @@ impl File {
 }
 
 /// A file, with what is said of it.
-pub(super) fn file(version: &str, name: &str, sides: &Sides, mark: Option<&str>) -> File {
+pub(super) fn file(version: &str, name: &str, sides: &UpDown, mark: Option<&str>) -> File {
     let mut header = String::new();
     if sides.up.is_divided() {
         header.push_str("-- atlas:txmode none\n");
@@ -55,10 +55,10 @@ pub(super) fn file(version: &str, name: &str, sides: &Sides, mark: Option<&str>)
         let _ = writeln!(header, "-- {it}");
     }
     let down = match &sides.down {
-        WayBack::Plan(it) => {
+        DownResult::Plan(it) => {
             Some(down(it, "-- upfront:nothing-to-undo the schema is what it was before\n"))
         }
-        WayBack::None(why) => {
+        DownResult::None(why) => {
             let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
             let _ = writeln!(header, "-- upfront:irreversible {why}");
             None

@@ -6,7 +6,7 @@ use std::fmt;
 
 use upfront::cli::Exit;
 use upfront_directory::{Migration, Side};
-use upfront_schema::{Counts, Flavor, Rows, Scope, Seeded, Unfit};
+use upfront_schema::{RowFailure, Rows, SampleKind, SampleRows, Scope, SequenceStates};
 use upfront_scratch::Database;
 
 use crate::{output::failure::Failure, scratch};
@@ -24,7 +24,7 @@ pub(crate) enum Tried {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Obstacle {
     which: Which,
-    unfit: Unfit,
+    unfit: RowFailure,
 }
 
 /// One of the sides that are run, in this order.
@@ -56,12 +56,12 @@ pub(crate) fn try_on(
     wanted: Option<&Database<'_>>,
 ) -> Result<Tried, Failure> {
     let work = Work { before, it, scope, values, wanted };
-    let mut tried = work.once(Flavor::Mixed)?;
+    let mut tried = work.once(SampleKind::Mixed)?;
     let Tried::StructureOnly(first) = &tried else { return Ok(tried) };
     let first = first.clone();
-    for flavor in [Flavor::Full, Flavor::Uuids, Flavor::Numbers] {
+    for flavor in [SampleKind::Full, SampleKind::Uuids, SampleKind::Numbers] {
         match (flavor, &tried) {
-            (Flavor::Full, _) => {}
+            (SampleKind::Full, _) => {}
             (_, Tried::StructureOnly(it)) if it.unfit.is_of_values() => {}
             _ => break,
         }
@@ -86,13 +86,13 @@ struct Work<'a> {
 /// What is there at one moment.
 struct State {
     rows: Rows,
-    counts: Counts,
+    counts: SequenceStates,
 }
 
 impl Work<'_> {
-    fn once(&self, flavor: Flavor) -> Result<Tried, Failure> {
+    fn once(&self, flavor: SampleKind) -> Result<Tried, Failure> {
         let copy = scratch::copy(self.before)?;
-        let seeded = Seeded::fill(&copy, flavor, self.scope);
+        let seeded = SampleRows::fill(&copy, flavor, self.scope);
         let seeded = seeded.map_err(|err| scratch::of_schema(&err))?;
         let first = self.state(&copy)?;
         if let Some(it) = unfit(&copy, Which::Up, &self.it.up)? {
@@ -134,15 +134,15 @@ impl Work<'_> {
         side: &str,
         of: &Side,
     ) -> Result<(), Failure> {
-        let misread = upfront_schema::misread(there, wanted, self.scope);
-        let misread = misread.map_err(|err| scratch::of_schema(&err))?;
-        if misread.is_empty() {
+        let changed_results = upfront_schema::changed_results(there, wanted, self.scope);
+        let changed_results = changed_results.map_err(|err| scratch::of_schema(&err))?;
+        if changed_results.is_empty() {
             return Ok(());
         }
         let title =
             format!("after the {side} side columns are taken for others, by their positions");
         let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
-        let failure = misread.into_iter().fold(failure, Failure::more);
+        let failure = changed_results.into_iter().fold(failure, Failure::more);
         Err(failure.help(
             "write new columns last in the table, or name columns in what returns other values: \
              `SELECT t.*`, not a list in the order of the table",
@@ -151,7 +151,8 @@ impl Work<'_> {
 
     fn state(&self, of: &Database<'_>) -> Result<State, Failure> {
         let rows = Rows::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
-        let counts = Counts::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
+        let counts =
+            SequenceStates::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
         Ok(State { rows, counts })
     }
 }
@@ -179,12 +180,12 @@ fn agree(
 }
 
 fn unfit(copy: &Database<'_>, which: Which, side: &Side) -> Result<Option<Obstacle>, Failure> {
-    let unfit = Unfit::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
+    let unfit = RowFailure::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
     Ok(unfit.map(|unfit| Obstacle { which, unfit }))
 }
 
 /// Tables that took a row before, and take none now.
-fn news(side: &str, first: &State, later: &State, seeded: &Seeded) -> Vec<String> {
+fn news(side: &str, first: &State, later: &State, seeded: &SampleRows) -> Vec<String> {
     let failed: Vec<_> = first.counts.failing().map(|(table, _)| table).collect();
     let is_news = |table: &str| {
         !failed.contains(&table) && !seeded.without.iter().any(|it| it.table == table)
@@ -196,7 +197,7 @@ fn news(side: &str, first: &State, later: &State, seeded: &Seeded) -> Vec<String
     new.map(text).collect()
 }
 
-fn with_rows(seeded: &Seeded, news: Vec<String>) -> Tried {
+fn with_rows(seeded: &SampleRows, news: Vec<String>) -> Tried {
     let without = seeded.without.iter();
     let without =
         without.map(|it| format!("structure only for {} (SQLSTATE {})", it.table, it.sqlstate));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use upfront::cli::Exit;
 use upfront_directory::{Migration, Side};
-use upfront_schema::{Flavor, Scope, Seeded, Unfit, Violations};
+use upfront_schema::{RowFailure, SampleKind, SampleRows, Scope, Violations};
 use upfront_scratch::Database;
 
 use crate::{
@@ -31,9 +31,9 @@ pub(crate) fn try_on(
     all: &[&Migration],
     scope: &Scope,
 ) -> Result<InARow, Failure> {
-    let with_null = once(before, all, scope, Flavor::Mixed)?;
+    let with_null = once(before, all, scope, SampleKind::Mixed)?;
     let InARow::Fails { why, .. } = with_null else { return Ok(with_null) };
-    Ok(match once(before, all, scope, Flavor::Full)? {
+    Ok(match once(before, all, scope, SampleKind::Full)? {
         InARow::Works { tables, .. } => InARow::Works { tables, but: Some(why) },
         InARow::Fails { is_up, .. } => InARow::Fails { why, is_up },
     })
@@ -43,10 +43,10 @@ fn once(
     before: &Database<'_>,
     all: &[&Migration],
     scope: &Scope,
-    flavor: Flavor,
+    flavor: SampleKind,
 ) -> Result<InARow, Failure> {
     let copy = scratch::copy(before)?;
-    let seeded = Seeded::fill(&copy, flavor, scope).map_err(|err| scratch::of_schema(&err))?;
+    let seeded = SampleRows::fill(&copy, flavor, scope).map_err(|err| scratch::of_schema(&err))?;
     let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
     let downs = all.iter().rev().map(|it| (*it, "down", it.down.as_ref()));
     let downs = downs.take_while(|(_, _, side)| side.is_some());
@@ -100,7 +100,7 @@ impl Guard {
 }
 
 fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {
-    let unfit = Unfit::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
+    let unfit = RowFailure::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
     Ok(unfit.map(|it| format!("with rows: {} (SQLSTATE {})", it.message, it.sqlstate)))
 }
 

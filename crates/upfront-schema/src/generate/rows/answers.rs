@@ -11,8 +11,8 @@ use upfront_scratch::Database;
 use crate::aliases::ColumnOrders;
 use crate::error::{Error, Result};
 use crate::extract::Scope;
-use crate::generate::rows::Flavor;
-use crate::generate::rows::seed::Seeded;
+use crate::generate::rows::SampleKind;
+use crate::generate::rows::seed::SampleRows;
 use crate::{quote, session};
 
 /// Values of each type that functions are called with.
@@ -73,7 +73,11 @@ type Returned = BTreeMap<String, String>;
 /// # Errors
 ///
 /// If the server does not answer.
-pub fn misread(there: &Database<'_>, wanted: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+pub fn changed_results(
+    there: &Database<'_>,
+    wanted: &Database<'_>,
+    scope: &Scope,
+) -> Result<Vec<String>> {
     let orders = |it| ColumnOrders::of(&mut session::open(it)?);
     let orders = orders(there)?.differences(&orders(wanted)?);
     if orders.is_empty() {
@@ -81,7 +85,7 @@ pub fn misread(there: &Database<'_>, wanted: &Database<'_>, scope: &Scope) -> Re
     }
     let (there, like) = (there.copy()?, wanted.copy()?);
     empty(&there, scope)?;
-    Seeded::fill(&there, Flavor::Apart, scope)?;
+    SampleRows::fill(&there, SampleKind::Apart, scope)?;
     empty(&like, scope)?;
     if !fill(&like, &there, scope)? {
         return Ok(Vec::new());

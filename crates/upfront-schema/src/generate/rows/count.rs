@@ -8,7 +8,7 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result};
 use crate::extract::Scope;
-use crate::generate::rows::Flavor;
+use crate::generate::rows::SampleKind;
 use crate::generate::rows::seed::Search;
 use crate::generate::rows::table::{Column, Table, Tables};
 use crate::generate::rows::value::Wish;
@@ -24,7 +24,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <>
 
 /// What became of an insert that lets sequences count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Insert {
+pub enum InsertOutcome {
     /// It works.
     Works,
     /// It fails, and why, as the server has it.
@@ -35,9 +35,9 @@ pub enum Insert {
 
 /// Where all sequences stand at one moment, and what an insert into their tables came to.
 #[derive(Debug)]
-pub struct Counts {
+pub struct SequenceStates {
     positions: BTreeMap<u32, Position>,
-    inserts: BTreeMap<u32, (String, Insert)>,
+    inserts: BTreeMap<u32, (String, InsertOutcome)>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Position {
     is_rising: bool,
 }
 
-impl Counts {
+impl SequenceStates {
     /// Reads them, and inserts a row that is made up into each table that counts. The row is taken
     /// back; the value of the sequence is not.
     ///
@@ -86,21 +86,23 @@ impl Counts {
     /// The tables whose sequence now gives what is there already, and did not before.
     #[must_use]
     pub fn colliding(&self, later: &Self) -> Vec<String> {
-        let collides = |(oid, (table, it)): (&u32, &(String, Insert))| match it {
-            Insert::Collides(key) if !self.collides(*oid) => Some(format!("{table} ({key})")),
+        let collides = |(oid, (table, it)): (&u32, &(String, InsertOutcome))| match it {
+            InsertOutcome::Collides(key) if !self.collides(*oid) => {
+                Some(format!("{table} ({key})"))
+            }
             _ => None,
         };
         later.inserts.iter().filter_map(collides).collect()
     }
 
     fn collides(&self, table: u32) -> bool {
-        matches!(self.inserts.get(&table), Some((_, Insert::Collides(_))))
+        matches!(self.inserts.get(&table), Some((_, InsertOutcome::Collides(_))))
     }
 
     /// The tables that an insert fails for, and why.
     pub fn failing(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inserts.values().filter_map(|(table, it)| match it {
-            Insert::Fails(why) => Some((table.as_str(), why.as_str())),
+            InsertOutcome::Fails(why) => Some((table.as_str(), why.as_str())),
             _ => None,
         })
     }
@@ -131,17 +133,21 @@ fn positions(client: &mut Client, scope: &Scope) -> Result<BTreeMap<u32, Positio
 }
 
 /// Tries a row, and takes it back.
-fn insert(transaction: &mut Transaction<'_>, table: &Table, tables: &Tables) -> Result<Insert> {
+fn insert(
+    transaction: &mut Transaction<'_>,
+    table: &Table,
+    tables: &Tables,
+) -> Result<InsertOutcome> {
     let mut savepoint = transaction.transaction().map_err(broken())?;
-    let mut search = Search::new(table, tables, Wish { row: NEXT, flavor: Flavor::Full });
+    let mut search = Search::new(table, tables, Wish { row: NEXT, flavor: SampleKind::Full });
     search.let_count();
     let failure = search.run(&mut savepoint)?;
     savepoint.rollback().map_err(broken())?;
     Ok(match failure {
-        None => Insert::Works,
+        None => InsertOutcome::Works,
         Some(err) => match counted_key(table, tables, &err) {
-            Some(key) => Insert::Collides(key),
-            None => Insert::Fails(err.code().code().to_owned()),
+            Some(key) => InsertOutcome::Collides(key),
+            None => InsertOutcome::Fails(err.code().code().to_owned()),
         },
     })
 }

@@ -18,9 +18,9 @@ use crate::extract::Scope;
 use crate::{quote, session};
 use table::{Column, Table, tables};
 
-pub use answers::misread;
-pub use count::{Counts, Insert};
-pub use seed::{Seeded, Unseeded};
+pub use answers::changed_results;
+pub use count::{InsertOutcome, SequenceStates};
+pub use seed::{SampleRows, UnseededTable};
 pub use violations::Violations;
 
 /// More rows than these are not compared.
@@ -28,7 +28,7 @@ const COMPARED: usize = 10_000;
 
 /// Which rows are made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
+pub enum SampleKind {
     /// Columns that may be NULL are so in every second one.
     Mixed,
     /// None is NULL, where a value can be thought of.
@@ -43,7 +43,7 @@ pub enum Flavor {
 
 /// A side that does not work with rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
+pub struct RowFailure {
     /// The table, where the server names one.
     pub table: Option<String>,
     /// Why, as the server has it.
@@ -91,7 +91,7 @@ impl PartialEq for Part {
 
 type Values = Vec<Option<String>>;
 
-impl Unfit {
+impl RowFailure {
     /// Runs one side of a migration on rows; what the server has against it.
     ///
     /// # Errors

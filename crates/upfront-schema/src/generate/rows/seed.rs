@@ -8,7 +8,7 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result};
 use crate::extract::Scope;
-use crate::generate::rows::Flavor;
+use crate::generate::rows::SampleKind;
 use crate::generate::rows::table::{Column, Condition, Default, Reference, Table, Tables};
 use crate::generate::rows::value::{Wish, candidates};
 use crate::{quote, session};
@@ -21,29 +21,29 @@ const TRIES: usize = 40;
 
 /// What came of seeding.
 #[derive(Debug)]
-pub struct Seeded {
+pub struct SampleRows {
     /// How many tables have rows.
     pub tables: usize,
     /// Those that have none.
-    pub without: Vec<Unseeded>,
+    pub without: Vec<UnseededTable>,
 }
 
 /// A table that took no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unseeded {
+pub struct UnseededTable {
     /// Its name.
     pub table: String,
     /// Why, as the server has it.
     pub sqlstate: String,
 }
 
-impl Seeded {
+impl SampleRows {
     /// Puts rows into every table that takes them, and lets every sequence count.
     ///
     /// # Errors
     ///
     /// If the server does not answer.
-    pub fn fill(database: &Database<'_>, flavor: Flavor, scope: &Scope) -> Result<Self> {
+    pub fn fill(database: &Database<'_>, flavor: SampleKind, scope: &Scope) -> Result<Self> {
         let mut client = session::open(database)?;
         let tables = Tables::read(&mut client, scope)?;
         let mut transaction = client.transaction().map_err(broken())?;
@@ -55,7 +55,7 @@ impl Seeded {
             let mut left = Vec::new();
             for it in open {
                 if let Some(why) = seed(&mut transaction, it, &tables, flavor)? {
-                    without.push(Unseeded { table: it.path.clone(), sqlstate: why });
+                    without.push(UnseededTable { table: it.path.clone(), sqlstate: why });
                     left.push(it);
                 }
             }
@@ -98,12 +98,12 @@ fn seed(
     transaction: &mut Transaction<'_>,
     table: &Table,
     tables: &Tables,
-    flavor: Flavor,
+    flavor: SampleKind,
 ) -> Result<Option<String>> {
     let (mut made, mut why) = (0, None);
     for row in 1..=ROWS {
         let wish = Wish { row, flavor };
-        let sparse_first = flavor == Flavor::Mixed && row % 2 == 0;
+        let sparse_first = flavor == SampleKind::Mixed && row % 2 == 0;
         for is_sparse in [sparse_first, !sparse_first] {
             let mut search = Search::new(table, tables, wish);
             if is_sparse {
@@ -300,7 +300,7 @@ impl<'a> Slot<'a> {
         let candidates: Vec<_> = candidates.into_iter().map(|it| vec![it]).collect();
         let has_default = column.default != Default::Null;
         // Texts that become UUIDs may then have to be those of another table.
-        let is_key = wish.flavor == Flavor::Uuids && column.root == "uuid";
+        let is_key = wish.flavor == SampleKind::Uuids && column.root == "uuid";
         let is_given = (!has_default || is_key) && !candidates.is_empty();
         Self {
             columns: vec![column],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::generate::rows::Flavor;
+use crate::generate::rows::SampleKind;
 use crate::generate::rows::table::{Column, Condition};
 use crate::quote;
 
@@ -16,7 +16,7 @@ const LONGEST: usize = 300;
 #[derive(Clone, Copy)]
 pub(super) struct Wish {
     pub(super) row: u32,
-    pub(super) flavor: Flavor,
+    pub(super) flavor: SampleKind,
 }
 
 /// Expressions for a column, another first one for each row where that can be.
@@ -122,7 +122,7 @@ fn own(of: &Column, wish: Wish) -> u32 {
 /// The place of the column, from 0; the same for all where values need not tell columns apart.
 fn place(of: &Column, wish: Wish) -> u32 {
     match wish.flavor {
-        Flavor::Apart => u32::try_from(of.number).unwrap_or(1).max(1) - 1,
+        SampleKind::Apart => u32::try_from(of.number).unwrap_or(1).max(1) - 1,
         _ => 0,
     }
 }
@@ -171,9 +171,9 @@ fn texts(of: &Column, wish: Wish) -> Vec<String> {
         String::new(),
     ];
     match wish.flavor {
-        Flavor::Uuids => all.insert(0, uuid(row)),
-        Flavor::Numbers => all.insert(0, row.to_string()),
-        Flavor::Mixed | Flavor::Full | Flavor::Apart => {}
+        SampleKind::Uuids => all.insert(0, uuid(row)),
+        SampleKind::Numbers => all.insert(0, row.to_string()),
+        SampleKind::Mixed | SampleKind::Full | SampleKind::Apart => {}
     }
     all.into_iter().map(|it| short(&it, of.modifier)).collect()
 }

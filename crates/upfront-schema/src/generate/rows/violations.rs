@@ -7,7 +7,7 @@ use upfront_scratch::Database;
 
 use crate::error::{Error, Result};
 use crate::extract::Scope;
-use crate::generate::rows::Flavor;
+use crate::generate::rows::SampleKind;
 use crate::generate::rows::seed::Search;
 use crate::generate::rows::table::{Table, Tables};
 use crate::generate::rows::value::Wish;
@@ -46,7 +46,8 @@ impl Violations {
         let mut transaction = client.transaction().map_err(broken())?;
         let mut all = Vec::new();
         for table in &tables.all {
-            let mut search = Search::new(table, &tables, Wish { row: NEXT, flavor: Flavor::Full });
+            let mut search =
+                Search::new(table, &tables, Wish { row: NEXT, flavor: SampleKind::Full });
             let mut savepoint = transaction.transaction().map_err(broken())?;
             let fits = search.run(&mut savepoint)?.is_none();
             savepoint.rollback().map_err(broken())?;
