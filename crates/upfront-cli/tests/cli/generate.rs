@@ -257,12 +257,13 @@ fn a_value_of_an_enum_is_committed_before_it_is_used() {
     shows!("gen_enum_value_removed", written(&it, &["gen", "gone", "--allow", "structure-only"]));
 }
 
-/// A table, a view and a trigger, with what may change in them.
+/// A table, a view and a trigger, with what may change in them. Views of two tables are printed
+/// alike by each major version; those of one have the table's name up to 15 only.
 fn guarded(labels: &str, default: &str, columns: &str, events: &str) -> String {
     format!(
         "CREATE TYPE mood AS ENUM ({labels});\n\
          CREATE TABLE a (m mood DEFAULT '{default}', name text{columns});\n\
-         CREATE VIEW names AS SELECT name, m FROM a;\n\
+         CREATE VIEW names AS SELECT a.name, a.m FROM a JOIN a AS b ON b.name = a.name;\n\
          CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
          CREATE TRIGGER t BEFORE {events} ON a FOR EACH ROW EXECUTE FUNCTION f();\n"
     )
@@ -278,7 +279,7 @@ fn what_goes_to_come_back_does_so_in_one_transaction() {
         "DROP TABLE a CASCADE;\nDROP FUNCTION f;\nDROP TYPE mood;\n",
     );
     it.run("hash");
-    let seen = first.replace("SELECT name, m", "SELECT m, name");
+    let seen = first.replace("SELECT a.name, a.m", "SELECT a.m, a.name");
     it.write(
         "schema.sql",
         &seen.replace("'sad')", "'sad','ok')").replace("DEFAULT 'sad'", "DEFAULT 'ok'"),

@@ -233,7 +233,7 @@ const BESIDE: &str = "\
 CREATE SCHEMA audit;
 CREATE TABLE users (id bigint PRIMARY KEY, name text, age int);
 CREATE TABLE old (id bigint PRIMARY KEY);
-CREATE VIEW adults AS SELECT id, age FROM users WHERE age > 17;
+CREATE VIEW adults AS SELECT users.id, users.age FROM users JOIN users AS b ON b.id = users.id WHERE users.age > 17;
 CREATE FUNCTION audit.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER noted BEFORE INSERT ON old FOR EACH ROW EXECUTE FUNCTION audit.note();
 CREATE TRIGGER noted BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION audit.note();

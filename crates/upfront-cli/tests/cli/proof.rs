@@ -31,7 +31,7 @@ fn takes_back_what_was_moved() {
              CREATE TYPE mood AS ENUM ('sad');\n\
              CREATE TYPE pair AS (x int, y int);\n\
              CREATE TABLE t (id serial PRIMARY KEY, m mood, p pair);\n\
-             CREATE VIEW v AS SELECT id FROM t;\n\
+             CREATE VIEW v AS SELECT t.id FROM t JOIN t AS b ON b.id = t.id;\n\
              CREATE SEQUENCE free;\n\
              CREATE FUNCTION f(m mood) RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
         ),
@@ -165,7 +165,7 @@ fn finds_drift_of_every_kind() {
             (
                 "migrations/1_a.sql",
                 "CREATE TABLE a (id int);\n\
-             CREATE VIEW v AS SELECT id FROM a;\n\
+             CREATE VIEW v AS SELECT a.id FROM a JOIN a AS b ON b.id = a.id;\n\
              CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n\
              GRANT SELECT ON a TO PUBLIC;\n",
             ),
@@ -183,7 +183,7 @@ fn finds_drift_of_every_kind() {
     shows!("check_schema_of_what_is_left_out", it.run("check --schema"));
     there
         .execute(
-            "create or replace view v as select id + 1 as id from a; revoke select on a from public;
+            "create or replace view v as select a.id + 1 as id from a join a as b on b.id = a.id; revoke select on a from public;
              create or replace function f() returns int language sql as 'select 2';
              grant insert on a to public",
         )

@@ -12,7 +12,8 @@ use crate::identity::Identity;
 use crate::{rule, session};
 
 /// Kinds within others come first, as then the others have their names still; routines do, as the
-/// types of their arguments have. The last column is the schema of what can be moved to another.
+/// types of their arguments have. Within each step the names decide, not the order of the catalog.
+/// The last column is the schema of what can be moved to another.
 const NAMES: &str = "
 WITH space AS (SELECT oid, nspname FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
@@ -20,36 +21,36 @@ member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
 relation AS (SELECT c.oid, c.relkind, c.reloftype, c.relnamespace, s.nspname, c.relname
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace WHERE NOT EXISTS (
     SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid))
-SELECT 'pg_proc'::regclass::oid, p.oid, 0,
+SELECT 1, 'pg_proc'::regclass::oid, p.oid, 0,
   CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
   ARRAY[s.nspname, p.proname]::text[],
   (pg_identify_object_as_address('pg_proc'::regclass, p.oid, 0)).object_args, p.pronamespace
 FROM pg_proc p JOIN space s ON s.oid = p.pronamespace WHERE NOT EXISTS (
   SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
   AND d.deptype IN ('e', 'i'))
-UNION ALL SELECT 'pg_enum'::regclass, e.oid, 0, 'enum value',
+UNION ALL SELECT 2, 'pg_enum'::regclass, e.oid, 0, 'enum value',
   ARRAY[s.nspname, t.typname, e.enumlabel], '{}', NULL
 FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid JOIN space s ON s.oid = t.typnamespace
 WHERE NOT EXISTS (
   SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
-UNION ALL SELECT 'pg_class'::regclass, r.oid, a.attnum::int4,
+UNION ALL SELECT 3, 'pg_class'::regclass, r.oid, a.attnum::int4,
   CASE r.relkind WHEN 'c' THEN 'attribute' ELSE 'column' END,
   ARRAY[r.nspname, r.relname, a.attname]::text[], '{}'::text[], NULL::oid
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
 WHERE r.relkind IN ('r', 'p', 'f', 'c') AND r.reloftype = 0 AND a.attnum > 0
 AND NOT a.attisdropped AND a.attinhcount = 0
-UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 0, 'table constraint',
+UNION ALL SELECT 4, 'pg_constraint'::regclass, k.oid, 0, 'table constraint',
   ARRAY[r.nspname, r.relname, k.conname], '{}', NULL
 FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid
 WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND k.coninhcount = 0 AND k.conparentid = 0
-UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 0, 'trigger',
+UNION ALL SELECT 5, 'pg_trigger'::regclass, t.oid, 0, 'trigger',
   ARRAY[r.nspname, r.relname, t.tgname], '{}', NULL
 FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
-UNION ALL SELECT 'pg_policy'::regclass, p.oid, 0, 'policy',
+UNION ALL SELECT 6, 'pg_policy'::regclass, p.oid, 0, 'policy',
   ARRAY[r.nspname, r.relname, p.polname], '{}', NULL
 FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
-UNION ALL SELECT 'pg_class'::regclass, r.oid, 0, CASE r.relkind WHEN 'v' THEN 'view'
+UNION ALL SELECT 7, 'pg_class'::regclass, r.oid, 0, CASE r.relkind WHEN 'v' THEN 'view'
     WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
     WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' WHEN 'c' THEN 'composite type' ELSE 'table' END,
   ARRAY[r.nspname, r.relname], '{}',
@@ -58,13 +59,13 @@ UNION ALL SELECT 'pg_class'::regclass, r.oid, 0, CASE r.relkind WHEN 'v' THEN 'v
     AND d.deptype IN ('a', 'i')) THEN r.relnamespace END
 FROM relation r WHERE NOT EXISTS (SELECT FROM pg_constraint k
   WHERE k.conindid = r.oid AND k.contype IN ('p', 'u', 'x'))
-UNION ALL SELECT 'pg_type'::regclass, t.oid, 0,
+UNION ALL SELECT 8, 'pg_type'::regclass, t.oid, 0,
   CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'range type' END,
   ARRAY[s.nspname, t.typname], '{}', t.typnamespace
 FROM pg_type t JOIN space s ON s.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r') AND NOT EXISTS (
   SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
-UNION ALL SELECT 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname], '{}', NULL
+UNION ALL SELECT 9, 'pg_namespace'::regclass, s.oid, 0, 'schema', ARRAY[s.nspname], '{}', NULL
 FROM space s";
 
 /// What is renamed and has no rule of its own.
@@ -92,13 +93,17 @@ impl ObjectNames {
         let rows = session::open(database)?.query(NAMES, &[]);
         let rows = rows.map_err(Error::postgres("read the names"))?;
         let one = |row: &postgres::Row| {
-            let kind: &str = row.get(3);
+            let kind: &str = row.get(4);
             let part = PARTS.into_iter().find(|it| *it == kind);
             let kind = part.or_else(|| rule::find(kind).map(|it| it.kind))?;
-            let id = Identity { kind, names: row.get(4), arguments: row.get(5) };
-            Some(Named { address: (row.get(0), row.get(1), row.get(2)), id, space: row.get(6) })
+            let id = Identity { kind, names: row.get(5), arguments: row.get(6) };
+            let address = (row.get(1), row.get(2), row.get(3));
+            let step: i32 = row.get(0);
+            Some((step, Named { address, id, space: row.get(7) }))
         };
-        Ok(Self(rows.iter().filter_map(one).collect()))
+        let mut all: Vec<_> = rows.iter().filter_map(one).collect();
+        all.sort_by(|(step, a), (other, b)| (step, &a.id).cmp(&(other, &b.id)));
+        Ok(Self(all.into_iter().map(|(_, it)| it).collect()))
     }
 
     /// What gives everything its name and its schema of before, in this order; these names are the
