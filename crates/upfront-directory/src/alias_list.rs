@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::fold;
-use crate::lexer::{Kind, Lexer, Token};
+use crate::lexer::{TokenKind, Lexer, Token};
 
 /// The list in `FROM s.t x(a, b)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ fn tokens(sql: &str) -> Vec<Token> {
 /// The list that begins at an opening parenthesis.
 fn list(sql: &str, tokens: &[Token], open: usize) -> Option<AliasList> {
     let alias = open.checked_sub(1)?;
-    let is_adjacent = tokens[open].kind == Kind::Open && tokens[alias].end == tokens[open].start;
+    let is_adjacent = tokens[open].kind == TokenKind::Open && tokens[alias].end == tokens[open].start;
     let is_apart = alias > 0 && tokens[alias - 1].end < tokens[alias].start;
     if !is_adjacent || !is_apart || !is_name(&tokens[alias]) {
         return None;
@@ -63,8 +63,8 @@ fn list(sql: &str, tokens: &[Token], open: usize) -> Option<AliasList> {
         let [name, next] = pair else { return None };
         names.push(Some(name).filter(|it| is_name(it)).and_then(|it| fold(it.text(sql)))?);
         match next.kind {
-            Kind::Comma => {}
-            Kind::Close => {
+            TokenKind::Comma => {}
+            TokenKind::Close => {
                 return Some(AliasList {
                     range: tokens[open].start..next.end,
                     names,
@@ -79,18 +79,18 @@ fn list(sql: &str, tokens: &[Token], open: usize) -> Option<AliasList> {
 }
 
 fn is_name(token: &Token) -> bool {
-    matches!(token.kind, Kind::Word | Kind::Quoted)
+    matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
 }
 
 /// What stands before the alias. With an empty search path the server writes the schema of each
 /// relation; a lone word is a keyword, or the name of a subquery.
 fn item(sql: &str, tokens: &[Token], last: usize) -> Option<AliasedItem> {
     let is_word = |at: usize, word: &str| tokens[at].text(sql).eq_ignore_ascii_case(word);
-    if tokens[last].kind == Kind::Close {
+    if tokens[last].kind == TokenKind::Close {
         return Some(called(sql, tokens, last));
     }
     if last > 1 && is_word(last, "ORDINALITY") && is_word(last - 1, "WITH") {
-        let is_call = tokens[last - 2].kind == Kind::Close;
+        let is_call = tokens[last - 2].kind == TokenKind::Close;
         return is_call.then(|| called(sql, tokens, last - 2));
     }
     let names = names(sql, tokens, last)?;
@@ -102,8 +102,8 @@ fn called(sql: &str, tokens: &[Token], close: usize) -> AliasedItem {
     let mut depth = 0;
     let is_open = |at: &usize| {
         match tokens[*at].kind {
-            Kind::Close => depth += 1,
-            Kind::Open => depth -= 1,
+            TokenKind::Close => depth += 1,
+            TokenKind::Open => depth -= 1,
             _ => {}
         }
         depth == 0
@@ -123,7 +123,7 @@ fn names(sql: &str, tokens: &[Token], mut last: usize) -> Option<Vec<String>> {
     loop {
         let token = tokens.get(last).filter(|it| is_name(it))?;
         all.insert(0, fold(token.text(sql))?);
-        if last < 2 || tokens[last - 1].kind != Kind::Dot {
+        if last < 2 || tokens[last - 1].kind != TokenKind::Dot {
             return Some(all);
         }
         last -= 2;

@@ -16,7 +16,7 @@ mod target;
 use std::ops::Range;
 
 use crate::cursor::fold;
-use crate::lexer::{Kind, Lexer, Token};
+use crate::lexer::{TokenKind, Lexer, Token};
 use crate::statement::cut_statements;
 
 /// What is said of an object.
@@ -127,7 +127,7 @@ fn tagged(text: &str) -> Option<&str> {
 fn one_name(text: &str) -> Option<String> {
     let tokens: Vec<_> = Lexer::of(text).collect::<Result<_, _>>().ok()?;
     match tokens.as_slice() {
-        [it] if matches!(it.kind, Kind::Word | Kind::Quoted) => fold(it.text(text)),
+        [it] if matches!(it.kind, TokenKind::Word | TokenKind::Quoted) => fold(it.text(text)),
         _ => None,
     }
 }

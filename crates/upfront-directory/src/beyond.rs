@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::{Cursor, fold};
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::statement::cut;
 
 /// What a statement is about that a server has, and not a database alone.
@@ -78,7 +78,7 @@ pub fn long_names(sql: &str) -> Vec<Range<usize>> {
         None => text.len() > 63,
     };
     tokens
-        .filter(|it| matches!(it.kind, Kind::Word | Kind::Quoted) && is_long(it.text(sql)))
+        .filter(|it| matches!(it.kind, TokenKind::Word | TokenKind::Quoted) && is_long(it.text(sql)))
         .map(|it| it.start..it.end)
         .collect()
 }
@@ -92,7 +92,7 @@ fn word(it: &mut Cursor<'_>) -> Option<String> {
     if let Some(written) = it.identifier() {
         return fold(written);
     }
-    let text = it.peek().filter(|it| it.kind == Kind::Text)?.text(it.text());
+    let text = it.peek().filter(|it| it.kind == TokenKind::Text)?.text(it.text());
     Some(text.trim_matches('\'').to_owned())
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Had {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
+pub(crate) enum EncodingError {
     Utf16,
     InvalidUtf8(u8),
     Nul,
@@ -33,28 +33,28 @@ pub(crate) enum Mistake {
 /// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade
 /// of <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each
 /// other's database.
-pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Place, Mistake)> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Place, EncodingError)> {
     let (marked, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => (true, rest),
         None => (false, bytes),
     };
     if is_utf16(bytes) {
-        return Err((Place::line(1), Mistake::Utf16));
+        return Err((Place::line(1), EncodingError::Utf16));
     }
     let text = std::str::from_utf8(bytes).map_err(|err| {
         let at = err.valid_up_to();
-        (place(bytes, at), Mistake::InvalidUtf8(bytes[at]))
+        (place(bytes, at), EncodingError::InvalidUtf8(bytes[at]))
     })?;
     if let Some(at) = text.find('\0') {
-        return Err((place(bytes, at), Mistake::Nul));
+        return Err((place(bytes, at), EncodingError::Nul));
     }
     let returns = text.contains('\r');
     let text = text.replace("\r\n", "\n");
     if let Some(at) = text.find('\r') {
-        return Err((place(text.as_bytes(), at), Mistake::LoneCarriageReturn));
+        return Err((place(text.as_bytes(), at), EncodingError::LoneCarriageReturn));
     }
     if let Some(line) = conflict(&text) {
-        return Err((Place::line(line), Mistake::ConflictMarker));
+        return Err((Place::line(line), EncodingError::ConflictMarker));
     }
     let had = match (marked, returns) {
         (true, _) => Had::ByteOrderMark,
@@ -97,34 +97,34 @@ fn place(bytes: &[u8], at: usize) -> Place {
     Place::at(line, column)
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for EncodingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::Utf16 => f.write_str("this file is written in UTF-16"),
-            Mistake::InvalidUtf8(byte) => {
+            EncodingError::Utf16 => f.write_str("this file is written in UTF-16"),
+            EncodingError::InvalidUtf8(byte) => {
                 write!(f, "the byte 0x{byte:02X} is not valid UTF-8 here")
             }
-            Mistake::Nul => f.write_str("there is a NUL byte here"),
-            Mistake::LoneCarriageReturn => {
+            EncodingError::Nul => f.write_str("there is a NUL byte here"),
+            EncodingError::LoneCarriageReturn => {
                 f.write_str("there is a carriage return without a line feed here")
             }
-            Mistake::ConflictMarker => f.write_str("a merge conflict starts here"),
+            EncodingError::ConflictMarker => f.write_str("a merge conflict starts here"),
         }
     }
 }
 
-impl Mistake {
+impl EncodingError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
-            Mistake::Utf16 => {
+            EncodingError::Utf16 => {
                 "save it as UTF-8; PowerShell's `>` writes UTF-16, `Set-Content -Encoding utf8` does not"
             }
-            Mistake::InvalidUtf8(_) => {
+            EncodingError::InvalidUtf8(_) => {
                 "save the file as UTF-8, for instance `iconv -f latin1 -t utf8`"
             }
-            Mistake::Nul => "take it out; PostgreSQL's texts cannot hold it",
-            Mistake::LoneCarriageReturn => "end lines with a line feed; in a string write E'\\r'",
-            Mistake::ConflictMarker => "settle the conflict and take its three markers out",
+            EncodingError::Nul => "take it out; PostgreSQL's texts cannot hold it",
+            EncodingError::LoneCarriageReturn => "end lines with a line feed; in a string write E'\\r'",
+            EncodingError::ConflictMarker => "settle the conflict and take its three markers out",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a statement stands to transactions, and so what can be known about it after a crash.
 
 use crate::cursor::{Cursor, fold};
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 
 /// How a statement behaves with transactions, which decides what is done when a crash leaves open
 /// whether it ran.
@@ -245,7 +245,7 @@ fn is_session(mut it: Cursor<'_>) -> bool {
     }
     if it.eat("SELECT") {
         it.eat("pg_catalog");
-        it.eat_kind(Kind::Dot);
+        it.eat_kind(TokenKind::Dot);
         // Whatever else it selects must not run twice.
         return it.eat("set_config") && {
             it.group();

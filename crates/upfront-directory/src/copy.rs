@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::cursor::Cursor;
 use crate::lexer::{Lexer, Token};
-use crate::statement::Mistake;
+use crate::statement::StatementError;
 
 /// A `COPY` that exchanges rows with the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +58,17 @@ pub(crate) fn data(
     body: &str,
     statement: &[Token],
     end: usize,
-) -> Option<Result<Data, (usize, Mistake)>> {
+) -> Option<Result<Data, (usize, StatementError)>> {
     if stream(Cursor::of(body, statement)) != Some(Stream::FromStdin) {
         return None;
     }
     let start = statement[0].start;
     let Some(line) = body[end..].find('\n') else {
-        return Some(Err((start, Mistake::CopyUnended)));
+        return Some(Err((start, StatementError::CopyUnended)));
     };
     let first = end + line + 1;
     if let Some(at) = first_solid(&body[end..first]) {
-        return Some(Err((end + at, Mistake::CopyLine)));
+        return Some(Err((end + at, StatementError::CopyLine)));
     }
     let mut at = first;
     for line in body[first..].split_inclusive('\n') {
@@ -77,7 +77,7 @@ pub(crate) fn data(
         }
         at += line.len();
     }
-    Some(Err((start, Mistake::CopyUnended)))
+    Some(Err((start, StatementError::CopyUnended)))
 }
 
 /// Where the SQL goes on after data that are mistaken, so that one mistake is reported as one.

@@ -1,6 +1,6 @@
 //! Reading a statement word by word.
 
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 
 /// A place among the solid tokens of one statement.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl<'a> Cursor<'a> {
 
     /// The text of the next token when it is a word without quotes.
     pub(crate) fn word(&self) -> Option<&'a str> {
-        self.peek().filter(|it| it.kind == Kind::Word).map(|it| it.text(self.text))
+        self.peek().filter(|it| it.kind == TokenKind::Word).map(|it| it.text(self.text))
     }
 
     pub(crate) fn is_at(&self, keyword: &str) -> bool {
@@ -58,7 +58,7 @@ impl<'a> Cursor<'a> {
         keywords.iter().any(|it| self.eat(it))
     }
 
-    pub(crate) fn eat_kind(&mut self, kind: Kind) -> bool {
+    pub(crate) fn eat_kind(&mut self, kind: TokenKind) -> bool {
         let here = self.peek().is_some_and(|it| it.kind == kind);
         if here {
             self.skip();
@@ -68,7 +68,7 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn eat_symbol(&mut self, symbol: &str) -> bool {
         let here =
-            self.peek().is_some_and(|it| it.kind == Kind::Symbol && it.text(self.text) == symbol);
+            self.peek().is_some_and(|it| it.kind == TokenKind::Symbol && it.text(self.text) == symbol);
         if here {
             self.skip();
         }
@@ -78,15 +78,15 @@ impl<'a> Cursor<'a> {
     /// A group in parentheses, which is stepped over: what stands between them.
     pub(crate) fn group(&mut self) -> Option<Cursor<'a>> {
         let mut ahead = *self;
-        if !ahead.eat_kind(Kind::Open) {
+        if !ahead.eat_kind(TokenKind::Open) {
             return None;
         }
         let inner = ahead;
         let mut depth = 1;
         while depth > 0 {
             match ahead.skip()?.kind {
-                Kind::Open => depth += 1,
-                Kind::Close => depth -= 1,
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth -= 1,
                 _ => {}
             }
         }
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
     /// A name with its qualifiers, as it is written.
     pub(crate) fn name(&mut self) -> Option<String> {
         let mut name = self.identifier()?.to_owned();
-        while self.eat_kind(Kind::Dot) {
+        while self.eat_kind(TokenKind::Dot) {
             name.push('.');
             name.push_str(self.identifier()?);
         }
@@ -107,7 +107,7 @@ impl<'a> Cursor<'a> {
 
     /// One name as it is written.
     pub(crate) fn identifier(&mut self) -> Option<&'a str> {
-        let token = self.peek().filter(|it| matches!(it.kind, Kind::Word | Kind::Quoted))?;
+        let token = self.peek().filter(|it| matches!(it.kind, TokenKind::Word | TokenKind::Quoted))?;
         self.skip();
         Some(token.text(self.text))
     }
@@ -122,7 +122,7 @@ impl<'a> Cursor<'a> {
                 None => return names,
             }
             self.eat_symbol("*");
-            if !self.eat_kind(Kind::Comma) {
+            if !self.eat_kind(TokenKind::Comma) {
                 return names;
             }
         }
@@ -135,11 +135,11 @@ impl<'a> Cursor<'a> {
         self.tokens
             .split(|it| {
                 match (it.kind, it.text(self.text)) {
-                    (Kind::Open, _) | (Kind::Symbol, "[") => depth += 1,
-                    (Kind::Close, _) | (Kind::Symbol, "]") => depth = depth.saturating_sub(1),
+                    (TokenKind::Open, _) | (TokenKind::Symbol, "[") => depth += 1,
+                    (TokenKind::Close, _) | (TokenKind::Symbol, "]") => depth = depth.saturating_sub(1),
                     _ => {}
                 }
-                depth == 0 && it.kind == Kind::Comma
+                depth == 0 && it.kind == TokenKind::Comma
             })
             .map(|tokens| Cursor { text: self.text, tokens })
             .collect()

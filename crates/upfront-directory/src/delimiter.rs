@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::lexer::{Kind, Lexer};
+use crate::lexer::{TokenKind, Lexer};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
+pub(crate) enum DelimiterError {
     InsideWord(String),
     AfterComment,
 }
@@ -17,7 +17,7 @@ pub(crate) enum Mistake {
 /// before it ends before it. As in Atlas, a delimiter counts outside quotes, comments and
 /// parentheses (<https://github.com/ariga/atlas/blob/master/sql/migrate/lex.go>). Errors of the
 /// lexer are left to whoever reads the body.
-pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, Mistake)> {
+pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, DelimiterError)> {
     if delimiter == ";" {
         return Ok(source.to_owned());
     }
@@ -40,7 +40,7 @@ fn push_end(body: &mut String, delimiter: &str) {
     body.push(';');
 }
 
-fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>, (usize, Mistake)> {
+fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>, (usize, DelimiterError)> {
     let mut found = Vec::new();
     let mut depth = 0_usize;
     // What came last: nothing of a statement yet, a line comment within one, or something else.
@@ -48,10 +48,10 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
     let mut lexer = Lexer::of(source);
     lexer.go_to(start);
     while let Some(Ok(token)) = lexer.next() {
-        let is_text = matches!(token.kind, Kind::Text | Kind::Quoted | Kind::DollarText);
+        let is_text = matches!(token.kind, TokenKind::Text | TokenKind::Quoted | TokenKind::DollarText);
         let ends = match token.kind {
             _ if depth > 0 || is_text => None,
-            Kind::LineComment | Kind::BlockComment => {
+            TokenKind::LineComment | TokenKind::BlockComment => {
                 source[token.start..].starts_with(delimiter).then_some(token.start)
             }
             _ => (token.start..token.end)
@@ -59,14 +59,14 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
         };
         if let Some(at) = ends {
             let end = at + delimiter.len();
-            if matches!(token.kind, Kind::Word | Kind::Number)
+            if matches!(token.kind, TokenKind::Word | TokenKind::Number)
                 && (at > token.start || end < token.end)
             {
-                return Err((token.start, Mistake::InsideWord(token.text(source).to_owned())));
+                return Err((token.start, DelimiterError::InsideWord(token.text(source).to_owned())));
             }
             let is_taken = is_commented && at == token.start && delimiter.starts_with('\n');
             if is_taken && !source[at + 1..].starts_with(delimiter) {
-                return Err((at, Mistake::AfterComment));
+                return Err((at, DelimiterError::AfterComment));
             }
             found.push(at);
             (is_within, is_commented) = (false, false);
@@ -74,34 +74,34 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
             continue;
         }
         match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
-        is_commented = is_within && token.kind == Kind::LineComment;
-        is_within = token.kind != Kind::Semicolon && (is_within || token.is_solid());
+        is_commented = is_within && token.kind == TokenKind::LineComment;
+        is_within = token.kind != TokenKind::Semicolon && (is_within || token.is_solid());
     }
     Ok(found)
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for DelimiterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::InsideWord(word) => write!(f, "the delimiter stands inside the word `{word}`"),
-            Mistake::AfterComment => f.write_str(
+            DelimiterError::InsideWord(word) => write!(f, "the delimiter stands inside the word `{word}`"),
+            DelimiterError::AfterComment => f.write_str(
                 "Atlas does not see this delimiter: the comment before it takes a line end",
             ),
         }
     }
 }
 
-impl Mistake {
+impl DelimiterError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
-            Mistake::InsideWord(_) => {
+            DelimiterError::InsideWord(_) => {
                 "choose a delimiter that is not part of the text, such as `-- end`"
             }
-            Mistake::AfterComment => {
+            DelimiterError::AfterComment => {
                 "end the statement with `;` before the comment, or move the comment"
             }
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::canonical::{Canonical, Had};
 use crate::hash::Hash;
-use crate::lexer::{Kind, Lexer};
+use crate::lexer::{TokenKind, Lexer};
 use crate::sum;
 use crate::text::{Lines, Place};
 
@@ -43,7 +43,7 @@ pub(crate) struct Directives {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
+pub(crate) enum DirectiveError {
     Misspelt(String),
     Unknown { tool: &'static str, name: String },
     Unsupported(String),
@@ -72,7 +72,7 @@ const UPFRONT: [&str; 6] =
     ["breaking", "irreversible", "nothing-to-undo", "accepts", "lock-timeout", "statement-timeout"];
 
 /// Reads what a file says about itself, and every mistake in it.
-pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(Place, Mistake)>) {
+pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(Place, DirectiveError)>) {
     let mut reader = Reader {
         lines: Lines::of(&file.text),
         header: Header::of(&file.text),
@@ -80,25 +80,25 @@ pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(
         direction,
         seen: Vec::new(),
         read: Directives::default(),
-        mistakes: Vec::new(),
+        errors: Vec::new(),
     };
     if !may_hold_directive(&file.text) {
-        return (reader.read, reader.mistakes);
+        return (reader.read, reader.errors);
     }
     reader.hash_comments();
     for token in Lexer::of(&file.text).map_while(Result::ok) {
         match token.kind {
-            Kind::LineComment => reader.line_comment(token.start, token.text(&file.text)),
-            Kind::BlockComment => reader.block_comment(token.start, token.text(&file.text)),
+            TokenKind::LineComment => reader.line_comment(token.start, token.text(&file.text)),
+            TokenKind::BlockComment => reader.block_comment(token.start, token.text(&file.text)),
             _ => {}
         }
     }
     if sum::is_ignored(file.text.as_bytes())
         && !reader.seen.iter().any(|(name, _)| name == "atlas:sum")
     {
-        reader.mistakes.push((Place::line(1), Mistake::SumIgnored));
+        reader.errors.push((Place::line(1), DirectiveError::SumIgnored));
     }
-    (reader.read, reader.mistakes)
+    (reader.read, reader.errors)
 }
 
 /// Is a tool's name anywhere in the text? The standard library is optimized in build scripts, too.
@@ -193,7 +193,7 @@ struct Reader<'a> {
     direction: Direction,
     seen: Vec<(String, String)>,
     read: Directives,
-    mistakes: Vec<(Place, Mistake)>,
+    errors: Vec<(Place, DirectiveError)>,
 }
 
 impl Reader<'_> {
@@ -202,8 +202,8 @@ impl Reader<'_> {
         let lines = self.file.text.split('\n').take(self.header.lines).enumerate();
         for (at, line) in lines {
             if let Some(found) = line.strip_prefix('#').and_then(Candidate::of) {
-                let mistake = Mistake::HashComment(found.full());
-                self.refuse(Place::line(at + 1), mistake, found.name, found.value);
+                let error = DirectiveError::HashComment(found.full());
+                self.refuse(Place::line(at + 1), error, found.name, found.value);
             }
         }
     }
@@ -218,18 +218,18 @@ impl Reader<'_> {
             }
             return;
         };
-        if let Err(mistake) = self.directive(&found, comment, line, in_header) {
-            self.refuse(place, mistake, found.name, found.value);
+        if let Err(error) = self.directive(&found, comment, line, in_header) {
+            self.refuse(place, error, found.name, found.value);
         }
     }
 
     /// What the file was meant to say counts for what is said about its statements: one mistake,
     /// one error.
-    fn refuse(&mut self, place: Place, mistake: Mistake, name: &str, value: &str) {
+    fn refuse(&mut self, place: Place, error: DirectiveError, name: &str, value: &str) {
         if name.eq_ignore_ascii_case("txmode") && value.trim().eq_ignore_ascii_case("none") {
             self.read.mode = TxMode::None;
         }
-        self.mistakes.push((place, mistake));
+        self.errors.push((place, error));
     }
 
     /// Atlas takes a directive from the middle of a line too.
@@ -242,7 +242,7 @@ impl Reader<'_> {
             rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len());
         let name = &rest[..length];
         if is_printable && ATLAS.contains(&name) {
-            self.refuse(place, Mistake::NotAlone(format!("atlas:{name}")), name, &rest[length..]);
+            self.refuse(place, DirectiveError::NotAlone(format!("atlas:{name}")), name, &rest[length..]);
         }
     }
 
@@ -259,7 +259,7 @@ impl Reader<'_> {
                 continue;
             }
             let place = if at == 0 { place } else { Place::line(place.line as usize + at) };
-            self.refuse(place, Mistake::BlockComment(found.full()), found.name, found.value);
+            self.refuse(place, DirectiveError::BlockComment(found.full()), found.name, found.value);
         }
     }
 
@@ -269,75 +269,75 @@ impl Reader<'_> {
         comment: &str,
         line: usize,
         in_header: bool,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), DirectiveError> {
         let full = found.full();
         self.seen.push((full.clone(), found.value.to_owned()));
         if !found.is_exact {
             let full = format!("{} {}", full.to_ascii_lowercase(), found.value);
-            return Err(Mistake::Misspelt(full.trim_end().to_owned()));
+            return Err(DirectiveError::Misspelt(full.trim_end().to_owned()));
         }
         if !found.known().contains(&found.name) || full == "atlas:lint" {
-            return Err(Mistake::Unknown { tool: found.tool, name: found.name.to_owned() });
+            return Err(DirectiveError::Unknown { tool: found.tool, name: found.name.to_owned() });
         }
         if matches!(found.name, "txtar" | "import" | "assert") {
-            return Err(Mistake::Unsupported(full));
+            return Err(DirectiveError::Unsupported(full));
         }
         if self.file.had != Had::Nothing {
-            return Err(Mistake::Bytes(full, self.file.had));
+            return Err(DirectiveError::Bytes(full, self.file.had));
         }
         match full.as_str() {
-            "atlas:sum" => Err(Mistake::SumIgnored),
+            "atlas:sum" => Err(DirectiveError::SumIgnored),
             "atlas:nolint" => self.nolint(line, in_header),
             "atlas:delimiter" => self.delimiter(comment, line),
-            _ if !in_header => Err(Mistake::NotInHeader(full)),
-            _ if !self.header.is_closed => Err(Mistake::NoBlankLine(full)),
+            _ if !in_header => Err(DirectiveError::NotInHeader(full)),
+            _ if !self.header.is_closed => Err(DirectiveError::NoBlankLine(full)),
             _ => self.value(found, full),
         }
     }
 
     /// It counts for the file in the header, and elsewhere for the statement that follows at once.
-    fn nolint(&self, line: usize, in_header: bool) -> Result<(), Mistake> {
+    fn nolint(&self, line: usize, in_header: bool) -> Result<(), DirectiveError> {
         let next = self.file.text.split('\n').nth(line).unwrap_or_default();
-        if next.trim().is_empty() && !in_header { Err(Mistake::NolintAlone) } else { Ok(()) }
+        if next.trim().is_empty() && !in_header { Err(DirectiveError::NolintAlone) } else { Ok(()) }
     }
 
-    fn delimiter(&mut self, comment: &str, line: usize) -> Result<(), Mistake> {
+    fn delimiter(&mut self, comment: &str, line: usize) -> Result<(), DirectiveError> {
         let value = comment
             .strip_prefix("-- atlas:delimiter")
             .filter(|_| line == 1 && self.file.text.starts_with(comment));
-        let value = value.ok_or(Mistake::DelimiterPlace)?.trim_start_matches(' ');
+        let value = value.ok_or(DirectiveError::DelimiterPlace)?.trim_start_matches(' ');
         let delimiter = value.replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t");
         let is_bad = |it: char| {
             let is_line_end = it == '\n' || it == '\t';
             !it.is_ascii() || "'\"`$()\\".contains(it) || (it.is_control() && !is_line_end)
         };
         if value.is_empty() || value.ends_with([' ', '\t']) || delimiter.contains(is_bad) {
-            return Err(Mistake::DelimiterText(value.to_owned()));
+            return Err(DirectiveError::DelimiterText(value.to_owned()));
         }
         self.read.delimiter = Some(delimiter);
         Ok(())
     }
 
-    fn value(&mut self, found: &Candidate<'_>, full: String) -> Result<(), Mistake> {
+    fn value(&mut self, found: &Candidate<'_>, full: String) -> Result<(), DirectiveError> {
         let Candidate { name, value, .. } = *found;
         if self.direction == Direction::Down
             && matches!(name, "breaking" | "irreversible" | "accepts" | "checkpoint")
         {
-            return Err(Mistake::OnlyUp(full));
+            return Err(DirectiveError::OnlyUp(full));
         }
         if self.direction == Direction::Up && name == "nothing-to-undo" {
-            return Err(Mistake::OnlyDown(full));
+            return Err(DirectiveError::OnlyDown(full));
         }
         let repeats = |it: &&(String, String)| it.0 == full && it.1 != value;
         if name != "accepts" && self.seen.iter().any(|it| repeats(&it)) {
-            return Err(Mistake::Contradiction(full));
+            return Err(DirectiveError::Contradiction(full));
         }
-        let wrong = |wants| Mistake::Value { name: full, value: value.to_owned(), wants };
+        let wrong = |wants| DirectiveError::Value { name: full, value: value.to_owned(), wants };
         match name {
             "txmode" => match value {
                 "none" => self.read.mode = TxMode::None,
                 "file" => self.read.mode = TxMode::File,
-                "all" => return Err(Mistake::TxModeAll),
+                "all" => return Err(DirectiveError::TxModeAll),
                 _ => return Err(wrong("`none` or `file`")),
             },
             "checkpoint" => self.read.checkpoint = true,
@@ -382,111 +382,111 @@ fn duration(value: &str) -> Option<Duration> {
     (1..=i32::MAX as u64).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for DirectiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::Misspelt(full) => {
+            DirectiveError::Misspelt(full) => {
                 write!(f, "this is not quite `-- {full}`, and would be a mere comment")
             }
-            Mistake::Unknown { tool, name } => write!(f, "there is no directive `{tool}:{name}`"),
-            Mistake::Unsupported(full) => write!(f, "`{full}` is not supported"),
-            Mistake::SumIgnored => f.write_str(
+            DirectiveError::Unknown { tool, name } => write!(f, "there is no directive `{tool}:{name}`"),
+            DirectiveError::Unsupported(full) => write!(f, "`{full}` is not supported"),
+            DirectiveError::SumIgnored => f.write_str(
                 "`atlas:sum ignore` leaves this file out of `atlas.sum`, and Atlas cannot apply it",
             ),
-            Mistake::NotAlone(full) => {
+            DirectiveError::NotAlone(full) => {
                 write!(f, "Atlas takes `{full}` for a directive in this line")
             }
-            Mistake::NoBlankLine(full) => {
+            DirectiveError::NoBlankLine(full) => {
                 write!(
                     f,
                     "Atlas does not see `{full}`: no blank line follows the comments at the top"
                 )
             }
-            Mistake::NotInHeader(full) => {
+            DirectiveError::NotInHeader(full) => {
                 write!(
                     f,
                     "Atlas does not see `{full}` here: it is not in the comments on the first lines"
                 )
             }
-            Mistake::BlockComment(full) => {
+            DirectiveError::BlockComment(full) => {
                 write!(f, "Atlas does not see `{full}` in a `/* */` comment")
             }
-            Mistake::NolintAlone => f.write_str("`atlas:nolint` stands above no statement"),
-            Mistake::HashComment(full) => {
+            DirectiveError::NolintAlone => f.write_str("`atlas:nolint` stands above no statement"),
+            DirectiveError::HashComment(full) => {
                 write!(f, "`{full}` stands after `#`, which is no comment in PostgreSQL")
             }
-            Mistake::Bytes(full, Had::ByteOrderMark) => {
+            DirectiveError::Bytes(full, Had::ByteOrderMark) => {
                 write!(f, "Atlas does not see `{full}`: the file starts with a byte order mark")
             }
-            Mistake::Bytes(full, _) => {
+            DirectiveError::Bytes(full, _) => {
                 write!(f, "Atlas does not see `{full}`: the lines of this file end in CRLF")
             }
-            Mistake::OnlyUp(full) => write!(f, "`{full}` says nothing about a down side"),
-            Mistake::OnlyDown(full) => write!(f, "`{full}` belongs into a down script"),
-            Mistake::TxModeAll => f.write_str("`atlas:txmode all` is no mode of one file"),
-            Mistake::Value { name, value, wants } if value.is_empty() => {
+            DirectiveError::OnlyUp(full) => write!(f, "`{full}` says nothing about a down side"),
+            DirectiveError::OnlyDown(full) => write!(f, "`{full}` belongs into a down script"),
+            DirectiveError::TxModeAll => f.write_str("`atlas:txmode all` is no mode of one file"),
+            DirectiveError::Value { name, value, wants } if value.is_empty() => {
                 write!(f, "`{name}` wants {wants}")
             }
-            Mistake::Value { name, value, wants } => {
+            DirectiveError::Value { name, value, wants } => {
                 write!(f, "`{name}` wants {wants}, not `{value}`")
             }
-            Mistake::Contradiction(full) => {
+            DirectiveError::Contradiction(full) => {
                 write!(f, "`{full}` stands here a second time, with another value")
             }
-            Mistake::DelimiterPlace => f.write_str(
+            DirectiveError::DelimiterPlace => f.write_str(
                 "`atlas:delimiter` counts on the first line alone, as `-- atlas:delimiter` exactly",
             ),
-            Mistake::DelimiterText(text) if text.is_empty() => {
+            DirectiveError::DelimiterText(text) if text.is_empty() => {
                 f.write_str("`atlas:delimiter` wants the delimiter")
             }
-            Mistake::DelimiterText(text) => write!(f, "`{text}` cannot be a delimiter"),
+            DirectiveError::DelimiterText(text) => write!(f, "`{text}` cannot be a delimiter"),
         }
     }
 }
 
-impl Mistake {
+impl DirectiveError {
     pub(crate) fn help(&self) -> Cow<'static, str> {
         let fixed = match self {
-            Mistake::Misspelt(full) | Mistake::HashComment(full) => {
+            DirectiveError::Misspelt(full) | DirectiveError::HashComment(full) => {
                 return format!("write `-- {full}`").into();
             }
-            Mistake::NotAlone(full) => {
+            DirectiveError::NotAlone(full) => {
                 return format!("write `-- {full} …` on a line of its own, or other words").into();
             }
-            Mistake::BlockComment(full) => {
+            DirectiveError::BlockComment(full) => {
                 return format!("write `-- {full}` on the first line, and a blank line below")
                     .into();
             }
-            Mistake::Unknown { tool: "upfront", .. } => {
+            DirectiveError::Unknown { tool: "upfront", .. } => {
                 return format!("they are `{}`", UPFRONT.join("`, `")).into();
             }
-            Mistake::Unknown { .. } => {
+            DirectiveError::Unknown { .. } => {
                 "Atlas's are `txmode`, `delimiter`, `nolint` and `checkpoint`"
             }
-            Mistake::Unsupported(_) => {
+            DirectiveError::Unsupported(_) => {
                 "write the up side as plain SQL, and its down side into `down/` under the same name"
             }
-            Mistake::SumIgnored => "take the directive out, then run `upfront hash`",
-            Mistake::NoBlankLine(_) => {
+            DirectiveError::SumIgnored => "take the directive out, then run `upfront hash`",
+            DirectiveError::NoBlankLine(_) => {
                 "leave a blank line between these comments and the first statement"
             }
-            Mistake::NotInHeader(_) => "move it to the first line, and leave a blank line below",
-            Mistake::NolintAlone => {
+            DirectiveError::NotInHeader(_) => "move it to the first line, and leave a blank line below",
+            DirectiveError::NolintAlone => {
                 "put it on the line above the statement, without a blank line between"
             }
-            Mistake::Bytes(_, Had::ByteOrderMark) => "save the file without it",
-            Mistake::Bytes(..) => {
+            DirectiveError::Bytes(_, Had::ByteOrderMark) => "save the file without it",
+            DirectiveError::Bytes(..) => {
                 "put `*.sql text eol=lf` into `.gitattributes`, and check the files out again"
             }
-            Mistake::OnlyUp(_) => "move it to the up side",
-            Mistake::OnlyDown(_) => {
+            DirectiveError::OnlyUp(_) => "move it to the up side",
+            DirectiveError::OnlyDown(_) => {
                 "move it into the file of the same name in `down/`; for a migration that cannot be \
                  rolled back write `-- upfront:irreversible REASON`"
             }
-            Mistake::TxModeAll => "write `none` or `file`",
-            Mistake::Value { .. } | Mistake::Contradiction(_) => "correct it, or take it out",
-            Mistake::DelimiterPlace => "move it there, or take it out",
-            Mistake::DelimiterText(_) => {
+            DirectiveError::TxModeAll => "write `none` or `file`",
+            DirectiveError::Value { .. } | DirectiveError::Contradiction(_) => "correct it, or take it out",
+            DirectiveError::DelimiterPlace => "move it there, or take it out",
+            DirectiveError::DelimiterText(_) => {
                 "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such \
                  as `-- end` or `\\n\\n`"
             }

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::class::Class;
 use crate::directive::Direction;
-use crate::error::{Concern, Error, Errors, Kind, Warning};
+use crate::error::{WarningKind, Error, Errors, ErrorKind, Warning};
 use crate::hash::{Hash, chain, fingerprint};
 use crate::migration::{self, Migration, Side};
 use crate::name::{self, Name};
@@ -202,7 +202,7 @@ pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
             continue;
         }
         let file = path.join(SUM);
-        fs::write(&file, sum).map_err(|err| Error::new(folder.path(SUM), Kind::Write(err)))?;
+        fs::write(&file, sum).map_err(|err| Error::new(folder.path(SUM), ErrorKind::Write(err)))?;
         written.push(file);
     }
     Ok(written)
@@ -330,37 +330,37 @@ impl Folder {
         let path = self.path(SUM);
         let Some(recorded) = &self.recorded else {
             let is_missing = !self.files.is_empty();
-            return Ok(is_missing.then(|| Warning::new(&self.label, Concern::NoSum)));
+            return Ok(is_missing.then(|| Warning::new(&self.label, WarningKind::NoSum)));
         };
         let recorded: Sum =
             String::from_utf8_lossy(recorded).parse().map_err(|err: crate::NotASum| {
-                Error::at(&path, Place { line: err.line(), column: None }, Kind::Sum(err))
+                Error::at(&path, Place { line: err.line(), column: None }, ErrorKind::Sum(err))
             })?;
         let Some(mut difference) = recorded.difference(self.sum()) else {
             return Ok(None);
         };
         for line_end in [b"\n".as_slice(), b"\r\n"] {
             let Some(other) = recorded.difference(&self.sum_with(line_end)) else {
-                return Ok(Some(Warning::new(path, Concern::SumLineEnds)));
+                return Ok(Some(Warning::new(path, WarningKind::SumLineEnds)));
             };
             difference = if other.line > difference.line { other } else { difference };
         }
         let line = difference.line;
         match is_draft(&difference) {
-            true => Ok(Some(Warning::at(&path, line, Concern::Draft(difference)))),
-            false => Err(Error::at(&path, Place { line, column: None }, Kind::Differs(difference))),
+            true => Ok(Some(Warning::at(&path, line, WarningKind::Draft(difference)))),
+            false => Err(Error::at(&path, Place { line, column: None }, ErrorKind::Differs(difference))),
         }
     }
 
     /// Nothing that looks like a migration is passed over in silence.
-    fn concerns(&self) -> impl Iterator<Item = Warning> {
+    fn warnings(&self) -> impl Iterator<Item = Warning> {
         let files = self.others.iter().filter(|it| !it.contains('/'));
         let files = files.filter(|it| it.to_ascii_lowercase().contains(".sql"));
-        let files = files.map(|it| Warning::new(self.path(it), Concern::Ignored));
+        let files = files.map(|it| Warning::new(self.path(it), WarningKind::Ignored));
         let mut folders: Vec<_> = self.others.iter().filter(|it| name::is_sql(it)).collect();
         folders.dedup_by_key(|it| it.split('/').next());
         let folders = folders.into_iter().filter_map(|it| it.split_once('/'));
-        let folders = folders.map(|(it, _)| Warning::new(self.path(it), Concern::IgnoredFolder));
+        let folders = folders.map(|(it, _)| Warning::new(self.path(it), WarningKind::IgnoredFolder));
         files.chain(folders).chain(self.collisions())
     }
 
@@ -372,7 +372,7 @@ impl Folder {
                 "migration.sql" => "Prisma",
                 _ => return None,
             };
-            let kind = Kind::OtherToolFolder { tool, file: it.clone() };
+            let kind = ErrorKind::OtherToolFolder { tool, file: it.clone() };
             Some(Error::new(&self.label, kind))
         })
     }
@@ -383,7 +383,7 @@ impl Folder {
         files
             .filter_map(|file| {
                 let other = seen.insert(file.to_lowercase(), file)?;
-                Some(Warning::new(self.path(file), Concern::Collision(other.clone())))
+                Some(Warning::new(self.path(file), WarningKind::Collision(other.clone())))
             })
             .collect()
     }
@@ -426,27 +426,27 @@ impl Reader {
     fn migrations(&mut self, read: Files) -> Vec<Migration> {
         let names = self.names();
         self.warnings
-            .extend(self.top.concerns().chain(self.down.iter().flat_map(Folder::concerns)));
+            .extend(self.top.warnings().chain(self.down.iter().flat_map(Folder::warnings)));
         self.errors.extend(self.top.folder_of_other_tool());
         if self.top.files.is_empty() {
-            self.warnings.push(Warning::new(&self.top.label, Concern::Empty));
+            self.warnings.push(Warning::new(&self.top.label, WarningKind::Empty));
         }
         let mut downs = self.downs(read.down);
         let mut previous = Hash::ZERO;
         let mut migrations = Vec::new();
         for (file, (up, errors)) in self.top.files.keys().zip(read.up) {
-            let mistakes = self.errors.len();
+            let errors_before = self.errors.len();
             self.errors.extend(errors);
             let Some(migration::Read { side: up, directives, warnings }) = up else { continue };
             self.warnings.extend(warnings);
             let Some(Name { version, name }) = names.get(file).cloned() else { continue };
-            let is_unfilled = up.statements.is_empty() && self.errors.len() == mistakes;
+            let is_unfilled = up.statements.is_empty() && self.errors.len() == errors_before;
             if is_unfilled && self.unfilled == Unfilled::Refuse {
-                self.errors.push(Error::new(&up.path, Kind::NoStatement(up.hash)));
+                self.errors.push(Error::new(&up.path, ErrorKind::NoStatement(up.hash)));
             }
             let down = downs.remove(file);
             if let Some(down) = down.as_ref().filter(|_| directives.irreversible.is_some()) {
-                self.errors.push(Error::new(&down.side.path, Kind::DownOfIrreversible));
+                self.errors.push(Error::new(&down.side.path, ErrorKind::DownOfIrreversible));
             }
             let down = down.and_then(|it| down_side(it, &mut self.errors, &mut self.warnings));
             previous = chain(&previous, &version, &name, &up.hash);
@@ -473,17 +473,17 @@ impl Reader {
         let undo: HashSet<_> = name::undo_files(self.top.files.keys()).collect();
         for file in self.top.files.keys() {
             let name = match undo.contains(file.as_str()) {
-                true => Err(name::Mistake::Undo),
+                true => Err(name::NameError::Undo),
                 false => Name::of(file),
             };
             match name {
                 Ok(name) => drop(names.insert(file.clone(), name)),
-                Err(it) => self.errors.push(Error::new(self.top.path(file), Kind::Name(it))),
+                Err(it) => self.errors.push(Error::new(self.top.path(file), ErrorKind::Name(it))),
             }
         }
         let sorted: Vec<_> = names.iter().map(|(file, name)| (file.as_str(), name)).collect();
         for (file, it) in name::order(&sorted) {
-            self.errors.push(Error::new(self.top.path(&file), Kind::Name(it)));
+            self.errors.push(Error::new(self.top.path(&file), ErrorKind::Name(it)));
         }
         names
     }
@@ -495,7 +495,7 @@ impl Reader {
         };
         for (file, (down, errors)) in folder.files.keys().zip(read) {
             if !self.top.files.contains_key(file) {
-                self.errors.push(Error::new(folder.path(file), Kind::DownWithoutUp));
+                self.errors.push(Error::new(folder.path(file), ErrorKind::DownWithoutUp));
             }
             self.errors.extend(errors);
             if let Some(mut down) = down {
@@ -528,10 +528,10 @@ fn down_side(
     let migration::Read { side, directives, .. } = down;
     match (side.statements.is_empty(), directives.nothing_to_undo) {
         (true, None) => {
-            warnings.push(Warning::new(&side.path, Concern::NoStatement));
+            warnings.push(Warning::new(&side.path, WarningKind::NoStatement));
             return None;
         }
-        (false, Some(_)) => errors.push(Error::new(&side.path, Kind::NothingToUndo)),
+        (false, Some(_)) => errors.push(Error::new(&side.path, ErrorKind::NothingToUndo)),
         (true, Some(_)) | (false, None) => {}
     }
     Some(side)
@@ -542,7 +542,7 @@ fn unnamed_indexes(migration: &Migration) -> Vec<Warning> {
     let statements = sides.flat_map(|side| side.statements.iter().map(move |it| (side, it)));
     let unnamed =
         statements.filter(|(_, it)| matches!(it.class, Class::CreateIndex { index: None, .. }));
-    unnamed.map(|(side, it)| Warning::at(&side.path, it.line, Concern::UnnamedIndex)).collect()
+    unnamed.map(|(side, it)| Warning::at(&side.path, it.line, WarningKind::UnnamedIndex)).collect()
 }
 
 /// The files of the folder and of the folders in it, sorted; only those that count are read.
@@ -563,18 +563,18 @@ fn walk_folder(
 ) {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(err) => return errors.push(Error::new(label, no_folder(err))),
+        Err(err) => return errors.push(Error::new(label, unreadable_folder(err))),
     };
     for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
-            Err(err) => return errors.push(Error::new(label, Kind::Read(err))),
+            Err(err) => return errors.push(Error::new(label, ErrorKind::Read(err))),
         };
         let name = entry.file_name();
         let file = format!("{prefix}{}", name.to_string_lossy());
         let labelled = format!("{label}/{}", name.to_string_lossy());
         if name.to_str().is_none() && name::is_sql(&file) {
-            errors.push(Error::new(labelled, Kind::FileName));
+            errors.push(Error::new(labelled, ErrorKind::FileName));
             continue;
         }
         match read_entry(&entry.path(), &file) {
@@ -598,7 +598,7 @@ enum Entry {
 const DOWN: &str = "down";
 
 /// Never opens what is not a file: a named pipe without a writer would block for ever.
-fn read_entry(path: &Path, file: &str) -> Result<Entry, Kind> {
+fn read_entry(path: &Path, file: &str) -> Result<Entry, ErrorKind> {
     let name = file.strip_prefix("down/").unwrap_or(file);
     let is_top = !file.contains('/');
     let counts = is_migration(name) || name == SUM;
@@ -606,16 +606,16 @@ fn read_entry(path: &Path, file: &str) -> Result<Entry, Kind> {
         Ok(it) => it,
         Err(_) if !counts && file != DOWN => return Ok(Entry::File(Vec::new())),
         Err(err) if path.is_symlink() && err.kind() == io::ErrorKind::NotFound => {
-            return Err(Kind::DanglingLink);
+            return Err(ErrorKind::DanglingLink);
         }
-        Err(err) => return Err(Kind::Read(err)),
+        Err(err) => return Err(ErrorKind::Read(err)),
     };
     match (metadata.is_dir(), counts) {
-        (true, true) => Err(Kind::NotAFile("a folder")),
+        (true, true) => Err(ErrorKind::NotAFile("a folder")),
         (true, false) if is_top => Ok(Entry::Folder),
-        (false, _) if file == DOWN => Err(Kind::NotAFolder),
-        (false, true) if !metadata.is_file() => Err(Kind::NotAFile(special(metadata.file_type()))),
-        (false, true) => fs::read(path).map(Entry::File).map_err(Kind::Read),
+        (false, _) if file == DOWN => Err(ErrorKind::NotAFolder),
+        (false, true) if !metadata.is_file() => Err(ErrorKind::NotAFile(special(metadata.file_type()))),
+        (false, true) => fs::read(path).map(Entry::File).map_err(ErrorKind::Read),
         _ => Ok(Entry::File(Vec::new())),
     }
 }
@@ -635,9 +635,9 @@ fn special(_: fs::FileType) -> &'static str {
     "a device"
 }
 
-fn no_folder(err: io::Error) -> Kind {
+fn unreadable_folder(err: io::Error) -> ErrorKind {
     match err.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::NoFolder,
-        _ => Kind::Read(err),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NoFolder,
+        _ => ErrorKind::Read(err),
     }
 }

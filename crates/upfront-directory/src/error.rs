@@ -70,30 +70,30 @@ impl std::error::Error for Errors {}
 ///
 /// It prints as `migrations/1_a.sql:3:1: what is wrong`, and below it what to do.
 #[derive(Debug)]
-pub struct Error(Box<Note<Kind>>);
+pub struct Error(Box<Diagnostic<ErrorKind>>);
 
 /// Something about a directory that is worth a look, and no error.
 #[derive(Debug)]
-pub struct Warning(Box<Note<Concern>>);
+pub struct Warning(Box<Diagnostic<WarningKind>>);
 
 #[derive(Debug)]
-struct Note<K> {
+struct Diagnostic<K> {
     file: String,
     place: Option<Place>,
     kind: K,
 }
 
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ErrorKind {
     NoFolder,
     Read(std::io::Error),
     Write(std::io::Error),
     FileName,
-    Name(name::Mistake),
-    Bytes(canonical::Mistake),
-    Directive(directive::Mistake),
-    Delimiter(delimiter::Mistake),
-    Statement(statement::Mistake),
+    Name(name::NameError),
+    Bytes(canonical::EncodingError),
+    Directive(directive::DirectiveError),
+    Delimiter(delimiter::DelimiterError),
+    Statement(statement::StatementError),
     OtherTool(ToolMark),
     OtherToolFolder {
         tool: &'static str,
@@ -112,7 +112,7 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug)]
-pub(crate) enum Concern {
+pub(crate) enum WarningKind {
     Empty,
     NoSum,
     SumLineEnds,
@@ -128,12 +128,12 @@ pub(crate) enum Concern {
 }
 
 impl Error {
-    pub(crate) fn new(file: impl Into<String>, kind: Kind) -> Error {
-        Error(Box::new(Note { file: file.into(), place: None, kind }))
+    pub(crate) fn new(file: impl Into<String>, kind: ErrorKind) -> Error {
+        Error(Box::new(Diagnostic { file: file.into(), place: None, kind }))
     }
 
-    pub(crate) fn at(file: &str, place: Place, kind: Kind) -> Error {
-        Error(Box::new(Note { file: file.to_owned(), place: Some(place), kind }))
+    pub(crate) fn at(file: &str, place: Place, kind: ErrorKind) -> Error {
+        Error(Box::new(Diagnostic { file: file.to_owned(), place: Some(place), kind }))
     }
 
     /// The file, or the folder, with the label of the directory before it.
@@ -182,13 +182,13 @@ impl Warning {
         self.0.kind.help()
     }
 
-    pub(crate) fn new(file: impl Into<String>, kind: Concern) -> Warning {
-        Warning(Box::new(Note { file: file.into(), place: None, kind }))
+    pub(crate) fn new(file: impl Into<String>, kind: WarningKind) -> Warning {
+        Warning(Box::new(Diagnostic { file: file.into(), place: None, kind }))
     }
 
-    pub(crate) fn at(file: &str, line: u32, kind: Concern) -> Warning {
+    pub(crate) fn at(file: &str, line: u32, kind: WarningKind) -> Warning {
         let place = Some(Place { line, column: None });
-        Warning(Box::new(Note { file: file.to_owned(), place, kind }))
+        Warning(Box::new(Diagnostic { file: file.to_owned(), place, kind }))
     }
 
     /// The file, or the folder, with the label of the directory before it.
@@ -218,7 +218,7 @@ impl fmt::Display for Warning {
 
 impl std::error::Error for Error {}
 
-impl<K: fmt::Display> fmt::Display for Note<K> {
+impl<K: fmt::Display> fmt::Display for Diagnostic<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for it in self.file.chars() {
             if it.is_control() { write!(f, "{}", it.escape_default())? } else { f.write_char(it)? }
@@ -231,35 +231,35 @@ impl<K: fmt::Display> fmt::Display for Note<K> {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::NoFolder => f.write_str("there is no such folder"),
-            Kind::Read(err) => write!(f, "cannot read it: {err}"),
-            Kind::Write(err) => write!(f, "cannot write it: {err}"),
-            Kind::FileName => f.write_str("this file name is not valid UTF-8"),
-            Kind::Name(it) => it.fmt(f),
-            Kind::Bytes(it) => it.fmt(f),
-            Kind::Directive(it) => it.fmt(f),
-            Kind::Delimiter(it) => it.fmt(f),
-            Kind::Statement(it) => it.fmt(f),
-            Kind::OtherTool(it) => it.fmt(f),
-            Kind::OtherToolFolder { tool, file } => {
+            ErrorKind::NoFolder => f.write_str("there is no such folder"),
+            ErrorKind::Read(err) => write!(f, "cannot read it: {err}"),
+            ErrorKind::Write(err) => write!(f, "cannot write it: {err}"),
+            ErrorKind::FileName => f.write_str("this file name is not valid UTF-8"),
+            ErrorKind::Name(it) => it.fmt(f),
+            ErrorKind::Bytes(it) => it.fmt(f),
+            ErrorKind::Directive(it) => it.fmt(f),
+            ErrorKind::Delimiter(it) => it.fmt(f),
+            ErrorKind::Statement(it) => it.fmt(f),
+            ErrorKind::OtherTool(it) => it.fmt(f),
+            ErrorKind::OtherToolFolder { tool, file } => {
                 write!(f, "`{file}` is a migration of {tool}, and folders are not read")
             }
-            Kind::Sum(it) => it.fmt(f),
-            Kind::Differs(it) => differs(f, it),
-            Kind::DownWithoutUp => f.write_str("this down side has no up side"),
-            Kind::DownOfIrreversible => f.write_str(
+            ErrorKind::Sum(it) => it.fmt(f),
+            ErrorKind::Differs(it) => differs(f, it),
+            ErrorKind::DownWithoutUp => f.write_str("this down side has no up side"),
+            ErrorKind::DownOfIrreversible => f.write_str(
                 "this is the down side of a migration which says `upfront:irreversible`",
             ),
-            Kind::NoStatement(_) => f.write_str("this up script has no statement"),
-            Kind::NothingToUndo => f.write_str(
+            ErrorKind::NoStatement(_) => f.write_str("this up script has no statement"),
+            ErrorKind::NothingToUndo => f.write_str(
                 "this down script declares `upfront:nothing-to-undo`, and has statements",
             ),
-            Kind::DanglingLink => f.write_str("this symbolic link leads nowhere"),
-            Kind::NotAFile(what) => write!(f, "this is {what}, not a file"),
-            Kind::NotAFolder => f.write_str("this is not a folder"),
+            ErrorKind::DanglingLink => f.write_str("this symbolic link leads nowhere"),
+            ErrorKind::NotAFile(what) => write!(f, "this is {what}, not a file"),
+            ErrorKind::NotAFolder => f.write_str("this is not a folder"),
         }
     }
 }
@@ -273,11 +273,11 @@ fn differs(f: &mut fmt::Formatter<'_>, it: &Difference) -> fmt::Result {
     write!(f, "`{}` {change} since this file was written", it.file)
 }
 
-impl Kind {
+impl ErrorKind {
     fn help(&self) -> Cow<'static, str> {
         let fixed = match self {
-            Kind::Name(it) => return it.help(),
-            Kind::NoStatement(hash) => {
+            ErrorKind::Name(it) => return it.help(),
+            ErrorKind::NoStatement(hash) => {
                 return format!(
                     "write the migration, or delete the file, and run `upfront hash`; if a database \
                      has applied it as it is, write `-- upfront:accepts {hash}`, a blank line and \
@@ -285,25 +285,25 @@ impl Kind {
                 )
                 .into();
             }
-            Kind::Directive(it) => return it.help(),
-            Kind::OtherTool(it) => return it.help().into(),
-            Kind::OtherToolFolder { .. } => {
+            ErrorKind::Directive(it) => return it.help(),
+            ErrorKind::OtherTool(it) => return it.help().into(),
+            ErrorKind::OtherToolFolder { .. } => {
                 "write it as `<version>_<name>.sql`, and its down script into `down/` under the same \
                  name; or move the folder away. `upfront import` converts folders of sqlx and \
                  golang-migrate alone"
             }
-            Kind::NoFolder => {
+            ErrorKind::NoFolder => {
                 "create it, or correct the path; `upfront new NAME` writes the first migration"
             }
-            Kind::Read(_) | Kind::Write(_) => "check that it is a file, and its permissions",
-            Kind::FileName => "rename the file",
-            Kind::Bytes(it) => it.help(),
-            Kind::Delimiter(it) => it.help(),
-            Kind::Statement(it) => it.help(),
-            Kind::Sum(_) => {
+            ErrorKind::Read(_) | ErrorKind::Write(_) => "check that it is a file, and its permissions",
+            ErrorKind::FileName => "rename the file",
+            ErrorKind::Bytes(it) => it.help(),
+            ErrorKind::Delimiter(it) => it.help(),
+            ErrorKind::Statement(it) => it.help(),
+            ErrorKind::Sum(_) => {
                 "run `upfront hash` (or `atlas migrate hash`), which writes the file anew"
             }
-            Kind::Differs(it) => match it.change {
+            ErrorKind::Differs(it) => match it.change {
                 Change::Added => {
                     "if that is what you want, run `upfront hash` (or `atlas migrate hash`)"
                 }
@@ -316,56 +316,56 @@ impl Kind {
                      else bring it back"
                 }
             },
-            Kind::DownWithoutUp => "give it the file name of its up side, or delete it",
-            Kind::DownOfIrreversible => "delete the file, or take the directive out",
-            Kind::NothingToUndo => "take out the statements or the directive",
-            Kind::DanglingLink => "correct its target, or delete it",
-            Kind::NotAFile(_) => "delete it, or give it another name",
-            Kind::NotAFolder => "`down/` is the folder of the down scripts; delete or rename this",
+            ErrorKind::DownWithoutUp => "give it the file name of its up side, or delete it",
+            ErrorKind::DownOfIrreversible => "delete the file, or take the directive out",
+            ErrorKind::NothingToUndo => "take out the statements or the directive",
+            ErrorKind::DanglingLink => "correct its target, or delete it",
+            ErrorKind::NotAFile(_) => "delete it, or give it another name",
+            ErrorKind::NotAFolder => "`down/` is the folder of the down scripts; delete or rename this",
         };
         fixed.into()
     }
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Concern::Empty => f.write_str("there is no migration in this folder"),
-            Concern::NoSum => f.write_str("there is no `atlas.sum` in this folder"),
-            Concern::SumLineEnds => {
+            WarningKind::Empty => f.write_str("there is no migration in this folder"),
+            WarningKind::NoSum => f.write_str("there is no `atlas.sum` in this folder"),
+            WarningKind::SumLineEnds => {
                 f.write_str("the files differ from this sum in their line ends")
             }
-            Concern::Draft(it) => differs(f, it),
-            Concern::Ignored => {
+            WarningKind::Draft(it) => differs(f, it),
+            WarningKind::Ignored => {
                 f.write_str("this file is not a migration: its name does not end in `.sql`")
             }
-            Concern::IgnoredFolder => {
+            WarningKind::IgnoredFolder => {
                 f.write_str("the SQL files in this folder are not migrations")
             }
-            Concern::Collision(other) => {
+            WarningKind::Collision(other) => {
                 write!(f, "this file and `{other}` are one file where case does not matter")
             }
-            Concern::UnnamedIndex => {
+            WarningKind::UnnamedIndex => {
                 f.write_str("this index has no name, so that nobody can tell after a crash")
             }
-            Concern::NoStatement => f.write_str(
+            WarningKind::NoStatement => f.write_str(
                 "this down script has no statement, so the migration cannot be rolled back",
             ),
-            Concern::Restrict(command) => {
+            WarningKind::Restrict(command) => {
                 write!(
                     f,
                     "`{command}` is a command of psql in the output of `pg_dump`; it is skipped"
                 )
             }
-            Concern::Placeholder(name) => {
+            WarningKind::Placeholder(name) => {
                 write!(f, "`${{{name}}}` is sent as it is: nothing replaces placeholders")
             }
-            Concern::Stepwise(Effect::Lost(words)) => write!(
+            WarningKind::Stepwise(Effect::Lost(words)) => write!(
                 f,
                 "`{words}` has no effect on later statements: with `atlas:txmode none` each runs in \
                  a transaction of its own"
             ),
-            Concern::Stepwise(Effect::Session(words)) => write!(
+            WarningKind::Stepwise(Effect::Session(words)) => write!(
                 f,
                 "the later statements of this file depend on `{words}`, and with `atlas:txmode none` \
                  they run one by one, after an interruption in another session"
@@ -374,36 +374,36 @@ impl fmt::Display for Concern {
     }
 }
 
-impl Concern {
+impl WarningKind {
     fn help(&self) -> &'static str {
         match self {
-            Concern::Empty => "`upfront new NAME` writes the first one",
-            Concern::NoSum => "`upfront hash` (or `atlas migrate hash`) writes it",
-            Concern::SumLineEnds => "put `*.sql text eol=lf` into `.gitattributes`",
-            Concern::Draft(_) => {
+            WarningKind::Empty => "`upfront new NAME` writes the first one",
+            WarningKind::NoSum => "`upfront hash` (or `atlas migrate hash`) writes it",
+            WarningKind::SumLineEnds => "put `*.sql text eol=lf` into `.gitattributes`",
+            WarningKind::Draft(_) => {
                 "run `upfront hash` (or `atlas migrate hash`) before the migrations are committed"
             }
-            Concern::Ignored => "rename it, or move it out of this folder",
-            Concern::IgnoredFolder => {
+            WarningKind::Ignored => "rename it, or move it out of this folder",
+            WarningKind::IgnoredFolder => {
                 "only this folder itself and `down/` are read; move them, or leave them"
             }
-            Concern::Collision(_) => "rename one of them",
-            Concern::UnnamedIndex => "write `CREATE INDEX CONCURRENTLY name ON …`",
-            Concern::NoStatement => {
+            WarningKind::Collision(_) => "rename one of them",
+            WarningKind::UnnamedIndex => "write `CREATE INDEX CONCURRENTLY name ON …`",
+            WarningKind::NoStatement => {
                 "write what takes the migration back; if there is nothing to undo, write \
                  `-- upfront:nothing-to-undo REASON` on the first line"
             }
-            Concern::Restrict(_) => {
+            WarningKind::Restrict(_) => {
                 "nothing needs to be done; before the file is applied the line may be deleted"
             }
-            Concern::Placeholder(_) => {
+            WarningKind::Placeholder(_) => {
                 "write the value; a password is better set outside of migrations"
             }
-            Concern::Stepwise(Effect::Lost(_)) => {
+            WarningKind::Stepwise(Effect::Lost(_)) => {
                 "set it without `LOCAL`, write names with their schema, or move these statements \
                  into a file without `atlas:txmode none`"
             }
-            Concern::Stepwise(Effect::Session(_)) => {
+            WarningKind::Stepwise(Effect::Session(_)) => {
                 "write names with their schema, or move these statements into a file without \
                  `atlas:txmode none`"
             }

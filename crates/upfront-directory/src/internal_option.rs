@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::Cursor;
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 use crate::statement::cut;
 
 /// Where SQL sets options whose names begin with `pg_`, in bytes: each range can be taken out.
@@ -40,8 +40,8 @@ fn of_statement(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     let mut depth = 0_usize;
     let lists = statement.places().filter_map(|it| {
         match it.peek()?.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth == 0 { List::read(statement, it) } else { None }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// Spaces, tabs, line ends.
     Blank,
     /// `--` to the end of the line, which does not belong to it.
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
@@ -44,13 +44,13 @@ impl Token {
 
     /// Neither blank nor comment.
     pub(crate) fn is_solid(&self) -> bool {
-        !matches!(self.kind, Kind::Blank | Kind::LineComment | Kind::BlockComment)
+        !matches!(self.kind, TokenKind::Blank | TokenKind::LineComment | TokenKind::BlockComment)
     }
 }
 
 /// Something that was opened and never closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
+pub(crate) enum LexerError {
     String,
     Identifier,
     Dollar(String),
@@ -79,57 +79,57 @@ impl<'a> Lexer<'a> {
     }
 
     /// The kind of the token that starts here, and its length.
-    fn token(&self) -> Result<(Kind, usize), Mistake> {
+    fn token(&self) -> Result<(TokenKind, usize), LexerError> {
         let rest = self.rest();
         let second = rest.get(1).copied();
         Ok(match rest[0] {
-            it if is_blank(it) => (Kind::Blank, length(rest, is_blank)),
-            b'-' if second == Some(b'-') => (Kind::LineComment, length(rest, |it| it != b'\n')),
-            b'/' if second == Some(b'*') => (Kind::BlockComment, comment(rest)?),
-            b'\'' => (Kind::Text, string(rest, 1, Escapes::Doubled)?),
+            it if is_blank(it) => (TokenKind::Blank, length(rest, is_blank)),
+            b'-' if second == Some(b'-') => (TokenKind::LineComment, length(rest, |it| it != b'\n')),
+            b'/' if second == Some(b'*') => (TokenKind::BlockComment, comment(rest)?),
+            b'\'' => (TokenKind::Text, string(rest, 1, Escapes::Doubled)?),
             b'e' | b'E' if second == Some(b'\'') => {
-                (Kind::Text, string(rest, 2, Escapes::Backslash)?)
+                (TokenKind::Text, string(rest, 2, Escapes::Backslash)?)
             }
             b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if second == Some(b'\'') => {
-                (Kind::Text, string(rest, 2, Escapes::Doubled)?)
+                (TokenKind::Text, string(rest, 2, Escapes::Doubled)?)
             }
             b'u' | b'U' if rest[1..].starts_with(b"&'") => {
-                (Kind::Text, string(rest, 3, Escapes::Doubled)?)
+                (TokenKind::Text, string(rest, 3, Escapes::Doubled)?)
             }
-            b'u' | b'U' if rest[1..].starts_with(b"&\"") => (Kind::Quoted, identifier(rest, 3)?),
-            b'"' => (Kind::Quoted, identifier(rest, 1)?),
+            b'u' | b'U' if rest[1..].starts_with(b"&\"") => (TokenKind::Quoted, identifier(rest, 3)?),
+            b'"' => (TokenKind::Quoted, identifier(rest, 1)?),
             b'$' => self.dollar()?,
-            it if is_word_start(it) => (Kind::Word, length(rest, is_word)),
-            it if it.is_ascii_digit() => (Kind::Number, number(rest)),
-            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (Kind::Number, number(rest)),
-            b';' => (Kind::Semicolon, 1),
-            b'(' => (Kind::Open, 1),
-            b')' => (Kind::Close, 1),
-            b',' => (Kind::Comma, 1),
-            b'.' => (Kind::Dot, 1),
-            b'\\' => (Kind::Backslash, 1),
-            _ => (Kind::Symbol, 1),
+            it if is_word_start(it) => (TokenKind::Word, length(rest, is_word)),
+            it if it.is_ascii_digit() => (TokenKind::Number, number(rest)),
+            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (TokenKind::Number, number(rest)),
+            b';' => (TokenKind::Semicolon, 1),
+            b'(' => (TokenKind::Open, 1),
+            b')' => (TokenKind::Close, 1),
+            b',' => (TokenKind::Comma, 1),
+            b'.' => (TokenKind::Dot, 1),
+            b'\\' => (TokenKind::Backslash, 1),
+            _ => (TokenKind::Symbol, 1),
         })
     }
 
     /// `$tag$ … $tag$`, or a lone `$` as in `$1`.
-    fn dollar(&self) -> Result<(Kind, usize), Mistake> {
+    fn dollar(&self) -> Result<(TokenKind, usize), LexerError> {
         let rest = &self.text[self.at..];
         let inner = length(&rest.as_bytes()[1..], is_tag);
         let starts_well = inner == 0 || is_word_start(rest.as_bytes()[1]);
         if !starts_well || rest.as_bytes().get(1 + inner) != Some(&b'$') {
-            return Ok((Kind::Symbol, 1));
+            return Ok((TokenKind::Symbol, 1));
         }
         let tag = &rest[..inner + 2];
         match rest[tag.len()..].find(tag) {
-            Some(at) => Ok((Kind::DollarText, at + 2 * tag.len())),
-            None => Err(Mistake::Dollar(tag.to_owned())),
+            Some(at) => Ok((TokenKind::DollarText, at + 2 * tag.len())),
+            None => Err(LexerError::Dollar(tag.to_owned())),
         }
     }
 }
 
 impl Iterator for Lexer<'_> {
-    type Item = Result<Token, (usize, Mistake)>;
+    type Item = Result<Token, (usize, LexerError)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.at >= self.text.len() {
@@ -141,9 +141,9 @@ impl Iterator for Lexer<'_> {
                 self.at += length;
                 Some(Ok(Token { kind, start, end: self.at }))
             }
-            Err(mistake) => {
+            Err(error) => {
                 self.at = self.text.len();
-                Some(Err((start, mistake)))
+                Some(Err((start, error)))
             }
         }
     }
@@ -156,11 +156,11 @@ enum Escapes {
 }
 
 /// A string with its prefix; after a line end it goes on, in the same manner, at the next quote.
-fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, Mistake> {
+fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, LexerError> {
     let mut at = prefix;
     loop {
         match rest.get(at) {
-            None => return Err(Mistake::String),
+            None => return Err(LexerError::String),
             Some(b'\\') if escapes == Escapes::Backslash => at += 2,
             Some(b'\'') if rest.get(at + 1) == Some(&b'\'') => at += 2,
             Some(b'\'') => match continuation(&rest[at + 1..]) {
@@ -192,11 +192,11 @@ fn continuation(rest: &[u8]) -> Option<usize> {
     }
 }
 
-fn identifier(rest: &[u8], prefix: usize) -> Result<usize, Mistake> {
+fn identifier(rest: &[u8], prefix: usize) -> Result<usize, LexerError> {
     let mut at = prefix;
     loop {
         match rest.get(at) {
-            None => return Err(Mistake::Identifier),
+            None => return Err(LexerError::Identifier),
             Some(b'"') if rest.get(at + 1) == Some(&b'"') => at += 2,
             Some(b'"') => return Ok(at + 1),
             Some(_) => at += 1,
@@ -204,7 +204,7 @@ fn identifier(rest: &[u8], prefix: usize) -> Result<usize, Mistake> {
     }
 }
 
-fn comment(rest: &[u8]) -> Result<usize, Mistake> {
+fn comment(rest: &[u8]) -> Result<usize, LexerError> {
     let mut depth = 0;
     let mut at = 0;
     while at < rest.len() {
@@ -217,7 +217,7 @@ fn comment(rest: &[u8]) -> Result<usize, Mistake> {
             return Ok(at);
         }
     }
-    Err(Mistake::Comment)
+    Err(LexerError::Comment)
 }
 
 /// A number, and the name that stands right behind it: that is an error from PostgreSQL 15 on, and
@@ -258,24 +258,24 @@ fn is_word(it: u8) -> bool {
     is_tag(it) || it == b'$'
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for LexerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::String => f.write_str("this string is never closed"),
-            Mistake::Identifier => f.write_str("this quoted name is never closed"),
-            Mistake::Dollar(tag) => write!(f, "the text that `{tag}` opens here is never closed"),
-            Mistake::Comment => f.write_str("this comment is never closed"),
+            LexerError::String => f.write_str("this string is never closed"),
+            LexerError::Identifier => f.write_str("this quoted name is never closed"),
+            LexerError::Dollar(tag) => write!(f, "the text that `{tag}` opens here is never closed"),
+            LexerError::Comment => f.write_str("this comment is never closed"),
         }
     }
 }
 
-impl Mistake {
+impl LexerError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
-            Mistake::String => "close it with `'`; a quote inside is written twice: `''`",
-            Mistake::Identifier => "close it with `\"`; a double quote inside is written twice",
-            Mistake::Dollar(_) => "close it with the same tag, in the same upper and lower case",
-            Mistake::Comment => {
+            LexerError::String => "close it with `'`; a quote inside is written twice: `''`",
+            LexerError::Identifier => "close it with `\"`; a double quote inside is written twice",
+            LexerError::Dollar(_) => "close it with the same tag, in the same upper and lower case",
+            LexerError::Comment => {
                 "close it with `*/`, once for each `/*`: PostgreSQL's comments nest"
             }
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::Cursor;
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 use crate::statement::cut;
 
 /// A `CREATE TABLE` without its foreign keys, and the `ALTER TABLE` that adds them; nothing if it
@@ -120,8 +120,8 @@ fn clause(part: Cursor<'_>, from: usize) -> Option<Range<usize>> {
     let mut depth = 0_usize;
     let at = (from.max(1)..tokens.len()).find(|at| {
         match tokens[*at].kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
         depth == 0 && is(text, tokens[*at], "REFERENCES")
@@ -164,7 +164,7 @@ fn name_length(text: &str, clause: &[Token]) -> usize {
 }
 
 fn is(text: &str, token: Token, keyword: &str) -> bool {
-    token.kind == Kind::Word && token.text(text).eq_ignore_ascii_case(keyword)
+    token.kind == TokenKind::Word && token.text(text).eq_ignore_ascii_case(keyword)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cursor::Cursor;
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 
 /// What a statement may lose. Names are as the statement writes them.
 ///
@@ -144,7 +144,7 @@ fn losses(statement: Cursor<'_>) -> Vec<Loss> {
         "EXPLAIN" if !it.has("ANALYZE") && !it.has("ANALYSE") => Vec::new(),
         "COPY" => {
             it.skip();
-            none_unless(it.peek().is_some_and(|it| it.kind == Kind::Open))
+            none_unless(it.peek().is_some_and(|it| it.kind == TokenKind::Open))
         }
         _ => none_unless(!holds(HARMLESS, &verb)),
     }
@@ -280,11 +280,11 @@ fn with(statement: Cursor<'_>) -> Vec<Loss> {
             losses.extend(rows(it));
         }
         match kind {
-            Some(Kind::Open) => depth += 1,
-            Some(Kind::Close) => depth -= 1,
+            Some(TokenKind::Open) => depth += 1,
+            Some(TokenKind::Close) => depth -= 1,
             _ => {}
         }
-        opened = kind == Some(Kind::Open);
+        opened = kind == Some(TokenKind::Open);
     }
     losses.extend(read_only(statement));
     losses
@@ -316,20 +316,20 @@ fn one_table(mut it: Cursor<'_>) -> Vec<Loss> {
 /// A query takes nothing away, unless a function that it calls does.
 fn read_only(statement: Cursor<'_>) -> Vec<Loss> {
     let (text, tokens) = (statement.text(), statement.tokens());
-    let calls = |at: usize| tokens[at].kind == Kind::Open && is_call(text, &tokens[..at]);
+    let calls = |at: usize| tokens[at].kind == TokenKind::Open && is_call(text, &tokens[..at]);
     none_unless((0..tokens.len()).any(calls))
 }
 
 /// Do these tokens end in the name of a function that is called?
 fn is_call(text: &str, tokens: &[Token]) -> bool {
-    let is_part = |it: &&Token| matches!(it.kind, Kind::Word | Kind::Quoted | Kind::Dot);
-    let Some(name) = tokens.last().filter(|it| is_part(it) && it.kind != Kind::Dot) else {
+    let is_part = |it: &&Token| matches!(it.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Dot);
+    let Some(name) = tokens.last().filter(|it| is_part(it) && it.kind != TokenKind::Dot) else {
         return false;
     };
     let mut before = &tokens[..tokens.len() - 1];
     let mut qualifier = None;
     while let [rest @ .., schema, dot] = before
-        && dot.kind == Kind::Dot
+        && dot.kind == TokenKind::Dot
     {
         (before, qualifier) = (rest, Some(schema.text(text)));
     }
@@ -338,7 +338,7 @@ fn is_call(text: &str, tokens: &[Token]) -> bool {
         return false;
     }
     let ours = qualifier.is_some_and(|it| !it.eq_ignore_ascii_case("pg_catalog"));
-    ours || name.kind == Kind::Quoted || !holds(CALLED_FREELY, name.text(text))
+    ours || name.kind == TokenKind::Quoted || !holds(CALLED_FREELY, name.text(text))
 }
 
 /// Keywords that stand before a parenthesis, and functions that write nothing but a counter or a

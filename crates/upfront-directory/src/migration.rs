@@ -7,7 +7,7 @@ use crate::canonical;
 use crate::cursor::Cursor;
 use crate::delimiter;
 use crate::directive::{self, Direction, Directives, TxMode};
-use crate::error::{Concern, Error, Kind, Warning};
+use crate::error::{WarningKind, Error, ErrorKind, Warning};
 use crate::hash::{Hash, Row};
 use crate::other_tools::tool_mark;
 use crate::placeholder;
@@ -112,29 +112,29 @@ pub(crate) fn read(
     errors: &mut Vec<Error>,
 ) -> Option<Read> {
     let file = canonical::read(bytes)
-        .map_err(|(place, it)| errors.push(Error::at(&path, place, Kind::Bytes(it))))
+        .map_err(|(place, it)| errors.push(Error::at(&path, place, ErrorKind::Bytes(it))))
         .ok()?;
     if let Some(mark) = tool_mark(&file.text) {
         let place = Place { line: mark.line(), column: Some(mark.column()) };
-        errors.push(Error::at(&path, place, Kind::OtherTool(mark)));
+        errors.push(Error::at(&path, place, ErrorKind::OtherTool(mark)));
         return None;
     }
-    let (directives, mistakes) = directive::read(&file, direction);
+    let (directives, found) = directive::read(&file, direction);
     errors.extend(
-        mistakes.into_iter().map(|(place, it)| Error::at(&path, place, Kind::Directive(it))),
+        found.into_iter().map(|(place, it)| Error::at(&path, place, ErrorKind::Directive(it))),
     );
     let source = file.text;
     let lines = Lines::of(&source);
     let body = body(&source, &directives)
-        .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), Kind::Delimiter(it))))
+        .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), ErrorKind::Delimiter(it))))
         .ok()?;
     let (body, restricted) = psql::without_restrict(body);
     let has_delimiter = directives.delimiter.as_deref().is_some_and(|it| it != ";");
-    let (statements, mistakes) = statement::read(&body, &lines, directives.mode, has_delimiter);
-    let mistakes = mistakes.into_iter();
-    errors.extend(mistakes.map(|(at, it)| Error::at(&path, lines.place(at), Kind::Statement(it))));
-    let found = restricted.into_iter().map(|it| (it.range.start, Concern::Restrict(it.command)));
-    let found = found.chain(concerns(&body, directives.mode));
+    let (statements, found) = statement::read(&body, &lines, directives.mode, has_delimiter);
+    let found = found.into_iter();
+    errors.extend(found.map(|(at, it)| Error::at(&path, lines.place(at), ErrorKind::Statement(it))));
+    let found = restricted.into_iter().map(|it| (it.range.start, WarningKind::Restrict(it.command)));
+    let found = found.chain(body_warnings(&body, directives.mode));
     let warning =
         |(at, it): (usize, _)| Warning::at(&path, crate::text::number(lines.line(at)), it);
     let warnings = found.map(warning).collect();
@@ -152,7 +152,7 @@ pub(crate) fn read(
 }
 
 /// What is worth a warning in a body. Of a placeholder it is the first place.
-fn concerns(body: &str, mode: TxMode) -> Vec<(usize, Concern)> {
+fn body_warnings(body: &str, mode: TxMode) -> Vec<(usize, WarningKind)> {
     let (is_stepwise, may_have_placeholders) = (mode == TxMode::None, body.contains("${"));
     if !is_stepwise && !may_have_placeholders {
         return Vec::new();
@@ -161,18 +161,18 @@ fn concerns(body: &str, mode: TxMode) -> Vec<(usize, Concern)> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for tokens in &statements {
         if let Some(effect) = stepwise::effect(Cursor::of(body, tokens)).filter(|_| is_stepwise) {
-            found.push((tokens[0].start, Concern::Stepwise(effect)));
+            found.push((tokens[0].start, WarningKind::Stepwise(effect)));
         }
         if may_have_placeholders {
             let new =
                 placeholder::placeholders(body, tokens).filter(|(_, name)| seen.insert(*name));
-            found.extend(new.map(|(at, name)| (at, Concern::Placeholder(name.to_owned()))));
+            found.extend(new.map(|(at, name)| (at, WarningKind::Placeholder(name.to_owned()))));
         }
     }
     found
 }
 
-fn body(source: &str, directives: &Directives) -> Result<String, (usize, delimiter::Mistake)> {
+fn body(source: &str, directives: &Directives) -> Result<String, (usize, delimiter::DelimiterError)> {
     match &directives.delimiter {
         Some(delimiter) => delimiter::body(source, delimiter),
         None => Ok(source.to_owned()),

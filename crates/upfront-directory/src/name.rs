@@ -13,7 +13,7 @@ pub(crate) struct Name {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
+pub(crate) enum NameError {
     Hidden,
     /// `1_a.up.sql`, `1_a.down.sql`, which `upfront import` reads.
     Directional,
@@ -39,29 +39,29 @@ pub(crate) enum Mistake {
 
 impl Name {
     /// The version goes to the first `_`, as in Atlas.
-    pub(crate) fn of(file: &str) -> Result<Name, Mistake> {
+    pub(crate) fn of(file: &str) -> Result<Name, NameError> {
         let stem = file.strip_suffix(".sql").unwrap_or(file);
         if file.starts_with('.') {
-            return Err(Mistake::Hidden);
+            return Err(NameError::Hidden);
         }
         if file.chars().any(char::is_control) {
-            return Err(Mistake::Unprintable);
+            return Err(NameError::Unprintable);
         }
         if file.contains("h1:") || file.trim() != file {
-            return Err(Mistake::InSum);
+            return Err(NameError::InSum);
         }
         if [".up", ".down"].iter().any(|it| stem.to_ascii_lowercase().ends_with(it)) {
-            return Err(Mistake::Directional);
+            return Err(NameError::Directional);
         }
         if let Some(letter) = flyway_letter(stem) {
-            return Err(Mistake::Flyway(letter));
+            return Err(NameError::Flyway(letter));
         }
         if stem.split('.').any(is_direction) {
-            return Err(Mistake::Undo);
+            return Err(NameError::Undo);
         }
         let (version, name) = stem.split_once('_').unwrap_or((stem, ""));
         if !version.bytes().any(|it| it.is_ascii_digit()) {
-            return Err(Mistake::NoVersion);
+            return Err(NameError::NoVersion);
         }
         Ok(Name { version: version.to_owned(), name: name.to_owned() })
     }
@@ -119,40 +119,40 @@ pub(crate) fn is_sql(file: &str) -> bool {
 ///
 /// Files run in the order of their names, and revisions are compared by version: the two must
 /// agree.
-pub(crate) fn order(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
-    let mut mistakes = duplicates(files);
+pub(crate) fn order(files: &[(&str, &Name)]) -> Vec<(String, NameError)> {
+    let mut errors = duplicates(files);
     let unpadded = unpadded(files);
     if unpadded.is_empty() {
-        mistakes.extend(disorder(files));
+        errors.extend(disorder(files));
     }
-    mistakes.extend(unpadded);
-    mistakes
+    errors.extend(unpadded);
+    errors
 }
 
-fn duplicates(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
+fn duplicates(files: &[(&str, &Name)]) -> Vec<(String, NameError)> {
     let mut first = BTreeMap::new();
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     for (file, name) in files {
         match first.get(&name.version) {
             None => {
                 first.insert(&name.version, *file);
             }
             Some(other) => {
-                let mistake = Mistake::Duplicate {
+                let error = NameError::Duplicate {
                     version: name.version.clone(),
                     other: (*other).to_owned(),
                 };
-                mistakes.push(((*file).to_owned(), mistake));
+                errors.push(((*file).to_owned(), error));
             }
         }
     }
-    mistakes
+    errors
 }
 
 /// Versions that differ in their numbers alone must be in the order of the numbers.
-fn unpadded(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
+fn unpadded(files: &[(&str, &Name)]) -> Vec<(String, NameError)> {
     let mut last: BTreeMap<Vec<&str>, (Vec<String>, &str, &Name)> = BTreeMap::new();
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     for (file, name) in files {
         let (frame, numbers) = numbers(&name.version);
         let numbers: Vec<_> = numbers.into_iter().map(sortable).collect();
@@ -160,14 +160,14 @@ fn unpadded(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
             && *before > numbers
         {
             let padded = padded(file, name, longer);
-            mistakes.push((
+            errors.push((
                 (*file).to_owned(),
-                Mistake::Unpadded { other: (*other).to_owned(), padded },
+                NameError::Unpadded { other: (*other).to_owned(), padded },
             ));
         }
         last.insert(frame, (numbers, file, name));
     }
-    mistakes
+    errors
 }
 
 /// The texts between the numbers of a version, and the numbers.
@@ -203,86 +203,86 @@ fn padded(file: &str, name: &Name, longer: &Name) -> String {
     format!("{version}{}", &file[name.version.len()..])
 }
 
-fn disorder(files: &[(&str, &Name)]) -> Vec<(String, Mistake)> {
+fn disorder(files: &[(&str, &Name)]) -> Vec<(String, NameError)> {
     let pairs = files.windows(2).filter(|pair| pair[0].1.version > pair[1].1.version);
     pairs
-        .map(|pair| (pair[1].0.to_owned(), Mistake::Order { other: pair[0].0.to_owned() }))
+        .map(|pair| (pair[1].0.to_owned(), NameError::Order { other: pair[0].0.to_owned() }))
         .collect()
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::Hidden => f.write_str("Atlas would run this hidden file"),
-            Mistake::Directional => {
+            NameError::Hidden => f.write_str("Atlas would run this hidden file"),
+            NameError::Directional => {
                 f.write_str("this file would run forward, as a migration of its own")
             }
-            Mistake::Undo => f.write_str(
+            NameError::Undo => f.write_str(
                 "this name is that of one direction in another tool, and the file would run \
                  forward, as a migration of its own",
             ),
-            Mistake::Flyway('U') => f.write_str(
+            NameError::Flyway('U') => f.write_str(
                 "this is an undo migration of Flyway (or an unversioned one of refinery), and would \
                  run forward, before the `V` files",
             ),
-            Mistake::Flyway('R') => f.write_str(
+            NameError::Flyway('R') => f.write_str(
                 "this is a repeatable migration of Flyway, and there are none here",
             ),
-            Mistake::Flyway(_) => f.write_str(
+            NameError::Flyway(_) => f.write_str(
                 "this is a baseline migration of Flyway, and would run before the `V` files",
             ),
-            Mistake::Unprintable => f.write_str("there is a control character in the file name"),
-            Mistake::InSum => f.write_str("`atlas.sum` cannot hold this file name"),
-            Mistake::NoVersion => f.write_str("this file name does not start with a version"),
-            Mistake::Duplicate { version, other } => {
+            NameError::Unprintable => f.write_str("there is a control character in the file name"),
+            NameError::InSum => f.write_str("`atlas.sum` cannot hold this file name"),
+            NameError::NoVersion => f.write_str("this file name does not start with a version"),
+            NameError::Duplicate { version, other } => {
                 write!(f, "version {version} is that of `{other}` too")
             }
-            Mistake::Unpadded { other, .. } => {
+            NameError::Unpadded { other, .. } => {
                 write!(f, "this file runs after `{other}`, whose version is the greater number")
             }
-            Mistake::Order { other } => {
+            NameError::Order { other } => {
                 write!(f, "this file runs after `{other}`, but its version sorts before")
             }
         }
     }
 }
 
-impl Mistake {
+impl NameError {
     pub(crate) fn help(&self) -> Cow<'static, str> {
         let fixed = match self {
-            Mistake::Hidden => "delete it, or give it a name without the dot",
-            Mistake::Directional => {
+            NameError::Hidden => "delete it, or give it a name without the dot",
+            NameError::Directional => {
                 "down sides live in `down/` under the name of their up side; `upfront import` \
                  converts the folder"
             }
-            Mistake::Undo => {
+            NameError::Undo => {
                 "move the down script into `down/` under the name of its up script, and take the \
                  direction out of both names; `upfront import` converts folders of sqlx and \
                  golang-migrate alone"
             }
-            Mistake::Flyway('U') => {
+            NameError::Flyway('U') => {
                 "move it into `down/` under the name of its `V` file; `upfront import` converts \
                  folders of sqlx and golang-migrate alone"
             }
-            Mistake::Flyway('R') => {
+            NameError::Flyway('R') => {
                 "write its text as a migration with a version, again whenever it changes; `upfront \
                  import` converts folders of sqlx and golang-migrate alone"
             }
-            Mistake::Flyway(_) => {
+            NameError::Flyway(_) => {
                 "give it the version that it stands for, and write `-- atlas:checkpoint` on its \
                  first line; `upfront import` converts folders of sqlx and golang-migrate alone"
             }
-            Mistake::Unprintable | Mistake::InSum | Mistake::NoVersion => {
+            NameError::Unprintable | NameError::InSum | NameError::NoVersion => {
                 "name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`"
             }
-            Mistake::Duplicate { .. } => {
+            NameError::Duplicate { .. } => {
                 "give the newer one a later version, then run `upfront hash`"
             }
-            Mistake::Unpadded { padded, .. } => {
+            NameError::Unpadded { padded, .. } => {
                 let one = "write versions with one width: rename it to";
                 return format!("{one} `{padded}`, then run `upfront hash`").into();
             }
-            Mistake::Order { .. } => {
+            NameError::Order { .. } => {
                 "write versions of one form and width, such as `20261122101500`"
             }
         };

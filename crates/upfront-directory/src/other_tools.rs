@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::cursor::Cursor;
-use crate::lexer::{Kind, Lexer};
+use crate::lexer::{TokenKind, Lexer};
 use crate::statement;
 
 /// A comment by which another migration tool divides or describes its file.
@@ -115,7 +115,7 @@ fn candidates(sql: &str) -> Vec<Candidate> {
 
 /// Those that are line comments.
 fn confirmed(sql: &str, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let comments = Lexer::of(sql).map_while(Result::ok).filter(|it| it.kind == Kind::LineComment);
+    let comments = Lexer::of(sql).map_while(Result::ok).filter(|it| it.kind == TokenKind::LineComment);
     let mut comments = comments.map(|it| it.start).peekable();
     candidates.retain(|it| {
         while comments.next_if(|start| *start < it.start).is_some() {}

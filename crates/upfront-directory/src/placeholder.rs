@@ -1,7 +1,7 @@
 //! `${NAME}` as other tools replace it, and nothing here does.
 
 use crate::cursor::Cursor;
-use crate::lexer::{Kind, Lexer, Token};
+use crate::lexer::{TokenKind, Lexer, Token};
 
 /// Languages in whose code `${` means nothing.
 const SQL_LANGUAGES: [&str; 2] = ["sql", "plpgsql"];
@@ -40,8 +40,8 @@ fn is_escaped(before: &str) -> bool {
 fn is_meant(statement: Cursor<'_>, token: Token, at: usize) -> bool {
     let text = statement.text();
     match token.kind {
-        Kind::DollarText => is_sql_routine(statement) && is_code(text, token, at),
-        Kind::Text => {
+        TokenKind::DollarText => is_sql_routine(statement) && is_code(text, token, at),
+        TokenKind::Text => {
             let is_template = text[token.start..at].matches('`').count() % 2 == 1;
             !is_template && (language(statement).is_none() || is_sql_routine(statement))
         }
@@ -55,7 +55,7 @@ fn is_code(text: &str, token: Token, at: usize) -> bool {
     let inner = &text[token.start + quote..token.end - quote];
     let at = at - token.start - quote;
     let mut tokens = Lexer::of(inner).map_while(Result::ok).skip_while(|it| it.end <= at);
-    tokens.next().is_some_and(|it| matches!(it.kind, Kind::Word | Kind::Symbol | Kind::Quoted))
+    tokens.next().is_some_and(|it| matches!(it.kind, TokenKind::Word | TokenKind::Symbol | TokenKind::Quoted))
 }
 
 fn is_sql_routine(statement: Cursor<'_>) -> bool {

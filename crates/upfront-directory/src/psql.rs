@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 use crate::statement;
 
 /// A `\restrict` or `\unrestrict` line, without its line end.
@@ -65,7 +65,7 @@ fn command(line: &str) -> Option<&'static str> {
 fn is_between(statements: &[Vec<Token>], line: &RestrictLine) -> bool {
     let at = statements.partition_point(|it| it[0].start < line.range.start);
     let first = statements.get(at).map(|it| it[0]);
-    first.is_some_and(|it| it.kind == Kind::Backslash && it.start == line.range.start)
+    first.is_some_and(|it| it.kind == TokenKind::Backslash && it.start == line.range.start)
 }
 
 #[cfg(test)]

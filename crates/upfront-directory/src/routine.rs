@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::{Cursor, fold};
-use crate::lexer::{Kind, Lexer, Token};
+use crate::lexer::{TokenKind, Lexer, Token};
 
 /// The body of a function or procedure, or of a `DO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn read(mut it: Cursor<'_>) -> Option<Routine> {
         return None;
     }
     let mut name = fold(it.identifier()?)?;
-    while it.eat_kind(Kind::Dot) {
+    while it.eat_kind(TokenKind::Dot) {
         name = fold(it.identifier()?)?;
     }
     it.group();
@@ -51,7 +51,7 @@ pub(crate) fn read(mut it: Cursor<'_>) -> Option<Routine> {
 }
 
 fn is_literal(it: &Token) -> bool {
-    matches!(it.kind, Kind::Text | Kind::DollarText)
+    matches!(it.kind, TokenKind::Text | TokenKind::DollarText)
 }
 
 fn is_sql(language: &str) -> bool {
@@ -60,7 +60,7 @@ fn is_sql(language: &str) -> bool {
 
 fn literal_body(text: &str, literal: Token, name: String, is_sql: bool) -> Option<Routine> {
     let written = literal.text(text);
-    let is_quoted = literal.kind == Kind::Text;
+    let is_quoted = literal.kind == TokenKind::Text;
     let quote = match is_quoted {
         // With escapes or a prefix, places in the body are none in the text.
         true if !written.starts_with('\'') => return None,
@@ -79,8 +79,8 @@ fn starts(sql: &str) -> impl Iterator<Item = usize> {
     let mut starts_one = true;
     let solid = Lexer::of(sql).map_while(Result::ok).filter(Token::is_solid);
     solid.filter_map(move |it| {
-        let starts = starts_one && it.kind != Kind::Semicolon;
-        starts_one = it.kind == Kind::Semicolon;
+        let starts = starts_one && it.kind != TokenKind::Semicolon;
+        starts_one = it.kind == TokenKind::Semicolon;
         starts.then_some(it.start)
     })
 }

@@ -7,7 +7,7 @@ use crate::class::{Class, classify};
 use crate::copy::{self, CopyData, Stream};
 use crate::cursor::Cursor;
 use crate::directive::TxMode;
-use crate::lexer::{self, Kind, Lexer, Token};
+use crate::lexer::{self, TokenKind, Lexer, Token};
 use crate::loss::{Loss, Moved};
 use crate::routine::{self, Routine};
 use crate::text::Lines;
@@ -33,8 +33,8 @@ pub struct Statement {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    Open(lexer::Mistake),
+pub(crate) enum StatementError {
+    Open(lexer::LexerError),
     /// A statement that ends or opens a transaction, by its words.
     TransactionControl(String),
     /// The transaction is fixed by the time the file runs.
@@ -65,8 +65,8 @@ pub(crate) fn read(
     lines: &Lines<'_>,
     mode: TxMode,
     has_delimiter: bool,
-) -> (Vec<Statement>, Vec<(usize, Mistake)>) {
-    let (mut statements, mut mistakes) = (Vec::new(), Vec::new());
+) -> (Vec<Statement>, Vec<(usize, StatementError)>) {
+    let (mut statements, mut errors) = (Vec::new(), Vec::new());
     let mut moved = Moved::default();
     let may_hold_secret = upfront_redact::may_hold(body);
     let mut previous_insert = Vec::new();
@@ -81,15 +81,15 @@ pub(crate) fn read(
             return;
         }
         previous_insert.clear();
-        let found = mistake(body, tokens, mode).or_else(|| {
+        let found = violation(body, tokens, mode).or_else(|| {
             let data = data.as_ref()?.as_ref();
-            let delimiter = has_delimiter.then_some((tokens[0].start, Mistake::CopyDelimiter));
+            let delimiter = has_delimiter.then_some((tokens[0].start, StatementError::CopyDelimiter));
             delimiter.or_else(|| data.err().cloned())
         });
         if found.is_none() && Cursor::of(body, tokens).is_at("INSERT") {
             previous_insert.extend_from_slice(tokens);
         }
-        mistakes.extend(found);
+        errors.extend(found);
         let mut it = statement(body, lines, tokens, &mut moved);
         it.data = data
             .and_then(Result::ok)
@@ -97,15 +97,15 @@ pub(crate) fn read(
         it.secret = may_hold_secret && holds_secret(body, tokens, &it);
         statements.push(it);
     });
-    mistakes.extend(open.map(|(at, it)| (at, Mistake::Open(it))));
-    (statements, mistakes)
+    errors.extend(open.map(|(at, it)| (at, StatementError::Open(it))));
+    (statements, errors)
 }
 
 /// Does an `INSERT` without a mistake repeat the one before it, with other literals at most? All but
 /// its place and its secrets is then the same. A file of seed data has such statements by the
 /// hundred thousand.
 fn is_same_insert(body: &str, previous: &[Token], tokens: &[Token]) -> bool {
-    let is_literal = |it: &Token| matches!(it.kind, Kind::Text | Kind::DollarText | Kind::Number);
+    let is_literal = |it: &Token| matches!(it.kind, TokenKind::Text | TokenKind::DollarText | TokenKind::Number);
     let is_same = |(one, other): (&Token, &Token)| {
         one.kind == other.kind && (is_literal(one) || one.text(body) == other.text(body))
     };
@@ -174,7 +174,7 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
 /// A `;` ends a statement where psql and the server see its end: outside parentheses, which hold
 /// the several actions of a rule, and outside the body of a function between `BEGIN ATOMIC` and
 /// `END`.
-pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake)>) {
+pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::LexerError)>) {
     let mut statements = Vec::new();
     let open = each(body, |tokens, _| statements.push(tokens.to_vec()));
     (statements, open)
@@ -184,8 +184,8 @@ pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::Mistake
 /// at once are many times the file.
 fn each(
     body: &str,
-    mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, Mistake)>>),
-) -> Option<(usize, lexer::Mistake)> {
+    mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, StatementError)>>),
+) -> Option<(usize, lexer::LexerError)> {
     let mut cut = Cut::default();
     let mut lexer = Lexer::of(body);
     while let Some(next) = lexer.next() {
@@ -225,10 +225,10 @@ impl Cut {
     /// Takes the next token in; whether it ended a statement.
     fn take(&mut self, body: &str, token: Token) -> bool {
         match token.kind {
-            Kind::Open => self.depth += 1,
-            Kind::Close => self.depth = self.depth.saturating_sub(1),
-            Kind::Semicolon if self.depth == 0 && !self.atomic => return true,
-            Kind::Word if self.depth == 0 => self.atomic = self.is_atomic_after(body, token),
+            TokenKind::Open => self.depth += 1,
+            TokenKind::Close => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Semicolon if self.depth == 0 && !self.atomic => return true,
+            TokenKind::Word if self.depth == 0 => self.atomic = self.is_atomic_after(body, token),
             _ => {}
         }
         self.current.push(token);
@@ -241,7 +241,7 @@ impl Cut {
             return false;
         };
         if self.atomic {
-            let may_end = previous.kind == Kind::Semicolon || is(previous, "ATOMIC");
+            let may_end = previous.kind == TokenKind::Semicolon || is(previous, "ATOMIC");
             return !(may_end && is(&token, "END"));
         }
         is(&token, "ATOMIC") && is(previous, "BEGIN") && is_routine(Cursor::of(body, &self.current))
@@ -264,71 +264,71 @@ fn is_routine(mut it: Cursor<'_>) -> bool {
 }
 
 /// The first rule that a statement breaks.
-fn mistake(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, Mistake)> {
+fn violation(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, StatementError)> {
     let it = Cursor::of(body, tokens);
     let start = tokens[0].start;
-    if let Some(at) = tokens.iter().find(|it| it.kind == Kind::Backslash) {
-        return Some((at.start, Mistake::Backslash));
+    if let Some(at) = tokens.iter().find(|it| it.kind == TokenKind::Backslash) {
+        return Some((at.start, StatementError::Backslash));
     }
     if let Some(at) = it.places().find(|it| it.is_at("pg_advisory_unlock_all")) {
-        return Some((at.tokens()[0].start, Mistake::Unlocks("pg_advisory_unlock_all()")));
+        return Some((at.tokens()[0].start, StatementError::Unlocks("pg_advisory_unlock_all()")));
     }
     if copy::stream(it) == Some(Stream::ToStdout) {
-        return Some((start, Mistake::CopyToStdout));
+        return Some((start, StatementError::CopyToStdout));
     }
     if let Some(found) = control(it, mode) {
         return Some((start, found));
     }
     match classify(it).1 {
-        Some(name) if mode == TxMode::File => Some((start, Mistake::NeedsNoTransaction(name))),
+        Some(name) if mode == TxMode::File => Some((start, StatementError::NeedsNoTransaction(name))),
         _ => None,
     }
 }
 
-fn control(statement: Cursor<'_>, mode: TxMode) -> Option<Mistake> {
+fn control(statement: Cursor<'_>, mode: TxMode) -> Option<StatementError> {
     let mut it = statement;
     let verb = it.word()?.to_ascii_uppercase();
     it.skip();
     match verb.as_str() {
-        "BEGIN" | "COMMIT" | "END" | "ABORT" => Some(Mistake::TransactionControl(verb)),
-        "START" => Some(Mistake::TransactionControl("START TRANSACTION".to_owned())),
+        "BEGIN" | "COMMIT" | "END" | "ABORT" => Some(StatementError::TransactionControl(verb)),
+        "START" => Some(StatementError::TransactionControl("START TRANSACTION".to_owned())),
         "PREPARE" if it.is_at("TRANSACTION") => {
-            Some(Mistake::TransactionControl("PREPARE TRANSACTION".to_owned()))
+            Some(StatementError::TransactionControl("PREPARE TRANSACTION".to_owned()))
         }
         "ROLLBACK" => {
             it.eat_any(&["WORK", "TRANSACTION"]);
             if it.is_at("TO") {
                 savepoint("ROLLBACK TO SAVEPOINT", mode)
             } else {
-                Some(Mistake::TransactionControl(verb))
+                Some(StatementError::TransactionControl(verb))
             }
         }
         "SAVEPOINT" | "RELEASE" => savepoint(&verb, mode),
         "CREATE" if mode == TxMode::None => temporary(it),
         "SET" | "RESET" => set(it),
-        "DISCARD" if it.is_at("ALL") => Some(Mistake::Unlocks("DISCARD ALL")),
-        "DELIMITER" => Some(Mistake::DelimiterCommand),
+        "DISCARD" if it.is_at("ALL") => Some(StatementError::Unlocks("DISCARD ALL")),
+        "DELIMITER" => Some(StatementError::DelimiterCommand),
         _ => None,
     }
 }
 
-fn savepoint(words: &str, mode: TxMode) -> Option<Mistake> {
-    (mode == TxMode::None).then(|| Mistake::Savepoint(words.to_owned()))
+fn savepoint(words: &str, mode: TxMode) -> Option<StatementError> {
+    (mode == TxMode::None).then(|| StatementError::Savepoint(words.to_owned()))
 }
 
-fn temporary(mut it: Cursor<'_>) -> Option<Mistake> {
+fn temporary(mut it: Cursor<'_>) -> Option<StatementError> {
     it.eat_any(&["GLOBAL", "LOCAL"]);
-    it.is_at_any(&["TEMP", "TEMPORARY"]).then_some(Mistake::Temporary)
+    it.is_at_any(&["TEMP", "TEMPORARY"]).then_some(StatementError::Temporary)
 }
 
-fn set(mut it: Cursor<'_>) -> Option<Mistake> {
+fn set(mut it: Cursor<'_>) -> Option<StatementError> {
     if it.eat("TRANSACTION") {
-        return Some(Mistake::SetTransaction);
+        return Some(StatementError::SetTransaction);
     }
     let mut scoped = it;
     scoped.eat_any(&["SESSION", "LOCAL"]);
     if it.eat("SESSION AUTHORIZATION") || scoped.eat("SESSION AUTHORIZATION") {
-        return Some(Mistake::SessionAuthorization);
+        return Some(StatementError::SessionAuthorization);
     }
     let (setting, allowed): (_, &[_]) = match scoped.word()?.to_ascii_lowercase().as_str() {
         "standard_conforming_strings" => {
@@ -342,89 +342,89 @@ fn set(mut it: Cursor<'_>) -> Option<Mistake> {
     let value = scoped.places().last()?.peek()?.text(scoped.text()).trim_matches('\'');
     let is_kept =
         allowed.iter().any(|it| it.eq_ignore_ascii_case(value)) || scoped.tokens().len() == 1;
-    (!is_kept).then_some(Mistake::Reading(setting))
+    (!is_kept).then_some(StatementError::Reading(setting))
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mistake::Open(it) => it.fmt(f),
-            Mistake::TransactionControl(words) => {
+            StatementError::Open(it) => it.fmt(f),
+            StatementError::TransactionControl(words) => {
                 write!(f, "`{words}` would end or open a transaction in the middle of a migration")
             }
-            Mistake::SetTransaction => {
+            StatementError::SetTransaction => {
                 f.write_str("`SET TRANSACTION` comes too late: the transaction is under way")
             }
-            Mistake::Savepoint(words) => {
+            StatementError::Savepoint(words) => {
                 write!(f, "`{words}` needs a transaction, and this file runs without one")
             }
-            Mistake::Temporary => f.write_str(
+            StatementError::Temporary => f.write_str(
                 "a temporary table is gone after a crash, and this file goes on behind it",
             ),
-            Mistake::SessionAuthorization => {
+            StatementError::SessionAuthorization => {
                 f.write_str("`SESSION AUTHORIZATION` would change who records this migration")
             }
-            Mistake::Reading(setting) => {
+            StatementError::Reading(setting) => {
                 write!(f, "this would change `{setting}`, by which migrations are read")
             }
-            Mistake::Unlocks(words) => {
+            StatementError::Unlocks(words) => {
                 write!(f, "`{words}` would let go of the lock under which migrations run")
             }
-            Mistake::Backslash => {
+            StatementError::Backslash => {
                 f.write_str("a backslash stands here: psql's commands are not SQL")
             }
-            Mistake::CopyToStdout => {
+            StatementError::CopyToStdout => {
                 f.write_str("`COPY … TO STDOUT` sends rows to a client, and a migration has none")
             }
-            Mistake::CopyLine => {
+            StatementError::CopyLine => {
                 f.write_str("more SQL follows on the line of a `COPY … FROM STDIN`")
             }
-            Mistake::CopyUnended => f.write_str("the data of this `COPY … FROM STDIN` have no end"),
-            Mistake::CopyDelimiter => {
+            StatementError::CopyUnended => f.write_str("the data of this `COPY … FROM STDIN` have no end"),
+            StatementError::CopyDelimiter => {
                 f.write_str("`COPY … FROM STDIN` in a file with an `atlas:delimiter`")
             }
-            Mistake::DelimiterCommand => f.write_str("`DELIMITER` is a command of MySQL's client"),
-            Mistake::NeedsNoTransaction(name) => write!(f, "`{name}` cannot run in a transaction"),
+            StatementError::DelimiterCommand => f.write_str("`DELIMITER` is a command of MySQL's client"),
+            StatementError::NeedsNoTransaction(name) => write!(f, "`{name}` cannot run in a transaction"),
         }
     }
 }
 
-impl Mistake {
+impl StatementError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
-            Mistake::Open(it) => it.help(),
-            Mistake::TransactionControl(_) => {
+            StatementError::Open(it) => it.help(),
+            StatementError::TransactionControl(_) => {
                 "take it out: each migration has a transaction of its own, or none with \
                  `-- atlas:txmode none`"
             }
-            Mistake::SetTransaction => {
+            StatementError::SetTransaction => {
                 "take it out, or set `default_transaction_isolation` where you connect"
             }
-            Mistake::Savepoint(_) => "take it out, or take `-- atlas:txmode none` out",
-            Mistake::Temporary => {
+            StatementError::Savepoint(_) => "take it out, or take `-- atlas:txmode none` out",
+            StatementError::Temporary => {
                 "use a plain table and drop it, or a transactional file before this one"
             }
-            Mistake::SessionAuthorization => {
+            StatementError::SessionAuthorization => {
                 "write `SET ROLE`; it is taken back after the migration"
             }
-            Mistake::Reading(_) => {
+            StatementError::Reading(_) => {
                 "take it out: files are UTF-8, and a backslash in a plain string is a backslash"
             }
-            Mistake::Unlocks(_) => "take it out; settings are reset after each migration",
-            Mistake::Backslash => {
+            StatementError::Unlocks(_) => "take it out; settings are reset after each migration",
+            StatementError::Backslash => {
                 "write the SQL that it stands for; `\\copy … FROM stdin` as `COPY … FROM stdin;`"
             }
-            Mistake::CopyToStdout => "remove it, or write the rows to a table",
-            Mistake::CopyLine => "start a new line after the `\\.` that ends the data",
-            Mistake::CopyUnended => {
+            StatementError::CopyToStdout => "remove it, or write the rows to a table",
+            StatementError::CopyLine => "start a new line after the `\\.` that ends the data",
+            StatementError::CopyUnended => {
                 "end the statement with `;`, write the rows on the lines after it, and `\\.` alone on \
                  the line after the last row"
             }
-            Mistake::CopyDelimiter => "move it to a file of its own, without a delimiter",
-            Mistake::DelimiterCommand => {
+            StatementError::CopyDelimiter => "move it to a file of its own, without a delimiter",
+            StatementError::DelimiterCommand => {
                 "write `-- atlas:delimiter //` on the first line of the file"
             }
-            Mistake::NeedsNoTransaction(_) => {
+            StatementError::NeedsNoTransaction(_) => {
                 "write `-- atlas:txmode none` on the first line and leave the second one blank, best \
                  in a file of its own"
             }

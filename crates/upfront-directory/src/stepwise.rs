@@ -1,7 +1,7 @@
 //! What does not do what it says in a file that runs statement by statement.
 
 use crate::cursor::{Cursor, fold};
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 
 /// A statement that is worth a warning where each one runs in a transaction of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn set_config(mut it: Cursor<'_>) -> Option<Effect> {
     let [name, value, is_local] = arguments.as_slice() else { return None };
     let literal = |it: &Cursor<'_>| {
         let token = it.peek().filter(|_| it.tokens().len() == 1)?;
-        let is_literal = matches!(token.kind, Kind::Text | Kind::Word);
+        let is_literal = matches!(token.kind, TokenKind::Text | TokenKind::Word);
         is_literal.then(|| token.text(it.text()).trim_matches('\'').to_ascii_lowercase())
     };
     let name = literal(name)?;

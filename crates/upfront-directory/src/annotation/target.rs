@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::On;
 use crate::cursor::{Cursor, fold};
-use crate::lexer::{Kind, Token};
+use crate::lexer::{TokenKind, Token};
 
 /// What it is on and its names, or why that cannot be told.
 pub(super) type Target = Result<(On, Vec<String>), String>;
@@ -45,11 +45,11 @@ impl Place {
 
 /// The token that the comment is behind on its line, or the next one.
 fn anchor(sql: &str, tokens: &[Token], comment: usize) -> Option<(Token, Side)> {
-    let is_mark = |it: &&Token| !it.is_solid() || it.kind == Kind::Comma;
+    let is_mark = |it: &&Token| !it.is_solid() || it.kind == TokenKind::Comma;
     let line = sql[..tokens[comment].start].rfind('\n').map_or(0, |it| it + 1);
     let mut left = tokens[..comment].iter().rev();
     if left.clone().find(|it| it.is_solid()).is_some_and(|it| it.end > line) {
-        let it = left.find(|it| !is_mark(it) && it.kind != Kind::Semicolon);
+        let it = left.find(|it| !is_mark(it) && it.kind != TokenKind::Semicolon);
         return it.map(|it| (*it, Side::Before));
     }
     tokens[comment..].iter().find(|it| !is_mark(it)).map(|it| (*it, Side::Behind))
@@ -114,7 +114,7 @@ fn path(it: &mut Cursor<'_>) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     loop {
         names.push(it.identifier().and_then(fold).ok_or_else(unclear)?);
-        if !it.eat_kind(Kind::Dot) {
+        if !it.eat_kind(TokenKind::Dot) {
             return Ok(names);
         }
     }
@@ -152,7 +152,7 @@ fn read_table(kind: &'static str, names: Vec<String>, it: Cursor<'_>, place: &Pl
 
 fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
     let Some(label) = element(it, place)? else { return Ok((On::Object("type"), names)) };
-    let token = label.peek().filter(|it| it.kind == Kind::Text);
+    let token = label.peek().filter(|it| it.kind == TokenKind::Text);
     let text = token.map(|it| it.text(label.text())).and_then(|it| it.strip_prefix('\''));
     let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("no value of the enum is here")?;
     Ok((On::Label, [names, vec![text.replace("''", "'")]].concat()))
@@ -162,7 +162,7 @@ fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
 fn element<'a>(mut it: Cursor<'a>, place: &Place) -> Result<Option<Cursor<'a>>, String> {
     let open = loop {
         match it.peek() {
-            Some(token) if token.kind == Kind::Open => break token,
+            Some(token) if token.kind == TokenKind::Open => break token,
             Some(_) => _ = it.skip(),
             None => return Ok(None),
         }

@@ -25,7 +25,7 @@ fn every_message_has_a_fixture() {
     let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
     for snapshot in fs::read_dir(snapshots).unwrap() {
         let file = snapshot.unwrap().file_name().into_string().unwrap();
-        let name = file.strip_prefix("mistakes__").and_then(|it| it.strip_suffix(".snap")).unwrap();
+        let name = file.strip_prefix("errors__").and_then(|it| it.strip_suffix(".snap")).unwrap();
         if name == MADE_BY_A_TEST {
             continue;
         }
