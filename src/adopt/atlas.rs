@@ -2,7 +2,7 @@
 //! the table to the shape that Atlas knows.
 
 use tokio_postgres::SimpleQueryRow;
-use upfront_directory::{Directory, Running, Sum};
+use upfront_directory::{Directory, SumHasher, Sum};
 
 use crate::{
     connection::answer::Answer,
@@ -171,7 +171,7 @@ struct Hashes<'a> {
     /// By the place of the migration: what it was when it was applied, once a hash has said so.
     texts: Vec<Option<Text<'static>>>,
     /// Before each migration, as far as that was needed; by the line end of those that are unknown.
-    running: Vec<[Running; 2]>,
+    running: Vec<[SumHasher; 2]>,
     /// By the place of the migration.
     checked: Vec<bool>,
     /// Up to where all is as it was.
@@ -189,7 +189,7 @@ impl<'a> Hashes<'a> {
             starts: starts(set, rows),
             sum: directory.sum(),
             texts: vec![None; count],
-            running: vec![<[Running; 2]>::default()],
+            running: vec![<[SumHasher; 2]>::default()],
             checked: vec![false; count],
             intact: None,
             broken: None,
@@ -263,7 +263,7 @@ impl<'a> Hashes<'a> {
 
     /// Does it cover these files, of which the last is the row's own?
     fn fits_by_then(&mut self, places: &[usize], row: &Row) -> bool {
-        let mut before = <[Running; 2]>::default();
+        let mut before = <[SumHasher; 2]>::default();
         for at in &places[..places.len() - 1] {
             self.take_in(&mut before, *at);
         }
@@ -271,7 +271,7 @@ impl<'a> Hashes<'a> {
     }
 
     /// Tries what the last file may have been after the others, and remembers what they all were.
-    fn fits_after(&mut self, before: &[Running; 2], places: &[usize], row: &Row) -> bool {
+    fn fits_after(&mut self, before: &[SumHasher; 2], places: &[usize], row: &Row) -> bool {
         let Some(at) = places.last().copied() else { return false };
         let it = &self.set.migrations[at];
         let found = texts(it.up.source).into_iter().find(|text| {
@@ -293,7 +293,7 @@ impl<'a> Hashes<'a> {
     }
 
     /// Takes a file in as it was; where nobody knows, with the one and with the other line end.
-    fn take_in(&self, running: &mut [Running; 2], at: usize) {
+    fn take_in(&self, running: &mut [SumHasher; 2], at: usize) {
         let it = &self.set.migrations[at];
         for (running, line_end) in running.iter_mut().zip([LineEnd::Unix, LineEnd::Windows]) {
             let text = self.texts[at].unwrap_or(Text { source: it.up.source, line_end });

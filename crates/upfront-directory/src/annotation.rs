@@ -17,11 +17,11 @@ use std::ops::Range;
 
 use crate::cursor::fold;
 use crate::lexer::{TokenKind, Lexer, Token};
-use crate::statement::cut_statements;
+use crate::statement::split_statements;
 
 /// What is said of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Says {
+pub enum AnnotationKind {
     /// It had this name.
     RenamedFrom(String),
     /// Rows that are there get this, where it becomes NOT NULL.
@@ -30,7 +30,7 @@ pub enum Says {
 
 /// What an annotation is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On {
+pub enum AnnotationTarget {
     /// Made by a statement `CREATE …`: a table, an index, a function.
     Object(&'static str),
     /// A column of a table.
@@ -45,18 +45,18 @@ pub enum On {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
     /// What it is on.
-    pub on: On,
+    pub on: AnnotationTarget,
     /// The object's names, as far as they are written: schema, table, column.
     pub names: Vec<String>,
     /// What it says.
-    pub says: Says,
+    pub says: AnnotationKind,
     /// Where it stands in the text, in bytes.
     pub range: Range<usize>,
 }
 
 /// An annotation that says nothing, or is on nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unclear {
+pub struct AnnotationError {
     /// Why.
     pub why: String,
     /// Where it stands in the text, in bytes.
@@ -73,9 +73,9 @@ pub struct Unclear {
 /// assert_eq!(all[0].as_ref().unwrap().names, ["users", "handle"]);
 /// ```
 #[must_use]
-pub fn annotations(sql: &str) -> Vec<Result<Annotation, Unclear>> {
+pub fn annotations(sql: &str) -> Vec<Result<Annotation, AnnotationError>> {
     let tokens: Vec<_> = Lexer::of(sql).map_while(Result::ok).collect();
-    let statements = cut_statements(sql);
+    let statements = split_statements(sql);
     let comments = tokens.iter().enumerate().filter(|(_, it)| !it.is_solid());
     let read = |(at, it): (usize, &Token)| {
         let says = said(it.text(sql))?;
@@ -83,17 +83,17 @@ pub fn annotations(sql: &str) -> Vec<Result<Annotation, Unclear>> {
         let known = says.and_then(|says| {
             let (on, names) = target::find(sql, &tokens, at, &statements)?;
             match (&says, on) {
-                (Says::Fill(_), on) if on != On::Column => Err("a fill is for a column".to_owned()),
+                (AnnotationKind::Fill(_), on) if on != AnnotationTarget::Column => Err("a fill is for a column".to_owned()),
                 _ => Ok(Annotation { on, names, says, range: range.clone() }),
             }
         });
-        Some(known.map_err(|why| Unclear { why, range }))
+        Some(known.map_err(|why| AnnotationError { why, range }))
     };
     comments.filter_map(read).collect()
 }
 
 /// What a comment says, if it is an annotation.
-fn said(comment: &str) -> Option<Result<Says, String>> {
+fn said(comment: &str) -> Option<Result<AnnotationKind, String>> {
     let text = match comment.strip_prefix("--") {
         Some(it) => it.trim(),
         None => comment.strip_prefix("/*")?.strip_suffix("*/")?.trim(),
@@ -101,12 +101,12 @@ fn said(comment: &str) -> Option<Result<Says, String>> {
     if let Some(it) = after(text, "fill:") {
         return Some(match it {
             "" => Err("the expression is missing, as in `-- fill: lower(email)`".to_owned()),
-            it => Ok(Says::Fill(it.to_owned())),
+            it => Ok(AnnotationKind::Fill(it.to_owned())),
         });
     }
     let name = after(text, "renamed from:").or_else(|| tagged(text))?;
     let missing = "one name is wanted, as in `-- renamed from: nick`";
-    Some(one_name(name).map(Says::RenamedFrom).ok_or_else(|| missing.to_owned()))
+    Some(one_name(name).map(AnnotationKind::RenamedFrom).ok_or_else(|| missing.to_owned()))
 }
 
 fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
@@ -134,22 +134,22 @@ fn one_name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{On, Says, annotations};
+    use super::{AnnotationTarget, AnnotationKind, annotations};
 
     /// `[kind names: what it says]`
     fn shown(sql: &str) -> String {
-        let one = |it: Result<super::Annotation, super::Unclear>| match it {
+        let one = |it: Result<super::Annotation, super::AnnotationError>| match it {
             Err(it) => format!("{}: {}", &sql[it.range], it.why),
             Ok(it) => {
                 let kind = match it.on {
-                    On::Object(kind) => kind,
-                    On::Column => "column",
-                    On::Constraint => "constraint",
-                    On::Label => "label",
+                    AnnotationTarget::Object(kind) => kind,
+                    AnnotationTarget::Column => "column",
+                    AnnotationTarget::Constraint => "constraint",
+                    AnnotationTarget::Label => "label",
                 };
                 let says = match it.says {
-                    Says::RenamedFrom(old) => format!("was {old}"),
-                    Says::Fill(it) => format!("fill {it}"),
+                    AnnotationKind::RenamedFrom(old) => format!("was {old}"),
+                    AnnotationKind::Fill(it) => format!("fill {it}"),
                 };
                 format!("{kind} {}: {says}", it.names.join("."))
             }

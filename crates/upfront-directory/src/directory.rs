@@ -333,7 +333,7 @@ impl Folder {
             return Ok(is_missing.then(|| Warning::new(&self.label, WarningKind::NoSum)));
         };
         let recorded: Sum =
-            String::from_utf8_lossy(recorded).parse().map_err(|err: crate::NotASum| {
+            String::from_utf8_lossy(recorded).parse().map_err(|err: crate::ParseSumError| {
                 Error::at(&path, Place { line: err.line(), column: None }, ErrorKind::Sum(err))
             })?;
         let Some(mut difference) = recorded.difference(self.sum()) else {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use crate::hash::Hash;
 use crate::other_tools::ToolMark;
 use crate::stepwise::Effect;
-use crate::sum::{Change, Difference, NotASum};
+use crate::sum::{Change, Difference, ParseSumError};
 use crate::text::Place;
 use crate::{canonical, delimiter, directive, name, statement};
 
@@ -99,7 +99,7 @@ pub(crate) enum ErrorKind {
         tool: &'static str,
         file: String,
     },
-    Sum(NotASum),
+    Sum(ParseSumError),
     Differs(Difference),
     DownWithoutUp,
     DownOfIrreversible,

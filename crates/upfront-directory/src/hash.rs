@@ -106,26 +106,26 @@ impl fmt::Debug for Hash {
 
 /// A text that is not a [`struct@Hash`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotAHash(());
+pub struct ParseHashError(());
 
-impl fmt::Display for NotAHash {
+impl fmt::Display for ParseHashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a hash is written as 64 hexadecimal digits")
     }
 }
 
-impl std::error::Error for NotAHash {}
+impl std::error::Error for ParseHashError {}
 
 impl FromStr for Hash {
-    type Err = NotAHash;
+    type Err = ParseHashError;
 
-    fn from_str(text: &str) -> Result<Hash, NotAHash> {
+    fn from_str(text: &str) -> Result<Hash, ParseHashError> {
         if text.len() != 64 || !text.bytes().all(|it| it.is_ascii_hexdigit()) {
-            return Err(NotAHash(()));
+            return Err(ParseHashError(()));
         }
         let mut bytes = [0; 32];
         for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| NotAHash(()))?;
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| ParseHashError(()))?;
         }
         Ok(Hash(bytes))
     }

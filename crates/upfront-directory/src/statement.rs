@@ -138,7 +138,7 @@ fn holds_secret(body: &str, tokens: &[Token], it: &Statement) -> bool {
 /// assert_eq!(cut, ["select 1", "select ';'"]);
 /// ```
 #[must_use]
-pub fn cut_statements(sql: &str) -> Vec<Range<usize>> {
+pub fn split_statements(sql: &str) -> Vec<Range<usize>> {
     let (cut, _) = cut(sql);
     cut.iter().map(|it| it[0].start..it[it.len() - 1].end).collect()
 }

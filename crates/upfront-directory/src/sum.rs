@@ -33,9 +33,9 @@ pub struct Sum {
 /// assert_eq!(Sum::of([("1_a.sql", b"SELECT 1;\n".as_slice())]).hash("1_a.sql"), hash.as_deref());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Running(Sha256);
+pub struct SumHasher(Sha256);
 
-impl Running {
+impl SumHasher {
     /// Takes the next file in, and gives the hash in its line, without `h1:`. A file that the sum
     /// ignores has none.
     pub fn file(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
@@ -73,7 +73,7 @@ pub enum Change {
 impl Sum {
     /// The sum of these files, name and bytes, which come in the order of the directory.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Sum {
-        let mut running = Running::default();
+        let mut running = SumHasher::default();
         let line = |(name, bytes): (&'a str, &'a [u8])| {
             running.file(name, bytes).map(|hash| (name.to_owned(), hash))
         };
@@ -153,46 +153,46 @@ impl fmt::Display for Sum {
 }
 
 impl FromStr for Sum {
-    type Err = NotASum;
+    type Err = ParseSumError;
 
-    fn from_str(text: &str) -> Result<Sum, NotASum> {
+    fn from_str(text: &str) -> Result<Sum, ParseSumError> {
         let mut rows = text.lines().zip(1..);
         let total = rows.next().and_then(|(row, _)| row.strip_prefix("h1:"));
-        let total = total.ok_or_else(|| NotASum::at(1, text))?;
+        let total = total.ok_or_else(|| ParseSumError::at(1, text))?;
         let mut lines = Vec::new();
         for (row, line) in rows {
-            let (name, hash) = row.split_once("h1:").ok_or_else(|| NotASum::at(line, text))?;
+            let (name, hash) = row.split_once("h1:").ok_or_else(|| ParseSumError::at(line, text))?;
             lines.push((name.trim().to_owned(), hash.to_owned()));
         }
         let sum = Sum { lines };
         if sum.total() == total {
             Ok(sum)
         } else {
-            Err(NotASum { line: 1, kind: NotASumKind::Total })
+            Err(ParseSumError { line: 1, kind: ParseSumErrorKind::Total })
         }
     }
 }
 
 /// A text that is not an `atlas.sum`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotASum {
+pub struct ParseSumError {
     line: u32,
-    kind: NotASumKind,
+    kind: ParseSumErrorKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NotASumKind {
+enum ParseSumErrorKind {
     Format,
     Conflict,
     Total,
 }
 
-impl NotASum {
-    fn at(line: u32, text: &str) -> NotASum {
+impl ParseSumError {
+    fn at(line: u32, text: &str) -> ParseSumError {
         let row = text.lines().nth(line as usize - 1).unwrap_or_default();
         let conflict =
             ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|it| row.starts_with(it));
-        NotASum { line, kind: if conflict { NotASumKind::Conflict } else { NotASumKind::Format } }
+        ParseSumError { line, kind: if conflict { ParseSumErrorKind::Conflict } else { ParseSumErrorKind::Format } }
     }
 
     /// The line that is wrong, from 1.
@@ -202,14 +202,14 @@ impl NotASum {
     }
 }
 
-impl fmt::Display for NotASum {
+impl fmt::Display for ParseSumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            NotASumKind::Format => "this is not a line of an `atlas.sum`",
-            NotASumKind::Conflict => "a merge conflict stands here",
-            NotASumKind::Total => "the first line does not belong to the others",
+            ParseSumErrorKind::Format => "this is not a line of an `atlas.sum`",
+            ParseSumErrorKind::Conflict => "a merge conflict stands here",
+            ParseSumErrorKind::Total => "the first line does not belong to the others",
         })
     }
 }
 
-impl std::error::Error for NotASum {}
+impl std::error::Error for ParseSumError {}

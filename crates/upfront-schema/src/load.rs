@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use postgres::Client;
 use postgres::error::{ErrorPosition, SqlState};
 use upfront_directory::{
-    Beyond, beyond, cut_statements, internal_options, lift_references, long_names, unclosed,
+    ServerRequirement, server_requirement, split_statements, internal_options, split_foreign_keys, long_names, unclosed,
 };
 use upfront_redact::Known;
 
@@ -104,7 +104,7 @@ pub(crate) fn dump(
         let is_out_of_scope = extension_schema(text(&it)).is_some_and(|it| {
             scope.without_schemas.contains(&it) || scope.setup.is_own_schema(&it)
         });
-        match beyond(text(&it)) {
+        match server_requirement(text(&it)) {
             Some(wanted) if is_out_of_scope && preflight::lack(client, &wanted)?.is_some() => {}
             _ => open.push(it),
         }
@@ -130,7 +130,7 @@ fn is_duplicate(code: &SqlState) -> bool {
 
 /// The schema in a `CREATE EXTENSION` of `pg_dump`.
 fn extension_schema(sql: &str) -> Option<String> {
-    let Some(Beyond::Extension { .. }) = beyond(sql) else { return None };
+    let Some(ServerRequirement::Extension { .. }) = server_requirement(sql) else { return None };
     let (_, written) = sql.split_once(" WITH SCHEMA ")?;
     let written = written.trim().trim_end_matches(';');
     let quoted = written.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
@@ -293,7 +293,7 @@ fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
     }
     for it in all {
         let file = &files[it.file];
-        let Some(wanted) = beyond(&file.text[it.range.clone()]) else { continue };
+        let Some(wanted) = server_requirement(&file.text[it.range.clone()]) else { continue };
         if let Some(Lack { message, help }) = preflight::lack(client, &wanted)? {
             let (place, excerpt) = excerpt(&file.label, &file.text, it.range.start);
             return Err(Kind::Lacking { place, excerpt, message, help }.into());
@@ -343,12 +343,12 @@ fn lift(files: &[File], open: Vec<Piece>) -> Vec<Piece> {
 }
 
 fn lifted(files: &[File], it: &Piece) -> Option<(String, String)> {
-    lift_references(&files[it.file].text[it.range.clone()])
+    split_foreign_keys(&files[it.file].text[it.range.clone()])
 }
 
 /// Roles outlive a database.
 fn is_there_already(err: &postgres::Error, sql: &str) -> bool {
-    err.code() == Some(&SqlState::DUPLICATE_OBJECT) && matches!(beyond(sql), Some(Beyond::Role(_)))
+    err.code() == Some(&SqlState::DUPLICATE_OBJECT) && matches!(server_requirement(sql), Some(ServerRequirement::Role(_)))
 }
 
 /// A setting that a newer `pg_dump` writes and this server does not know. None of them is part of a
@@ -368,7 +368,7 @@ fn is_of_newer_dump(err: &postgres::Error, sql: &str) -> bool {
 }
 
 fn mark_role(client: &mut Client, sql: &str) {
-    if let Some(Beyond::Role(name)) = beyond(sql) {
+    if let Some(ServerRequirement::Role(name)) = server_requirement(sql) {
         // Without the right to, it stays.
         let _ = roles::mark(client, &name);
     }
@@ -423,7 +423,7 @@ fn loadable(text: &str) -> String {
 
 /// A file is run statement by statement, so that its own transactions mean nothing.
 fn pieces(file: usize, it: &File, scope: &Scope) -> Vec<Piece> {
-    let ranges = cut_statements(&it.text).into_iter();
+    let ranges = split_statements(&it.text).into_iter();
     let is_run = |sql: &str| !is_passed_over(sql) && !is_left_alone(sql, scope);
     let ranges = ranges.filter(|range| is_run(&it.text[range.clone()]));
     ranges.map(|range| Piece { file, range, form: Form::AsWritten, error: None }).collect()
@@ -431,13 +431,13 @@ fn pieces(file: usize, it: &File, scope: &Scope) -> Vec<Piece> {
 
 /// What the scratch server may not even have.
 fn is_left_alone(sql: &str, scope: &Scope) -> bool {
-    let (kind, name) = match beyond(sql) {
-        Some(Beyond::Extension { name, .. } | Beyond::ExtensionComment(name)) => {
+    let (kind, name) = match server_requirement(sql) {
+        Some(ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name)) => {
             ("extension", name)
         }
-        Some(Beyond::Subscription(name)) => ("subscription", name),
-        Some(Beyond::SecurityLabel(on)) => ("security label", on),
-        Some(Beyond::Role(_)) | None => return false,
+        Some(ServerRequirement::Subscription(name)) => ("subscription", name),
+        Some(ServerRequirement::SecurityLabel(on)) => ("security label", on),
+        Some(ServerRequirement::Role(_)) | None => return false,
     };
     scope.leaves_alone(kind, &name, "")
 }

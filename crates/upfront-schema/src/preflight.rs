@@ -1,7 +1,7 @@
 //! What SQL wants of a scratch server, looked at before any of it runs.
 
 use postgres::Client;
-use upfront_directory::{Beyond, Directory, Side, beyond};
+use upfront_directory::{ServerRequirement, Directory, Side, server_requirement};
 use upfront_scratch::{Database, Server};
 
 use crate::error::{Error, Kind, Result};
@@ -47,7 +47,7 @@ pub fn preflight(database: &Database<'_>, directory: &Directory) -> Result<()> {
 
 fn look(client: &mut Client, side: &Side) -> Result<()> {
     for it in &side.statements {
-        let Some(wanted) = beyond(&side.body[it.range.clone()]) else { continue };
+        let Some(wanted) = server_requirement(&side.body[it.range.clone()]) else { continue };
         if let Some(Lack { message, help }) = lack(client, &wanted)? {
             let place = format!("{}:{}", side.path, it.line);
             let lines = side.source.split_inclusive('\n').take(it.line as usize - 1);
@@ -60,10 +60,10 @@ fn look(client: &mut Client, side: &Side) -> Result<()> {
 }
 
 /// What the server lacks for it.
-pub(crate) fn lack(client: &mut Client, wanted: &Beyond) -> Result<Option<Lack>> {
+pub(crate) fn lack(client: &mut Client, wanted: &ServerRequirement) -> Result<Option<Lack>> {
     match wanted {
-        Beyond::Extension { name, version } => extension(client, name, version.as_deref()),
-        Beyond::Subscription(name) => Ok(Some(Lack {
+        ServerRequirement::Extension { name, version } => extension(client, name, version.as_deref()),
+        ServerRequirement::Subscription(name) => Ok(Some(Lack {
             message: format!(
                 "subscription `{name}` would connect the scratch server to another one"
             ),
@@ -72,7 +72,7 @@ pub(crate) fn lack(client: &mut Client, wanted: &Beyond) -> Result<Option<Lack>>
                  `[desired]` passes over it in SQL that is wanted"
             ),
         })),
-        Beyond::ExtensionComment(_) | Beyond::Role(_) | Beyond::SecurityLabel(_) => Ok(None),
+        ServerRequirement::ExtensionComment(_) | ServerRequirement::Role(_) | ServerRequirement::SecurityLabel(_) => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use postgres::Client;
 use postgres::error::SqlState;
-use upfront_directory::{Beyond, Directory, Side, beyond};
+use upfront_directory::{ServerRequirement, Directory, Side, server_requirement};
 use upfront_scratch::{Database, Server};
 
 use crate::error::{Error, Kind, Result, reason};
@@ -91,7 +91,7 @@ pub fn roles_created_by(directory: &Directory) -> Vec<String> {
     let sides = directory.migrations().iter().map(|it| &it.up);
     let one = |side: &Side| {
         let sql = side.statements.iter().map(|it| &side.body[it.range.clone()]);
-        sql.filter_map(beyond).filter_map(role).collect::<Vec<_>>()
+        sql.filter_map(server_requirement).filter_map(role).collect::<Vec<_>>()
     };
     sides.flat_map(one).collect()
 }
@@ -113,9 +113,9 @@ pub fn mark_created_roles(database: &Database<'_>, made: &[String]) -> Result<()
     Ok(())
 }
 
-fn role(it: Beyond) -> Option<String> {
+fn role(it: ServerRequirement) -> Option<String> {
     match it {
-        Beyond::Role(name) => Some(name),
+        ServerRequirement::Role(name) => Some(name),
         _ => None,
     }
 }

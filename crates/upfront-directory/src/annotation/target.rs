@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::On;
+use super::AnnotationTarget;
 use crate::cursor::{Cursor, fold};
 use crate::lexer::{TokenKind, Token};
 
 /// What it is on and its names, or why that cannot be told.
-pub(super) type Target = Result<(On, Vec<String>), String>;
+pub(super) type Target = Result<(AnnotationTarget, Vec<String>), String>;
 
 /// What the comment at this place is on.
 pub(super) fn find(
@@ -101,7 +101,7 @@ fn read_statement(mut it: Cursor<'_>, place: &Place) -> Target {
         "type" if it.eat("AS ENUM") => return read_enum(names, it, place),
         _ => {}
     }
-    Ok((On::Object(kind), names))
+    Ok((AnnotationTarget::Object(kind), names))
 }
 
 fn is_nameless(kind: &str, it: Cursor<'_>) -> bool {
@@ -145,17 +145,17 @@ fn of_table(it: Cursor<'_>) -> Result<Vec<String>, String> {
 
 fn read_table(kind: &'static str, names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
     match element(it, place)? {
-        None => Ok((On::Object(kind), names)),
+        None => Ok((AnnotationTarget::Object(kind), names)),
         Some(element) => of_element(names, element),
     }
 }
 
 fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
-    let Some(label) = element(it, place)? else { return Ok((On::Object("type"), names)) };
+    let Some(label) = element(it, place)? else { return Ok((AnnotationTarget::Object("type"), names)) };
     let token = label.peek().filter(|it| it.kind == TokenKind::Text);
     let text = token.map(|it| it.text(label.text())).and_then(|it| it.strip_prefix('\''));
     let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("no value of the enum is here")?;
-    Ok((On::Label, [names, vec![text.replace("''", "'")]].concat()))
+    Ok((AnnotationTarget::Label, [names, vec![text.replace("''", "'")]].concat()))
 }
 
 /// What stands between two commas of the parentheses around a place; nothing outside of them.
@@ -181,7 +181,7 @@ fn element<'a>(mut it: Cursor<'a>, place: &Place) -> Result<Option<Cursor<'a>>, 
 /// A column or a constraint of a table.
 fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> Target {
     if it.eat("CONSTRAINT") {
-        return Ok((On::Constraint, [table, path(&mut it)?].concat()));
+        return Ok((AnnotationTarget::Constraint, [table, path(&mut it)?].concat()));
     }
     let mut ahead = it;
     let is_exclusion = ahead.eat("EXCLUDE") && (ahead.is_at("USING") || ahead.group().is_some());
@@ -192,7 +192,7 @@ fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> Target {
         return Err("what `LIKE` takes over cannot be renamed here".to_owned());
     }
     let name = it.identifier().and_then(fold).ok_or("the name of the column cannot be told")?;
-    Ok((On::Column, [table, vec![name]].concat()))
+    Ok((AnnotationTarget::Column, [table, vec![name]].concat()))
 }
 
 /// `ALTER TABLE … ADD …`: what is added at the place, or by the only action.

@@ -1,6 +1,6 @@
 //! What the desired schema itself says in comments: old names, and what rows get.
 
-use upfront_directory::{On, Says, annotations};
+use upfront_directory::{AnnotationTarget, AnnotationKind, annotations};
 
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
@@ -16,9 +16,9 @@ pub struct Annotations(Vec<Said>);
 #[derive(Clone, Debug)]
 struct Said {
     at: At,
-    on: On,
+    on: AnnotationTarget,
     names: Vec<String>,
-    says: Says,
+    says: AnnotationKind,
 }
 
 /// Where an annotation stands, for messages.
@@ -85,8 +85,8 @@ impl Annotations {
 
     pub(crate) fn renames(&self, wanted: &Facts) -> Result<Vec<Formerly>> {
         let one = |it: &Said| match &it.says {
-            Says::Fill(_) => None,
-            Says::RenamedFrom(old) => {
+            AnnotationKind::Fill(_) => None,
+            AnnotationKind::RenamedFrom(old) => {
                 Some(it.id(wanted).map(|new| Formerly { new, old: old.clone(), at: it.at.clone() }))
             }
         };
@@ -102,7 +102,7 @@ impl Annotations {
     ) -> Result<Vec<ColumnExpression>> {
         let mut all = Vec::new();
         for it in &self.0 {
-            let Says::Fill(expression) = &it.says else { continue };
+            let AnnotationKind::Fill(expression) = &it.says else { continue };
             let id = it.id(wanted)?;
             let is_given = given.iter().any(|it| answer::is_named(&id.names, &it.column));
             if !is_given && becomes_not_null(have, wanted, &id) {
@@ -130,7 +130,7 @@ fn becomes_not_null(have: &Facts, wanted: &Facts, column: &Identity) -> bool {
 impl Said {
     /// What it is on, as the desired schema has it.
     fn id(&self, wanted: &Facts) -> Result<Identity> {
-        if self.on == On::Label {
+        if self.on == AnnotationTarget::Label {
             return self.label(wanted);
         }
         let kinds = kinds(self.on);
@@ -152,12 +152,12 @@ impl Said {
     }
 }
 
-fn kinds(on: On) -> &'static [&'static str] {
+fn kinds(on: AnnotationTarget) -> &'static [&'static str] {
     match on {
-        On::Column => &["column"],
-        On::Constraint => &["table constraint"],
-        On::Label => &["enum"],
-        On::Object(kind) => match kind {
+        AnnotationTarget::Column => &["column"],
+        AnnotationTarget::Constraint => &["table constraint"],
+        AnnotationTarget::Label => &["enum"],
+        AnnotationTarget::Object(kind) => match kind {
             "table" => &["table"],
             "foreign table" => &["foreign table"],
             "view" => &["view"],

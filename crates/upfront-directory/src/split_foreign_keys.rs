@@ -18,7 +18,7 @@ use crate::statement::cut;
 /// assert_eq!(keys, "ALTER TABLE a ADD FOREIGN KEY (b) references b");
 /// ```
 #[must_use]
-pub fn lift_references(sql: &str) -> Option<(String, String)> {
+pub fn split_foreign_keys(sql: &str) -> Option<(String, String)> {
     let (statements, _) = cut(sql);
     let head = Head::read(Cursor::of(sql, statements.first()?))?;
     let (mut kept, mut keys) = (Vec::new(), Vec::new());
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn takes_foreign_keys_out() {
         let check = |sql, table: &str, keys: &str| {
-            let (left, lifted) = super::lift_references(sql).unwrap();
+            let (left, lifted) = super::split_foreign_keys(sql).unwrap();
             assert_eq!((left.as_str(), lifted.as_str()), (table, keys));
         };
         check(
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn leaves_the_rest_alone() {
-        let check = |sql| assert_eq!(super::lift_references(sql), None, "{sql}");
+        let check = |sql| assert_eq!(super::split_foreign_keys(sql), None, "{sql}");
         check("CREATE TABLE a (x int DEFAULT 'references b', \"references\" int)");
         check("CREATE TABLE a AS SELECT 1");
         check("CREATE VIEW a AS SELECT 1");

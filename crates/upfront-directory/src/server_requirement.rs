@@ -8,7 +8,7 @@ use crate::statement::cut;
 
 /// What a statement is about that a server has, and not a database alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Beyond {
+pub enum ServerRequirement {
     /// `CREATE EXTENSION`: its name, and the version where one is named.
     Extension {
         /// The extension.
@@ -36,7 +36,7 @@ pub enum Beyond {
 /// assert_eq!(upfront_directory::beyond("create table extension ()"), None);
 /// ```
 #[must_use]
-pub fn beyond(sql: &str) -> Option<Beyond> {
+pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {
     // Most statements are long and begin with another word.
     let start = sql.get(..7).unwrap_or(sql).to_ascii_uppercase();
     if !["CREATE", "COMMENT", "SECURIT"].iter().any(|it| start.starts_with(it)) {
@@ -45,7 +45,7 @@ pub fn beyond(sql: &str) -> Option<Beyond> {
     let (statements, _) = cut(sql);
     let mut it = Cursor::of(sql, statements.first()?);
     if it.eat("COMMENT ON EXTENSION") {
-        return name(&mut it).map(Beyond::ExtensionComment);
+        return name(&mut it).map(ServerRequirement::ExtensionComment);
     }
     if it.eat("SECURITY LABEL") {
         return it.places().find_map(|mut it| it.eat("ON").then_some(it)).map(label);
@@ -54,16 +54,16 @@ pub fn beyond(sql: &str) -> Option<Beyond> {
         return None;
     }
     if it.eat_any(&["ROLE", "USER", "GROUP"]) && !it.is_at("MAPPING") {
-        return name(&mut it).map(Beyond::Role);
+        return name(&mut it).map(ServerRequirement::Role);
     }
     if it.eat("SUBSCRIPTION") {
-        return name(&mut it).map(Beyond::Subscription);
+        return name(&mut it).map(ServerRequirement::Subscription);
     }
     if it.eat("EXTENSION") {
         it.eat("IF NOT EXISTS");
         let name = name(&mut it)?;
         let version = it.places().find_map(|mut it| it.eat("VERSION").then(|| word(&mut it))?);
-        return Some(Beyond::Extension { name, version });
+        return Some(ServerRequirement::Extension { name, version });
     }
     None
 }
@@ -96,21 +96,21 @@ fn word(it: &mut Cursor<'_>) -> Option<String> {
     Some(text.trim_matches('\'').to_owned())
 }
 
-fn label(it: Cursor<'_>) -> Beyond {
+fn label(it: Cursor<'_>) -> ServerRequirement {
     let end = it.places().find(|it| it.is_at("IS")).map_or(0, |it| it.tokens().len());
     let tokens = &it.tokens()[..it.tokens().len() - end];
     let text = tokens.first().zip(tokens.last()).map(|(first, last)| first.start..last.end);
-    Beyond::SecurityLabel(text.map(|range| it.text()[range].to_owned()).unwrap_or_default())
+    ServerRequirement::SecurityLabel(text.map(|range| it.text()[range].to_owned()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Beyond;
+    use super::ServerRequirement;
 
     #[test]
     fn reads_what_a_statement_needs() {
-        let check = |sql, expected| assert_eq!(super::beyond(sql), Some(expected), "{sql}");
-        let extension = |name: &str, version: Option<&str>| Beyond::Extension {
+        let check = |sql, expected| assert_eq!(super::server_requirement(sql), Some(expected), "{sql}");
+        let extension = |name: &str, version: Option<&str>| ServerRequirement::Extension {
             name: name.to_owned(),
             version: version.map(str::to_owned),
         };
@@ -120,21 +120,21 @@ mod tests {
             extension("x", Some("1.2")),
         );
         check("CREATE EXTENSION x VERSION \"1.0\"", extension("x", Some("1.0")));
-        check("comment on extension x is 'y'", Beyond::ExtensionComment("x".into()));
-        check("CREATE USER \"My\" LOGIN", Beyond::Role("My".into()));
+        check("comment on extension x is 'y'", ServerRequirement::ExtensionComment("x".into()));
+        check("CREATE USER \"My\" LOGIN", ServerRequirement::Role("My".into()));
         check(
             "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
-            Beyond::Subscription("s".into()),
+            ServerRequirement::Subscription("s".into()),
         );
         check(
             "SECURITY LABEL FOR x ON TABLE a.b IS 'c'",
-            Beyond::SecurityLabel("TABLE a.b".into()),
+            ServerRequirement::SecurityLabel("TABLE a.b".into()),
         );
     }
 
     #[test]
     fn passes_over_the_rest() {
-        let check = |sql| assert_eq!(super::beyond(sql), None, "{sql}");
+        let check = |sql| assert_eq!(super::server_requirement(sql), None, "{sql}");
         check("CREATE USER MAPPING FOR x SERVER y");
         check("CREATE TABLE role (extension int)");
         check("é");
