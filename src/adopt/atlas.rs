@@ -2,7 +2,7 @@
 //! the table to the shape that Atlas knows.
 
 use tokio_postgres::SimpleQueryRow;
-use upfront_directory::{Directory, SumHasher, Sum};
+use upfront_directory::{Directory, Sum, SumHasher};
 
 use crate::{
     connection::answer::Answer,
@@ -276,7 +276,7 @@ impl<'a> Hashes<'a> {
         let it = &self.set.migrations[at];
         let found = texts(it.up.source).into_iter().find(|text| {
             let mut running = before[text.line_end as usize].clone();
-            let hash = running.file(&file(it), text.line_end.of(text.source).as_bytes());
+            let hash = running.update(&file(it), text.line_end.of(text.source).as_bytes());
             hash.as_deref() == Some(row.hash.as_str())
         });
         let Some(found) = found else { return false };
@@ -297,7 +297,7 @@ impl<'a> Hashes<'a> {
         let it = &self.set.migrations[at];
         for (running, line_end) in running.iter_mut().zip([LineEnd::Unix, LineEnd::Windows]) {
             let text = self.texts[at].unwrap_or(Text { source: it.up.source, line_end });
-            running.file(&file(it), text.line_end.of(text.source).as_bytes());
+            running.update(&file(it), text.line_end.of(text.source).as_bytes());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::fold;
-use crate::lexer::{TokenKind, Lexer, Token};
+use crate::lexer::{Lexer, Token, TokenKind};
 
 /// The list in `FROM s.t x(a, b)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +45,14 @@ pub fn alias_lists(sql: &str) -> Vec<AliasList> {
 
 /// Up to the first mistake.
 fn tokens(sql: &str) -> Vec<Token> {
-    Lexer::of(sql).map_while(Result::ok).filter(Token::is_solid).collect()
+    Lexer::of(sql).map_while(Result::ok).filter(Token::is_significant).collect()
 }
 
 /// The list that begins at an opening parenthesis.
 fn list(sql: &str, tokens: &[Token], open: usize) -> Option<AliasList> {
     let alias = open.checked_sub(1)?;
-    let is_adjacent = tokens[open].kind == TokenKind::Open && tokens[alias].end == tokens[open].start;
+    let is_adjacent =
+        tokens[open].kind == TokenKind::Open && tokens[alias].end == tokens[open].start;
     let is_apart = alias > 0 && tokens[alias - 1].end < tokens[alias].start;
     if !is_adjacent || !is_apart || !is_name(&tokens[alias]) {
         return None;

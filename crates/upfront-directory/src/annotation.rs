@@ -16,7 +16,7 @@ mod target;
 use std::ops::Range;
 
 use crate::cursor::fold;
-use crate::lexer::{TokenKind, Lexer, Token};
+use crate::lexer::{Lexer, Token, TokenKind};
 use crate::statement::split_statements;
 
 /// What is said of an object.
@@ -45,11 +45,11 @@ pub enum AnnotationTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
     /// What it is on.
-    pub on: AnnotationTarget,
+    pub target: AnnotationTarget,
     /// The object's names, as far as they are written: schema, table, column.
     pub names: Vec<String>,
     /// What it says.
-    pub says: AnnotationKind,
+    pub kind: AnnotationKind,
     /// Where it stands in the text, in bytes.
     pub range: Range<usize>,
 }
@@ -58,7 +58,7 @@ pub struct Annotation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationError {
     /// Why.
-    pub why: String,
+    pub reason: String,
     /// Where it stands in the text, in bytes.
     pub range: Range<usize>,
 }
@@ -76,24 +76,26 @@ pub struct AnnotationError {
 pub fn annotations(sql: &str) -> Vec<Result<Annotation, AnnotationError>> {
     let tokens: Vec<_> = Lexer::of(sql).map_while(Result::ok).collect();
     let statements = split_statements(sql);
-    let comments = tokens.iter().enumerate().filter(|(_, it)| !it.is_solid());
+    let comments = tokens.iter().enumerate().filter(|(_, it)| !it.is_significant());
     let read = |(at, it): (usize, &Token)| {
-        let says = said(it.text(sql))?;
+        let kind = parse_comment(it.text(sql))?;
         let range = it.start..it.end;
-        let known = says.and_then(|says| {
-            let (on, names) = target::find(sql, &tokens, at, &statements)?;
-            match (&says, on) {
-                (AnnotationKind::Fill(_), on) if on != AnnotationTarget::Column => Err("a fill is for a column".to_owned()),
-                _ => Ok(Annotation { on, names, says, range: range.clone() }),
+        let known = kind.and_then(|kind| {
+            let (target, names) = target::find(sql, &tokens, at, &statements)?;
+            match (&kind, target) {
+                (AnnotationKind::Fill(_), target) if target != AnnotationTarget::Column => {
+                    Err("a fill is for a column".to_owned())
+                }
+                _ => Ok(Annotation { target, names, kind, range: range.clone() }),
             }
         });
-        Some(known.map_err(|why| AnnotationError { why, range }))
+        Some(known.map_err(|reason| AnnotationError { reason, range }))
     };
     comments.filter_map(read).collect()
 }
 
 /// What a comment says, if it is an annotation.
-fn said(comment: &str) -> Option<Result<AnnotationKind, String>> {
+fn parse_comment(comment: &str) -> Option<Result<AnnotationKind, String>> {
     let text = match comment.strip_prefix("--") {
         Some(it) => it.trim(),
         None => comment.strip_prefix("/*")?.strip_suffix("*/")?.trim(),
@@ -134,20 +136,20 @@ fn one_name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnnotationTarget, AnnotationKind, annotations};
+    use super::{AnnotationKind, AnnotationTarget, annotations};
 
-    /// `[kind names: what it says]`
+    /// `kind names: annotation`
     fn shown(sql: &str) -> String {
         let one = |it: Result<super::Annotation, super::AnnotationError>| match it {
-            Err(it) => format!("{}: {}", &sql[it.range], it.why),
+            Err(it) => format!("{}: {}", &sql[it.range], it.reason),
             Ok(it) => {
-                let kind = match it.on {
+                let kind = match it.target {
                     AnnotationTarget::Object(kind) => kind,
                     AnnotationTarget::Column => "column",
                     AnnotationTarget::Constraint => "constraint",
                     AnnotationTarget::Label => "label",
                 };
-                let says = match it.says {
+                let says = match it.kind {
                     AnnotationKind::RenamedFrom(old) => format!("was {old}"),
                     AnnotationKind::Fill(it) => format!("fill {it}"),
                 };
@@ -221,9 +223,9 @@ mod tests {
 
     #[test]
     fn says_what_is_unclear() {
-        let check = |sql: &str, why: &str| {
+        let check = |sql: &str, reason: &str| {
             let shown = shown(sql);
-            assert!(shown.ends_with(why), "{sql}: {shown}");
+            assert!(shown.ends_with(reason), "{sql}: {shown}");
         };
         let name = "one name is wanted, as in `-- renamed from: nick`";
         check("-- renamed from:\ncreate table b ();", name);

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use crate::text::Place;
+use crate::location::Location;
 
 /// A file's text with the byte order mark and the carriage returns of line ends taken out.
 #[derive(Debug)]
 pub(crate) struct Canonical {
     pub(crate) text: String,
-    pub(crate) had: Had,
+    pub(crate) normalized: Normalized,
 }
 
 /// What was taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Had {
+pub(crate) enum Normalized {
     Nothing,
     ByteOrderMark,
     CarriageReturns,
@@ -33,35 +33,35 @@ pub(crate) enum EncodingError {
 /// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade
 /// of <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each
 /// other's database.
-pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Place, EncodingError)> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Location, EncodingError)> {
     let (marked, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => (true, rest),
         None => (false, bytes),
     };
     if is_utf16(bytes) {
-        return Err((Place::line(1), EncodingError::Utf16));
+        return Err((Location::line(1), EncodingError::Utf16));
     }
     let text = std::str::from_utf8(bytes).map_err(|err| {
         let at = err.valid_up_to();
-        (place(bytes, at), EncodingError::InvalidUtf8(bytes[at]))
+        (location(bytes, at), EncodingError::InvalidUtf8(bytes[at]))
     })?;
     if let Some(at) = text.find('\0') {
-        return Err((place(bytes, at), EncodingError::Nul));
+        return Err((location(bytes, at), EncodingError::Nul));
     }
     let returns = text.contains('\r');
     let text = text.replace("\r\n", "\n");
     if let Some(at) = text.find('\r') {
-        return Err((place(text.as_bytes(), at), EncodingError::LoneCarriageReturn));
+        return Err((location(text.as_bytes(), at), EncodingError::LoneCarriageReturn));
     }
     if let Some(line) = conflict(&text) {
-        return Err((Place::line(line), EncodingError::ConflictMarker));
+        return Err((Location::line(line), EncodingError::ConflictMarker));
     }
-    let had = match (marked, returns) {
-        (true, _) => Had::ByteOrderMark,
-        (false, true) => Had::CarriageReturns,
-        (false, false) => Had::Nothing,
+    let normalized = match (marked, returns) {
+        (true, _) => Normalized::ByteOrderMark,
+        (false, true) => Normalized::CarriageReturns,
+        (false, false) => Normalized::Nothing,
     };
-    Ok(Canonical { text, had })
+    Ok(Canonical { text, normalized })
 }
 
 /// A mark, or the zero bytes that Latin letters have in UTF-16.
@@ -89,12 +89,12 @@ fn marker(text: &str, from: usize, marker: &str) -> Option<usize> {
 }
 
 /// The place of a byte in a text that is valid up to there.
-fn place(bytes: &[u8], at: usize) -> Place {
+fn location(bytes: &[u8], at: usize) -> Location {
     let before = &bytes[..at];
     let start = before.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
     let line = before.split(|it| *it == b'\n').count();
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-    Place::at(line, column)
+    Location::at(line, column)
 }
 
 impl fmt::Display for EncodingError {
@@ -123,7 +123,9 @@ impl EncodingError {
                 "save the file as UTF-8, for instance `iconv -f latin1 -t utf8`"
             }
             EncodingError::Nul => "take it out; PostgreSQL's texts cannot hold it",
-            EncodingError::LoneCarriageReturn => "end lines with a line feed; in a string write E'\\r'",
+            EncodingError::LoneCarriageReturn => {
+                "end lines with a line feed; in a string write E'\\r'"
+            }
             EncodingError::ConflictMarker => "settle the conflict and take its three markers out",
         }
     }

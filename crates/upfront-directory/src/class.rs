@@ -257,7 +257,7 @@ fn is_session(mut it: Cursor<'_>) -> bool {
 
 /// Whether the option stands somewhere with a value that PostgreSQL reads as false.
 fn is_off(statement: Cursor<'_>, option: &str) -> bool {
-    statement.places().any(|mut it| {
+    statement.positions().any(|mut it| {
         it.eat(option) && {
             it.eat_symbol("=");
             let value = it.peek().map_or("", |token| token.text(it.text()));

@@ -19,7 +19,7 @@ pub(crate) fn stream(mut it: Cursor<'_>) -> Option<Stream> {
         return None;
     }
     it.group();
-    it.places().find_map(|mut it| {
+    it.positions().find_map(|mut it| {
         if it.eat("FROM STDIN") {
             return Some(Stream::FromStdin);
         }
@@ -67,7 +67,7 @@ pub(crate) fn data(
         return Some(Err((start, StatementError::CopyUnended)));
     };
     let first = end + line + 1;
-    if let Some(at) = first_solid(&body[end..first]) {
+    if let Some(at) = first_significant(&body[end..first]) {
         return Some(Err((end + at, StatementError::CopyLine)));
     }
     let mut at = first;
@@ -85,9 +85,9 @@ pub(crate) fn end_of_mistaken(body: &str, end: usize) -> usize {
     body[end..].find("\n\\.\n").map_or(body.len(), |at| end + at + 1 + END.len())
 }
 
-fn first_solid(line: &str) -> Option<usize> {
+fn first_significant(line: &str) -> Option<usize> {
     Lexer::of(line).find_map(|it| match it {
-        Ok(token) => token.is_solid().then_some(token.start),
+        Ok(token) => token.is_significant().then_some(token.start),
         Err((at, _)) => Some(at),
     })
 }

@@ -1,6 +1,6 @@
 //! Reading a statement word by word.
 
-use crate::lexer::{TokenKind, Token};
+use crate::lexer::{Token, TokenKind};
 
 /// A place among the solid tokens of one statement.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +67,9 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn eat_symbol(&mut self, symbol: &str) -> bool {
-        let here =
-            self.peek().is_some_and(|it| it.kind == TokenKind::Symbol && it.text(self.text) == symbol);
+        let here = self
+            .peek()
+            .is_some_and(|it| it.kind == TokenKind::Symbol && it.text(self.text) == symbol);
         if here {
             self.skip();
         }
@@ -107,7 +108,8 @@ impl<'a> Cursor<'a> {
 
     /// One name as it is written.
     pub(crate) fn identifier(&mut self) -> Option<&'a str> {
-        let token = self.peek().filter(|it| matches!(it.kind, TokenKind::Word | TokenKind::Quoted))?;
+        let token =
+            self.peek().filter(|it| matches!(it.kind, TokenKind::Word | TokenKind::Quoted))?;
         self.skip();
         Some(token.text(self.text))
     }
@@ -136,7 +138,9 @@ impl<'a> Cursor<'a> {
             .split(|it| {
                 match (it.kind, it.text(self.text)) {
                     (TokenKind::Open, _) | (TokenKind::Symbol, "[") => depth += 1,
-                    (TokenKind::Close, _) | (TokenKind::Symbol, "]") => depth = depth.saturating_sub(1),
+                    (TokenKind::Close, _) | (TokenKind::Symbol, "]") => {
+                        depth = depth.saturating_sub(1)
+                    }
                     _ => {}
                 }
                 depth == 0 && it.kind == TokenKind::Comma
@@ -146,17 +150,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// All places of the statement from here on, the end not among them.
-    pub(crate) fn places(self) -> impl Iterator<Item = Cursor<'a>> {
+    pub(crate) fn positions(self) -> impl Iterator<Item = Cursor<'a>> {
         (0..self.tokens.len()).map(move |at| Cursor { text: self.text, tokens: &self.tokens[at..] })
     }
 
     /// Whether this keyword stands anywhere from here on.
     pub(crate) fn has(self, keyword: &str) -> bool {
-        self.places().any(|it| it.is_at(keyword))
+        self.positions().any(|it| it.is_at(keyword))
     }
 
     pub(crate) fn ends_with(self, keyword: &str) -> bool {
-        self.places().last().is_some_and(|it| it.is_at(keyword))
+        self.positions().last().is_some_and(|it| it.is_at(keyword))
     }
 
     pub(crate) fn tokens(&self) -> &'a [Token] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::lexer::{TokenKind, Lexer};
+use crate::lexer::{Lexer, TokenKind};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DelimiterError {
@@ -40,7 +40,11 @@ fn push_end(body: &mut String, delimiter: &str) {
     body.push(';');
 }
 
-fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>, (usize, DelimiterError)> {
+fn delimiters(
+    source: &str,
+    delimiter: &str,
+    start: usize,
+) -> Result<Vec<usize>, (usize, DelimiterError)> {
     let mut found = Vec::new();
     let mut depth = 0_usize;
     // What came last: nothing of a statement yet, a line comment within one, or something else.
@@ -48,7 +52,8 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
     let mut lexer = Lexer::of(source);
     lexer.go_to(start);
     while let Some(Ok(token)) = lexer.next() {
-        let is_text = matches!(token.kind, TokenKind::Text | TokenKind::Quoted | TokenKind::DollarText);
+        let is_text =
+            matches!(token.kind, TokenKind::Text | TokenKind::Quoted | TokenKind::DollarText);
         let ends = match token.kind {
             _ if depth > 0 || is_text => None,
             TokenKind::LineComment | TokenKind::BlockComment => {
@@ -62,7 +67,10 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
             if matches!(token.kind, TokenKind::Word | TokenKind::Number)
                 && (at > token.start || end < token.end)
             {
-                return Err((token.start, DelimiterError::InsideWord(token.text(source).to_owned())));
+                return Err((
+                    token.start,
+                    DelimiterError::InsideWord(token.text(source).to_owned()),
+                ));
             }
             let is_taken = is_commented && at == token.start && delimiter.starts_with('\n');
             if is_taken && !source[at + 1..].starts_with(delimiter) {
@@ -79,7 +87,7 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
             _ => {}
         }
         is_commented = is_within && token.kind == TokenKind::LineComment;
-        is_within = token.kind != TokenKind::Semicolon && (is_within || token.is_solid());
+        is_within = token.kind != TokenKind::Semicolon && (is_within || token.is_significant());
     }
     Ok(found)
 }
@@ -87,7 +95,9 @@ fn delimiters(source: &str, delimiter: &str, start: usize) -> Result<Vec<usize>,
 impl fmt::Display for DelimiterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DelimiterError::InsideWord(word) => write!(f, "the delimiter stands inside the word `{word}`"),
+            DelimiterError::InsideWord(word) => {
+                write!(f, "the delimiter stands inside the word `{word}`")
+            }
             DelimiterError::AfterComment => f.write_str(
                 "Atlas does not see this delimiter: the comment before it takes a line end",
             ),

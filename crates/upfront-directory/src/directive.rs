@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::canonical::{Canonical, Had};
+use crate::canonical::{Canonical, Normalized};
 use crate::hash::Hash;
-use crate::lexer::{TokenKind, Lexer};
+use crate::lexer::{Lexer, TokenKind};
+use crate::location::{Lines, Location};
 use crate::sum;
-use crate::text::{Lines, Place};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TxMode {
@@ -54,7 +54,7 @@ pub(crate) enum DirectiveError {
     BlockComment(String),
     NolintAlone,
     HashComment(String),
-    Bytes(String, Had),
+    Bytes(String, Normalized),
     OnlyUp(String),
     OnlyDown(String),
     TxModeAll,
@@ -72,7 +72,10 @@ const UPFRONT: [&str; 6] =
     ["breaking", "irreversible", "nothing-to-undo", "accepts", "lock-timeout", "statement-timeout"];
 
 /// Reads what a file says about itself, and every mistake in it.
-pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(Place, DirectiveError)>) {
+pub(crate) fn read(
+    file: &Canonical,
+    direction: Direction,
+) -> (Directives, Vec<(Location, DirectiveError)>) {
     let mut reader = Reader {
         lines: Lines::of(&file.text),
         header: Header::of(&file.text),
@@ -96,7 +99,7 @@ pub(crate) fn read(file: &Canonical, direction: Direction) -> (Directives, Vec<(
     if sum::is_ignored(file.text.as_bytes())
         && !reader.seen.iter().any(|(name, _)| name == "atlas:sum")
     {
-        reader.errors.push((Place::line(1), DirectiveError::SumIgnored));
+        reader.errors.push((Location::line(1), DirectiveError::SumIgnored));
     }
     (reader.read, reader.errors)
 }
@@ -193,7 +196,7 @@ struct Reader<'a> {
     direction: Direction,
     seen: Vec<(String, String)>,
     read: Directives,
-    errors: Vec<(Place, DirectiveError)>,
+    errors: Vec<(Location, DirectiveError)>,
 }
 
 impl Reader<'_> {
@@ -203,37 +206,37 @@ impl Reader<'_> {
         for (at, line) in lines {
             if let Some(found) = line.strip_prefix('#').and_then(Candidate::of) {
                 let error = DirectiveError::HashComment(found.full());
-                self.refuse(Place::line(at + 1), error, found.name, found.value);
+                self.refuse(Location::line(at + 1), error, found.name, found.value);
             }
         }
     }
 
     fn line_comment(&mut self, start: usize, comment: &str) {
-        let place = self.lines.place(start);
-        let line = place.line as usize;
-        let in_header = line <= self.header.lines && place.column == Some(1);
+        let location = self.lines.location(start);
+        let line = location.line as usize;
+        let in_header = line <= self.header.lines && location.column == Some(1);
         let Some(found) = Candidate::of(&comment[2..]) else {
             if in_header && self.header.is_closed {
-                self.prose(place, comment);
+                self.prose(location, comment);
             }
             return;
         };
         if let Err(error) = self.directive(&found, comment, line, in_header) {
-            self.refuse(place, error, found.name, found.value);
+            self.refuse(location, error, found.name, found.value);
         }
     }
 
     /// What the file was meant to say counts for what is said about its statements: one mistake,
     /// one error.
-    fn refuse(&mut self, place: Place, error: DirectiveError, name: &str, value: &str) {
+    fn refuse(&mut self, location: Location, error: DirectiveError, name: &str, value: &str) {
         if name.eq_ignore_ascii_case("txmode") && value.trim().eq_ignore_ascii_case("none") {
             self.read.mode = TxMode::None;
         }
-        self.errors.push((place, error));
+        self.errors.push((location, error));
     }
 
     /// Atlas takes a directive from the middle of a line too.
-    fn prose(&mut self, place: Place, comment: &str) {
+    fn prose(&mut self, location: Location, comment: &str) {
         let Some((before, rest)) = comment.rsplit_once("atlas:") else {
             return;
         };
@@ -242,12 +245,17 @@ impl Reader<'_> {
             rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len());
         let name = &rest[..length];
         if is_printable && ATLAS.contains(&name) {
-            self.refuse(place, DirectiveError::NotAlone(format!("atlas:{name}")), name, &rest[length..]);
+            self.refuse(
+                location,
+                DirectiveError::NotAlone(format!("atlas:{name}")),
+                name,
+                &rest[length..],
+            );
         }
     }
 
     fn block_comment(&mut self, start: usize, comment: &str) {
-        let place = self.lines.place(start);
+        let location = self.lines.location(start);
         let inner = comment[2..].strip_suffix("*/").unwrap_or_default();
         let is_one_line = !comment.contains('\n');
         for (at, line) in inner.split('\n').enumerate() {
@@ -258,8 +266,14 @@ impl Reader<'_> {
             if is_one_line && found.is_exact && found.name == "nolint" {
                 continue;
             }
-            let place = if at == 0 { place } else { Place::line(place.line as usize + at) };
-            self.refuse(place, DirectiveError::BlockComment(found.full()), found.name, found.value);
+            let location =
+                if at == 0 { location } else { Location::line(location.line as usize + at) };
+            self.refuse(
+                location,
+                DirectiveError::BlockComment(found.full()),
+                found.name,
+                found.value,
+            );
         }
     }
 
@@ -282,8 +296,8 @@ impl Reader<'_> {
         if matches!(found.name, "txtar" | "import" | "assert") {
             return Err(DirectiveError::Unsupported(full));
         }
-        if self.file.had != Had::Nothing {
-            return Err(DirectiveError::Bytes(full, self.file.had));
+        if self.file.normalized != Normalized::Nothing {
+            return Err(DirectiveError::Bytes(full, self.file.normalized));
         }
         match full.as_str() {
             "atlas:sum" => Err(DirectiveError::SumIgnored),
@@ -388,7 +402,9 @@ impl fmt::Display for DirectiveError {
             DirectiveError::Misspelt(full) => {
                 write!(f, "this is not quite `-- {full}`, and would be a mere comment")
             }
-            DirectiveError::Unknown { tool, name } => write!(f, "there is no directive `{tool}:{name}`"),
+            DirectiveError::Unknown { tool, name } => {
+                write!(f, "there is no directive `{tool}:{name}`")
+            }
             DirectiveError::Unsupported(full) => write!(f, "`{full}` is not supported"),
             DirectiveError::SumIgnored => f.write_str(
                 "`atlas:sum ignore` leaves this file out of `atlas.sum`, and Atlas cannot apply it",
@@ -415,7 +431,7 @@ impl fmt::Display for DirectiveError {
             DirectiveError::HashComment(full) => {
                 write!(f, "`{full}` stands after `#`, which is no comment in PostgreSQL")
             }
-            DirectiveError::Bytes(full, Had::ByteOrderMark) => {
+            DirectiveError::Bytes(full, Normalized::ByteOrderMark) => {
                 write!(f, "Atlas does not see `{full}`: the file starts with a byte order mark")
             }
             DirectiveError::Bytes(full, _) => {
@@ -470,11 +486,13 @@ impl DirectiveError {
             DirectiveError::NoBlankLine(_) => {
                 "leave a blank line between these comments and the first statement"
             }
-            DirectiveError::NotInHeader(_) => "move it to the first line, and leave a blank line below",
+            DirectiveError::NotInHeader(_) => {
+                "move it to the first line, and leave a blank line below"
+            }
             DirectiveError::NolintAlone => {
                 "put it on the line above the statement, without a blank line between"
             }
-            DirectiveError::Bytes(_, Had::ByteOrderMark) => "save the file without it",
+            DirectiveError::Bytes(_, Normalized::ByteOrderMark) => "save the file without it",
             DirectiveError::Bytes(..) => {
                 "put `*.sql text eol=lf` into `.gitattributes`, and check the files out again"
             }
@@ -484,7 +502,9 @@ impl DirectiveError {
                  rolled back write `-- upfront:irreversible REASON`"
             }
             DirectiveError::TxModeAll => "write `none` or `file`",
-            DirectiveError::Value { .. } | DirectiveError::Contradiction(_) => "correct it, or take it out",
+            DirectiveError::Value { .. } | DirectiveError::Contradiction(_) => {
+                "correct it, or take it out"
+            }
             DirectiveError::DelimiterPlace => "move it there, or take it out",
             DirectiveError::DelimiterText(_) => {
                 "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such \

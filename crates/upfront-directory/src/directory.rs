@@ -9,12 +9,12 @@ use std::thread;
 
 use crate::class::Class;
 use crate::directive::Direction;
-use crate::error::{WarningKind, Error, Errors, ErrorKind, Warning};
+use crate::error::{Error, ErrorKind, Errors, Warning, WarningKind};
 use crate::hash::{Hash, chain, fingerprint};
+use crate::location::Location;
 use crate::migration::{self, Migration, Side};
 use crate::name::{self, Name};
 use crate::sum::{Change, Difference, Sum};
-use crate::text::Place;
 
 /// A migrations directory without mistakes.
 ///
@@ -58,8 +58,8 @@ impl Directory {
 
     /// Reads a folder in which somebody is at work, so that `atlas.sum` may be behind.
     ///
-    /// A file that was added since, and one that was edited or removed and is not `settled`, is a
-    /// warning here and no error. `settled` is asked about a path from the folder, with `/`, and
+    /// A file that was added since, and one that was edited or removed and is not `is_committed`, is a
+    /// warning here and no error. `is_committed` is asked about a path from the folder, with `/`, and
     /// only where something differs. As each line of `atlas.sum` covers the files before it, what
     /// differs after the first difference cannot be told.
     ///
@@ -69,12 +69,12 @@ impl Directory {
     pub fn read_draft(
         label: &str,
         path: impl AsRef<Path>,
-        settled: impl Fn(&str) -> bool,
+        is_committed: impl Fn(&str) -> bool,
     ) -> Result<Directory, Errors> {
         let label = label.trim_end_matches('/');
         let files = walk(label, path.as_ref())?;
-        let is_draft = |file: &str, change| change == Change::Added || !settled(file);
-        Directory::parse(label, files, Sums::Check(&is_draft), Unfilled::Refuse)
+        let is_draft = |file: &str, change| change == Change::Added || !is_committed(file);
+        Directory::parse(label, files, SumPolicy::Check(&is_draft), EmptyUpScripts::Refuse)
     }
 
     /// Reads the folder without comparing it with `atlas.sum`, before that is written.
@@ -82,9 +82,9 @@ impl Directory {
     /// # Errors
     ///
     /// As [`Directory::read`], except for what concerns `atlas.sum`.
-    pub fn read_unsummed(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+    pub fn read_without_sum(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
         let files = walk(label.trim_end_matches('/'), path.as_ref())?;
-        Directory::parse(label, files, Sums::Ignore, Unfilled::Refuse)
+        Directory::parse(label, files, SumPolicy::Ignore, EmptyUpScripts::Refuse)
     }
 
     /// Reads the folder for whoever adds a file to it: others may have no statement yet.
@@ -92,9 +92,9 @@ impl Directory {
     /// # Errors
     ///
     /// As [`Directory::read`], except for up scripts without a statement.
-    pub fn read_unfilled(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
+    pub fn read_allowing_empty(label: &str, path: impl AsRef<Path>) -> Result<Directory, Errors> {
         let files = walk(label.trim_end_matches('/'), path.as_ref())?;
-        Directory::parse(label, files, Sums::Check(&|_, _| false), Unfilled::Allow)
+        Directory::parse(label, files, SumPolicy::Check(&|_, _| false), EmptyUpScripts::Allow)
     }
 
     /// The same from paths and bytes. The paths are relative to the folder, with `/`.
@@ -106,20 +106,20 @@ impl Directory {
         label: &str,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<Directory, Errors> {
-        Directory::parse(label, files, Sums::Check(&|_, _| false), Unfilled::Refuse)
+        Directory::parse(label, files, SumPolicy::Check(&|_, _| false), EmptyUpScripts::Refuse)
     }
 
     fn parse(
         label: &str,
         files: impl IntoIterator<Item = (String, Vec<u8>)>,
-        sums: Sums<'_>,
-        unfilled: Unfilled,
+        sums: SumPolicy<'_>,
+        empty_up_scripts: EmptyUpScripts,
     ) -> Result<Directory, Errors> {
         let label = label.trim_end_matches('/').to_owned();
         let (top, down) = Folder::sort(&label, files);
         let (errors, warnings) = (Vec::new(), Vec::new());
         let read = top.read_with(down.as_ref());
-        let mut reader = Reader { top, down, errors, warnings, unfilled };
+        let mut reader = Reader { top, down, errors, warnings, empty_up_scripts };
         let migrations = reader.migrations(read);
         reader.check_sums(sums);
         Errors::check(reader.errors)?;
@@ -211,7 +211,7 @@ pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
 const SUM: &str = "atlas.sum";
 
 /// So few files are read faster than a thread is started.
-const FEW: usize = 16;
+const MIN_SHARE: usize = 16;
 
 /// A file, and the mistakes in it.
 type ReadFile = (Option<migration::Read>, Vec<Error>);
@@ -282,7 +282,7 @@ impl Folder {
         };
         let files: Vec<_> = self.files.iter().collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = files.len().div_ceil(threads).max(FEW);
+        let share = files.len().div_ceil(threads).max(MIN_SHARE);
         let read_share = |files: &[_]| files.iter().map(read).collect::<Vec<_>>();
         thread::scope(|scope| {
             let start = |it| thread::Builder::new().spawn_scoped(scope, move || read_share(it));
@@ -334,7 +334,7 @@ impl Folder {
         };
         let recorded: Sum =
             String::from_utf8_lossy(recorded).parse().map_err(|err: crate::ParseSumError| {
-                Error::at(&path, Place { line: err.line(), column: None }, ErrorKind::Sum(err))
+                Error::at(&path, Location { line: err.line(), column: None }, ErrorKind::Sum(err))
             })?;
         let Some(mut difference) = recorded.difference(self.sum()) else {
             return Ok(None);
@@ -348,7 +348,11 @@ impl Folder {
         let line = difference.line;
         match is_draft(&difference) {
             true => Ok(Some(Warning::at(&path, line, WarningKind::Draft(difference)))),
-            false => Err(Error::at(&path, Place { line, column: None }, ErrorKind::Differs(difference))),
+            false => Err(Error::at(
+                &path,
+                Location { line, column: None },
+                ErrorKind::Differs(difference),
+            )),
         }
     }
 
@@ -360,7 +364,8 @@ impl Folder {
         let mut folders: Vec<_> = self.others.iter().filter(|it| name::is_sql(it)).collect();
         folders.dedup_by_key(|it| it.split('/').next());
         let folders = folders.into_iter().filter_map(|it| it.split_once('/'));
-        let folders = folders.map(|(it, _)| Warning::new(self.path(it), WarningKind::IgnoredFolder));
+        let folders =
+            folders.map(|(it, _)| Warning::new(self.path(it), WarningKind::IgnoredFolder));
         files.chain(folders).chain(self.collisions())
     }
 
@@ -404,19 +409,19 @@ struct Reader {
     down: Option<Folder>,
     errors: Vec<Error>,
     warnings: Vec<Warning>,
-    unfilled: Unfilled,
+    empty_up_scripts: EmptyUpScripts,
 }
 
 /// What to do about up scripts without a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unfilled {
+enum EmptyUpScripts {
     Refuse,
     Allow,
 }
 
 /// What to do about the sums.
 #[derive(Clone, Copy)]
-enum Sums<'a> {
+enum SumPolicy<'a> {
     /// Compare them. What the function calls a draft is a warning.
     Check(&'a dyn Fn(&str, Change) -> bool),
     Ignore,
@@ -440,8 +445,8 @@ impl Reader {
             let Some(migration::Read { side: up, directives, warnings }) = up else { continue };
             self.warnings.extend(warnings);
             let Some(Name { version, name }) = names.get(file).cloned() else { continue };
-            let is_unfilled = up.statements.is_empty() && self.errors.len() == errors_before;
-            if is_unfilled && self.unfilled == Unfilled::Refuse {
+            let is_empty = up.statements.is_empty() && self.errors.len() == errors_before;
+            if is_empty && self.empty_up_scripts == EmptyUpScripts::Refuse {
                 self.errors.push(Error::new(&up.path, ErrorKind::NoStatement(up.hash)));
             }
             let down = downs.remove(file);
@@ -506,8 +511,8 @@ impl Reader {
         downs
     }
 
-    fn check_sums(&mut self, sums: Sums<'_>) {
-        let Sums::Check(is_draft) = sums else { return };
+    fn check_sums(&mut self, sums: SumPolicy<'_>) {
+        let SumPolicy::Check(is_draft) = sums else { return };
         for (prefix, folder) in [("", Some(&self.top)), ("down/", self.down.as_ref())] {
             let is_draft = |it: &Difference| is_draft(&format!("{prefix}{}", it.file), it.change);
             match folder.map_or(Ok(None), |it| it.check_sum(is_draft)) {
@@ -614,7 +619,9 @@ fn read_entry(path: &Path, file: &str) -> Result<Entry, ErrorKind> {
         (true, true) => Err(ErrorKind::NotAFile("a folder")),
         (true, false) if is_top => Ok(Entry::Folder),
         (false, _) if file == DOWN => Err(ErrorKind::NotAFolder),
-        (false, true) if !metadata.is_file() => Err(ErrorKind::NotAFile(special(metadata.file_type()))),
+        (false, true) if !metadata.is_file() => {
+            Err(ErrorKind::NotAFile(special(metadata.file_type())))
+        }
         (false, true) => fs::read(path).map(Entry::File).map_err(ErrorKind::Read),
         _ => Ok(Entry::File(Vec::new())),
     }

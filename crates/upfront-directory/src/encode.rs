@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::class::{Class, ReindexKind};
+use crate::data_loss::DataLoss;
 use crate::hash::fingerprint;
-use crate::loss::Loss;
 use crate::migration::{Migration, Side};
 use crate::routine::Routine;
 use crate::statement::Statement;
@@ -159,17 +159,17 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn loss(&mut self, it: &'a Loss) {
+    fn loss(&mut self, it: &'a DataLoss) {
         let (kind, name, column) = match it {
-            Loss::Table(it) => (0, it, None),
-            Loss::Column { table, column } => (1, table, Some(column)),
-            Loss::ColumnType { table, column } => (2, table, Some(column)),
-            Loss::Rows(it) => (3, it, None),
-            Loss::Type(it) => (4, it, None),
-            Loss::Schema(it) => (5, it, None),
-            Loss::Sequence(it) => (6, it, None),
-            Loss::Extension(it) => (7, it, None),
-            Loss::Unknown => return self.number(8),
+            DataLoss::Table(it) => (0, it, None),
+            DataLoss::Column { table, column } => (1, table, Some(column)),
+            DataLoss::ColumnType { table, column } => (2, table, Some(column)),
+            DataLoss::Rows(it) => (3, it, None),
+            DataLoss::Type(it) => (4, it, None),
+            DataLoss::Schema(it) => (5, it, None),
+            DataLoss::Sequence(it) => (6, it, None),
+            DataLoss::Extension(it) => (7, it, None),
+            DataLoss::Unknown => return self.number(8),
         };
         self.named(kind, &[name]);
         self.option(column.map(String::as_str), Self::text);

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use crate::hash::Hash;
+use crate::location::Location;
+use crate::non_transactional::ScopeProblem;
 use crate::other_tools::ToolMark;
-use crate::stepwise::Effect;
 use crate::sum::{Change, Difference, ParseSumError};
-use crate::text::Place;
 use crate::{canonical, delimiter, directive, name, statement};
 
 /// Everything that is wrong with a directory: one [`Error`] or more, by file and line.
@@ -20,7 +20,7 @@ impl Errors {
         if errors.is_empty() {
             return Ok(());
         }
-        errors.sort_by(|a, b| (&a.0.file, a.0.place).cmp(&(&b.0.file, b.0.place)));
+        errors.sort_by(|a, b| (&a.0.file, a.0.location).cmp(&(&b.0.file, b.0.location)));
         Err(Errors(errors))
     }
 
@@ -79,7 +79,7 @@ pub struct Warning(Box<Diagnostic<WarningKind>>);
 #[derive(Debug)]
 struct Diagnostic<K> {
     file: String,
-    place: Option<Place>,
+    location: Option<Location>,
     kind: K,
 }
 
@@ -124,16 +124,16 @@ pub(crate) enum WarningKind {
     NoStatement,
     Restrict(&'static str),
     Placeholder(String),
-    Stepwise(Effect),
+    NonTransactional(ScopeProblem),
 }
 
 impl Error {
     pub(crate) fn new(file: impl Into<String>, kind: ErrorKind) -> Error {
-        Error(Box::new(Diagnostic { file: file.into(), place: None, kind }))
+        Error(Box::new(Diagnostic { file: file.into(), location: None, kind }))
     }
 
-    pub(crate) fn at(file: &str, place: Place, kind: ErrorKind) -> Error {
-        Error(Box::new(Diagnostic { file: file.to_owned(), place: Some(place), kind }))
+    pub(crate) fn at(file: &str, location: Location, kind: ErrorKind) -> Error {
+        Error(Box::new(Diagnostic { file: file.to_owned(), location: Some(location), kind }))
     }
 
     /// The file, or the folder, with the label of the directory before it.
@@ -145,13 +145,13 @@ impl Error {
     /// The line, from 1.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
-        self.0.place.map(|it| it.line)
+        self.0.location.map(|it| it.line)
     }
 
     /// The column, from 1, in characters.
     #[must_use]
     pub fn column(&self) -> Option<u32> {
-        self.0.place.and_then(|it| it.column)
+        self.0.location.and_then(|it| it.column)
     }
 }
 
@@ -183,12 +183,12 @@ impl Warning {
     }
 
     pub(crate) fn new(file: impl Into<String>, kind: WarningKind) -> Warning {
-        Warning(Box::new(Diagnostic { file: file.into(), place: None, kind }))
+        Warning(Box::new(Diagnostic { file: file.into(), location: None, kind }))
     }
 
     pub(crate) fn at(file: &str, line: u32, kind: WarningKind) -> Warning {
-        let place = Some(Place { line, column: None });
-        Warning(Box::new(Diagnostic { file: file.to_owned(), place, kind }))
+        let location = Some(Location { line, column: None });
+        Warning(Box::new(Diagnostic { file: file.to_owned(), location, kind }))
     }
 
     /// The file, or the folder, with the label of the directory before it.
@@ -200,7 +200,7 @@ impl Warning {
     /// The line, from 1.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
-        self.0.place.map(|it| it.line)
+        self.0.location.map(|it| it.line)
     }
 }
 
@@ -223,7 +223,7 @@ impl<K: fmt::Display> fmt::Display for Diagnostic<K> {
         for it in self.file.chars() {
             if it.is_control() { write!(f, "{}", it.escape_default())? } else { f.write_char(it)? }
         }
-        if let Some(Place { line, column }) = self.place {
+        if let Some(Location { line, column }) = self.location {
             write!(f, ":{line}")?;
             column.map_or(Ok(()), |it| write!(f, ":{it}"))?;
         }
@@ -295,7 +295,9 @@ impl ErrorKind {
             ErrorKind::NoFolder => {
                 "create it, or correct the path; `upfront new NAME` writes the first migration"
             }
-            ErrorKind::Read(_) | ErrorKind::Write(_) => "check that it is a file, and its permissions",
+            ErrorKind::Read(_) | ErrorKind::Write(_) => {
+                "check that it is a file, and its permissions"
+            }
             ErrorKind::FileName => "rename the file",
             ErrorKind::Bytes(it) => it.help(),
             ErrorKind::Delimiter(it) => it.help(),
@@ -321,7 +323,9 @@ impl ErrorKind {
             ErrorKind::NothingToUndo => "take out the statements or the directive",
             ErrorKind::DanglingLink => "correct its target, or delete it",
             ErrorKind::NotAFile(_) => "delete it, or give it another name",
-            ErrorKind::NotAFolder => "`down/` is the folder of the down scripts; delete or rename this",
+            ErrorKind::NotAFolder => {
+                "`down/` is the folder of the down scripts; delete or rename this"
+            }
         };
         fixed.into()
     }
@@ -360,12 +364,12 @@ impl fmt::Display for WarningKind {
             WarningKind::Placeholder(name) => {
                 write!(f, "`${{{name}}}` is sent as it is: nothing replaces placeholders")
             }
-            WarningKind::Stepwise(Effect::Lost(words)) => write!(
+            WarningKind::NonTransactional(ScopeProblem::TransactionOnly(words)) => write!(
                 f,
                 "`{words}` has no effect on later statements: with `atlas:txmode none` each runs in \
                  a transaction of its own"
             ),
-            WarningKind::Stepwise(Effect::Session(words)) => write!(
+            WarningKind::NonTransactional(ScopeProblem::SessionDependent(words)) => write!(
                 f,
                 "the later statements of this file depend on `{words}`, and with `atlas:txmode none` \
                  they run one by one, after an interruption in another session"
@@ -399,11 +403,11 @@ impl WarningKind {
             WarningKind::Placeholder(_) => {
                 "write the value; a password is better set outside of migrations"
             }
-            WarningKind::Stepwise(Effect::Lost(_)) => {
+            WarningKind::NonTransactional(ScopeProblem::TransactionOnly(_)) => {
                 "set it without `LOCAL`, write names with their schema, or move these statements \
                  into a file without `atlas:txmode none`"
             }
-            WarningKind::Stepwise(Effect::Session(_)) => {
+            WarningKind::NonTransactional(ScopeProblem::SessionDependent(_)) => {
                 "write names with their schema, or move these statements into a file without \
                  `atlas:txmode none`"
             }

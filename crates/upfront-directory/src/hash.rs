@@ -125,7 +125,8 @@ impl FromStr for Hash {
         }
         let mut bytes = [0; 32];
         for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| ParseHashError(()))?;
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16)
+                .map_err(|_| ParseHashError(()))?;
         }
         Ok(Hash(bytes))
     }

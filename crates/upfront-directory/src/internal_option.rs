@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::cursor::Cursor;
-use crate::lexer::{TokenKind, Token};
-use crate::statement::cut;
+use crate::lexer::{Token, TokenKind};
+use crate::statement::split_tokens;
 
 /// Where SQL sets options whose names begin with `pg_`, in bytes: each range can be taken out.
 ///
@@ -22,7 +22,7 @@ pub fn internal_options(sql: &str) -> Vec<Range<usize>> {
     if !has_candidate(sql) {
         return Vec::new();
     }
-    let (statements, _) = cut(sql);
+    let (statements, _) = split_tokens(sql);
     statements.iter().flat_map(|tokens| of_statement(sql, tokens)).collect()
 }
 
@@ -38,7 +38,7 @@ fn of_statement(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
         return Vec::new();
     }
     let mut depth = 0_usize;
-    let lists = statement.places().filter_map(|it| {
+    let lists = statement.positions().filter_map(|it| {
         match it.peek()?.kind {
             TokenKind::Open => depth += 1,
             TokenKind::Close => depth = depth.saturating_sub(1),

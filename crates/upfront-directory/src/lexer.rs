@@ -43,7 +43,7 @@ impl Token {
     }
 
     /// Neither blank nor comment.
-    pub(crate) fn is_solid(&self) -> bool {
+    pub(crate) fn is_significant(&self) -> bool {
         !matches!(self.kind, TokenKind::Blank | TokenKind::LineComment | TokenKind::BlockComment)
     }
 }
@@ -84,7 +84,9 @@ impl<'a> Lexer<'a> {
         let second = rest.get(1).copied();
         Ok(match rest[0] {
             it if is_blank(it) => (TokenKind::Blank, length(rest, is_blank)),
-            b'-' if second == Some(b'-') => (TokenKind::LineComment, length(rest, |it| it != b'\n')),
+            b'-' if second == Some(b'-') => {
+                (TokenKind::LineComment, length(rest, |it| it != b'\n'))
+            }
             b'/' if second == Some(b'*') => (TokenKind::BlockComment, comment(rest)?),
             b'\'' => (TokenKind::Text, string(rest, 1, Escapes::Doubled)?),
             b'e' | b'E' if second == Some(b'\'') => {
@@ -96,12 +98,16 @@ impl<'a> Lexer<'a> {
             b'u' | b'U' if rest[1..].starts_with(b"&'") => {
                 (TokenKind::Text, string(rest, 3, Escapes::Doubled)?)
             }
-            b'u' | b'U' if rest[1..].starts_with(b"&\"") => (TokenKind::Quoted, identifier(rest, 3)?),
+            b'u' | b'U' if rest[1..].starts_with(b"&\"") => {
+                (TokenKind::Quoted, identifier(rest, 3)?)
+            }
             b'"' => (TokenKind::Quoted, identifier(rest, 1)?),
             b'$' => self.dollar()?,
             it if is_word_start(it) => (TokenKind::Word, length(rest, is_word)),
             it if it.is_ascii_digit() => (TokenKind::Number, number(rest)),
-            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => (TokenKind::Number, number(rest)),
+            b'.' if second.is_some_and(|it| it.is_ascii_digit()) => {
+                (TokenKind::Number, number(rest))
+            }
             b';' => (TokenKind::Semicolon, 1),
             b'(' => (TokenKind::Open, 1),
             b')' => (TokenKind::Close, 1),
@@ -263,7 +269,9 @@ impl fmt::Display for LexerError {
         match self {
             LexerError::String => f.write_str("this string is never closed"),
             LexerError::Identifier => f.write_str("this quoted name is never closed"),
-            LexerError::Dollar(tag) => write!(f, "the text that `{tag}` opens here is never closed"),
+            LexerError::Dollar(tag) => {
+                write!(f, "the text that `{tag}` opens here is never closed")
+            }
             LexerError::Comment => f.write_str("this comment is never closed"),
         }
     }

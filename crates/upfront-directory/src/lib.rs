@@ -11,11 +11,11 @@
 
 mod alias_list;
 mod annotation;
-mod server_requirement;
 mod canonical;
 mod class;
 mod copy;
 mod cursor;
+mod data_loss;
 mod delimiter;
 mod directive;
 mod directory;
@@ -24,33 +24,35 @@ mod error;
 mod hash;
 mod internal_option;
 mod lexer;
-mod split_foreign_keys;
-mod loss;
+mod location;
 mod migration;
 mod name;
+mod non_transactional;
 mod other_tools;
 mod placeholder;
 mod psql;
 mod routine;
+mod server_requirement;
+mod split_foreign_keys;
 mod statement;
-mod stepwise;
 mod sum;
-mod text;
 
 pub use crate::alias_list::{AliasList, AliasedItem, alias_lists};
-pub use crate::annotation::{Annotation, AnnotationTarget, AnnotationKind, AnnotationError, annotations};
-pub use crate::server_requirement::{ServerRequirement, server_requirement, long_names};
+pub use crate::annotation::{
+    Annotation, AnnotationError, AnnotationKind, AnnotationTarget, annotations,
+};
 pub use crate::class::{Class, ReindexKind};
 pub use crate::copy::CopyData;
+pub use crate::data_loss::DataLoss;
 pub use crate::directory::{Directory, write_sums};
 pub use crate::encode::encode;
 pub use crate::error::{Error, Errors, Warning};
 pub use crate::hash::{Hash, ParseHashError, Row, chain, fingerprint};
 pub use crate::internal_option::internal_options;
-pub use crate::split_foreign_keys::split_foreign_keys;
-pub use crate::loss::Loss;
 pub use crate::migration::{Migration, Side};
 pub use crate::other_tools::{ToolMark, tool_mark};
 pub use crate::routine::Routine;
+pub use crate::server_requirement::{ServerRequirement, long_names, server_requirement};
+pub use crate::split_foreign_keys::split_foreign_keys;
 pub use crate::statement::{Statement, split_statements, unclosed};
-pub use crate::sum::{Change, Difference, ParseSumError, SumHasher, Sum};
+pub use crate::sum::{Change, Difference, ParseSumError, Sum, SumHasher};

@@ -7,14 +7,14 @@ use crate::canonical;
 use crate::cursor::Cursor;
 use crate::delimiter;
 use crate::directive::{self, Direction, Directives, TxMode};
-use crate::error::{WarningKind, Error, ErrorKind, Warning};
+use crate::error::{Error, ErrorKind, Warning, WarningKind};
 use crate::hash::{Hash, Row};
+use crate::location::{Lines, Location};
+use crate::non_transactional;
 use crate::other_tools::tool_mark;
 use crate::placeholder;
 use crate::psql;
 use crate::statement::{self, Statement};
-use crate::stepwise;
-use crate::text::{Lines, Place};
 
 /// One migration of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub(crate) fn read(
         .map_err(|(place, it)| errors.push(Error::at(&path, place, ErrorKind::Bytes(it))))
         .ok()?;
     if let Some(mark) = tool_mark(&file.text) {
-        let place = Place { line: mark.line(), column: Some(mark.column()) };
+        let place = Location { line: mark.line(), column: Some(mark.column()) };
         errors.push(Error::at(&path, place, ErrorKind::OtherTool(mark)));
         return None;
     }
@@ -126,17 +126,22 @@ pub(crate) fn read(
     let source = file.text;
     let lines = Lines::of(&source);
     let body = body(&source, &directives)
-        .map_err(|(at, it)| errors.push(Error::at(&path, lines.place(at), ErrorKind::Delimiter(it))))
+        .map_err(|(at, it)| {
+            errors.push(Error::at(&path, lines.location(at), ErrorKind::Delimiter(it)))
+        })
         .ok()?;
     let (body, restricted) = psql::without_restrict(body);
     let has_delimiter = directives.delimiter.as_deref().is_some_and(|it| it != ";");
     let (statements, found) = statement::read(&body, &lines, directives.mode, has_delimiter);
     let found = found.into_iter();
-    errors.extend(found.map(|(at, it)| Error::at(&path, lines.place(at), ErrorKind::Statement(it))));
-    let found = restricted.into_iter().map(|it| (it.range.start, WarningKind::Restrict(it.command)));
+    errors.extend(
+        found.map(|(at, it)| Error::at(&path, lines.location(at), ErrorKind::Statement(it))),
+    );
+    let found =
+        restricted.into_iter().map(|it| (it.range.start, WarningKind::Restrict(it.command)));
     let found = found.chain(body_warnings(&body, directives.mode));
     let warning =
-        |(at, it): (usize, _)| Warning::at(&path, crate::text::number(lines.line(at)), it);
+        |(at, it): (usize, _)| Warning::at(&path, crate::location::number(lines.line(at)), it);
     let warnings = found.map(warning).collect();
     let side = Side {
         hash: Hash::of(source.as_bytes()),
@@ -157,11 +162,13 @@ fn body_warnings(body: &str, mode: TxMode) -> Vec<(usize, WarningKind)> {
     if !is_stepwise && !may_have_placeholders {
         return Vec::new();
     }
-    let (statements, _) = statement::cut(body);
+    let (statements, _) = statement::split_tokens(body);
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for tokens in &statements {
-        if let Some(effect) = stepwise::effect(Cursor::of(body, tokens)).filter(|_| is_stepwise) {
-            found.push((tokens[0].start, WarningKind::Stepwise(effect)));
+        if let Some(problem) =
+            non_transactional::scope_problem(Cursor::of(body, tokens)).filter(|_| is_stepwise)
+        {
+            found.push((tokens[0].start, WarningKind::NonTransactional(problem)));
         }
         if may_have_placeholders {
             let new =
@@ -172,7 +179,10 @@ fn body_warnings(body: &str, mode: TxMode) -> Vec<(usize, WarningKind)> {
     found
 }
 
-fn body(source: &str, directives: &Directives) -> Result<String, (usize, delimiter::DelimiterError)> {
+fn body(
+    source: &str,
+    directives: &Directives,
+) -> Result<String, (usize, delimiter::DelimiterError)> {
     match &directives.delimiter {
         Some(delimiter) => delimiter::body(source, delimiter),
         None => Ok(source.to_owned()),

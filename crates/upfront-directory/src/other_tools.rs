@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::cursor::Cursor;
-use crate::lexer::{TokenKind, Lexer};
+use crate::lexer::{Lexer, TokenKind};
 use crate::statement;
 
 /// A comment by which another migration tool divides or describes its file.
@@ -102,8 +102,8 @@ fn candidates(sql: &str) -> Vec<Candidate> {
             let mark = ToolMark {
                 tool,
                 text: indented.trim_end().to_owned(),
-                line: crate::text::number(number),
-                column: crate::text::number(indent + 1),
+                line: crate::location::number(number),
+                column: crate::location::number(indent + 1),
                 part,
             };
             found.push(Candidate { start: start + indent, mark, evidence });
@@ -115,7 +115,8 @@ fn candidates(sql: &str) -> Vec<Candidate> {
 
 /// Those that are line comments.
 fn confirmed(sql: &str, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let comments = Lexer::of(sql).map_while(Result::ok).filter(|it| it.kind == TokenKind::LineComment);
+    let comments =
+        Lexer::of(sql).map_while(Result::ok).filter(|it| it.kind == TokenKind::LineComment);
     let mut comments = comments.map(|it| it.start).peekable();
     candidates.retain(|it| {
         while comments.next_if(|start| *start < it.start).is_some() {}
@@ -139,7 +140,7 @@ fn is_certain(candidate: &Candidate, all: &[Candidate], sql: &str) -> bool {
 
 /// Whether a statement of the text removes something, as down scripts do.
 fn drops(sql: &str) -> bool {
-    let (statements, _) = statement::cut(sql);
+    let (statements, _) = statement::split_tokens(sql);
     statements.iter().any(|it| {
         let it = Cursor::of(sql, it);
         it.is_at_any(&["DROP", "DELETE", "TRUNCATE"]) || (it.is_at("ALTER") && it.has("DROP"))

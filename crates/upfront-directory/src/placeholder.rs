@@ -1,7 +1,7 @@
 //! `${NAME}` as other tools replace it, and nothing here does.
 
 use crate::cursor::Cursor;
-use crate::lexer::{TokenKind, Lexer, Token};
+use crate::lexer::{Lexer, Token, TokenKind};
 
 /// Languages in whose code `${` means nothing.
 const SQL_LANGUAGES: [&str; 2] = ["sql", "plpgsql"];
@@ -55,7 +55,9 @@ fn is_code(text: &str, token: Token, at: usize) -> bool {
     let inner = &text[token.start + quote..token.end - quote];
     let at = at - token.start - quote;
     let mut tokens = Lexer::of(inner).map_while(Result::ok).skip_while(|it| it.end <= at);
-    tokens.next().is_some_and(|it| matches!(it.kind, TokenKind::Word | TokenKind::Symbol | TokenKind::Quoted))
+    tokens.next().is_some_and(|it| {
+        matches!(it.kind, TokenKind::Word | TokenKind::Symbol | TokenKind::Quoted)
+    })
 }
 
 fn is_sql_routine(statement: Cursor<'_>) -> bool {
@@ -71,7 +73,7 @@ fn language(statement: Cursor<'_>) -> Option<&str> {
     if !statement.is_at_any(&["CREATE", "DO"]) {
         return None;
     }
-    let after = statement.places().find_map(|mut it| it.eat("LANGUAGE").then_some(it))?;
+    let after = statement.positions().find_map(|mut it| it.eat("LANGUAGE").then_some(it))?;
     let token = after.peek()?;
     Some(token.text(after.text()).trim_matches(['\'', '"']))
 }
@@ -79,7 +81,7 @@ fn language(statement: Cursor<'_>) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::placeholders;
-    use crate::statement::cut;
+    use crate::statement::split_tokens;
 
     #[test]
     fn finds_placeholders() {
@@ -106,7 +108,7 @@ mod tests {
     }
 
     fn check(sql: &str, expected: &[&str]) {
-        let (statements, _) = cut(sql);
+        let (statements, _) = split_tokens(sql);
         let found = statements.iter().flat_map(|it| placeholders(sql, it).map(|it| it.1));
         assert_eq!(found.collect::<Vec<_>>(), expected, "{sql}");
     }

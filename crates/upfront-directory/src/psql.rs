@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lexer::{TokenKind, Token};
+use crate::lexer::{Token, TokenKind};
 use crate::statement;
 
 /// A `\restrict` or `\unrestrict` line, without its line end.
@@ -23,7 +23,7 @@ pub(crate) fn without_restrict(mut body: String) -> (String, Vec<RestrictLine>) 
     let mut candidates = candidates(&body);
     let mut found = Vec::new();
     while !candidates.is_empty() {
-        let (statements, _) = statement::cut(&body);
+        let (statements, _) = statement::split_tokens(&body);
         let between =
             candidates.extract_if(.., |it| is_between(&statements, it)).collect::<Vec<_>>();
         if between.is_empty() {

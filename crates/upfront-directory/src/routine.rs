@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cursor::{Cursor, fold};
-use crate::lexer::{TokenKind, Lexer, Token};
+use crate::lexer::{Lexer, Token, TokenKind};
 
 /// The body of a function or procedure, or of a `DO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,14 @@ pub(crate) fn read(mut it: Cursor<'_>) -> Option<Routine> {
         name = fold(it.identifier()?)?;
     }
     it.group();
-    if let Some(body) = it.places().find_map(|mut it| it.eat("BEGIN ATOMIC").then_some(it)) {
+    if let Some(body) = it.positions().find_map(|mut it| it.eat("BEGIN ATOMIC").then_some(it)) {
         return atomic(body, name);
     }
     let is_sql = it
-        .places()
+        .positions()
         .any(|mut it| it.eat("LANGUAGE") && it.peek().is_some_and(|it| is_sql(it.text(text))));
     let body =
-        it.places().find_map(|mut it| it.eat("AS").then(|| it.peek().filter(is_literal))?)?;
+        it.positions().find_map(|mut it| it.eat("AS").then(|| it.peek().filter(is_literal))?)?;
     literal_body(text, body, name, is_sql)
 }
 
@@ -77,7 +77,7 @@ fn literal_body(text: &str, literal: Token, name: String, is_sql: bool) -> Optio
 
 fn starts(sql: &str) -> impl Iterator<Item = usize> {
     let mut starts_one = true;
-    let solid = Lexer::of(sql).map_while(Result::ok).filter(Token::is_solid);
+    let solid = Lexer::of(sql).map_while(Result::ok).filter(Token::is_significant);
     solid.filter_map(move |it| {
         let starts = starts_one && it.kind != TokenKind::Semicolon;
         starts_one = it.kind == TokenKind::Semicolon;

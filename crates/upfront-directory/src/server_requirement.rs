@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::cursor::{Cursor, fold};
 use crate::lexer::TokenKind;
-use crate::statement::cut;
+use crate::statement::split_tokens;
 
 /// What a statement is about that a server has, and not a database alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {
     if !["CREATE", "COMMENT", "SECURIT"].iter().any(|it| start.starts_with(it)) {
         return None;
     }
-    let (statements, _) = cut(sql);
+    let (statements, _) = split_tokens(sql);
     let mut it = Cursor::of(sql, statements.first()?);
     if it.eat("COMMENT ON EXTENSION") {
         return name(&mut it).map(ServerRequirement::ExtensionComment);
     }
     if it.eat("SECURITY LABEL") {
-        return it.places().find_map(|mut it| it.eat("ON").then_some(it)).map(label);
+        return it.positions().find_map(|mut it| it.eat("ON").then_some(it)).map(label);
     }
     if !it.eat("CREATE") {
         return None;
@@ -62,7 +62,7 @@ pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {
     if it.eat("EXTENSION") {
         it.eat("IF NOT EXISTS");
         let name = name(&mut it)?;
-        let version = it.places().find_map(|mut it| it.eat("VERSION").then(|| word(&mut it))?);
+        let version = it.positions().find_map(|mut it| it.eat("VERSION").then(|| word(&mut it))?);
         return Some(ServerRequirement::Extension { name, version });
     }
     None
@@ -71,14 +71,16 @@ pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {
 /// The names of a text that the server cuts to 63 bytes, by their places.
 #[must_use]
 pub fn long_names(sql: &str) -> Vec<Range<usize>> {
-    let (statements, _) = cut(sql);
+    let (statements, _) = split_tokens(sql);
     let tokens = statements.iter().flatten();
     let is_long = |text: &str| match text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\"").len() > 63,
         None => text.len() > 63,
     };
     tokens
-        .filter(|it| matches!(it.kind, TokenKind::Word | TokenKind::Quoted) && is_long(it.text(sql)))
+        .filter(|it| {
+            matches!(it.kind, TokenKind::Word | TokenKind::Quoted) && is_long(it.text(sql))
+        })
         .map(|it| it.start..it.end)
         .collect()
 }
@@ -97,10 +99,12 @@ fn word(it: &mut Cursor<'_>) -> Option<String> {
 }
 
 fn label(it: Cursor<'_>) -> ServerRequirement {
-    let end = it.places().find(|it| it.is_at("IS")).map_or(0, |it| it.tokens().len());
+    let end = it.positions().find(|it| it.is_at("IS")).map_or(0, |it| it.tokens().len());
     let tokens = &it.tokens()[..it.tokens().len() - end];
     let text = tokens.first().zip(tokens.last()).map(|(first, last)| first.start..last.end);
-    ServerRequirement::SecurityLabel(text.map(|range| it.text()[range].to_owned()).unwrap_or_default())
+    ServerRequirement::SecurityLabel(
+        text.map(|range| it.text()[range].to_owned()).unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -109,7 +113,8 @@ mod tests {
 
     #[test]
     fn reads_what_a_statement_needs() {
-        let check = |sql, expected| assert_eq!(super::server_requirement(sql), Some(expected), "{sql}");
+        let check =
+            |sql, expected| assert_eq!(super::server_requirement(sql), Some(expected), "{sql}");
         let extension = |name: &str, version: Option<&str>| ServerRequirement::Extension {
             name: name.to_owned(),
             version: version.map(str::to_owned),

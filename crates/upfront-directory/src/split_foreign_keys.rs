@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::cursor::Cursor;
-use crate::lexer::{TokenKind, Token};
-use crate::statement::cut;
+use crate::lexer::{Token, TokenKind};
+use crate::statement::split_tokens;
 
 /// A `CREATE TABLE` without its foreign keys, and the `ALTER TABLE` that adds them; nothing if it
 /// has none or is another statement.
@@ -19,7 +19,7 @@ use crate::statement::cut;
 /// ```
 #[must_use]
 pub fn split_foreign_keys(sql: &str) -> Option<(String, String)> {
-    let (statements, _) = cut(sql);
+    let (statements, _) = split_tokens(sql);
     let head = Head::read(Cursor::of(sql, statements.first()?))?;
     let (mut kept, mut keys) = (Vec::new(), Vec::new());
     for part in head.elements.parts().into_iter().filter(|it| !it.is_at_end()) {

@@ -6,11 +6,11 @@ use std::ops::Range;
 use crate::class::{Class, classify};
 use crate::copy::{self, CopyData, Stream};
 use crate::cursor::Cursor;
+use crate::data_loss::{DataLoss, RenameTracker};
 use crate::directive::TxMode;
-use crate::lexer::{self, TokenKind, Lexer, Token};
-use crate::loss::{Loss, Moved};
+use crate::lexer::{self, Lexer, Token, TokenKind};
+use crate::location::Lines;
 use crate::routine::{self, Routine};
-use crate::text::Lines;
 
 /// One statement of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +27,14 @@ pub struct Statement {
     /// How it stands to transactions.
     pub class: Class,
     /// What it may lose; nothing when empty.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<DataLoss>,
     /// Whether a password or another secret stands in it, so that no message shows that.
     pub secret: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StatementError {
-    Open(lexer::LexerError),
+    Unclosed(lexer::LexerError),
     /// A statement that ends or opens a transaction, by its words.
     TransactionControl(String),
     /// The transaction is fixed by the time the file runs.
@@ -45,9 +45,9 @@ pub(crate) enum StatementError {
     Temporary,
     SessionAuthorization,
     /// A setting on which the reading of the file itself depends.
-    Reading(&'static str),
+    LexicalSetting(&'static str),
     /// It lets go of the lock under which migrations run.
-    Unlocks(&'static str),
+    ReleasesLock(&'static str),
     Backslash,
     CopyToStdout,
     /// Psql would run the rest of the line after it has read the data below.
@@ -67,15 +67,15 @@ pub(crate) fn read(
     has_delimiter: bool,
 ) -> (Vec<Statement>, Vec<(usize, StatementError)>) {
     let (mut statements, mut errors) = (Vec::new(), Vec::new());
-    let mut moved = Moved::default();
+    let mut renames = RenameTracker::default();
     let may_hold_secret = upfront_redact::may_hold(body);
     let mut previous_insert = Vec::new();
-    let open = each(body, |tokens, data| {
+    let open = for_each_statement(body, |tokens, data| {
         if let Some(previous) = statements.last()
             && is_same_insert(body, &previous_insert, tokens)
         {
             let mut it = Statement { range: range(tokens), ..Statement::clone(previous) };
-            it.line = crate::text::number(lines.line(it.range.start));
+            it.line = crate::location::number(lines.line(it.range.start));
             it.secret = may_hold_secret && holds_secret(body, tokens, &it);
             statements.push(it);
             return;
@@ -83,21 +83,22 @@ pub(crate) fn read(
         previous_insert.clear();
         let found = violation(body, tokens, mode).or_else(|| {
             let data = data.as_ref()?.as_ref();
-            let delimiter = has_delimiter.then_some((tokens[0].start, StatementError::CopyDelimiter));
+            let delimiter =
+                has_delimiter.then_some((tokens[0].start, StatementError::CopyDelimiter));
             delimiter.or_else(|| data.err().cloned())
         });
         if found.is_none() && Cursor::of(body, tokens).is_at("INSERT") {
             previous_insert.extend_from_slice(tokens);
         }
         errors.extend(found);
-        let mut it = statement(body, lines, tokens, &mut moved);
+        let mut it = statement(body, lines, tokens, &mut renames);
         it.data = data
             .and_then(Result::ok)
             .map(|it| CopyData { lines: it.lines, probe: copy::probe(Cursor::of(body, tokens)) });
         it.secret = may_hold_secret && holds_secret(body, tokens, &it);
         statements.push(it);
     });
-    errors.extend(open.map(|(at, it)| (at, StatementError::Open(it))));
+    errors.extend(open.map(|(at, it)| (at, StatementError::Unclosed(it))));
     (statements, errors)
 }
 
@@ -105,7 +106,8 @@ pub(crate) fn read(
 /// its place and its secrets is then the same. A file of seed data has such statements by the
 /// hundred thousand.
 fn is_same_insert(body: &str, previous: &[Token], tokens: &[Token]) -> bool {
-    let is_literal = |it: &Token| matches!(it.kind, TokenKind::Text | TokenKind::DollarText | TokenKind::Number);
+    let is_literal =
+        |it: &Token| matches!(it.kind, TokenKind::Text | TokenKind::DollarText | TokenKind::Number);
     let is_same = |(one, other): (&Token, &Token)| {
         one.kind == other.kind && (is_literal(one) || one.text(body) == other.text(body))
     };
@@ -139,7 +141,7 @@ fn holds_secret(body: &str, tokens: &[Token], it: &Statement) -> bool {
 /// ```
 #[must_use]
 pub fn split_statements(sql: &str) -> Vec<Range<usize>> {
-    let (cut, _) = cut(sql);
+    let (cut, _) = split_tokens(sql);
     cut.iter().map(|it| it[0].start..it[it.len() - 1].end).collect()
 }
 
@@ -151,20 +153,25 @@ pub fn split_statements(sql: &str) -> Vec<Range<usize>> {
 /// ```
 #[must_use]
 pub fn unclosed(sql: &str) -> Option<(usize, String)> {
-    let (_, open) = cut(sql);
+    let (_, open) = split_tokens(sql);
     open.map(|(at, what)| (at, what.to_string()))
 }
 
-fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved) -> Statement {
+fn statement(
+    body: &str,
+    lines: &Lines<'_>,
+    tokens: &[Token],
+    renames: &mut RenameTracker,
+) -> Statement {
     let it = Cursor::of(body, tokens);
     let range = range(tokens);
     Statement {
         data: None,
         routine: routine::read(it),
-        line: crate::text::number(lines.line(range.start)),
+        line: crate::location::number(lines.line(range.start)),
         range,
         class: classify(it).0,
-        losses: moved.losses(it),
+        losses: renames.losses(it),
         secret: false,
     }
 }
@@ -174,19 +181,19 @@ fn statement(body: &str, lines: &Lines<'_>, tokens: &[Token], moved: &mut Moved)
 /// A `;` ends a statement where psql and the server see its end: outside parentheses, which hold
 /// the several actions of a rule, and outside the body of a function between `BEGIN ATOMIC` and
 /// `END`.
-pub(crate) fn cut(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::LexerError)>) {
+pub(crate) fn split_tokens(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer::LexerError)>) {
     let mut statements = Vec::new();
-    let open = each(body, |tokens, _| statements.push(tokens.to_vec()));
+    let open = for_each_statement(body, |tokens, _| statements.push(tokens.to_vec()));
     (statements, open)
 }
 
 /// Calls with the solid tokens of each statement and the data behind it. All tokens of a large file
 /// at once are many times the file.
-fn each(
+fn for_each_statement(
     body: &str,
     mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, StatementError)>>),
 ) -> Option<(usize, lexer::LexerError)> {
-    let mut cut = Cut::default();
+    let mut cut = Splitter::default();
     let mut lexer = Lexer::of(body);
     while let Some(next) = lexer.next() {
         let token = match next {
@@ -196,7 +203,7 @@ fn each(
                 return Some(open);
             }
         };
-        if !token.is_solid() || !cut.take(body, token) {
+        if !token.is_significant() || !cut.take(body, token) {
             continue;
         }
         cut.end(|it| {
@@ -214,14 +221,14 @@ fn each(
 }
 
 #[derive(Default)]
-struct Cut {
+struct Splitter {
     current: Vec<Token>,
     depth: usize,
     /// Within `BEGIN ATOMIC`, where the only `END` after a `;` is its own.
     atomic: bool,
 }
 
-impl Cut {
+impl Splitter {
     /// Takes the next token in; whether it ended a statement.
     fn take(&mut self, body: &str, token: Token) -> bool {
         match token.kind {
@@ -270,8 +277,11 @@ fn violation(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, State
     if let Some(at) = tokens.iter().find(|it| it.kind == TokenKind::Backslash) {
         return Some((at.start, StatementError::Backslash));
     }
-    if let Some(at) = it.places().find(|it| it.is_at("pg_advisory_unlock_all")) {
-        return Some((at.tokens()[0].start, StatementError::Unlocks("pg_advisory_unlock_all()")));
+    if let Some(at) = it.positions().find(|it| it.is_at("pg_advisory_unlock_all")) {
+        return Some((
+            at.tokens()[0].start,
+            StatementError::ReleasesLock("pg_advisory_unlock_all()"),
+        ));
     }
     if copy::stream(it) == Some(Stream::ToStdout) {
         return Some((start, StatementError::CopyToStdout));
@@ -280,7 +290,9 @@ fn violation(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, State
         return Some((start, found));
     }
     match classify(it).1 {
-        Some(name) if mode == TxMode::File => Some((start, StatementError::NeedsNoTransaction(name))),
+        Some(name) if mode == TxMode::File => {
+            Some((start, StatementError::NeedsNoTransaction(name)))
+        }
         _ => None,
     }
 }
@@ -306,7 +318,7 @@ fn control(statement: Cursor<'_>, mode: TxMode) -> Option<StatementError> {
         "SAVEPOINT" | "RELEASE" => savepoint(&verb, mode),
         "CREATE" if mode == TxMode::None => temporary(it),
         "SET" | "RESET" => set(it),
-        "DISCARD" if it.is_at("ALL") => Some(StatementError::Unlocks("DISCARD ALL")),
+        "DISCARD" if it.is_at("ALL") => Some(StatementError::ReleasesLock("DISCARD ALL")),
         "DELIMITER" => Some(StatementError::DelimiterCommand),
         _ => None,
     }
@@ -339,16 +351,16 @@ fn set(mut it: Cursor<'_>) -> Option<StatementError> {
         }
         _ => return None,
     };
-    let value = scoped.places().last()?.peek()?.text(scoped.text()).trim_matches('\'');
+    let value = scoped.positions().last()?.peek()?.text(scoped.text()).trim_matches('\'');
     let is_kept =
         allowed.iter().any(|it| it.eq_ignore_ascii_case(value)) || scoped.tokens().len() == 1;
-    (!is_kept).then_some(StatementError::Reading(setting))
+    (!is_kept).then_some(StatementError::LexicalSetting(setting))
 }
 
 impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StatementError::Open(it) => it.fmt(f),
+            StatementError::Unclosed(it) => it.fmt(f),
             StatementError::TransactionControl(words) => {
                 write!(f, "`{words}` would end or open a transaction in the middle of a migration")
             }
@@ -364,10 +376,10 @@ impl fmt::Display for StatementError {
             StatementError::SessionAuthorization => {
                 f.write_str("`SESSION AUTHORIZATION` would change who records this migration")
             }
-            StatementError::Reading(setting) => {
+            StatementError::LexicalSetting(setting) => {
                 write!(f, "this would change `{setting}`, by which migrations are read")
             }
-            StatementError::Unlocks(words) => {
+            StatementError::ReleasesLock(words) => {
                 write!(f, "`{words}` would let go of the lock under which migrations run")
             }
             StatementError::Backslash => {
@@ -379,12 +391,18 @@ impl fmt::Display for StatementError {
             StatementError::CopyLine => {
                 f.write_str("more SQL follows on the line of a `COPY … FROM STDIN`")
             }
-            StatementError::CopyUnended => f.write_str("the data of this `COPY … FROM STDIN` have no end"),
+            StatementError::CopyUnended => {
+                f.write_str("the data of this `COPY … FROM STDIN` have no end")
+            }
             StatementError::CopyDelimiter => {
                 f.write_str("`COPY … FROM STDIN` in a file with an `atlas:delimiter`")
             }
-            StatementError::DelimiterCommand => f.write_str("`DELIMITER` is a command of MySQL's client"),
-            StatementError::NeedsNoTransaction(name) => write!(f, "`{name}` cannot run in a transaction"),
+            StatementError::DelimiterCommand => {
+                f.write_str("`DELIMITER` is a command of MySQL's client")
+            }
+            StatementError::NeedsNoTransaction(name) => {
+                write!(f, "`{name}` cannot run in a transaction")
+            }
         }
     }
 }
@@ -392,7 +410,7 @@ impl fmt::Display for StatementError {
 impl StatementError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
-            StatementError::Open(it) => it.help(),
+            StatementError::Unclosed(it) => it.help(),
             StatementError::TransactionControl(_) => {
                 "take it out: each migration has a transaction of its own, or none with \
                  `-- atlas:txmode none`"
@@ -407,10 +425,12 @@ impl StatementError {
             StatementError::SessionAuthorization => {
                 "write `SET ROLE`; it is taken back after the migration"
             }
-            StatementError::Reading(_) => {
+            StatementError::LexicalSetting(_) => {
                 "take it out: files are UTF-8, and a backslash in a plain string is a backslash"
             }
-            StatementError::Unlocks(_) => "take it out; settings are reset after each migration",
+            StatementError::ReleasesLock(_) => {
+                "take it out; settings are reset after each migration"
+            }
             StatementError::Backslash => {
                 "write the SQL that it stands for; `\\copy … FROM stdin` as `COPY … FROM stdin;`"
             }

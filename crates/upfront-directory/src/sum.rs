@@ -27,9 +27,9 @@ pub struct Sum {
 /// The hash that runs from line to line of an `atlas.sum`.
 ///
 /// ```
-/// # use upfront_directory::{Running, Sum};
-/// let mut running = Running::default();
-/// let hash = running.file("1_a.sql", b"SELECT 1;\n");
+/// # use upfront_directory::{SumHasher, Sum};
+/// let mut running = SumHasher::default();
+/// let hash = running.update("1_a.sql", b"SELECT 1;\n");
 /// assert_eq!(Sum::of([("1_a.sql", b"SELECT 1;\n".as_slice())]).hash("1_a.sql"), hash.as_deref());
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub struct SumHasher(Sha256);
 impl SumHasher {
     /// Takes the next file in, and gives the hash in its line, without `h1:`. A file that the sum
     /// ignores has none.
-    pub fn file(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
+    pub fn update(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
         self.0.update(name);
         if is_ignored(bytes) {
             return None;
@@ -75,7 +75,7 @@ impl Sum {
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Sum {
         let mut running = SumHasher::default();
         let line = |(name, bytes): (&'a str, &'a [u8])| {
-            running.file(name, bytes).map(|hash| (name.to_owned(), hash))
+            running.update(name, bytes).map(|hash| (name.to_owned(), hash))
         };
         Sum { lines: files.into_iter().filter_map(line).collect() }
     }
@@ -120,7 +120,7 @@ impl Sum {
             (Some((recorded, _)), None) => (recorded, Change::Removed),
             (None, None) => return None,
         };
-        Some(Difference { file: file.clone(), change, line: crate::text::number(at + 2) })
+        Some(Difference { file: file.clone(), change, line: crate::location::number(at + 2) })
     }
 }
 
@@ -161,7 +161,8 @@ impl FromStr for Sum {
         let total = total.ok_or_else(|| ParseSumError::at(1, text))?;
         let mut lines = Vec::new();
         for (row, line) in rows {
-            let (name, hash) = row.split_once("h1:").ok_or_else(|| ParseSumError::at(line, text))?;
+            let (name, hash) =
+                row.split_once("h1:").ok_or_else(|| ParseSumError::at(line, text))?;
             lines.push((name.trim().to_owned(), hash.to_owned()));
         }
         let sum = Sum { lines };
@@ -192,7 +193,10 @@ impl ParseSumError {
         let row = text.lines().nth(line as usize - 1).unwrap_or_default();
         let conflict =
             ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|it| row.starts_with(it));
-        ParseSumError { line, kind: if conflict { ParseSumErrorKind::Conflict } else { ParseSumErrorKind::Format } }
+        ParseSumError {
+            line,
+            kind: if conflict { ParseSumErrorKind::Conflict } else { ParseSumErrorKind::Format },
+        }
     }
 
     /// The line that is wrong, from 1.

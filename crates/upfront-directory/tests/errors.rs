@@ -46,9 +46,9 @@ fn says_where_a_missing_folder_should_be() {
 
 #[test]
 fn a_draft_may_be_ahead_of_its_sum() {
-    let check = |fixture: &str, settled: &[&str], expected: &str| {
-        let settled = |it: &str| settled.contains(&it);
-        let found = Directory::read_draft("migrations", fixtures().join(fixture), settled);
+    let check = |fixture: &str, is_committed: &[&str], expected: &str| {
+        let is_committed = |it: &str| is_committed.contains(&it);
+        let found = Directory::read_draft("migrations", fixtures().join(fixture), is_committed);
         assert_eq!(said_about(found), expected, "{fixture}");
     };
     let draft = |it: &str| {
@@ -171,8 +171,8 @@ fn reads_many_files_in_linear_time() {
 fn an_error_knows_its_place() {
     let files = [("1_a.sql".to_owned(), b"SELECT 1;\n SELECT '\xC3\xA9', COMMIT\\;".to_vec())];
     let errors = Directory::from_files("db/", files).unwrap_err();
-    let places: Vec<_> = errors.iter().map(|it| (it.file(), it.line(), it.column())).collect();
-    assert_eq!(places, [("db/1_a.sql", Some(2), Some(20))]);
+    let positions: Vec<_> = errors.iter().map(|it| (it.file(), it.line(), it.column())).collect();
+    assert_eq!(positions, [("db/1_a.sql", Some(2), Some(20))]);
 }
 
 fn fixtures() -> PathBuf {

@@ -1,6 +1,6 @@
 //! How statements are cut, and what is known about each.
 
-use upfront_directory::{Class, Directory, Loss, ReindexKind, Side, Statement};
+use upfront_directory::{Class, DataLoss, Directory, ReindexKind, Side, Statement};
 
 fn side(source: &str) -> Side {
     let files = [("1_a.sql".to_owned(), source.as_bytes().to_vec())];
@@ -153,7 +153,11 @@ fn tells_how_a_statement_stands_to_transactions() {
 fn tells_what_a_statement_may_lose() {
     let check = |source: &str, expected: &[&str]| {
         let losses = statement(source).losses;
-        assert_eq!(losses.iter().map(Loss::to_string).collect::<Vec<_>>(), expected, "{source}");
+        assert_eq!(
+            losses.iter().map(DataLoss::to_string).collect::<Vec<_>>(),
+            expected,
+            "{source}"
+        );
     };
     check("CREATE TABLE t (a int)", &[]);
     check(
@@ -218,7 +222,7 @@ fn tells_what_a_statement_may_lose() {
 fn a_name_that_a_statement_before_moved_may_be_anything() {
     let check = |source: &str, expected: &[&str]| {
         let statements = side(source).statements;
-        let losses = statements.last().unwrap().losses.iter().map(Loss::to_string);
+        let losses = statements.last().unwrap().losses.iter().map(DataLoss::to_string);
         assert_eq!(losses.collect::<Vec<_>>(), expected, "{source}");
     };
     check("ALTER TABLE b RENAME TO \"A\"; DROP TABLE a", &["unknown"]);

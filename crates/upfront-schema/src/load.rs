@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use postgres::Client;
 use postgres::error::{ErrorPosition, SqlState};
 use upfront_directory::{
-    ServerRequirement, server_requirement, split_statements, internal_options, split_foreign_keys, long_names, unclosed,
+    ServerRequirement, internal_options, long_names, server_requirement, split_foreign_keys,
+    split_statements, unclosed,
 };
 use upfront_redact::Known;
 
@@ -348,7 +349,8 @@ fn lifted(files: &[File], it: &Piece) -> Option<(String, String)> {
 
 /// Roles outlive a database.
 fn is_there_already(err: &postgres::Error, sql: &str) -> bool {
-    err.code() == Some(&SqlState::DUPLICATE_OBJECT) && matches!(server_requirement(sql), Some(ServerRequirement::Role(_)))
+    err.code() == Some(&SqlState::DUPLICATE_OBJECT)
+        && matches!(server_requirement(sql), Some(ServerRequirement::Role(_)))
 }
 
 /// A setting that a newer `pg_dump` writes and this server does not know. None of them is part of a
@@ -432,9 +434,9 @@ fn pieces(file: usize, it: &File, scope: &Scope) -> Vec<Piece> {
 /// What the scratch server may not even have.
 fn is_left_alone(sql: &str, scope: &Scope) -> bool {
     let (kind, name) = match server_requirement(sql) {
-        Some(ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name)) => {
-            ("extension", name)
-        }
+        Some(
+            ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name),
+        ) => ("extension", name),
         Some(ServerRequirement::Subscription(name)) => ("subscription", name),
         Some(ServerRequirement::SecurityLabel(on)) => ("security label", on),
         Some(ServerRequirement::Role(_)) | None => return false,

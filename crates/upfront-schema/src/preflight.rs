@@ -1,7 +1,7 @@
 //! What SQL wants of a scratch server, looked at before any of it runs.
 
 use postgres::Client;
-use upfront_directory::{ServerRequirement, Directory, Side, server_requirement};
+use upfront_directory::{Directory, ServerRequirement, Side, server_requirement};
 use upfront_scratch::{Database, Server};
 
 use crate::error::{Error, Kind, Result};
@@ -62,7 +62,9 @@ fn look(client: &mut Client, side: &Side) -> Result<()> {
 /// What the server lacks for it.
 pub(crate) fn lack(client: &mut Client, wanted: &ServerRequirement) -> Result<Option<Lack>> {
     match wanted {
-        ServerRequirement::Extension { name, version } => extension(client, name, version.as_deref()),
+        ServerRequirement::Extension { name, version } => {
+            extension(client, name, version.as_deref())
+        }
         ServerRequirement::Subscription(name) => Ok(Some(Lack {
             message: format!(
                 "subscription `{name}` would connect the scratch server to another one"
@@ -72,7 +74,9 @@ pub(crate) fn lack(client: &mut Client, wanted: &ServerRequirement) -> Result<Op
                  `[desired]` passes over it in SQL that is wanted"
             ),
         })),
-        ServerRequirement::ExtensionComment(_) | ServerRequirement::Role(_) | ServerRequirement::SecurityLabel(_) => Ok(None),
+        ServerRequirement::ExtensionComment(_)
+        | ServerRequirement::Role(_)
+        | ServerRequirement::SecurityLabel(_) => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use postgres::Client;
 use postgres::error::SqlState;
-use upfront_directory::{ServerRequirement, Directory, Side, server_requirement};
+use upfront_directory::{Directory, ServerRequirement, Side, server_requirement};
 use upfront_scratch::{Database, Server};
 
 use crate::error::{Error, Kind, Result, reason};

@@ -36,7 +36,7 @@ impl Arguments {
                     .help("run `upfront hash`, which writes it"));
             }
         } else {
-            folder.read_unsummed(output)?;
+            folder.read_without_sum(output)?;
             let files = write_sums(&folder.path).map_err(|it| folder.mistakes(&it))?;
             written = files.iter().map(|it| folder.shown(it)).collect();
         }

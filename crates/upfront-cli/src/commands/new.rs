@@ -47,7 +47,7 @@ impl Arguments {
         let header = self.header()?;
         let folder = project.folder()?;
         fs::create_dir_all(&folder.path).map_err(|err| cannot_write(&folder.label, &err))?;
-        let directory = folder.read_unfilled()?;
+        let directory = folder.read_allowing_empty()?;
         let version = version(&directory)?;
         let file = format!("{version}_{name}.sql");
         let mut written = Vec::new();

@@ -29,14 +29,14 @@ impl Folder {
     }
 
     /// Reads it before its sums are written, and prints what is worth a look.
-    pub(crate) fn read_unsummed(&self, output: &Output) -> Result<Directory, Failure> {
-        let directory = Directory::read_unsummed(&self.label, &self.path);
+    pub(crate) fn read_without_sum(&self, output: &Output) -> Result<Directory, Failure> {
+        let directory = Directory::read_without_sum(&self.label, &self.path);
         directory.map_err(|it| self.mistakes(&it)).inspect(|it| warn(it, output))
     }
 
     /// Reads it for whoever adds a file: others may have no statement yet.
-    pub(crate) fn read_unfilled(&self) -> Result<Directory, Failure> {
-        Directory::read_unfilled(&self.label, &self.path).map_err(|it| self.mistakes(&it))
+    pub(crate) fn read_allowing_empty(&self) -> Result<Directory, Failure> {
+        Directory::read_allowing_empty(&self.label, &self.path).map_err(|it| self.mistakes(&it))
     }
 
     /// The mistakes of this folder.

@@ -1,7 +1,7 @@
 //! `[scratch] preset` and `setup`: what scratch databases have before migrations are replayed.
 
 use upfront::cli::Output;
-use upfront_directory::{ServerRequirement, Directory, server_requirement};
+use upfront_directory::{Directory, ServerRequirement, server_requirement};
 use upfront_schema::Setup;
 use upfront_scratch::Server;
 
@@ -133,7 +133,10 @@ fn skipped(
 
 /// The extension that a statement creates, changes or drops.
 fn extension(sql: &str) -> Option<String> {
-    if let Some(ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name)) = server_requirement(sql) {
+    if let Some(
+        ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name),
+    ) = server_requirement(sql)
+    {
         return Some(name);
     }
     let mut words = sql.split_whitespace().map(|it| it.trim_end_matches(';'));

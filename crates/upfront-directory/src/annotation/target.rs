@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::AnnotationTarget;
 use crate::cursor::{Cursor, fold};
-use crate::lexer::{TokenKind, Token};
+use crate::lexer::{Token, TokenKind};
 
 /// What it is on and its names, or why that cannot be told.
-pub(super) type Target = Result<(AnnotationTarget, Vec<String>), String>;
+pub(super) type FoundTarget = Result<(AnnotationTarget, Vec<String>), String>;
 
 /// What the comment at this place is on.
 pub(super) fn find(
@@ -15,13 +15,13 @@ pub(super) fn find(
     tokens: &[Token],
     comment: usize,
     statements: &[Range<usize>],
-) -> Target {
+) -> FoundTarget {
     let nothing = "nothing stands here that it could be about";
     let (anchor, side) = anchor(sql, tokens, comment).ok_or(nothing)?;
     let it = statements.iter().find(|it| it.contains(&anchor.start)).ok_or(nothing)?;
-    let within = |token: &&Token| token.is_solid() && it.contains(&token.start);
+    let within = |token: &&Token| token.is_significant() && it.contains(&token.start);
     let solid: Vec<_> = tokens.iter().filter(within).copied().collect();
-    read_statement(Cursor::of(sql, &solid), &Place { at: anchor.start, side })
+    read_statement(Cursor::of(sql, &solid), &Location { at: anchor.start, side })
 }
 
 /// On which side of the comment stands what it is about.
@@ -32,12 +32,12 @@ enum Side {
 }
 
 /// A token that belongs to what a comment is about.
-struct Place {
+struct Location {
     at: usize,
     side: Side,
 }
 
-impl Place {
+impl Location {
     fn is_in(&self, it: Cursor<'_>) -> bool {
         it.tokens().iter().any(|it| it.start == self.at)
     }
@@ -45,10 +45,10 @@ impl Place {
 
 /// The token that the comment is behind on its line, or the next one.
 fn anchor(sql: &str, tokens: &[Token], comment: usize) -> Option<(Token, Side)> {
-    let is_mark = |it: &&Token| !it.is_solid() || it.kind == TokenKind::Comma;
+    let is_mark = |it: &&Token| !it.is_significant() || it.kind == TokenKind::Comma;
     let line = sql[..tokens[comment].start].rfind('\n').map_or(0, |it| it + 1);
     let mut left = tokens[..comment].iter().rev();
-    if left.clone().find(|it| it.is_solid()).is_some_and(|it| it.end > line) {
+    if left.clone().find(|it| it.is_significant()).is_some_and(|it| it.end > line) {
         let it = left.find(|it| !is_mark(it) && it.kind != TokenKind::Semicolon);
         return it.map(|it| (*it, Side::Before));
     }
@@ -81,7 +81,7 @@ const MADE: [(&str, &str); 22] = [
     ("PUBLICATION", "publication"),
 ];
 
-fn read_statement(mut it: Cursor<'_>, place: &Place) -> Target {
+fn read_statement(mut it: Cursor<'_>, place: &Location) -> FoundTarget {
     if it.eat("ALTER TABLE") {
         return read_alter(it, place);
     }
@@ -131,27 +131,34 @@ fn of_index(own: &[String], it: Cursor<'_>) -> Result<Vec<String>, String> {
 
 /// What stands behind `ON`, or behind `TO` of a rule's.
 fn of_table(it: Cursor<'_>) -> Result<Vec<String>, String> {
-    let mut places = it.places().filter(|it| it.is_at("ON") || it.is_at("TO"));
+    let mut positions = it.positions().filter(|it| it.is_at("ON") || it.is_at("TO"));
     let is_event = |it: &Cursor<'_>| {
         let mut behind = *it;
         behind.skip();
         behind.is_at_any(&["SELECT", "INSERT", "UPDATE", "DELETE"])
     };
-    let mut on = places.find(|it| !is_event(it)).ok_or("its table cannot be told")?;
-    on.skip();
-    on.eat("ONLY");
-    path(&mut on)
+    let mut target = positions.find(|it| !is_event(it)).ok_or("its table cannot be told")?;
+    target.skip();
+    target.eat("ONLY");
+    path(&mut target)
 }
 
-fn read_table(kind: &'static str, names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
+fn read_table(
+    kind: &'static str,
+    names: Vec<String>,
+    it: Cursor<'_>,
+    place: &Location,
+) -> FoundTarget {
     match element(it, place)? {
         None => Ok((AnnotationTarget::Object(kind), names)),
         Some(element) => of_element(names, element),
     }
 }
 
-fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
-    let Some(label) = element(it, place)? else { return Ok((AnnotationTarget::Object("type"), names)) };
+fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Location) -> FoundTarget {
+    let Some(label) = element(it, place)? else {
+        return Ok((AnnotationTarget::Object("type"), names));
+    };
     let token = label.peek().filter(|it| it.kind == TokenKind::Text);
     let text = token.map(|it| it.text(label.text())).and_then(|it| it.strip_prefix('\''));
     let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("no value of the enum is here")?;
@@ -159,7 +166,7 @@ fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Place) -> Target {
 }
 
 /// What stands between two commas of the parentheses around a place; nothing outside of them.
-fn element<'a>(mut it: Cursor<'a>, place: &Place) -> Result<Option<Cursor<'a>>, String> {
+fn element<'a>(mut it: Cursor<'a>, place: &Location) -> Result<Option<Cursor<'a>>, String> {
     let open = loop {
         match it.peek() {
             Some(token) if token.kind == TokenKind::Open => break token,
@@ -179,7 +186,7 @@ fn element<'a>(mut it: Cursor<'a>, place: &Place) -> Result<Option<Cursor<'a>>, 
 }
 
 /// A column or a constraint of a table.
-fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> Target {
+fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> FoundTarget {
     if it.eat("CONSTRAINT") {
         return Ok((AnnotationTarget::Constraint, [table, path(&mut it)?].concat()));
     }
@@ -196,7 +203,7 @@ fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> Target {
 }
 
 /// `ALTER TABLE … ADD …`: what is added at the place, or by the only action.
-fn read_alter(mut it: Cursor<'_>, place: &Place) -> Target {
+fn read_alter(mut it: Cursor<'_>, place: &Location) -> FoundTarget {
     it.eat("IF EXISTS");
     it.eat("ONLY");
     let table = path(&mut it)?;

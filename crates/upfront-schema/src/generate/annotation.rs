@@ -1,6 +1,6 @@
 //! What the desired schema itself says in comments: old names, and what rows get.
 
-use upfront_directory::{AnnotationTarget, AnnotationKind, annotations};
+use upfront_directory::{AnnotationKind, AnnotationTarget, annotations};
 
 use crate::error::{Error, Kind, Result};
 use crate::facts::{Fact, Facts};
@@ -16,9 +16,9 @@ pub struct Annotations(Vec<Said>);
 #[derive(Clone, Debug)]
 struct Said {
     at: At,
-    on: AnnotationTarget,
+    target: AnnotationTarget,
     names: Vec<String>,
-    says: AnnotationKind,
+    kind: AnnotationKind,
 }
 
 /// Where an annotation stands, for messages.
@@ -69,9 +69,9 @@ impl Annotations {
         let mut all = Vec::new();
         for (label, text) in texts {
             for it in annotations(text) {
-                let it = it.map_err(|it| At::of(label, text, it.range.start).error(it.why))?;
+                let it = it.map_err(|it| At::of(label, text, it.range.start).error(it.reason))?;
                 let at = At::of(label, text, it.range.start);
-                all.push(Said { at, on: it.on, names: it.names, says: it.says });
+                all.push(Said { at, target: it.target, names: it.names, kind: it.kind });
             }
         }
         Ok(Self(all))
@@ -84,7 +84,7 @@ impl Annotations {
     }
 
     pub(crate) fn renames(&self, wanted: &Facts) -> Result<Vec<Formerly>> {
-        let one = |it: &Said| match &it.says {
+        let one = |it: &Said| match &it.kind {
             AnnotationKind::Fill(_) => None,
             AnnotationKind::RenamedFrom(old) => {
                 Some(it.id(wanted).map(|new| Formerly { new, old: old.clone(), at: it.at.clone() }))
@@ -102,7 +102,7 @@ impl Annotations {
     ) -> Result<Vec<ColumnExpression>> {
         let mut all = Vec::new();
         for it in &self.0 {
-            let AnnotationKind::Fill(expression) = &it.says else { continue };
+            let AnnotationKind::Fill(expression) = &it.kind else { continue };
             let id = it.id(wanted)?;
             let is_given = given.iter().any(|it| answer::is_named(&id.names, &it.column));
             if !is_given && becomes_not_null(have, wanted, &id) {
@@ -130,10 +130,10 @@ fn becomes_not_null(have: &Facts, wanted: &Facts, column: &Identity) -> bool {
 impl Said {
     /// What it is on, as the desired schema has it.
     fn id(&self, wanted: &Facts) -> Result<Identity> {
-        if self.on == AnnotationTarget::Label {
+        if self.target == AnnotationTarget::Label {
             return self.label(wanted);
         }
-        let kinds = kinds(self.on);
+        let kinds = kinds(self.target);
         let found = answer::find(wanted, kinds, &self.names);
         found.map(|it| it.id.clone()).map_err(|why| {
             let what = kinds.first().unwrap_or(&"object");
@@ -152,8 +152,8 @@ impl Said {
     }
 }
 
-fn kinds(on: AnnotationTarget) -> &'static [&'static str] {
-    match on {
+fn kinds(target: AnnotationTarget) -> &'static [&'static str] {
+    match target {
         AnnotationTarget::Column => &["column"],
         AnnotationTarget::Constraint => &["table constraint"],
         AnnotationTarget::Label => &["enum"],

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use crate::cursor::Cursor;
-use crate::lexer::{TokenKind, Token};
+use crate::lexer::{Token, TokenKind};
 
 /// What a statement may lose. Names are as the statement writes them.
 ///
 /// It prints as `table "public"."users"`, `column users.email`, `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Loss {
+pub enum DataLoss {
     /// A table with its rows.
     Table(String),
     /// A column with its values.
@@ -43,17 +43,17 @@ pub enum Loss {
 
 /// What the statements before have made of names: they are looked up before the first of them runs.
 #[derive(Default)]
-pub(crate) struct Moved {
+pub(crate) struct RenameTracker {
     /// The search path, or whose it is.
     path: bool,
     /// Names that may have become another's, without quotes and in lower case.
     names: Vec<String>,
 }
 
-impl Moved {
+impl RenameTracker {
     /// What the next statement may lose.
-    pub(crate) fn losses(&mut self, statement: Cursor<'_>) -> Vec<Loss> {
-        let known = |it: Loss| if self.hides(&it) { Loss::Unknown } else { it };
+    pub(crate) fn losses(&mut self, statement: Cursor<'_>) -> Vec<DataLoss> {
+        let known = |it: DataLoss| if self.hides(&it) { DataLoss::Unknown } else { it };
         let mut losses: Vec<_> = losses(statement).into_iter().map(known).collect();
         losses.dedup();
         self.path |= moves_path(statement);
@@ -62,16 +62,17 @@ impl Moved {
     }
 
     /// Is it not what its name stands for now? Of a `U&` name the server cannot be asked.
-    fn hides(&self, loss: &Loss) -> bool {
+    fn hides(&self, loss: &DataLoss) -> bool {
         let (name, column, by_path) = match loss {
-            Loss::Column { table, column } | Loss::ColumnType { table, column } => {
+            DataLoss::Column { table, column } | DataLoss::ColumnType { table, column } => {
                 (table, column.as_str(), true)
             }
-            Loss::Table(name) | Loss::Rows(name) | Loss::Type(name) | Loss::Sequence(name) => {
-                (name, "", true)
-            }
-            Loss::Schema(name) | Loss::Extension(name) => (name, "", false),
-            Loss::Unknown => return false,
+            DataLoss::Table(name)
+            | DataLoss::Rows(name)
+            | DataLoss::Type(name)
+            | DataLoss::Sequence(name) => (name, "", true),
+            DataLoss::Schema(name) | DataLoss::Extension(name) => (name, "", false),
+            DataLoss::Unknown => return false,
         };
         let moved = |it: &str| self.names.iter().any(|name| name == it);
         (self.path && by_path && split(name).is_none())
@@ -107,11 +108,11 @@ fn moved(statement: Cursor<'_>) -> Option<String> {
         return None;
     }
     if it.has("RENAME") {
-        let mut to = it.places().filter(|it| it.is_at("TO")).last()?;
+        let mut to = it.positions().filter(|it| it.is_at("TO")).last()?;
         to.skip();
         return to.identifier().map(str::to_owned);
     }
-    let moves = it.places().any(|mut it| it.eat("SET SCHEMA") || it.eat("ATTACH PARTITION"));
+    let moves = it.positions().any(|mut it| it.eat("SET SCHEMA") || it.eat("ATTACH PARTITION"));
     if !moves {
         return None;
     }
@@ -123,7 +124,7 @@ fn moved(statement: Cursor<'_>) -> Option<String> {
 }
 
 /// What this statement may lose; a statement that is not recognised may lose anything.
-fn losses(statement: Cursor<'_>) -> Vec<Loss> {
+fn losses(statement: Cursor<'_>) -> Vec<DataLoss> {
     let mut it = statement;
     let Some(verb) = it.word().map(str::to_ascii_uppercase) else {
         return read_only(it);
@@ -159,12 +160,12 @@ fn holds(words: &str, word: &str) -> bool {
     words.split(' ').any(|it| it.eq_ignore_ascii_case(word))
 }
 
-fn none_unless(unknown: bool) -> Vec<Loss> {
-    if unknown { vec![Loss::Unknown] } else { Vec::new() }
+fn none_unless(unknown: bool) -> Vec<DataLoss> {
+    if unknown { vec![DataLoss::Unknown] } else { Vec::new() }
 }
 
 /// What is created takes nothing away, unless a query fills it that does.
-fn create(mut it: Cursor<'_>) -> Vec<Loss> {
+fn create(mut it: Cursor<'_>) -> Vec<DataLoss> {
     it.skip();
     it.eat_any(&["TEMPORARY", "TEMP", "UNLOGGED"]);
     if !it.eat_any(&["TABLE", "MATERIALIZED VIEW"]) {
@@ -181,7 +182,7 @@ fn create(mut it: Cursor<'_>) -> Vec<Loss> {
     Vec::new()
 }
 
-fn drop(mut it: Cursor<'_>) -> Vec<Loss> {
+fn drop(mut it: Cursor<'_>) -> Vec<DataLoss> {
     let cascade = it.ends_with("CASCADE");
     if it.eat_any(&[
         "VIEW",
@@ -197,59 +198,63 @@ fn drop(mut it: Cursor<'_>) -> Vec<Loss> {
         return Vec::new();
     }
     if it.eat_any(&["TABLE"]) {
-        return dropped(it, Loss::Table, none_unless(cascade));
+        return dropped(it, DataLoss::Table, none_unless(cascade));
     }
     if it.eat("SEQUENCE") {
-        return dropped(it, Loss::Sequence, Vec::new());
+        return dropped(it, DataLoss::Sequence, Vec::new());
     }
     if it.eat("EXTENSION") {
-        return dropped(it, Loss::Extension, none_unless(cascade));
+        return dropped(it, DataLoss::Extension, none_unless(cascade));
     }
     if it.eat("SCHEMA") {
-        return if cascade { dropped(it, Loss::Schema, Vec::new()) } else { Vec::new() };
+        return if cascade { dropped(it, DataLoss::Schema, Vec::new()) } else { Vec::new() };
     }
     if it.eat_any(&["TYPE", "DOMAIN"]) {
-        return if cascade { dropped(it, Loss::Type, Vec::new()) } else { Vec::new() };
+        return if cascade { dropped(it, DataLoss::Type, Vec::new()) } else { Vec::new() };
     }
     none_unless(cascade || it.is_at_any(&["DATABASE", "TABLESPACE", "SUBSCRIPTION", "OWNED"]))
 }
 
-fn dropped(mut it: Cursor<'_>, loss: fn(String) -> Loss, others: Vec<Loss>) -> Vec<Loss> {
+fn dropped(
+    mut it: Cursor<'_>,
+    loss: fn(String) -> DataLoss,
+    others: Vec<DataLoss>,
+) -> Vec<DataLoss> {
     it.eat("IF EXISTS");
     let names = it.names();
     if names.is_empty() {
-        return vec![Loss::Unknown];
+        return vec![DataLoss::Unknown];
     }
     names.into_iter().map(loss).chain(others).collect()
 }
 
-fn alter(mut it: Cursor<'_>) -> Vec<Loss> {
+fn alter(mut it: Cursor<'_>) -> Vec<DataLoss> {
     if it.eat("TABLE") {
         return alter_table(it);
     }
     if it.eat("SEQUENCE") && it.has("RESTART") {
-        return dropped(it, Loss::Sequence, Vec::new());
+        return dropped(it, DataLoss::Sequence, Vec::new());
     }
     if it.eat("TYPE") {
         let takes = it.parts().iter().any(|part| {
-            part.places().any(|mut it| it.eat("DROP ATTRIBUTE") || it.eat("ALTER ATTRIBUTE"))
+            part.positions().any(|mut it| it.eat("DROP ATTRIBUTE") || it.eat("ALTER ATTRIBUTE"))
         });
-        return if takes { dropped(it, Loss::Type, Vec::new()) } else { Vec::new() };
+        return if takes { dropped(it, DataLoss::Type, Vec::new()) } else { Vec::new() };
     }
     none_unless(it.eat("EXTENSION"))
 }
 
-fn alter_table(mut it: Cursor<'_>) -> Vec<Loss> {
+fn alter_table(mut it: Cursor<'_>) -> Vec<DataLoss> {
     it.eat("IF EXISTS");
     it.eat("ONLY");
     let Some(table) = it.name() else {
-        return vec![Loss::Unknown];
+        return vec![DataLoss::Unknown];
     };
     it.eat_symbol("*");
     it.parts().into_iter().filter_map(|action| alter_action(&table, action)).collect()
 }
 
-fn alter_action(table: &str, mut it: Cursor<'_>) -> Option<Loss> {
+fn alter_action(table: &str, mut it: Cursor<'_>) -> Option<DataLoss> {
     let table = table.to_owned();
     if it.eat("DROP") {
         let is_column = it.eat("COLUMN");
@@ -258,23 +263,23 @@ fn alter_action(table: &str, mut it: Cursor<'_>) -> Option<Loss> {
         }
         it.eat("IF EXISTS");
         let column = it.identifier()?.to_owned();
-        return Some(Loss::Column { table, column });
+        return Some(DataLoss::Column { table, column });
     }
     if it.eat("ALTER") {
         it.eat("COLUMN");
         let column = it.identifier()?.to_owned();
         it.eat("SET DATA");
-        return it.eat("TYPE").then_some(Loss::ColumnType { table, column });
+        return it.eat("TYPE").then_some(DataLoss::ColumnType { table, column });
     }
     None
 }
 
 /// The writing statements within and after a `WITH`.
-fn with(statement: Cursor<'_>) -> Vec<Loss> {
+fn with(statement: Cursor<'_>) -> Vec<DataLoss> {
     let mut losses = Vec::new();
     let mut depth = 0;
     let mut opened = false;
-    for it in statement.places() {
+    for it in statement.positions() {
         let kind = it.peek().map(|it| it.kind);
         if (depth == 0 || opened) && it.is_at_any(&["DELETE", "UPDATE", "MERGE", "INSERT"]) {
             losses.extend(rows(it));
@@ -290,31 +295,31 @@ fn with(statement: Cursor<'_>) -> Vec<Loss> {
     losses
 }
 
-fn rows(mut it: Cursor<'_>) -> Vec<Loss> {
+fn rows(mut it: Cursor<'_>) -> Vec<DataLoss> {
     if it.eat("TRUNCATE") {
         let cascade = it.ends_with("CASCADE");
         it.eat("TABLE");
-        return dropped(it, Loss::Rows, none_unless(cascade));
+        return dropped(it, DataLoss::Rows, none_unless(cascade));
     }
     let insert = it;
     if it.eat("INSERT INTO") {
-        let overwrites = it.places().any(|mut it| it.eat("DO UPDATE"));
+        let overwrites = it.positions().any(|mut it| it.eat("DO UPDATE"));
         let rows = if overwrites { one_table(it) } else { Vec::new() };
         return rows.into_iter().chain(read_only(insert)).collect();
     }
     if it.eat("DELETE FROM") || it.eat("MERGE INTO") || it.eat("UPDATE") {
         return one_table(it);
     }
-    vec![Loss::Unknown]
+    vec![DataLoss::Unknown]
 }
 
-fn one_table(mut it: Cursor<'_>) -> Vec<Loss> {
+fn one_table(mut it: Cursor<'_>) -> Vec<DataLoss> {
     it.eat("ONLY");
-    vec![it.name().map_or(Loss::Unknown, Loss::Rows)]
+    vec![it.name().map_or(DataLoss::Unknown, DataLoss::Rows)]
 }
 
 /// A query takes nothing away, unless a function that it calls does.
-fn read_only(statement: Cursor<'_>) -> Vec<Loss> {
+fn read_only(statement: Cursor<'_>) -> Vec<DataLoss> {
     let (text, tokens) = (statement.text(), statement.tokens());
     let calls = |at: usize| tokens[at].kind == TokenKind::Open && is_call(text, &tokens[..at]);
     none_unless((0..tokens.len()).any(calls))
@@ -322,7 +327,8 @@ fn read_only(statement: Cursor<'_>) -> Vec<Loss> {
 
 /// Do these tokens end in the name of a function that is called?
 fn is_call(text: &str, tokens: &[Token]) -> bool {
-    let is_part = |it: &&Token| matches!(it.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Dot);
+    let is_part =
+        |it: &&Token| matches!(it.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Dot);
     let Some(name) = tokens.last().filter(|it| is_part(it) && it.kind != TokenKind::Dot) else {
         return false;
     };
@@ -358,18 +364,18 @@ const CALLED_FREELY: &str = "\
     to_jsonb to_regclass to_timestamp trim union unnest upper using values varchar varying when \
     where with";
 
-impl fmt::Display for Loss {
+impl fmt::Display for DataLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name) = match self {
-            Loss::Table(name) => ("table", name.clone()),
-            Loss::Column { table, column } => ("column", format!("{table}.{column}")),
-            Loss::ColumnType { table, column } => ("column-type", format!("{table}.{column}")),
-            Loss::Rows(name) => ("rows", name.clone()),
-            Loss::Type(name) => ("type", name.clone()),
-            Loss::Schema(name) => ("schema", name.clone()),
-            Loss::Sequence(name) => ("sequence", name.clone()),
-            Loss::Extension(name) => ("extension", name.clone()),
-            Loss::Unknown => return f.write_str("unknown"),
+            DataLoss::Table(name) => ("table", name.clone()),
+            DataLoss::Column { table, column } => ("column", format!("{table}.{column}")),
+            DataLoss::ColumnType { table, column } => ("column-type", format!("{table}.{column}")),
+            DataLoss::Rows(name) => ("rows", name.clone()),
+            DataLoss::Type(name) => ("type", name.clone()),
+            DataLoss::Schema(name) => ("schema", name.clone()),
+            DataLoss::Sequence(name) => ("sequence", name.clone()),
+            DataLoss::Extension(name) => ("extension", name.clone()),
+            DataLoss::Unknown => return f.write_str("unknown"),
         };
         write!(f, "{kind} {}", name.replace('\\', "\\\\").replace('\n', "\\n"))
     }

@@ -5,43 +5,46 @@ use crate::lexer::TokenKind;
 
 /// A statement that is worth a warning where each one runs in a transaction of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum ScopeProblem {
     /// It lasts until the end of its transaction, and that ends with it.
-    Lost(String),
+    TransactionOnly(String),
     /// Later statements depend on it, and a restart in between has another session.
-    Session(String),
+    SessionDependent(String),
 }
 
 /// The effect of a statement, if it is one of those.
-pub(crate) fn effect(statement: Cursor<'_>) -> Option<Effect> {
+pub(crate) fn scope_problem(statement: Cursor<'_>) -> Option<ScopeProblem> {
     let mut it = statement;
     if it.eat("SET") {
         return set(it);
     }
     if it.is_at("LOCK") {
-        return Some(Effect::Lost("LOCK TABLE".to_owned()));
+        return Some(ScopeProblem::TransactionOnly("LOCK TABLE".to_owned()));
     }
     it.is_at_any(&["SELECT", "WITH", "VALUES", "PERFORM"])
-        .then(|| statement.places().find_map(set_config))
+        .then(|| statement.positions().find_map(set_config))
         .flatten()
 }
 
-fn set(mut it: Cursor<'_>) -> Option<Effect> {
+fn set(mut it: Cursor<'_>) -> Option<ScopeProblem> {
     if it.is_at("CONSTRAINTS") {
-        return Some(Effect::Lost("SET CONSTRAINTS".to_owned()));
+        return Some(ScopeProblem::TransactionOnly("SET CONSTRAINTS".to_owned()));
     }
     if it.eat("LOCAL") {
         let name = it.word().unwrap_or_default();
-        return Some(Effect::Lost(format!("SET LOCAL {name}").trim_end().to_owned()));
+        return Some(ScopeProblem::TransactionOnly(
+            format!("SET LOCAL {name}").trim_end().to_owned(),
+        ));
     }
     it.eat("SESSION");
     let name = it.name().and_then(|it| fold(&it))?;
-    let value = it.places().last()?.peek()?.text(it.text());
-    (is_about_names(&name) && value != "''").then(|| Effect::Session(format!("SET {name}")))
+    let value = it.positions().last()?.peek()?.text(it.text());
+    (is_about_names(&name) && value != "''")
+        .then(|| ScopeProblem::SessionDependent(format!("SET {name}")))
 }
 
 /// `set_config('search_path', 'a', false)`, with or without its schema.
-fn set_config(mut it: Cursor<'_>) -> Option<Effect> {
+fn set_config(mut it: Cursor<'_>) -> Option<ScopeProblem> {
     if !it.eat("set_config") {
         return None;
     }
@@ -55,10 +58,10 @@ fn set_config(mut it: Cursor<'_>) -> Option<Effect> {
     let name = literal(name)?;
     match literal(is_local)?.as_str() {
         "true" | "t" | "on" | "yes" | "1" => {
-            Some(Effect::Lost(format!("set_config('{name}', …, true)")))
+            Some(ScopeProblem::TransactionOnly(format!("set_config('{name}', …, true)")))
         }
         _ if is_about_names(&name) && literal(value).as_deref() != Some("") => {
-            Some(Effect::Session(format!("set_config('{name}', …)")))
+            Some(ScopeProblem::SessionDependent(format!("set_config('{name}', …)")))
         }
         _ => None,
     }
@@ -71,9 +74,9 @@ fn is_about_names(setting: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Effect, effect};
+    use super::{ScopeProblem, scope_problem};
     use crate::cursor::Cursor;
-    use crate::statement::cut;
+    use crate::statement::split_tokens;
 
     #[test]
     fn finds_what_is_lost_and_what_depends_on_the_session() {
@@ -104,10 +107,10 @@ mod tests {
     }
 
     fn check(sql: &str, expected: Option<&str>) {
-        let (statements, _) = cut(sql);
-        let found = effect(Cursor::of(sql, &statements[0])).map(|it| match it {
-            Effect::Lost(words) => format!("lost {words}"),
-            Effect::Session(words) => format!("session {words}"),
+        let (statements, _) = split_tokens(sql);
+        let found = scope_problem(Cursor::of(sql, &statements[0])).map(|it| match it {
+            ScopeProblem::TransactionOnly(words) => format!("lost {words}"),
+            ScopeProblem::SessionDependent(words) => format!("session {words}"),
         });
         assert_eq!(found.as_deref(), expected, "{sql}");
     }

@@ -2,18 +2,18 @@
 
 /// Where something stands: line and column from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     pub(crate) line: u32,
     pub(crate) column: Option<u32>,
 }
 
-impl Place {
-    pub(crate) fn line(line: usize) -> Place {
-        Place { line: number(line), column: None }
+impl Location {
+    pub(crate) fn line(line: usize) -> Location {
+        Location { line: number(line), column: None }
     }
 
-    pub(crate) fn at(line: usize, column: usize) -> Place {
-        Place { line: number(line), column: Some(number(column)) }
+    pub(crate) fn at(line: usize, column: usize) -> Location {
+        Location { line: number(line), column: Some(number(column)) }
     }
 }
 
@@ -30,10 +30,10 @@ impl<'a> Lines<'a> {
         Lines { text, starts: std::iter::once(0).chain(after).collect() }
     }
 
-    pub(crate) fn place(&self, offset: usize) -> Place {
+    pub(crate) fn location(&self, offset: usize) -> Location {
         let line = self.line(offset);
         let before = &self.text[self.starts[line - 1]..offset];
-        Place::at(line, before.chars().count() + 1)
+        Location::at(line, before.chars().count() + 1)
     }
 
     /// The line of an offset, from 1.
