@@ -29,11 +29,11 @@ pub enum ServerRequirement {
 /// Reads a statement as far as that.
 ///
 /// ```
-/// use upfront_directory::Beyond;
+/// use upfront_directory::ServerRequirement;
 ///
-/// let it = upfront_directory::beyond("create extension if not exists \"uuid-ossp\"");
-/// assert_eq!(it, Some(Beyond::Extension { name: "uuid-ossp".into(), version: None }));
-/// assert_eq!(upfront_directory::beyond("create table extension ()"), None);
+/// let it = upfront_directory::server_requirement("create extension if not exists \"uuid-ossp\"");
+/// assert_eq!(it, Some(ServerRequirement::Extension { name: "uuid-ossp".into(), version: None }));
+/// assert_eq!(upfront_directory::server_requirement("create table extension ()"), None);
 /// ```
 #[must_use]
 pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {

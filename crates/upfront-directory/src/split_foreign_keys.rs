@@ -13,7 +13,7 @@ use crate::statement::split_tokens;
 /// table is there.
 ///
 /// ```
-/// let (table, keys) = upfront_directory::lift_references("create table a (b int references b)").unwrap();
+/// let (table, keys) = upfront_directory::split_foreign_keys("create table a (b int references b)").unwrap();
 /// assert_eq!(table, "create table a (b int)");
 /// assert_eq!(keys, "ALTER TABLE a ADD FOREIGN KEY (b) references b");
 /// ```

@@ -136,7 +136,7 @@ fn holds_secret(body: &str, tokens: &[Token], it: &Statement) -> bool {
 ///
 /// ```
 /// let sql = "select 1; -- one\nselect ';'";
-/// let cut: Vec<_> = upfront_directory::cut_statements(sql).into_iter().map(|it| &sql[it]).collect();
+/// let cut: Vec<_> = upfront_directory::split_statements(sql).into_iter().map(|it| &sql[it]).collect();
 /// assert_eq!(cut, ["select 1", "select ';'"]);
 /// ```
 #[must_use]

@@ -10,13 +10,13 @@ use upfront_directory::{Directory, Errors, Sum};
 const MADE_BY_A_TEST: &str = "entries_that_are_no_files";
 
 #[test]
-fn every_mistake_has_its_message() {
+fn every_fixture_has_its_message() {
     let mut folders: Vec<_> =
         fs::read_dir(fixtures()).unwrap().map(|it| it.unwrap().path()).collect();
     folders.sort();
     for folder in folders {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        insta::assert_snapshot!(name, said_about(Directory::read_as("migrations", folder)));
+        insta::assert_snapshot!(name, report(Directory::read_as("migrations", folder)));
     }
 }
 
@@ -37,10 +37,10 @@ fn every_message_has_a_fixture() {
 fn says_where_a_missing_folder_should_be() {
     let missing = "there is no such folder
   help: create it, or correct the path; `upfront new NAME` writes the first migration";
-    let found = said_about(Directory::read("no/such/folder"));
+    let found = report(Directory::read("no/such/folder"));
     assert_eq!(found, format!("no/such/folder: {missing}"));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let found = said_about(Directory::read_as("migrations", file));
+    let found = report(Directory::read_as("migrations", file));
     assert_eq!(found, format!("migrations: {missing}"));
 }
 
@@ -49,7 +49,7 @@ fn a_draft_may_be_ahead_of_its_sum() {
     let check = |fixture: &str, is_committed: &[&str], expected: &str| {
         let is_committed = |it: &str| is_committed.contains(&it);
         let found = Directory::read_draft("migrations", fixtures().join(fixture), is_committed);
-        assert_eq!(said_about(found), expected, "{fixture}");
+        assert_eq!(report(found), expected, "{fixture}");
     };
     let draft = |it: &str| {
         let help =
@@ -62,7 +62,7 @@ fn a_draft_may_be_ahead_of_its_sum() {
     check("sum-removed", &["1_a.sql"], &draft("atlas.sum:3: `2_b.sql` was removed"));
     check("down-sum-edited", &all, &draft("down/atlas.sum:2: `2_b.sql` was edited"));
     let as_ever =
-        |fixture: &str| said_about(Directory::read_as("migrations", fixtures().join(fixture)));
+        |fixture: &str| report(Directory::read_as("migrations", fixtures().join(fixture)));
     check("sum-edited", &all, &as_ever("sum-edited"));
     check("down-sum-edited", &["down/2_b.sql"], &as_ever("down-sum-edited"));
     check("sum-conflict", &[], &as_ever("sum-conflict"));
@@ -73,7 +73,7 @@ fn a_draft_may_be_ahead_of_its_sum() {
 fn refuses_file_names_that_no_fixture_can_have() {
     let check = |files: &[&str]| {
         let files = files.iter().map(|it| ((*it).to_owned(), b"SELECT 1;\n".to_vec()));
-        said_about(Directory::from_files("migrations", files))
+        report(Directory::from_files("migrations", files))
     };
     insta::assert_snapshot!(check(&["1_a\n.sql", "2_h1:b.sql", " 3_c.sql"]), @r"
     migrations/ 3_c.sql: `atlas.sum` cannot hold this file name
@@ -114,10 +114,7 @@ fn refuses_entries_that_are_no_files() {
     symlink("target.sql.d", in_place("8_folder.sql")).unwrap();
     symlink("1_a.sql", in_place("9_fine.sql")).unwrap();
     symlink("nowhere", in_place("README")).unwrap();
-    insta::assert_snapshot!(
-        MADE_BY_A_TEST,
-        said_about(Directory::read_as("migrations", place.path()))
-    );
+    insta::assert_snapshot!(MADE_BY_A_TEST, report(Directory::read_as("migrations", place.path())));
     let down = tempfile::tempdir().unwrap();
     fs::write(down.path().join("1_a.sql"), "SELECT 1;\n").unwrap();
     for (make, expected) in [
@@ -127,7 +124,7 @@ fn refuses_entries_that_are_no_files() {
     ] {
         let made = Command::new("sh").args(["-c", make]).current_dir(down.path()).status();
         assert!(made.unwrap().success());
-        let found = said_about(Directory::read_as("migrations", down.path()));
+        let found = report(Directory::read_as("migrations", down.path()));
         assert_eq!(found.lines().next(), Some(expected));
         fs::remove_file(down.path().join("down")).unwrap();
     }
@@ -179,7 +176,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-fn said_about(read: Result<Directory, Errors>) -> String {
+fn report(read: Result<Directory, Errors>) -> String {
     match read {
         Err(errors) => errors.to_string(),
         Ok(directory) => {
