@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use insta::assert_snapshot;
-use upfront::{__embedded::Embedded, ErrorKind, Event, Migrations, Migrator};
-use upfront_tests::{Events, builder, connect, database, migrator, pool};
+use upfront::{__embedded::Embedded, ErrorKind, Migrations, Migrator};
+use upfront_tests::{builder, database, migrator, pool};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
 
@@ -56,27 +56,6 @@ async fn a_body_that_leaves_its_transaction_is_never_applied() {
 }
 
 #[tokio::test]
-async fn settings_of_one_migration_do_not_reach_the_next() {
-    let database = database();
-    let files = [
-        ("1_a.sql", "SET search_path = nowhere;\nSET lock_timeout = 0;\nSET ROLE pg_monitor;\n"),
-        (
-            "2_b.sql",
-            "CREATE TABLE b AS SELECT current_setting('lock_timeout') AS lock, \
-                     current_setting('TimeZone') AS zone, current_user AS role;\n",
-        ),
-        (
-            "3_c.sql",
-            "-- atlas:txmode none\n\nSET search_path = pg_catalog;\nSET ROLE pg_monitor;\n",
-        ),
-        ("4_d.sql", "INSERT INTO b SELECT current_setting('lock_timeout'), 'x', current_user;\n"),
-    ];
-    migrator(&database.url(), &files).up().await.unwrap();
-    let rows = database.psql("select * from public.b").unwrap();
-    assert_eq!(rows.trim(), "100ms|UTC|postgres\n100ms|x|postgres");
-}
-
-#[tokio::test]
 async fn the_builder_sets_role_search_path_schema_and_limits() {
     let database = database();
     database
@@ -123,54 +102,6 @@ async fn the_builder_sets_role_search_path_schema_and_limits() {
 }
 
 #[tokio::test]
-async fn a_lock_on_a_table_is_waited_for_in_short_tries() {
-    let database = database();
-    migrator(&database.url(), &[A]).up().await.unwrap();
-    let mut other = connect(&database.url()).await;
-    let holding = other.transaction().await.unwrap();
-    holding.batch_execute("select * from a").await.unwrap();
-    let events = Events::default();
-    let alter = ("2_alter.sql", "ALTER TABLE a ADD COLUMN name text;\n");
-    let it = builder(&database.url(), &[A, alter]).on_event(events.listener()).build().unwrap();
-    let boot = tokio::spawn(async move { it.up().await });
-    let reader = connect(&database.url()).await;
-    let mut worst = Duration::ZERO;
-    while events.told().iter().filter(|it| matches!(it, Event::Retrying { .. })).count() < 4 {
-        let since = Instant::now();
-        reader.query("select * from a", &[]).await.unwrap();
-        worst = worst.max(since.elapsed());
-        tokio::task::yield_now().await;
-    }
-    holding.commit().await.unwrap();
-    boot.await.unwrap().unwrap();
-    assert!(worst < Duration::from_secs(2), "a reader waited {worst:?}");
-    let told = events.told();
-    let retrying = told.iter().find_map(|it| match it {
-        Event::Retrying { code, blockers, .. } => Some((code.clone(), blockers.clone())),
-        _ => None,
-    });
-    let (code, blockers) = retrying.unwrap();
-    assert_eq!(code, "55P03");
-    assert!(!blockers.is_empty(), "the event names the open transaction");
-}
-
-#[tokio::test]
-async fn a_lock_that_is_never_given_up_ends_in_an_error() {
-    let database = database();
-    migrator(&database.url(), &[A]).up().await.unwrap();
-    let mut other = connect(&database.url()).await;
-    let holding = other.transaction().await.unwrap();
-    holding.batch_execute("select * from a").await.unwrap();
-    let files = [A, ("2_alter.sql", "ALTER TABLE a ADD COLUMN name text;\n")];
-    let it = builder(&database.url(), &files).wait_timeout(Duration::from_millis(400));
-    let err = it.build().unwrap().up().await.unwrap_err();
-    assert!(err.kind() == ErrorKind::MigrationFailed);
-    assert_eq!(err.server_error().unwrap().sqlstate, "55P03");
-    assert!(err.to_string().contains("it was tried "), "{err}");
-    assert!(err.to_string().contains("upfront:lock-timeout"), "{err}");
-}
-
-#[tokio::test]
 async fn a_checkpoint_stands_for_what_is_before_it() {
     let (fresh, old) = (database(), database());
     let checkpoint = (
@@ -193,21 +124,6 @@ async fn a_checkpoint_stands_for_what_is_before_it() {
     for it in [&fresh, &old] {
         assert!(migrator(&it.url(), &files).up().await.unwrap().is_unchanged());
     }
-}
-
-#[tokio::test]
-async fn a_changed_down_side_is_stored_by_the_next_boot_that_writes() {
-    let database = database();
-    let down = |text| [A, ("down/1_a.sql", text)];
-    migrator(&database.url(), &down("DROP TABLE a;\n")).up().await.unwrap();
-    let changed = down("DROP TABLE IF EXISTS a;\n");
-    let stored =
-        "select down_sql from upfront.revisions where app = 'main' order by version limit 1";
-    assert!(migrator(&database.url(), &changed).up().await.unwrap().is_unchanged());
-    assert_eq!(database.psql(stored).unwrap().trim(), "DROP TABLE a;");
-    let more = [changed[0], changed[1], ("2_b.sql", "CREATE TABLE b ();\n")];
-    migrator(&database.url(), &more).up().await.unwrap();
-    assert_eq!(database.psql(stored).unwrap().trim(), "DROP TABLE IF EXISTS a;");
 }
 
 #[tokio::test]

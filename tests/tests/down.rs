@@ -10,13 +10,15 @@ const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n")
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
 const B: (&str, &str) = ("2_b.sql", "CREATE TABLE b (id bigint PRIMARY KEY, email text);\n");
 const B_DOWN: (&str, &str) = ("down/2_b.sql", "DROP TABLE b;\n");
+
 const C: (&str, &str) =
     ("3_c.sql", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY b_email ON b (email);\n");
+
 const C_DOWN: (&str, &str) =
     ("down/3_c.sql", "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY b_email;\n");
+
 const D: (&str, &str) = ("4_d.sql", "ALTER TABLE b ADD COLUMN name text;\n");
 const D_DOWN: (&str, &str) = ("down/4_d.sql", "ALTER TABLE b DROP COLUMN name;\n");
-
 const ALL: [(&str, &str); 8] = [A, A_DOWN, B, B_DOWN, C, C_DOWN, D, D_DOWN];
 
 /// What `psql` makes of the same files, up to the last that is to be there.
@@ -105,74 +107,6 @@ async fn an_older_program_rolls_back_what_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn a_stored_down_side_keeps_its_delimiter_and_its_limits() {
-    let database = database();
-    let delimited = (
-        "down/2_b.sql",
-        "-- atlas:delimiter -- ende\n-- upfront:lock-timeout 7s\n-- upfront:statement-timeout \
-         1min\n\nINSERT INTO a SELECT setting::int FROM pg_settings WHERE name IN ('lock_timeout', \
-         'statement_timeout');\n-- ende\nDROP TABLE b\n-- ende\n",
-    );
-    migrator(&database.url(), &[A, B, delimited]).up().await.unwrap();
-    let mut older = migrator(&database.url(), &[A]).plan_down(Target::Steps(1)).await.unwrap();
-    older.accept_data_loss();
-    migrator(&database.url(), &[A]).apply(&older).await.unwrap();
-    let seen = ask(&database.url(), "SELECT string_agg(id::text, ' ' ORDER BY id) FROM a").await;
-    assert_eq!(seen, "7000 60000");
-    assert_eq!(ask(&database.url(), "SELECT to_regclass('b') IS NULL").await, "t");
-}
-
-#[tokio::test]
-async fn an_edited_file_is_rolled_back_with_what_was_stored() {
-    let database = database();
-    migrator(&database.url(), &[A, A_DOWN, B, B_DOWN]).up().await.unwrap();
-    let edited = ("2_b.sql", "CREATE TABLE other ();\n");
-    let edited_down = ("down/2_b.sql", "DROP TABLE other;\n");
-    let it = migrator(&database.url(), &[A, A_DOWN, edited, edited_down]);
-    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Edited);
-    it.down(Target::Steps(1)).await.unwrap();
-    it.up().await.unwrap();
-    assert_eq!(schema(&database), schema_by_hand(&[A, edited]));
-}
-
-#[tokio::test]
-async fn a_stored_down_side_that_was_changed_is_refused() {
-    let database = database();
-    migrator(&database.url(), &[A, A_DOWN, B, B_DOWN]).up().await.unwrap();
-    let older = migrator(&database.url(), &[A]);
-    let change = "UPDATE upfront.revisions SET down_sql = 'DROP TABLE a;' WHERE version = '2'";
-    database.execute(change).unwrap();
-    let err = older.down(Target::ToEmbedded).await.unwrap_err();
-    assert!(err.kind() == ErrorKind::Tampered);
-    insta::assert_snapshot!("a_changed_down_side", err);
-    let change = "UPDATE upfront.revisions SET hash = chain WHERE version = '2'";
-    database.execute(change).unwrap();
-    assert!(older.down(Target::ToEmbedded).await.unwrap_err().kind() == ErrorKind::Tampered);
-    assert_eq!(versions(&database).await, "1 2");
-}
-
-#[tokio::test]
-async fn a_down_script_without_a_statement_rolls_nothing_back() {
-    let database = database();
-    let empty = ("down/2_b.sql", "-- undo of b\n");
-    let it = migrator(&database.url(), &[A, A_DOWN, B, empty]);
-    it.up().await.unwrap();
-    let err = it.down(Target::Steps(1)).await.unwrap_err();
-    assert!(err.kind() == ErrorKind::Irreversible, "{err}");
-    assert_eq!(versions(&database).await, "1 2");
-    assert!(it.up().await.unwrap().is_unchanged());
-    // As an earlier release has stored it.
-    let stored = "UPDATE upfront.revisions SET down_sql = '-- undo of b', down_hash = \
-                  encode(sha256('-- undo of b'), 'hex'), down_transactional = true, \
-                  down_statements = '[]' WHERE version = '2'";
-    database.execute(stored).unwrap();
-    let err = migrator(&database.url(), &[A]).down(Target::ToEmbedded).await.unwrap_err();
-    assert!(err.kind() == ErrorKind::Irreversible, "{err}");
-    insta::assert_snapshot!("a_stored_down_script_without_a_statement", err);
-    assert_eq!(versions(&database).await, "1 2");
-}
-
-#[tokio::test]
 async fn a_down_script_may_say_that_there_is_nothing_to_undo() {
     let database = database();
     let up = ("2_b.sql", "INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING;\n");
@@ -231,35 +165,6 @@ async fn what_has_no_way_back_is_known_before_anything_runs() {
 }
 
 #[tokio::test]
-async fn rows_are_not_lost_unless_somebody_agreed() {
-    let database = database();
-    let it = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, D, D_DOWN]);
-    it.up().await.unwrap();
-    let rows = "INSERT INTO a VALUES (1), (2); INSERT INTO b SELECT i, NULL, nullif(i % 2, 0) FROM \
-                generate_series(1, 1500) i";
-    database.execute(rows).unwrap();
-    let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.kind() == ErrorKind::DataLoss);
-    insta::with_settings!({filters => vec![(r"\d+ kB", "[size]")]}, {
-        insta::assert_snapshot!("data_loss", err);
-    });
-    assert_eq!(versions(&database).await, "1 2 4");
-    let mut plan = it.plan_down(Target::To("1".into())).await.unwrap();
-    assert!(plan.loses_data());
-    assert_eq!(plan.steps[0].losses[0].values, Some(750));
-    assert_eq!(plan.steps[1].losses[0].rows, Some(1500));
-    plan.accept_data_loss();
-    it.apply(&plan).await.unwrap();
-    let lost = "SELECT login, split_part(lost, ',', 1) || split_part(lost, ',', 2) FROM upfront.log \
-                WHERE direction = 'down' ORDER BY id";
-    let told = "postgres|line 1: column b.name: 750 values 1500 bytes\npostgres|line 1: table b: \
-                1500 rows";
-    assert_eq!(ask(&database.url(), lost).await, told);
-    database.execute("DELETE FROM a").unwrap();
-    it.down(Target::All).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_row_that_comes_after_the_plan_is_not_lost() {
     let database = database();
     let it = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, C, C_DOWN]);
@@ -270,22 +175,6 @@ async fn a_row_that_comes_after_the_plan_is_not_lost() {
     let err = it.apply(&plan).await.unwrap_err();
     assert!(err.kind() == ErrorKind::DataLoss, "{err}");
     assert_eq!(versions(&database).await, "1 2 3", "all is known before the first of them");
-    assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
-}
-
-/// What a rollback itself brings is not lost by its next step.
-#[tokio::test]
-async fn a_row_that_comes_while_it_runs_is_not_lost() {
-    let database = database();
-    let fills = (
-        "down/3_c.sql",
-        "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY b_email;\nINSERT INTO b VALUES (1);\n",
-    );
-    let it = migrator(&database.url(), &[A, A_DOWN, B, B_DOWN, C, fills]);
-    it.up().await.unwrap();
-    let err = it.down(Target::All).await.unwrap_err();
-    assert!(err.kind() == ErrorKind::DataLoss, "{err}");
-    assert_eq!(versions(&database).await, "1 2");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
 }
 

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use upfront::{Error, ErrorKind, Migrator, Report, Target};
-use upfront_scratch::Database;
+use std::time::Duration;
+
+use upfront::{Error, ErrorKind, Migrator, Protect, Report, Target};
+use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{Boot, ask, commands, database, migrator, resolve, server, until};
 
 const BOOT: &str = env!("CARGO_BIN_EXE_boot");
@@ -208,4 +210,69 @@ async fn what_is_half_applied_is_not_rolled_back_under_it() {
     database.execute("DROP TABLE b").unwrap();
     resolve(&it, commands(&err.to_string())[0]).await;
     it.down(Target::Steps(1)).await.unwrap();
+}
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
+const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
+
+/// What was cut off is not ended through a pooler that would keep the lock.
+#[tokio::test]
+async fn a_rollback_that_was_cut_off_is_not_ended_through_a_pooler() {
+    const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT \
+                 oid FROM pg_database WHERE datname = current_database())";
+    let database = database();
+    let pooler = Pooler::start(server(), PoolMode::Transaction, 2).unwrap();
+    let files = cut_off(&database).await;
+    let it = migrator(&pooler.url(database.name()), &files);
+    let err = it.up().await.unwrap_err();
+    until(&database.url(), LOCKS, "0").await;
+    assert!(err.to_string().contains("cannot go through a connection pooler"), "{err}");
+    migrator(&database.url(), &files).up().await.unwrap();
+}
+
+/// Leaves the rollback of 2 cut off, with one of its statements done.
+async fn cut_off(database: &Database<'_>) -> [(&'static str, &'static str); 4] {
+    let files = [
+        A,
+        A_DOWN,
+        ("2_b.sql", "CREATE TABLE b ();\nCREATE TABLE c ();\n"),
+        ("down/2_b.sql", "-- atlas:txmode none\n\nDROP TABLE b;\nDROP TABLE c;\n"),
+    ];
+    let it = migrator(&database.url(), &files);
+    it.up().await.unwrap();
+    database.execute("CREATE VIEW v AS SELECT FROM c").unwrap();
+    assert!(it.down(Target::Steps(1)).await.unwrap_err().kind() == ErrorKind::MigrationFailed);
+    database.execute("DROP VIEW v").unwrap();
+    files
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_named_wherever_it_stands() {
+    let database = database();
+    let files = cut_off(&database).await;
+    let it = migrator(&database.url(), &files);
+    let err = it.down(Target::To("2".into())).await.unwrap_err();
+    insta::assert_snapshot!("cut_off_as_a_target", err);
+    let older = migrator(&database.url(), &files[..2]);
+    insta::assert_snapshot!("cut_off_check", older.check().await.unwrap_err());
+    let waited = older.wait(Duration::ZERO).await.unwrap_err();
+    assert!(waited.to_string().contains("2_b (its rollback was cut off)"), "{waited}");
+    let plan = older.plan_up().await.unwrap();
+    assert!(plan.to_string().contains("the rollback of `2_b` was cut off"), "{plan}");
+}
+
+/// The plan is compared before the rollback is ended, and not with what that has left.
+#[tokio::test]
+async fn a_plan_up_ends_what_was_cut_off_and_runs() {
+    let database = database();
+    let files = cut_off(&database).await;
+    let it = migrator(&database.url(), &files);
+    it.protect(Protect::Set).await.unwrap();
+    let mut plan = it.plan_up().await.unwrap();
+    assert!(it.apply(&plan).await.unwrap_err().kind() == ErrorKind::Protected);
+    let odd = "SELECT count(*) FROM upfront.revisions WHERE chain ~ '^0+$'";
+    assert_eq!(ask(&database.url(), odd).await, "1", "nothing was ended without approval");
+    let digest = plan.digest.clone();
+    let report = it.apply(plan.approve(digest)).await.unwrap();
+    assert_eq!((report.rolled_back.len(), report.applied.len()), (1, 1));
 }

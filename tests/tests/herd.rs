@@ -4,10 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::yield_now;
 use upfront::{ErrorKind, Event, Migrator};
 use upfront_scratch::Database;
 use upfront_tests::{
-    Boot, Events, ask, builder, database, migrations, migrator, owned, pool, server, tables, until,
+    Boot, Events, Gate, ask, builder, database, migrations, migrator, owned, pool, server, tables,
+    until,
 };
 
 const BOOT: &str = env!("CARGO_BIN_EXE_boot");
@@ -273,4 +275,35 @@ async fn a_settled_program_waits_for_nobody() {
     let older = migrator(&database.url(), &files).up().await.unwrap();
     assert!(older.is_unchanged() && older.waited == Duration::ZERO, "{older}");
     newer.abort();
+}
+
+const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
+
+/// Its pauses are longer than the server lets a session idle.
+#[tokio::test]
+async fn a_boot_that_waits_is_not_taken_for_an_idle_session() {
+    let database = database();
+    let gate = Gate::shut(&database);
+    let name = database.name();
+    let idle = format!("ALTER DATABASE {name} SET idle_session_timeout = '200ms'");
+    database.execute(&idle).unwrap();
+    let waits = format!("{}{}", A.1, Gate::WAIT);
+    let files = [(A.0, waits.as_str())];
+    let leader = migrator(&database.url(), &files);
+    let leader = tokio::spawn(async move { leader.up().await });
+    gate.reached().await;
+    let events = Events::default();
+    let waiter = builder(&database.url(), &files).on_event(events.listener()).build().unwrap();
+    let waiter = tokio::spawn(async move { waiter.up().await });
+    // It tells every five seconds, and by the second time its pauses are half a second long.
+    let told = || events.told().iter().filter(|it| matches!(it, Event::Waiting { .. })).count();
+    while told() < 2 {
+        assert!(!waiter.is_finished(), "{:?}", waiter.await.unwrap());
+        yield_now().await;
+    }
+    gate.open();
+    assert_eq!(leader.await.unwrap().unwrap().applied.len(), 1);
+    waiter.await.unwrap().unwrap();
+    let reconnecting = |it: &Event| matches!(it, Event::Reconnecting { .. });
+    assert!(!events.told().iter().any(reconnecting), "{:?}", events.told());
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use upfront::{ErrorKind, Migrator, NewerDatabase, Report, State, Target};
@@ -10,9 +10,7 @@ use upfront_scratch::{Database, PoolMode, Pooler};
 use upfront_tests::{Gate, ask, builder, commands, database, migrator, resolve, server, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
-
 const ROWS: &str = "SELECT coalesce(string_agg(id::text, ' ' ORDER BY id), '') FROM a";
-
 const STEPS: &str = "SELECT count(*) FROM upfront.steps";
 
 /// Boots at the same time; what each of them reports.
@@ -346,96 +344,75 @@ async fn edited_after_a_failure(edited: &str) -> (Database<'static>, String) {
     (database, err.to_string())
 }
 
-const INDEXES: &str = "SELECT string_agg(format('%s %s', relname, indisvalid), ' ' ORDER BY relname) FROM \
-                       pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = \
-                       'a'::regclass";
-
-const OIDS: &str =
-    "SELECT string_agg(indexrelid::text, ' ') FROM pg_index WHERE indrelid = 'a'::regclass";
-
-/// A database whose table `a` has a value twice.
-async fn with_duplicates() -> Database<'static> {
-    let database = database();
-    migrator(&database.url(), &[A]).up().await.unwrap();
-    database.execute("INSERT INTO a VALUES (7), (7), (8), (NULL), (NULL)").unwrap();
-    database
+/// The error of a boot, which must be a failed statement with this code.
+async fn fails(database: &Database<'_>, files: &[(&str, &str)], code: &str) -> upfront::Error {
+    let err = migrator(&database.url(), files).up().await.unwrap_err();
+    let found = err.server_error().map(|it| it.sqlstate);
+    assert!(err.kind() == ErrorKind::MigrationFailed && found.as_deref() == Some(code), "{err}");
+    err
 }
 
-#[tokio::test]
-async fn an_index_on_duplicates_is_built_once_until_they_are_gone() {
-    for name in ["a_u ", ""] {
-        let database = with_duplicates().await;
-        let url = database.url();
-        let text =
-            format!("-- atlas:txmode none\n\nCREATE UNIQUE INDEX CONCURRENTLY {name}ON a (id);\n");
-        let files = [A, ("2_b.sql", text.as_str())];
-        let err = migrator(&url, &files).up().await.unwrap_err();
-        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
-        let before = ask(&url, OIDS).await;
-        let status = migrator(&url, &files).status().await.unwrap();
-        let note = status.in_state(State::Partial).next().unwrap().note.clone().unwrap();
-        assert!(note.contains("the invalid index public.a_"), "{note}");
-        assert!(
-            migrator(&url, &[A]).check().await.unwrap_err().kind() == ErrorKind::PartiallyApplied
-        );
-        for _ in 0..3 {
-            let again = migrator(&url, &files).up().await.unwrap_err();
-            assert_eq!(again.server_error().unwrap().sqlstate, "23505", "{again}");
-            if !name.is_empty() {
-                insta::assert_snapshot!("duplicates", err);
-                insta::assert_snapshot!("duplicates_again", again);
-            }
-            assert_eq!(ask(&url, OIDS).await, before, "it was built again");
-        }
-        database.execute("DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)").unwrap();
-        assert_eq!(migrator(&url, &files).up().await.unwrap().applied.len(), 1);
-        let name = if name.is_empty() { "a_id_idx" } else { "a_u" };
-        assert_eq!(ask(&url, INDEXES).await, format!("{name} t"));
-        assert_eq!(ask(&url, STEPS).await, "0");
-    }
-}
+const VERSIONS: &str = "SELECT string_agg(version, ' ' ORDER BY version) FROM upfront.revisions \
+                        WHERE app = 'main'";
 
-/// A file may be corrected after a failure, and what the failed statement left goes with it.
-#[tokio::test]
-async fn a_corrected_index_needs_no_command() {
+/// Some of the migration has run, and the file that would run now counts nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_does_not_fit_the_file_stops_by_name() {
+    const T: (&str, &str) = ("1_t.sql", "CREATE TABLE t (id int);\n");
+    const CALL: &str = "INSERT INTO t VALUES (1);\nCALL work();\n";
+    const WORK: &str = "CREATE PROCEDURE work() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES \
+                        (2); COMMIT; PERFORM 1 / 0; END $$";
     let head = "-- atlas:txmode none\n\n";
-    for (corrected, indexes) in [
-        ("CREATE INDEX CONCURRENTLY a_u ON a (id);\n", "a_u t"),
-        ("CREATE INDEX CONCURRENTLY other ON a (id);\n", "other t"),
-        ("SELECT 1;\n", ""),
-        ("VACUUM a;\n", ""),
-        ("SET work_mem = '1MB';\n", ""),
+    for (failed, corrected, remains) in [
+        // The head is gone: the whole file would run in a transaction.
+        (
+            format!("{head}INSERT INTO t VALUES (1);\nSELECT 1 / 0;\n"),
+            "INSERT INTO t VALUES (1);\n",
+            "1",
+        ),
+        (format!("{head}{CALL}"), "INSERT INTO t VALUES (1);\n", "1 2"),
+        // The statement that may have run is gone.
+        (format!("{head}{CALL}"), "-- atlas:txmode none\n\nINSERT INTO t VALUES (1);\n", "1 2"),
     ] {
-        let database = with_duplicates().await;
-        let text = format!("{head}CREATE UNIQUE INDEX CONCURRENTLY a_u ON a (id);\n");
-        let err = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await.unwrap_err();
-        assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
-        let text = format!("{head}{corrected}");
-        let report = migrator(&database.url(), &[A, ("2_b.sql", &text)]).up().await;
-        assert_eq!(report.unwrap_or_else(|err| panic!("{corrected}{err}")).applied.len(), 1);
-        assert_eq!(ask(&database.url(), INDEXES).await, indexes, "{corrected}");
-        assert_eq!(ask(&database.url(), STEPS).await, "0");
+        let database = database();
+        database.execute(WORK).unwrap();
+        let files = [T, ("2_b.sql", failed.as_str())];
+        fails(&database, &files, "22012").await;
+        let boot = || migrator(&database.url(), &[T, ("2_b.sql", corrected)]);
+        let rows = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM t";
+        for _ in 0..2 {
+            let err = boot().up().await.unwrap_err();
+            assert!(err.kind() == ErrorKind::PartiallyApplied, "{failed}{corrected}{err}");
+            assert!(err.to_string().contains("`2_b`"), "{err}");
+            assert_eq!(ask(&database.url(), rows).await, remains, "it ran twice");
+        }
+        assert_eq!(ask(&database.url(), VERSIONS).await, "1");
+        let status = boot().status().await.unwrap();
+        assert_eq!(status.in_state(upfront::State::Partial).count(), 1, "{status}");
+
+        let err = boot().up().await.unwrap_err().to_string();
+        for command in commands(&err) {
+            let copy = database.copy().unwrap();
+            resolve(&migrator(&copy.url(), &[T, ("2_b.sql", corrected)]), command).await;
+            leads_on(&copy, &[T, ("2_b.sql", corrected)], command).await;
+        }
     }
 }
 
-/// A build that fails for another reason waits longer each time, and not once its rest is dropped.
-#[tokio::test]
-async fn a_build_that_fails_again_and_again_pauses() {
-    let database = with_duplicates().await;
-    let text = "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY a_i ON a ((1 / (id - 7)));\n";
-    let files = [A, ("2_b.sql", text)];
-    let boot =
-        || builder(&database.url(), &files).wait_timeout(Duration::from_secs(2)).build().unwrap();
-    let timed = async || {
-        let since = Instant::now();
-        let err = boot().up().await.unwrap_err();
-        assert_eq!(err.server_error().unwrap().sqlstate, "22012", "{err}");
-        since.elapsed()
-    };
-    timed().await;
-    let paused = timed().await;
-    assert!(paused > Duration::from_millis(900), "{paused:?}");
-    database.psql("DROP INDEX CONCURRENTLY a_i").unwrap();
-    let dropped = timed().await;
-    assert!(dropped < paused, "{dropped:?}, {paused:?}");
+/// Runs further commands as the errors print them, the first each time, until a boot passes.
+async fn leads_on(database: &Database<'_>, files: &[(&str, &str)], first: &str) {
+    const ENOUGH: u32 = 5;
+    for _ in 0..ENOUGH {
+        let err = match migrator(&database.url(), files).up().await {
+            Ok(report) => {
+                assert_eq!(report.applied.len(), 1);
+                assert_eq!(ask(&database.url(), STEPS).await, "0");
+                assert!(migrator(&database.url(), files).up().await.unwrap().is_unchanged());
+                return;
+            }
+            Err(err) => err.to_string(),
+        };
+        resolve(&migrator(&database.url(), files), commands(&err)[0]).await;
+    }
+    panic!("`{first}` leads nowhere");
 }

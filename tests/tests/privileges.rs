@@ -353,3 +353,36 @@ async fn a_migration_whose_row_is_swallowed_is_rolled_back() {
         migrator(&database.url(), &[A, A_DOWN]).down(Target::All).await.unwrap();
     }
 }
+
+/// The role of a session is then another one than its login, and has all the rights.
+#[tokio::test]
+async fn a_login_that_has_a_role_set_may_migrate_in_both_ways() {
+    let database = database();
+    let name = database.name();
+    let (login, owner) = (format!("{name}_login"), format!("{name}_owner"));
+    for sql in [
+        format!("CREATE ROLE {owner}"),
+        format!("CREATE ROLE {login} LOGIN NOINHERIT"),
+        format!("GRANT {owner} TO {login}"),
+        format!("ALTER ROLE {login} SET role = '{owner}'"),
+        format!("ALTER DATABASE {name} OWNER TO {owner}"),
+        format!("ALTER SCHEMA public OWNER TO {owner}"),
+    ] {
+        database.execute(&sql).unwrap();
+    }
+    let url = database.url().replacen("postgres@", &format!("{login}@"), 1);
+    let files = [
+        ("1_t.sql", "CREATE TABLE t (id int);\n"),
+        (
+            "2_i.sql",
+            "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON t (id);\nCREATE TABLE u (id int);\n",
+        ),
+        ("3_u.sql", "ALTER TABLE u ADD COLUMN name text;\n"),
+    ];
+    assert_eq!(migrator(&url, &files).up().await.unwrap().applied.len(), 3);
+    let owners = "SELECT string_agg(DISTINCT tableowner, ' ') FROM pg_tables WHERE schemaname IN \
+                  ('public', 'upfront')";
+    assert_eq!(ask(&database.url(), owners).await, owner);
+    let who = "SELECT string_agg(DISTINCT login || ' ' || role, ', ') FROM upfront.revisions";
+    assert_eq!(ask(&database.url(), who).await, format!("{login} {owner}"));
+}

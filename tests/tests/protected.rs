@@ -10,8 +10,10 @@ const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
 const B: (&str, &str) = ("2_b.sql", "CREATE TABLE b (id bigint);\n");
 const B_DOWN: (&str, &str) = ("down/2_b.sql", "DROP TABLE b;\n");
+
 const C: (&str, &str) =
     ("3_c.sql", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON b (id);\n");
+
 const C_DOWN: (&str, &str) =
     ("down/3_c.sql", "-- atlas:txmode none\n\nDROP INDEX CONCURRENTLY i;\n");
 
@@ -179,4 +181,22 @@ async fn a_copy_of_a_protected_database_says_so() {
     copy.down(Target::Steps(1)).await.unwrap();
     drop(copy);
     server().psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+}
+
+/// The program that accepts an older text, and the one that carries it, are both held.
+#[tokio::test]
+async fn a_hold_is_of_the_text_that_was_applied() {
+    let database = database();
+    let older = [A, A_DOWN, B, B_DOWN];
+    migrator(&database.url(), &older).up().await.unwrap();
+    let hash = "SELECT hash FROM upfront.revisions WHERE app = 'main' AND version = '2'";
+    let hash = ask(&database.url(), hash).await;
+    let text = format!("-- upfront:accepts {hash}\n\n{} -- b\n", B.1.trim());
+    let newer = [A, A_DOWN, (B.0, text.as_str()), B_DOWN];
+    let it = migrator(&database.url(), &newer);
+    let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
+    it.apply(plan.hold()).await.unwrap();
+    assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held);
+    assert_eq!(it.status().await.unwrap().in_state(State::Held).count(), 1);
+    assert!(migrator(&database.url(), &older).up().await.unwrap_err().kind() == ErrorKind::Held);
 }

@@ -313,3 +313,19 @@ async fn a_server_that_turns_the_connection_away() {
     let required = refused(url("postgres:hunter2", "?sslmode=require")).await;
     assert_snapshot!("tls_required_by_the_settings", required);
 }
+
+#[tokio::test]
+async fn an_app_has_a_name_of_at_most_63_bytes() {
+    let build = |name: String| {
+        let pool = pool("postgres://nobody@localhost/none", 1);
+        Migrator::builder(migrations(&[A]), pool).app(name).build()
+    };
+    for name in ["x".repeat(64), "ä".repeat(32), "x".repeat(3000)] {
+        let err = build(name).unwrap_err();
+        assert!(
+            err.kind() == ErrorKind::InvalidSetting && err.to_string().contains("63 bytes"),
+            "{err}"
+        );
+    }
+    build("x".repeat(63)).unwrap();
+}

@@ -248,3 +248,49 @@ async fn a_plan_shows_secrets_when_asked_to() {
     assert_eq!(json["steps"][0]["sql"], text);
     assert_eq!(plan.digest, digest);
 }
+
+/// Before a statement stands what makes its file transactional or not.
+const HEADS: [&str; 2] = ["", "-- atlas:txmode none\n\n"];
+
+/// The errors and the status of a program whose files differ from those that were applied.
+async fn errors_and_status(database: &Database<'_>, files: &[(&str, &str)]) -> String {
+    let migrator = migrator(&database.url(), files);
+    let up = migrator.up().await.unwrap_err();
+    let check = migrator.check().await.unwrap_err();
+    let status = migrator.status().await.unwrap();
+    format!("{up}\n{up:?}\n{check}\n{status}")
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_diff() {
+    let database = database();
+    let role = format!("{}_svc", database.name());
+    let without = format!("CREATE ROLE {role} LOGIN;\n");
+    let one = format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2';\n");
+    let two = format!("CREATE ROLE {role} LOGIN\n  PASSWORD 'hunter3';\n");
+    for (applied, edited) in [(&one, &without), (&without, &one), (&one, &two), (&two, &without)] {
+        let database = self::database();
+        database.execute(&format!("DROP ROLE IF EXISTS {role}")).unwrap();
+        migrator(&database.url(), &[("1_a.sql", applied.as_str())]).up().await.unwrap();
+        let said = errors_and_status(&database, &[("1_a.sql", edited)]).await;
+        assert!(said.contains("was changed after it was applied"), "{said}");
+        assert!(!said.contains("hunter"), "{applied}{edited}{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_line_of_another_statement() {
+    for fails in ["SELECT nope FROM pg_class", "SELEC 1", "SELECT 1 / 0"] {
+        for head in HEADS {
+            let database = database();
+            let role = format!("{}_svc", database.name());
+            let text = format!("{head}CREATE ROLE {role} PASSWORD 'hunter2'; {fails};\n");
+            let err = migrator(&database.url(), &[("1_a.sql", &text)]).up().await.unwrap_err();
+            assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
+            assert!(!format!("{err} {err:?}").contains("hunter2"), "{text}{err}");
+            let log = ask(&database.url(), "SELECT message FROM upfront.log").await;
+            assert!(!log.contains("hunter2"), "{text}{log}");
+            database.execute(&format!("DROP ROLE IF EXISTS {role}")).unwrap();
+        }
+    }
+}

@@ -4,11 +4,12 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use upfront::{Error, ErrorKind, Migrator};
+use upfront::{Error, ErrorKind, Migrator, Target};
 use upfront_scratch::{Database, Server};
 use upfront_tests::{ask, builder, database, migrations, migrator, pool};
 
 static PRIMARY: LazyLock<Server> = LazyLock::new(|| Server::start().unwrap());
+
 static STANDBY: LazyLock<Server> = LazyLock::new(|| PRIMARY.standby().unwrap());
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id int);\n");
@@ -254,4 +255,19 @@ async fn a_login_that_may_not_take_the_role_is_told_the_grant() {
     assert_eq!(migrator().up().await.unwrap().applied.len(), 1);
     let owned = format!("drop owned by {login}, {role} cascade; drop role {login}, {role}");
     database.execute(&owned).unwrap();
+}
+
+const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
+
+#[tokio::test]
+async fn a_rollback_on_a_read_only_database_says_so() {
+    let database = database();
+    let files = [A, A_DOWN];
+    migrator(&database.url(), &files).up().await.unwrap();
+    let read_only =
+        format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name());
+    database.execute(&read_only).unwrap();
+    let err = migrator(&database.url(), &files).down(Target::All).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::ReadOnly);
+    insta::assert_snapshot!("read_only", err);
 }
