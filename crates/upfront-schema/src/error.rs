@@ -3,7 +3,7 @@ use std::{error, fmt, io};
 
 use postgres::error::SqlState;
 
-use crate::identity::Identity;
+use crate::catalog::identity::Identity;
 
 /// Why two schemas could not be compared, or one not be made of the other.
 ///

@@ -20,48 +20,29 @@
 //!
 //! Calls block, and connect on the way: in an async program they belong on a thread of their own.
 
-mod aliases;
-mod apply;
-mod bodies;
-mod coverage;
-mod depend;
-mod difference;
-mod draft;
-mod effect;
+mod catalog;
+mod diagram;
+mod diff;
 mod error;
-mod exclude;
-mod extract;
-mod facts;
 mod generate;
-mod graph;
-mod identity;
-mod load;
-mod manages;
-mod observe;
+mod kinds;
 mod options;
-mod owner;
-mod picture;
-mod plan;
-mod preflight;
-mod prove;
 mod quote;
-mod remark;
-mod roles;
-mod rule;
-mod session;
-mod settle;
-mod setup;
-mod source;
+mod scratch;
 mod sql;
-mod steps;
+mod verify;
 
-pub use bodies::RoutineBodies;
-pub use difference::{Difference, difference};
-pub use effect::{Effect, EffectKind};
+pub use catalog::exclude::Pattern;
+pub use catalog::extract::{Owners, Scope, extract};
+pub use catalog::facts::{Fact, Facts};
+pub use catalog::identity::Identity;
+pub use catalog::setup::Setup;
+pub use diagram::Diagram;
+pub use diff::difference::{Difference, difference};
+pub use diff::effect::{Effect, EffectKind};
+pub use diff::plan::{Plan, Statement, plan};
 pub use error::Error;
-pub use exclude::Pattern;
-pub use extract::{Owners, Scope, extract};
-pub use facts::{Fact, Facts};
+pub use generate::Manages;
 pub use generate::{
     Annotations, Candidate, Change, ColumnExpression, ConsentPolicy, Decisions, DesiredSource,
     DownResult, InsertOutcome, KeptObjects, ModelSchema, ObjectNames, Question, Removal, Rename,
@@ -69,15 +50,11 @@ pub use generate::{
     Violations, changed_results, load, load_dump, load_within, tables_with_rows, truncated_names,
     uncompared_differences,
 };
-pub use identity::Identity;
-pub use manages::Manages;
-pub use observe::Lock;
 pub use options::{Options, Strategy};
-pub use picture::Diagram;
-pub use plan::{Plan, Statement, plan};
-pub use preflight::{has_extension, preflight};
-pub use prove::{Proof, compare, diff, prove, prove_up};
-pub use roles::{Roles, create_missing_role, mark_created_roles, roles_created_by};
-pub use setup::Setup;
-pub use source::{Source, copy};
+pub use scratch::observe::Lock;
+pub use scratch::preflight::{has_extension, preflight};
+pub use scratch::roles::{Roles, create_missing_role, mark_created_roles, roles_created_by};
+pub use scratch::routine_bodies::RoutineBodies;
+pub use scratch::source::{Source, copy};
 pub use sql::{Hazard, Probe};
+pub use verify::prove::{Proof, compare, diff, prove, prove_up};

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use crate::difference::{Difference, difference};
-use crate::facts::{Fact, Facts};
-use crate::quote;
+use crate::{
+    catalog::facts::{Fact, Facts},
+    diff::difference::{Difference, difference},
+    quote,
+};
 
 /// What a program may name in its SQL.
 const NAMED: [&str; 15] = [

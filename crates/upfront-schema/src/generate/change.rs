@@ -4,22 +4,30 @@ use std::collections::BTreeMap;
 
 use upfront_scratch::Database;
 
-use crate::apply;
-use crate::difference::{Difference, difference};
-use crate::error::{Error, Result};
-use crate::extract::{Scope, extract};
-use crate::facts::Facts;
-use crate::generate::answer::{self, ColumnExpression, Decisions};
-use crate::generate::moved::ObjectNames;
-use crate::generate::rename::{self, Candidate, Renaming};
-use crate::generate::{breaking, fill, narrow};
-use crate::identity::Identity;
-use crate::options::{Options, Strategy};
-use crate::plan::{Plan, Statement, plan};
-use crate::prove::{compared, seen, step};
-use crate::remark;
-use crate::session;
-use crate::sql::Hazard;
+use crate::{
+    catalog::{
+        extract::{Scope, extract},
+        facts::Facts,
+        identity::Identity,
+    },
+    diff::{
+        difference::{Difference, difference},
+        plan::{Plan, Statement, plan},
+        uncompared,
+    },
+    error::{Error, Result},
+    generate::{
+        breaking,
+        decisions::{self, ColumnExpression, Decisions},
+        fills, lossy_casts,
+        object_names::ObjectNames,
+        renames::{self, Candidate, Renaming},
+    },
+    options::{Options, Strategy},
+    scratch::{apply, session},
+    sql::Hazard,
+    verify::prove::{compared, seen, step},
+};
 
 /// What separates two databases of one server, with the answers that were given.
 #[derive(Debug)]
@@ -81,7 +89,7 @@ impl<'a> Change<'a> {
             Vec::new()
         } else {
             let wanted = extract(&mut session::open(to)?, scope)?;
-            rename::answered(&copy, &wanted, scope, answers)?
+            renames::answered(&copy, &wanted, scope, answers)?
         };
         Self::after(from, to, scope, answers, &copy, renamings)
     }
@@ -95,7 +103,7 @@ impl<'a> Change<'a> {
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let copy = from.copy()?;
-        let renamings = rename::perform_known(&copy, renamings)?;
+        let renamings = renames::perform_known(&copy, renamings)?;
         Self::after(from, to, scope, answers, &copy, renamings)
     }
 
@@ -110,11 +118,11 @@ impl<'a> Change<'a> {
         let ((_, mut have), (_, mut wanted)) = compared(copy, to, scope)?;
         let mut renamings = renamings;
         loop {
-            let same = rename::unasked(&have, &wanted);
+            let same = renames::unasked(&have, &wanted);
             if same.is_empty() {
                 break;
             }
-            rename::perform(copy, &same)?;
+            renames::perform(copy, &same)?;
             renamings.extend(same);
             ((_, have), (_, wanted)) = compared(copy, to, scope)?;
         }
@@ -179,13 +187,13 @@ impl<'a> Change<'a> {
     /// If an answer fits nothing.
     pub fn questions(&self) -> Result<Vec<Question>> {
         let mut all = Vec::new();
-        for (old, new) in rename::candidates(&self.have, &self.wanted) {
+        for (old, new) in renames::candidates(&self.have, &self.wanted) {
             if !self.is_denied(&old)? {
                 all.push(Question::Rename(old, new));
             }
         }
         let is_filled =
-            |id: &Identity| self.fills.iter().any(|it| answer::is_named(&id.names, &it.column));
+            |id: &Identity| self.fills.iter().any(|it| decisions::is_named(&id.names, &it.column));
         let missed = self.wanted.iter().filter(|it| {
             self.have.find(&it.id).is_none()
                 && breaking::is_missed(&self.have, &self.wanted, it)
@@ -205,7 +213,7 @@ impl<'a> Change<'a> {
     /// If an answer fits nothing.
     pub fn candidates(&self) -> Result<Vec<Candidate>> {
         let mut all = Vec::new();
-        for it in rename::all_candidates(&self.have, &self.wanted) {
+        for it in renames::all_candidates(&self.have, &self.wanted) {
             if !self.is_denied(&it.old)? {
                 all.push(it);
             }
@@ -215,8 +223,8 @@ impl<'a> Change<'a> {
 
     fn is_denied(&self, old: &Identity) -> Result<bool> {
         for it in &self.answers.not_renamed {
-            let name = answer::parts(it).ok_or_else(|| answer::not(it, "this is no name"))?;
-            if answer::is_named(&old.names, &name) {
+            let name = decisions::parts(it).ok_or_else(|| decisions::not(it, "this is no name"))?;
+            if decisions::is_named(&old.names, &name) {
                 return Ok(true);
             }
         }
@@ -231,7 +239,7 @@ impl<'a> Change<'a> {
     pub fn plan(&self) -> Result<Plan> {
         let options = self.options(&self.answers.usings)?;
         let mut plan = plan(&self.have, &self.wanted, &options)?;
-        narrow::mark(&mut plan, &self.differences());
+        lossy_casts::mark(&mut plan, &self.differences());
         let renames = self.renamings.iter().map(Renaming::statement);
         plan.statements.splice(0..0, renames);
         self.divide(&mut plan)?;
@@ -261,8 +269,8 @@ impl<'a> Change<'a> {
     fn options(&self, usings: &[ColumnExpression]) -> Result<Options> {
         let mut using = BTreeMap::new();
         for it in usings {
-            let wrong = |why: &str| answer::not(it.to_string(), why);
-            let column = answer::find(&self.wanted, &["column"], &it.column);
+            let wrong = |why: &str| decisions::not(it.to_string(), why);
+            let column = decisions::find(&self.wanted, &["column"], &it.column);
             let column = column.map_err(|why| wrong(&why))?;
             let old = self.have.get("column", &column.id.names).and_then(|it| it.text("type"));
             if old.is_none() || old == column.text("type") {
@@ -270,7 +278,7 @@ impl<'a> Change<'a> {
             }
             using.insert(column.id.path(), it.expression.clone());
         }
-        let fills = fill::fills(&self.have, &self.wanted, &self.fills)?;
+        let fills = fills::fills(&self.have, &self.wanted, &self.fills)?;
         let (scope, strategy) = (self.scope.clone(), self.strategy);
         Ok(Options { scope, using, fills, strategy, ..Options::default() })
     }
@@ -365,7 +373,7 @@ pub fn uncompared_differences(
     wanted: &Database<'_>,
     scope: &Scope,
 ) -> Result<Vec<String>> {
-    Ok(remark::uncompared_differences(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
+    Ok(uncompared::uncompared_differences(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
 }
 
 impl DownResult {

@@ -2,10 +2,11 @@
 
 use upfront_scratch::Database;
 
-use crate::error::{Error, Result};
-use crate::extract::Scope;
-use crate::load::texts;
-use crate::session;
+use crate::{
+    catalog::extract::Scope,
+    error::{Error, Result},
+    scratch::{load::texts, session},
+};
 
 /// The server's own never count.
 const OTHERS: &str = "SELECT nspname::text FROM pg_namespace
@@ -47,14 +48,17 @@ pub fn load_dump(
     scope: &Scope,
     omitted: &[String],
 ) -> Result<()> {
-    crate::load::dump(&mut session::open(database)?, dump, scope, omitted)
+    crate::scratch::load::dump(&mut session::open(database)?, dump, scope, omitted)
 }
 
 /// The names in texts of SQL that the server cuts to their first 63 bytes, as warnings with their
 /// places.
 #[must_use]
 pub fn truncated_names(sources: &[(String, String)]) -> Vec<String> {
-    sources.iter().flat_map(|(label, text)| crate::load::truncated_names(label, text)).collect()
+    sources
+        .iter()
+        .flat_map(|(label, text)| crate::scratch::load::truncated_names(label, text))
+        .collect()
 }
 
 const TABLES: &str = "

@@ -1,31 +1,33 @@
 //! What goes into the files of a migration: the way from one schema to the next and back, with
 //! what only its author can know.
 
-mod annotation;
-mod answer;
+mod annotations;
 mod breaking;
 mod change;
+mod decisions;
 mod desired;
-mod fill;
-mod label;
+mod enum_values;
+mod fills;
+mod lossy_casts;
+mod manages;
 mod models;
-mod moved;
-mod narrow;
+mod object_names;
 mod overlay;
-mod removal;
-mod rename;
-mod rows;
+mod removals;
+mod renames;
+mod test_rows;
 
-pub use annotation::Annotations;
-pub use answer::{ColumnExpression, Decisions, Rename};
+pub use annotations::Annotations;
 pub use change::{Change, DownResult, Question, UpDown, uncompared_differences};
+pub use decisions::{ColumnExpression, Decisions, Rename};
 pub use desired::{load, load_dump, load_within, tables_with_rows, truncated_names};
+pub use manages::Manages;
 pub use models::{DesiredSource, ModelSchema};
-pub use moved::ObjectNames;
-pub(crate) use removal::ROW_SECURITY;
-pub use removal::{ConsentPolicy, KeptObjects, Removal};
-pub use rename::{Candidate, Renaming};
-pub use rows::{
+pub use object_names::ObjectNames;
+pub(crate) use removals::ROW_SECURITY;
+pub use removals::{ConsentPolicy, KeptObjects, Removal};
+pub use renames::{Candidate, Renaming};
+pub use test_rows::{
     InsertOutcome, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable,
     Violations, changed_results,
 };

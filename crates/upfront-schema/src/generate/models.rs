@@ -7,17 +7,21 @@ use postgres::Client;
 use postgres::error::SqlState;
 use upfront_scratch::Database;
 
-use crate::draft::Draft;
-use crate::error::{Error, Result, reason};
-use crate::extract::{Scope, extract};
-use crate::facts::{Fact, Facts, Use};
-use crate::generate::answer::Decisions;
-use crate::generate::{overlay, rename};
-use crate::identity::Identity;
-use crate::load::{Progress, texts_beside};
-use crate::manages::Manages;
-use crate::options::Options;
-use crate::{session, steps};
+use crate::{
+    catalog::{
+        extract::{Scope, extract},
+        facts::{Fact, Facts, Use},
+        identity::Identity,
+    },
+    diff::{actions::Draft, steps},
+    error::{Error, Result, reason},
+    generate::{decisions::Decisions, manages::Manages, overlay, renames},
+    options::Options,
+    scratch::{
+        load::{Progress, texts_beside},
+        session,
+    },
+};
 
 /// Where the desired schema comes from.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +64,7 @@ impl<'s> ModelSchema<'s> {
         }
         let wanted = extract(&mut session::open(&first.database)?, scope)?;
         let copy = before.copy()?;
-        match rename::answered(&copy, &wanted, scope, answers)?.is_empty() {
+        match renames::answered(&copy, &wanted, scope, answers)?.is_empty() {
             true => Ok(first),
             false => Self::beside(origin, &copy, scope, answers),
         }

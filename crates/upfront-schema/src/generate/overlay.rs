@@ -2,17 +2,23 @@
 
 use upfront_scratch::Database;
 
-use crate::difference::differing;
-use crate::error::{Error, Result};
-use crate::extract::{Scope, extract};
-use crate::facts::{Fact, Facts};
-use crate::generate::removal::KeptObjects;
-use crate::identity::Identity;
-use crate::manages::{self, Manages};
-use crate::options::Options;
-use crate::plan::plan;
-use crate::sql::Sql;
-use crate::{apply, rule, session};
+use crate::{
+    catalog::{
+        extract::{Scope, extract},
+        facts::{Fact, Facts},
+        identity::Identity,
+    },
+    diff::{difference::differing, plan::plan},
+    error::{Error, Result},
+    generate::{
+        manages::{self, Manages},
+        removals::KeptObjects,
+    },
+    kinds,
+    options::Options,
+    scratch::{apply, session},
+    sql::Sql,
+};
 
 /// What counts of the migrations.
 pub(crate) struct Keeps<'a> {
@@ -74,7 +80,7 @@ impl Overlay<'_> {
             return Vec::new();
         }
         let new = self.wanted.iter().filter(|it| self.old(it).is_none());
-        new.flat_map(|it| rule::given_by_default(self.have, self.wanted, it)).collect()
+        new.flat_map(|it| kinds::given_by_default(self.have, self.wanted, it)).collect()
     }
 
     fn kept_attributes(&self) -> Vec<Identity> {
@@ -121,9 +127,9 @@ impl Overlay<'_> {
             "default value" => self.wanted.get("column", &fact.id.names),
             "sequence" => {
                 let owner = self.wanted.get("sequence owner", &fact.id.names);
-                owner.and_then(|it| rule::column_of(self.wanted, it))
+                owner.and_then(|it| kinds::column_of(self.wanted, it))
             }
-            "sequence owner" => rule::column_of(self.wanted, fact),
+            "sequence owner" => kinds::column_of(self.wanted, fact),
             _ => None,
         };
         column.is_some_and(|it| self.stays_identity(it))
@@ -145,7 +151,7 @@ impl Overlay<'_> {
         uses.any(|it| {
             let owner = self.wanted.get("sequence owner", &it.id.names);
             let owner = owner.filter(|_| it.id.kind == "sequence");
-            let column_of = owner.and_then(|it| rule::column_of(self.wanted, it));
+            let column_of = owner.and_then(|it| kinds::column_of(self.wanted, it));
             column_of.is_some_and(|it| it.id == column.id)
         })
     }

@@ -1,0 +1,340 @@
+//! Reading a database's catalog into facts.
+
+use std::collections::HashMap;
+
+use postgres::{Client, IsolationLevel, Row, Transaction};
+use serde_json::Value;
+
+use crate::{
+    catalog::{
+        aliases::ColumnOrders,
+        coverage::{self, Unknown},
+        dependencies::Depend,
+        exclude::Pattern,
+        facts::{Address, Cast, Casts, Fact, Facts, Use},
+        identity::Identity,
+        setup::Setup,
+    },
+    error::{Error, Kind, Result},
+    kinds,
+};
+
+/// With an empty search path every text of the server names schemas; the other settings are those
+/// on which such texts depend.
+const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL extra_float_digits = 1;
+SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
+SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL bytea_output = 'hex'";
+
+/// What all queries of the rules share: the schemas that count, what extensions brought, and the
+/// relations that are left. None is materialized: the planner knows nothing of what is in a
+/// materialized one, and joins two of them by comparing each with each.
+pub(crate) const PRELUDE: &str = "
+WITH space AS NOT MATERIALIZED (
+  SELECT oid, nspname FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname <> ALL ($1::text[])
+), member AS NOT MATERIALIZED (
+  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+), relation AS NOT MATERIALIZED (
+  SELECT c.*, n.nspname FROM pg_class c JOIN space n ON n.oid = c.relnamespace
+  WHERE NOT EXISTS (
+    SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
+)";
+
+const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL),
+  castcontext::text FROM pg_cast";
+
+/// What is left out of every comparison.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Schemas that are left alone with all that is in them.
+    pub without_schemas: Vec<String>,
+    /// Objects that are left alone with all that is in them.
+    pub exclude: Vec<Pattern>,
+    /// Roles that count as the default owner beside whoever reads, in privileges too: whose
+    /// migrations a database has.
+    pub default_owners: Vec<String>,
+    /// Whether owners count.
+    pub owners: Owners,
+    /// What the setup of scratch databases has made.
+    pub setup: Setup,
+}
+
+/// Whether who owns an object is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owners {
+    /// It is.
+    #[default]
+    Compared,
+    /// It is not, as with what was read without owners and rows: nor which materialized views have some.
+    LeftOut,
+}
+
+impl Default for Scope {
+    /// Everything but upfront's own schema.
+    fn default() -> Self {
+        Self {
+            without_schemas: vec!["upfront".to_owned()],
+            exclude: Vec::new(),
+            default_owners: Vec::new(),
+            owners: Owners::default(),
+            setup: Setup::default(),
+        }
+    }
+}
+
+/// Reads the schema of a database, in one snapshot and with a few queries a kind.
+///
+/// # Errors
+///
+/// If the server does not answer, or if there is something that no rule knows: it is named, as
+/// nothing is left out in silence.
+pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
+    read(&mut snapshot(client)?, scope)
+}
+
+/// The same of all there is, with what has no rule.
+pub(crate) fn extract_all(client: &mut Client) -> Result<(Facts, Vec<Unknown>)> {
+    let mut transaction = snapshot(client)?;
+    let everything = Scope { without_schemas: Vec::new(), ..Scope::default() };
+    read_unchecked(&mut transaction, &everything)
+}
+
+fn snapshot(client: &mut Client) -> Result<Transaction<'_>> {
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .map_err(Error::postgres("read the catalog"))?;
+    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))?;
+    Ok(transaction)
+}
+
+/// The same within a transaction of the caller's.
+pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Facts> {
+    let (facts, unknown) = read_unchecked(transaction, scope)?;
+    coverage::refuse(unknown)?;
+    Ok(facts)
+}
+
+fn read_unchecked(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+) -> Result<(Facts, Vec<Unknown>)> {
+    let depend = Depend::read(transaction)?;
+    let version = version(transaction)?;
+    let mut raw = Vec::new();
+    for rule in kinds::all() {
+        raw.extend(rows(transaction, rule.kind, rule.query, scope, version)?);
+    }
+    let all = addresses(&raw);
+    raw.retain(|it| it.is_on_something(&depend, &all));
+    let addresses = addresses(&raw);
+    let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
+    let mut facts = Facts::new(facts, casts(transaction)?);
+    connect(&mut facts, &raw, &addresses, &depend);
+    kinds::untangle(&mut facts);
+    let left_alone = either(facts.left_alone(&scope.exclude), &facts.of_setup(&scope.setup));
+    let unknown = coverage::unknown(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
+    let mut says_nothing = facts.read_owners(scope);
+    let defaults = facts.defaults();
+    if scope.owners == Owners::LeftOut {
+        says_nothing =
+            either(says_nothing, &facts.without_grants_of(&scope.setup, &scope.default_owners));
+    }
+    let mut facts = facts.without(&either(left_alone, &says_nothing)).with_defaults(defaults);
+    facts.leave_row_security_alone(&scope.exclude);
+    facts.version = version;
+    facts.orders = ColumnOrders::read(transaction)?;
+    facts.name_aliases();
+    Ok((facts, unknown))
+}
+
+fn addresses(raw: &[Raw]) -> HashMap<Address, usize> {
+    raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect()
+}
+
+fn either(some: Vec<bool>, others: &[bool]) -> Vec<bool> {
+    some.into_iter().zip(others).map(|(a, b)| a || *b).collect()
+}
+
+/// The settings under which the server's texts can be compared.
+pub(crate) fn pin(transaction: &mut Transaction<'_>) -> Result<()> {
+    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))
+}
+
+const VERSION: &str = "SELECT current_setting('server_version_num')::int4 / 10000";
+
+/// What catalogs before a version do not have, and what stands for it there.
+const YOUNGER: [(u32, &str, &str); 4] = [
+    (15, "r.prattrs", "NULL::int2[]"),
+    (15, "r.prqual", "NULL::pg_node_tree"),
+    (15, "'pg_publication_namespace'::regclass::oid", "0::oid"),
+    (15, "pg_publication_namespace r", "(SELECT 0::oid oid, 0::oid pnpubid, 0::oid pnnspid) r"),
+];
+
+fn version(transaction: &mut Transaction<'_>) -> Result<u32> {
+    let row =
+        transaction.query_one(VERSION, &[]).map_err(Error::postgres("ask for the version"))?;
+    Ok(u32::try_from(row.get::<_, i32>(0)).unwrap_or_default())
+}
+
+/// The query as the server's catalog allows it.
+pub(crate) fn for_version(query: &str, version: u32) -> String {
+    let missing = YOUNGER.iter().filter(|(since, ..)| version < *since);
+    missing.fold(query.to_owned(), |query, (_, what, instead)| query.replace(what, instead))
+}
+
+fn casts(transaction: &mut Transaction<'_>) -> Result<Casts> {
+    let rows = transaction.query(CASTS, &[]).map_err(Error::postgres("read the casts"))?;
+    let cast = |row: &Row| match row.get(2) {
+        "i" => Cast::Implicit,
+        "a" => Cast::Assigned,
+        _ => Cast::Explicit,
+    };
+    Ok(rows.iter().map(|it| ((it.get(0), it.get(1)), cast(it))).collect())
+}
+
+/// A row as the queries of the rules return it.
+pub(crate) struct Raw {
+    address: Address,
+    kind: String,
+    names: Vec<String>,
+    arguments: Vec<String>,
+    parent: Option<Address>,
+    attributes: Value,
+    notes: Value,
+}
+
+fn rows(
+    transaction: &mut Transaction<'_>,
+    kind: &str,
+    query: &str,
+    scope: &Scope,
+    version: u32,
+) -> Result<Vec<Raw>> {
+    if query.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("{PRELUDE} {}", for_version(query, version));
+    let rows = transaction.query(&sql, &[&scope.without_schemas]);
+    let rows = rows.map_err(Error::postgres(format!("read what there is of the kind `{kind}`")))?;
+    Ok(rows.iter().map(raw).collect())
+}
+
+fn raw(row: &Row) -> Raw {
+    let json = |at| {
+        let text: Option<String> = row.get(at);
+        text.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or(Value::Null)
+    };
+    let parent: Option<u32> = row.get(6);
+    Raw {
+        address: (row.get(0), row.get(1), row.get(2)),
+        kind: row.get(3),
+        names: row.get(4),
+        arguments: row.get(5),
+        parent: parent.map(|class| (class, row.get(7), row.get(8))),
+        attributes: json(9),
+        notes: json(10),
+    }
+}
+
+impl Raw {
+    fn fact(
+        &self,
+        raw: &[Raw],
+        addresses: &HashMap<Address, usize>,
+        depend: &Depend,
+    ) -> Result<Fact> {
+        let (parent, id) = match self.parent {
+            None => (None, self.identity()?),
+            Some(it) => match addresses.get(&it) {
+                Some(&at) => (Some(at), self.identity_on(&raw[at])?),
+                None => (depend.resolve(it, addresses), self.identity()?),
+            },
+        };
+        let object = |it: &Value| it.as_object().cloned().unwrap_or_default();
+        Ok(Fact {
+            id,
+            parent,
+            origin: self.address("from").and_then(|it| depend.resolve(it, addresses)),
+            attributes: object(&self.attributes),
+            notes: object(&self.notes),
+        })
+    }
+
+    /// Whether what a comment or privileges are on is read, too: neither out of scope nor something
+    /// that goes with a member of an extension, as an index.
+    fn is_on_something(&self, depend: &Depend, addresses: &HashMap<Address, usize>) -> bool {
+        match (self.kind.as_str(), self.parent) {
+            ("comment", Some(it)) => {
+                !depend.rides_on_member(it) && depend.resolve(it, addresses).is_some()
+            }
+            ("privileges", Some(it)) => depend.resolve(it, addresses).is_some(),
+            _ => true,
+        }
+    }
+
+    fn address(&self, note: &str) -> Option<Address> {
+        self.notes.get(note).map(address)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let kind = kinds::find(&self.kind).map(|it| it.kind);
+        let kind = kind.ok_or_else(|| Kind::NotModelled(vec![self.kind.clone()]))?;
+        Ok(Identity { kind, names: self.names.clone(), arguments: self.arguments.clone() })
+    }
+
+    /// Comments and privileges are called by what they are on.
+    fn identity_on(&self, parent: &Raw) -> Result<Identity> {
+        let mut id = self.identity()?;
+        if matches!(id.kind, "comment" | "privileges") {
+            id.names = [parent.kind.clone()].into_iter().chain(parent.names.clone()).collect();
+            id.arguments.clone_from(&parent.arguments);
+        }
+        Ok(id)
+    }
+}
+
+/// The uses that the server knows of, and those that a query adds as its notes `needs` and
+/// `after`.
+fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, depend: &Depend) {
+    for it in depend.all.iter().filter(|it| !depend.is_clone(it.user, addresses)) {
+        let user = depend.resolve(it.user, addresses);
+        let base = depend.resolve(it.base, addresses);
+        if let (Some(user), Some(base)) = (user, base) {
+            let how = how(facts, user, base, it.ends_with);
+            facts.connect(user, base, how);
+        }
+    }
+    for (user, it) in raw.iter().enumerate() {
+        for (note, how) in [("needs", Use::Needs), ("after", Use::ComesAfter)] {
+            for base in noted(it, note) {
+                if let Some(base) = depend.resolve(base, addresses) {
+                    facts.connect(user, base, how);
+                }
+            }
+        }
+    }
+}
+
+fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Use {
+    match (facts.all[user].id.kind, facts.all[base].id.kind) {
+        ("sequence", "column") if ends_with => Use::OnlyEndsWith,
+        // A partition may be detached and stay.
+        ("table" | "foreign table", "table") => Use::Needs,
+        _ if ends_with => Use::EndsWith,
+        _ => Use::Needs,
+    }
+}
+
+fn noted(of: &Raw, note: &str) -> Vec<Address> {
+    let all = of.notes.get(note).and_then(Value::as_array);
+    all.map(|it| it.iter().map(address).collect()).unwrap_or_default()
+}
+
+fn address(it: &Value) -> Address {
+    let number = |at| it.get(at).and_then(Value::as_i64).unwrap_or_default();
+    let narrow = |at| u32::try_from(number(at)).unwrap_or_default();
+    (narrow(0), narrow(1), i32::try_from(number(2)).unwrap_or_default())
+}

@@ -1,0 +1,221 @@
+//! The steps of a plan: what is dropped, altered and made, in order.
+
+mod dependencies;
+mod merge;
+mod online;
+mod online_statements;
+mod partitioned_indexes;
+mod render;
+mod transactions;
+
+use std::collections::{HashMap, HashSet};
+
+use online::Online;
+use transactions::Piece;
+
+use crate::{
+    catalog::facts::{Fact, Facts},
+    diff::{
+        actions::Draft,
+        graph::{self, Graph, Rank},
+    },
+    error::Result,
+    kinds::{self, Nature},
+    sql::{Place, Sql},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Verb {
+    Drop,
+    Alter,
+    Create,
+}
+
+/// One object and what is done to it; its place is in the first schema for drops, in the second
+/// for the others.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    verb: Verb,
+    at: usize,
+}
+
+/// Statements with what they are about.
+pub(crate) struct Work<'a> {
+    pub(crate) verb: Verb,
+    pub(crate) fact: &'a Fact,
+    pub(crate) sql: Vec<Sql>,
+    /// As that of a statement.
+    pub(crate) phase: u32,
+}
+
+pub(crate) struct Steps<'a> {
+    draft: &'a Draft<'a>,
+    all: Vec<Step>,
+    drops: HashMap<usize, usize>,
+    /// By the place in the first schema, and in the second.
+    alters: [HashMap<usize, usize>; 2],
+    creates: HashMap<usize, usize>,
+    graph: Graph,
+    online: Online,
+}
+
+/// All statements in the order in which they work.
+pub(crate) fn order<'a>(draft: &'a Draft<'a>) -> Result<Vec<Work<'a>>> {
+    let mut it = Steps::of(draft);
+    it.wait();
+    it.fold();
+    it.go_online();
+    it.sorted()
+}
+
+impl<'a> Steps<'a> {
+    fn of(draft: &'a Draft<'a>) -> Self {
+        let mut it = Self {
+            draft,
+            all: Vec::new(),
+            drops: HashMap::new(),
+            alters: [HashMap::new(), HashMap::new()],
+            creates: HashMap::new(),
+            graph: Graph::default(),
+            online: Online::default(),
+        };
+        it.collect();
+        it.graph = Graph::new(it.all.len());
+        it
+    }
+
+    fn collect(&mut self) {
+        for (at, fate) in self.draft.fates.iter().enumerate() {
+            let twin = self.draft.twin(at);
+            if fate.is_dropped() {
+                let step = self.add(Verb::Drop, at);
+                self.drops.insert(at, step);
+            }
+            if let (Some(twin), true) = (twin, fate.is_made()) {
+                let step = self.add(Verb::Create, twin);
+                self.creates.insert(twin, step);
+            }
+            if let (Some(twin), Some(_)) = (twin, fate.statements()) {
+                let step = self.add(Verb::Alter, twin);
+                self.alters[0].insert(at, step);
+                self.alters[1].insert(twin, step);
+            }
+        }
+        for at in 0..self.b().all.len() {
+            if self.a().find(&self.b().all[at].id).is_none() {
+                let step = self.add(Verb::Create, at);
+                self.creates.insert(at, step);
+            }
+        }
+        for at in 0..self.b().all.len() {
+            let is_kept = !self.creates.contains_key(&at) && !self.alters[1].contains_key(&at);
+            if is_kept && self.is_attached_by_hand(at) {
+                let step = self.add(Verb::Alter, at);
+                self.alters[1].insert(at, step);
+            }
+        }
+    }
+
+    fn add(&mut self, verb: Verb, at: usize) -> usize {
+        self.all.push(Step { verb, at });
+        self.all.len() - 1
+    }
+
+    fn a(&self) -> &'a Facts {
+        self.draft.a
+    }
+
+    fn b(&self) -> &'a Facts {
+        self.draft.b
+    }
+
+    fn sorted(mut self) -> Result<Vec<Work<'a>>> {
+        let pieces = self.pieces();
+        let ranks: Vec<_> = pieces.iter().map(|it| self.rank_of(it)).collect();
+        let heads: Vec<_> = pieces.iter().map(|it| common_head(&it.sql)).collect();
+        let mut phases = self.graph.phases(&self.late());
+        if self.is_online() {
+            let fills = pieces.iter().map(|it| *it.place() == Place::Fills).collect::<Vec<_>>();
+            self.graph.set_apart(&fills, &mut phases);
+        }
+        let order = match self.graph.order(&ranks, &heads, &phases) {
+            Ok(order) => order,
+            Err(cycle) => {
+                let names = cycle.into_iter().map(|it| self.name(pieces[it].step)).collect();
+                return graph::cycle(names);
+            }
+        };
+        let mut pieces: Vec<_> = pieces.into_iter().map(Some).collect();
+        let work = |at: usize| {
+            let Piece { step, sql } = pieces[at].take().unwrap_or_default();
+            let Step { verb, .. } = self.all[step];
+            Work { verb, fact: self.fact(self.all[step]), sql, phase: phases[at] }
+        };
+        Ok(order.into_iter().map(work).filter(|it| !it.sql.is_empty()).collect())
+    }
+
+    /// What is made anew goes shortly before it comes back, and what forbids rows shortly before
+    /// what takes its place.
+    fn late(&self) -> HashSet<usize> {
+        let drops = self.drops.iter().filter(|(at, _)| self.draft.fates[**at].is_made());
+        let drops = drops.map(|(_, step)| *step);
+        drops.chain(self.unprotecting().into_iter().map(|(_, step)| step)).collect()
+    }
+
+    fn rank_of(&self, piece: &Piece) -> Rank {
+        let (place, name) = self.rank(self.all[piece.step]);
+        match piece.place() {
+            Place::Validates => (1, name),
+            Place::Fills => (2900, name),
+            Place::Along | Place::Outside(_) => (place, name),
+        }
+    }
+
+    fn fact(&self, step: Step) -> &'a Fact {
+        match step.verb {
+            Verb::Drop => &self.a().all[step.at],
+            Verb::Alter | Verb::Create => &self.b().all[step.at],
+        }
+    }
+
+    fn name(&self, at: usize) -> String {
+        let verb = match self.all[at].verb {
+            Verb::Drop => "drop",
+            Verb::Alter => "alter",
+            Verb::Create => "create",
+        };
+        format!("{verb} {}", self.fact(self.all[at]).id)
+    }
+
+    /// Definitions go first and rows last.
+    fn rank(&self, step: Step) -> Rank {
+        let fact = self.fact(step);
+        let rule = kinds::of(fact);
+        let weight = u32::from(rule.weight);
+        let place = match (step.verb, rule.nature) {
+            // What has to be committed before it is used comes before everything else.
+            (Verb::Alter, Nature::Type) if rule.kind == "enum" => 0,
+            (Verb::Drop, Nature::Definition) => 1000 - weight,
+            (Verb::Create | Verb::Alter, _) => 2000 + weight,
+            (Verb::Drop, _) => 4000 - weight,
+        };
+        // New columns stand among each other as they are wanted.
+        let position = fact.notes.get("position").and_then(serde_json::Value::as_i64);
+        let column = position.map(|it| format!("{} {it:05}", fact.id.owner_path()));
+        (place, column.unwrap_or_else(|| fact.id.to_string()))
+    }
+}
+
+/// The head of the statements, if they are clauses of one.
+fn common_head(sql: &[Sql]) -> Option<String> {
+    let head = sql.first()?.head.clone()?;
+    sql.iter().all(|it| it.head.as_ref() == Some(&head)).then_some(head)
+}
+
+/// The fact that ties the table of an inherited object to that of its origin.
+fn attachment(facts: &Facts, fact: &Fact) -> Option<usize> {
+    let table = |fact: &Fact| Some(facts.parent(fact)?.id.names.get(..2)?.to_vec());
+    let mut names = table(fact)?;
+    names.extend(table(&facts.all[fact.origin?])?);
+    facts.find(&crate::catalog::identity::Identity::new("inheritance", &names))
+}

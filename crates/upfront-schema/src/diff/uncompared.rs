@@ -1,0 +1,56 @@
+//! What is not compared and may be worth a word.
+
+use serde_json::Value;
+
+use crate::{
+    catalog::facts::{Fact, Facts},
+    quote,
+};
+
+/// In what a schema that was brought to another still differs from it: the order of columns and
+/// fields, which no `ALTER` changes, and whether an inherited column is the table's own too.
+pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<String> {
+    let twins = there.iter().enumerate().filter_map(|(at, it)| Some((at, wanted.find(&it.id)?)));
+    let mut all = Vec::new();
+    for (at, twin) in twins {
+        let (old, new) = (&there.all[at], &wanted.all[twin]);
+        match old.id.kind {
+            "table" | "foreign table" => {
+                all.extend(order(&old.id.path(), &columns(there, at), &columns(wanted, twin)));
+            }
+            "composite type" => all.extend(order(&old.id.path(), &fields(old), &fields(new))),
+            "column" if old.is_noted("local") != new.is_noted("local") => all.push(format!(
+                "{} is inherited, and {} its table's own too",
+                old.id.path(),
+                if old.is_noted("local") { "is" } else { "is not" }
+            )),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Words for another order.
+pub(crate) fn order<T: AsRef<str> + PartialEq>(
+    of: &str,
+    there: &[T],
+    wanted: &[T],
+) -> Option<String> {
+    let list =
+        |all: &[T]| all.iter().map(|it| quote::name(it.as_ref())).collect::<Vec<_>>().join(", ");
+    (there != wanted)
+        .then(|| format!("{of} has the order {}, and not {}", list(there), list(wanted)))
+}
+
+fn columns(facts: &Facts, table: usize) -> Vec<&str> {
+    let within = facts.users[table].iter().map(|(it, _)| &facts.all[*it]);
+    let mut columns: Vec<_> =
+        within.filter(|it| it.id.kind == "column" && it.parent == Some(table)).collect();
+    columns.sort_by_key(|it| it.notes.get("position").and_then(Value::as_i64));
+    columns.into_iter().map(|it| it.id.name()).collect()
+}
+
+fn fields(fact: &Fact) -> Vec<&str> {
+    let all = fact.notes.get("order").and_then(Value::as_array);
+    all.into_iter().flatten().filter_map(Value::as_str).collect()
+}

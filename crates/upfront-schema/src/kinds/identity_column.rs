@@ -1,0 +1,89 @@
+//! Identity columns, and the sequences behind them.
+
+use serde_json::Value;
+
+use crate::{
+    catalog::facts::Fact,
+    kinds::{
+        Change, Outcome, Succession,
+        column::{clause, comes_from_parent, in_place, list},
+        sequence,
+    },
+    sql::Sql,
+};
+
+pub(super) fn alter_identity(it: &Change<'_>) -> Outcome {
+    match (it.old_value(), it.wanted_text()) {
+        (None, Some(how)) => {
+            let add = clause(it.to, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)));
+            let options = it.to.attributes.get("identity_options");
+            let sequence = sequence::of_identity(it.to);
+            let mut sql = match Succession::of_column(it.a, it.b, it.to) {
+                Some(old) => old.make(it.b, add),
+                None => vec![add, sequence::catch_up(&sequence, it.to, options)],
+            };
+            sql.extend(persistence(it.to));
+            Outcome::InPlace(sql)
+        }
+        (Some(_), Some(how)) => in_place(it, &format!("SET GENERATED {how}")),
+        (_, None) if comes_from_parent(it) => Outcome::InPlace(Vec::new()),
+        (_, None) => Outcome::InPlace(drop_identity(it)),
+    }
+}
+
+/// A sequence that takes the place of the column's own is made while that is there.
+fn drop_identity(it: &Change<'_>) -> Vec<Sql> {
+    let drop = clause(it.to, "DROP IDENTITY");
+    let new = Succession::of_column(it.a, it.b, it.to);
+    let new = new.and_then(|it| Some((it.new_sequence()?, it)));
+    let mut sql = match new {
+        Some((new, old)) => [old.make(it.b, sequence::definition(new)), vec![drop]].concat(),
+        None => vec![drop.loses(sequence::position_of(&sequence::of_identity(it.from)))],
+    };
+    sql.extend(it.also("not_null").then(|| clause(it.to, "DROP NOT NULL")));
+    sql
+}
+
+/// Whether the sequence is logged where that is not as the table is.
+pub(super) fn persistence(column: &Fact) -> Option<Sql> {
+    let wanted = own_persistence(column)?;
+    Some(sequence::set_persistence(&sequence::of_identity(column), Some(wanted)))
+}
+
+fn own_persistence(column: &Fact) -> Option<&str> {
+    column.attributes.get("identity_options")?.get("persistence")?.as_str()
+}
+
+/// An identity column cannot be NULL, so it loses the identity first.
+pub(super) fn loses_identity(it: &Change<'_>) -> bool {
+    it.from.text("identity").is_some() && it.to.text("identity").is_none()
+}
+
+pub(super) fn alter_identity_options(it: &Change<'_>) -> Outcome {
+    if it.also("identity")
+        && (it.from.text("identity").is_none() || it.to.text("identity").is_none())
+    {
+        return Outcome::InPlace(Vec::new());
+    }
+    let name = |it: Option<&Value>| it.and_then(|it| it.get("name")).cloned();
+    if name(it.old_value()) != name(it.wanted_value()) {
+        return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
+    }
+    let sequence = sequence::of_identity(it.to);
+    let mut sql = sequence::moves(&sequence, it.old_value(), it.wanted_value());
+    if own_persistence(it.from) != own_persistence(it.to) {
+        let table = it.b.parent(it.to).and_then(|it| it.text("persistence"));
+        let wanted = own_persistence(it.to).or(table);
+        sql.push(sequence::set_persistence(&sequence, wanted));
+    }
+    let changes = sequence::alterations(it.old_value(), it.wanted_value());
+    let clause_of = |it: &String| match it.starts_with("RESTART") {
+        true => it.clone(),
+        false => format!("SET {it}"),
+    };
+    let clauses = changes.iter().map(clause_of).collect::<Vec<_>>();
+    if !clauses.is_empty() {
+        sql.push(clause(it.to, &clauses.join(" ")));
+    }
+    Outcome::InPlace(sql)
+}

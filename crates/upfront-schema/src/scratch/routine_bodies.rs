@@ -1,0 +1,78 @@
+//! Routines whose bodies do not work.
+//!
+//! A plan lets routines name what comes after them, so that the server looks at no body while it
+//! runs. Afterwards each one that is new is looked at once.
+
+use std::collections::BTreeMap;
+
+use postgres::Client;
+use upfront_scratch::Database;
+
+use crate::{
+    catalog::extract::Scope,
+    error::{Error, Result, reason},
+    scratch::session,
+};
+
+const ROUTINES: &str = "
+SELECT format('%s %I.%I(%s)', CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
+  n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), pg_get_functiondef(p.oid)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_language l ON l.oid = p.prolang
+WHERE p.prokind IN ('f', 'p', 'w') AND l.lanname NOT IN ('c', 'internal')
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1)
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+  AND d.objid = p.oid AND d.deptype = 'e')";
+
+/// The routines of a database at one moment, with the statements that make them.
+#[derive(Debug)]
+pub struct RoutineBodies(BTreeMap<String, String>);
+
+impl RoutineBodies {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn read(database: &Database<'_>, scope: &Scope) -> Result<Self> {
+        read(&mut session::open(database)?, scope)
+    }
+
+    /// What the server has against the bodies of those that have come or changed since, in words.
+    ///
+    /// Each is made once more with `check_function_bodies` on, and taken back.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub fn broken_since(&self, database: &Database<'_>, scope: &Scope) -> Result<Vec<String>> {
+        let mut client = session::open(database)?;
+        let now = read(&mut client, scope)?;
+        let mut wrong = Vec::new();
+        for (name, definition) in now.0.iter().filter(|(name, it)| self.0.get(*name) != Some(it)) {
+            let why = check(&mut client, definition)?;
+            wrong.extend(why.map(|why| format!("the body of {name} does not work: {why}")));
+        }
+        Ok(wrong)
+    }
+}
+
+fn broken() -> impl FnOnce(postgres::Error) -> Error {
+    Error::postgres("look at the bodies of routines")
+}
+
+fn read(client: &mut Client, scope: &Scope) -> Result<RoutineBodies> {
+    let rows = client.query(ROUTINES, &[&scope.without_schemas]).map_err(broken())?;
+    Ok(RoutineBodies(rows.iter().map(|it| (it.get(0), it.get(1))).collect()))
+}
+
+fn check(client: &mut Client, definition: &str) -> Result<Option<String>> {
+    let mut transaction = client.transaction().map_err(broken())?;
+    let on = "SET LOCAL check_function_bodies = on";
+    transaction.batch_execute(on).map_err(broken())?;
+    match transaction.batch_execute(definition) {
+        Ok(()) => Ok(None),
+        Err(err) if err.as_db_error().is_some() => Ok(Some(reason(&err))),
+        Err(err) => Err(broken()(err)),
+    }
+}
