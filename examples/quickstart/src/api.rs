@@ -1,4 +1,4 @@
-//! What the service answers.
+//! The HTTP interface of the service.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,12 +13,12 @@ use deadpool_postgres::{Object, Pool};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
-/// The pool, once the schema is settled: no handler gets a connection before.
+/// The pool, once the schema is up to date: no handler gets a connection before.
 #[derive(Clone, Default)]
-pub(crate) struct Settled(Arc<OnceLock<Pool>>);
+pub(crate) struct ReadyPool(Arc<OnceLock<Pool>>);
 
-impl Settled {
-    pub(crate) fn settle(&self, pool: Pool) {
+impl ReadyPool {
+    pub(crate) fn set(&self, pool: Pool) {
         self.0.get_or_init(|| pool);
     }
 
@@ -27,16 +27,16 @@ impl Settled {
     }
 }
 
-pub(crate) fn router(settled: Settled) -> Router {
+pub(crate) fn router(pool: ReadyPool) -> Router {
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/notes", get(list).post(add))
-        .with_state(settled)
+        .with_state(pool)
 }
 
-async fn ready(State(settled): State<Settled>) -> Result<&'static str, Failure> {
-    settled.pool()?;
+async fn ready(State(ready): State<ReadyPool>) -> Result<&'static str, Failure> {
+    ready.pool()?;
     Ok("ready\n")
 }
 
@@ -90,28 +90,28 @@ impl From<&Row> for Note {
 /// A connection for one request.
 struct Connection(Object);
 
-impl FromRequestParts<Settled> for Connection {
+impl FromRequestParts<ReadyPool> for Connection {
     type Rejection = Failure;
 
-    async fn from_request_parts(_: &mut Parts, settled: &Settled) -> Result<Self, Failure> {
-        Ok(Self(settled.pool()?.get().await.map_err(anyhow::Error::new)?))
+    async fn from_request_parts(_: &mut Parts, ready: &ReadyPool) -> Result<Self, Failure> {
+        Ok(Self(ready.pool()?.get().await.map_err(anyhow::Error::new)?))
     }
 }
 
-/// Why a request has no answer.
+/// Why a request failed.
 enum Failure {
-    /// The schema is not settled yet.
+    /// The schema is not up to date yet.
     NotReady,
-    /// The database does not take the values.
+    /// The database rejects the values.
     Refused(String),
-    /// Something of ours; the log says what.
+    /// A fault of the service; the log has the details.
     Internal(anyhow::Error),
 }
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(err: tokio_postgres::Error) -> Self {
         match err.as_db_error() {
-            // The class of broken constraints.
+            // SQLSTATE class 23: integrity constraint violation.
             Some(it) if it.code().code().starts_with("23") => Self::Refused(it.message().into()),
             _ => Self::Internal(err.into()),
         }

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! The database of the service.
 
 use std::env;
 
@@ -8,7 +8,7 @@ use tokio_postgres::{Config, NoTls};
 use upfront::Connector;
 use upfront_scratch::Server;
 
-/// The database that `DATABASE_URL` names, or one of a server that lives as long as the value.
+/// The database in `DATABASE_URL`, or one on a server that stops when this value is dropped.
 pub(crate) struct Database {
     url: String,
     _scratch: Option<Server>,
@@ -22,7 +22,7 @@ impl Database {
         }
     }
 
-    /// A service does not do this; the example shall run without a server at hand.
+    /// For the example only, so that it runs without a PostgreSQL server.
     fn scratch() -> anyhow::Result<Self> {
         println!("There is no DATABASE_URL, so this starts a server of its own.");
         let server = Server::start()?;
@@ -35,9 +35,9 @@ impl Database {
     /// A pool of connections; none is made before one is needed.
     pub(crate) fn pool(&self) -> anyhow::Result<Pool> {
         let mut config: Config = self.url.parse().context("cannot read `DATABASE_URL`")?;
-        // Whoever waits for this process, or looks at `pg_stat_activity`, reads this name.
+        // Other replicas log this name while they wait; `pg_stat_activity` shows it, too.
         config.application_name("quickstart");
-        // Notices a dead link, and logs what migrations raise.
+        // Detects a dead connection, and logs the notices that migrations raise.
         let connector = Connector::new(NoTls);
         let manager = Manager::from_connect(config, connector, ManagerConfig::default());
         Ok(Pool::builder(manager).max_size(8).build()?)

@@ -1,7 +1,7 @@
 //! A small HTTP service whose schema is part of the program.
 //!
-//! It answers from its first moment: `/livez` says that the process lives, `/readyz` that the
-//! database has the schema which this program was compiled for.
+//! It accepts requests from the start: `/livez` reports that the process is alive, `/readyz` that the
+//! database has the schema that this program was compiled for.
 
 mod api;
 mod database;
@@ -17,7 +17,7 @@ use tokio::{
 };
 use upfront::Migrator;
 
-use crate::{api::Settled, database::Database};
+use crate::{api::ReadyPool, database::Database};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -28,15 +28,15 @@ async fn main() -> anyhow::Result<()> {
     serve(listener, database.pool()?).await
 }
 
-/// Serves, and settles the schema meanwhile, until a signal comes or something fails.
+/// Serves requests and migrates the database, until a signal arrives or something fails.
 async fn serve(listener: TcpListener, pool: Pool) -> anyhow::Result<()> {
-    let settled = Settled::default();
-    let server = axum::serve(listener, api::router(settled.clone()));
+    let ready = ReadyPool::default();
+    let server = axum::serve(listener, api::router(ready.clone()));
     let server = server.with_graceful_shutdown(stopped()?);
     let boot = async {
         let report = Migrator::new(upfront::embedded!(), pool.clone()).up().await?;
-        tracing::info!(%report, "the schema is settled");
-        settled.settle(pool);
+        tracing::info!(%report, "the schema is up to date");
+        ready.set(pool);
         anyhow::Ok(())
     };
     select! {
@@ -54,7 +54,7 @@ async fn listen() -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Ends with Ctrl-C or SIGTERM, whichever comes first.
+/// Completes on Ctrl-C or SIGTERM.
 fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -14,7 +14,7 @@ use upfront_scratch::{Database, Server};
 #[test]
 fn needs_no_database_at_hand() {
     let mut it = Service::start(None);
-    it.until("the schema is settled");
+    it.until("the schema is up to date");
     it.check("GET", "/readyz", "", 200, "ready");
     it.check("GET", "/notes", "", 200, "A migration is a file of plain SQL.");
     it.check("POST", "/notes", r#"{"topic": "general", "body": "Hello"}"#, 201, "Hello");
@@ -28,7 +28,7 @@ fn a_second_start_has_nothing_to_do() {
     let database = database();
     for expected in ["report=applied 3 migrations", "report=nothing to apply"] {
         let mut it = Service::start(Some(&database.url()));
-        let line = it.until("the schema is settled");
+        let line = it.until("the schema is up to date");
         assert!(line.contains(expected), "{line}");
         assert!(it.stop().success());
     }
@@ -42,7 +42,7 @@ fn the_readme_shows_its_log() {
     let database = database();
     let mut it = Service::start(Some(&database.url()));
     let mut seen = String::new();
-    while !seen.contains("the schema is settled") {
+    while !seen.contains("the schema is up to date") {
         let line = it.until("");
         if line.contains(" INFO ") {
             seen.push_str(&line);
@@ -86,7 +86,7 @@ async fn is_alive_and_not_ready_while_another_process_migrates() {
     it.check("GET", "/readyz", "", 503, "migrating");
     it.check("GET", "/notes", "", 503, "migrating");
     other.batch_execute("SELECT pg_advisory_unlock_all()").await.unwrap();
-    it.until("the schema is settled");
+    it.until("the schema is up to date");
     it.check("GET", "/readyz", "", 200, "ready");
     assert!(it.stop().success());
 }
