@@ -243,10 +243,11 @@ impl Builder {
         self
     }
 
-    /// Follows the migrations directory while it is worked on, as [`Migrator::dev`](crate::Migrator::dev) does.
+    /// Follows the migrations directory while you edit it, as [`Migrator::dev`](crate::Migrator::dev)
+    /// does; has no effect without debug assertions. Off by default.
     #[cfg(feature = "dev")]
-    pub fn dev(mut self) -> Self {
-        self.settings.dev = true;
+    pub fn dev(mut self, on: bool) -> Self {
+        self.settings.dev = on && cfg!(debug_assertions);
         self
     }
 

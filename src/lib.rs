@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 mod admin;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 mod adopt;
 mod builder;
 #[cfg(feature = "cli")]
@@ -23,13 +23,13 @@ mod report;
 mod serde_duration;
 mod status;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub use admin::log::LogEntry;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub use admin::protect::{Protect, Released};
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub use admin::resolve::Resolved;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub use adopt::report::AdoptReport;
 pub use builder::Builder;
 pub use connection::connector::Connector;
@@ -40,7 +40,7 @@ pub use error::{
     kind::ErrorKind,
 };
 pub use event::{Event, LockHolder};
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 #[doc(hidden)]
 pub use history::other_tools::history_tables;
 pub use migrations::Migrations;
@@ -49,7 +49,7 @@ pub use plan::data_loss::DataLoss;
 pub use plan::foreign_history::ForeignHistory;
 pub use plan::pending::NewerDatabase;
 pub use plan::protection::Protection;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub use plan::resolution::{Before, Resolution, Resolve, ResolvedChange};
 pub use plan::rows::AppStatus;
 pub use plan::target::{Direction, Target};
@@ -70,14 +70,15 @@ pub use upfront_model as model;
 ///
 /// A crate with several sets names the one it wants: `embedded!("billing")`.
 ///
-/// With the feature `dev` the program reads the directory itself, whenever it needs the set.
+/// The feature `dev` changes nothing here: only [`Migrator::dev`] reads the directory.
 #[macro_export]
 macro_rules! embedded {
     () => {
         $crate::embedded!("main")
     };
     ($name:literal) => {{
-        use $crate::__embedded_v1;
+        #[allow(unused_imports)]
+        use $crate::{__embedded_dev_v1, __embedded_v1};
         include!(env!(
             concat!("UPFRONT_EMBEDDED_", $name),
             concat!(
@@ -91,8 +92,8 @@ macro_rules! embedded {
 
 /// What the generated file calls: a helper and a runtime out of step do not compile.
 ///
-/// The directory's path goes no further: nothing of it is in the program.
-#[cfg(not(feature = "dev"))]
+/// The directory's path does not get into the program.
+#[cfg(not(all(feature = "dev", debug_assertions)))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __embedded_v1 {
@@ -104,16 +105,41 @@ macro_rules! __embedded_v1 {
 
 /// What the generated file calls: a helper and a runtime out of step do not compile.
 ///
-/// The program reads the directory when it starts.
-#[cfg(feature = "dev")]
+/// `Migrator::dev` needs the directory's path; all else uses the embedded migrations.
+#[cfg(all(feature = "dev", debug_assertions))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __embedded_v1 {
     ($directory:literal, $text:expr) => {{
         static SET: $crate::__embedded::Embedded = $crate::__embedded::Embedded::new($text);
+        static LIVE: $crate::__embedded::Live = $crate::__embedded::Live::for_dev($directory, &SET);
+        $crate::Migrations::from_live(&LIVE)
+    }};
+}
+
+/// What the generated file calls if the build script asked for `dev`: the program reads the
+/// directory when it starts.
+#[cfg(all(feature = "dev", debug_assertions))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __embedded_dev_v1 {
+    ($directory:literal, $text:expr) => {{
+        static SET: $crate::__embedded::Embedded = $crate::__embedded::Embedded::new($text);
         static LIVE: $crate::__embedded::Live = $crate::__embedded::Live::new($directory, &SET);
         $crate::Migrations::from_live(&LIVE)
     }};
+}
+
+/// What the generated file calls if the build script asked for `dev`.
+#[cfg(not(all(feature = "dev", debug_assertions)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __embedded_dev_v1 {
+    ($directory:literal, $text:expr) => {
+        compile_error!(
+            "`upfront_build::Config::dev` needs the feature `dev` of upfront and debug assertions"
+        )
+    };
 }
 
 #[doc(hidden)]
@@ -122,12 +148,3 @@ pub mod __embedded {
     #[cfg(feature = "dev")]
     pub use crate::migrations::watched::Live;
 }
-
-#[cfg(all(feature = "dev", not(debug_assertions)))]
-const _: () = assert!(
-    matches!(option_env!("UPFRONT_DEV_IN_RELEASE"), Some(it) if matches!(it.as_bytes(), b"1")),
-    "upfront's feature `dev` is on in a build without debug assertions. With it, a program applies \
-     whatever stands in its migrations directory when it starts, and rolls back what is not \
-     committed: that must not reach production. Leave the feature out of release builds; where you \
-     mean it, set UPFRONT_DEV_IN_RELEASE=1 while you build"
-);

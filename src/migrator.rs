@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 #[cfg(feature = "dev")]
 use crate::dev;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use crate::{
     AdoptReport,
     adopt::{self, BaselineSource},
@@ -16,6 +16,7 @@ use crate::{
     Builder, Direction, Migrations, Plan, Report, Result, Status, Target,
     builder::Settings,
     connection::session::{borrow, unless_silent, within},
+    embedded::Set,
     error::Details,
     execute::{
         consent::PlanMatch,
@@ -81,24 +82,23 @@ impl Migrator {
         Builder::new(migrations, pool)
     }
 
-    /// A migrator that follows the migrations directory while it is worked on; feature `dev`.
+    /// Returns a migrator that follows the migrations directory while you edit it; feature `dev`.
     ///
-    /// [`up`](Self::up) reads the directory and applies what is new, with nothing compiled. An
-    /// applied migration that does not fit the directory any more, because its file was edited,
-    /// deleted or is on another branch, or because an older file came in before it, is rolled back
-    /// by the down side that was stored with it, and what was applied after it with it; then the
-    /// directory is applied. Nothing is rolled back that is in git's HEAD, by the path of its file:
-    /// the boot stops then, as without `dev`. Where git cannot tell, everything counts as committed.
+    /// [`up`](Self::up) reads the directory and applies new migrations without a recompilation. If
+    /// an applied migration no longer matches the directory (its file was edited, deleted or is on
+    /// another branch, or an older file was added below it), `up` rolls it back with its stored down
+    /// script, together with everything applied after it. Then it applies the directory.
     ///
-    /// A down that would lose data is refused, with counts; so is whatever would change a
-    /// protected database. Holds do not count.
+    /// A migration whose file is in git's HEAD is never rolled back; `up` fails then, as without
+    /// `dev`. If git cannot be read, all files count as committed. A rollback that would lose data is
+    /// refused, with counts. Changes to a protected database are refused. Holds are ignored.
     ///
-    /// `atlas.sum` may be behind: a file that was added since, or that is not in HEAD, is told as a
-    /// warning, and `upfront hash` is for when the work is done.
+    /// An outdated `atlas.sum` is a warning for files that were added or are not in HEAD; run
+    /// `upfront hash` before you commit.
     ///
-    /// A debug build alone can do this: a program that follows a directory does not belong in
-    /// production. With the feature on, a build without debug assertions does not compile, unless
-    /// `UPFRONT_DEV_IN_RELEASE=1` is set for it. So let a feature of the service's own decide:
+    /// Without debug assertions, as in a release build, this is [`new`](Self::new): the program
+    /// applies the embedded migrations, and reads no directory. The other constructors behave the
+    /// same with and without the feature.
     ///
     /// ```toml
     /// [features]
@@ -111,18 +111,27 @@ impl Migrator {
     /// let migrator = Migrator::new(upfront::embedded!(), pool.clone());
     /// ```
     ///
-    /// In a debug build with the feature Cargo compiles nothing when a migration changes. Therefore
-    /// all of `embedded!()` is read from the directory then, by [`new`](Self::new) too, and a
-    /// mistake in a file is an error of `up()`; where the directory is gone, `new` goes on with what
-    /// was built in, and `dev` is an error.
+    /// By default Cargo recompiles the crate when a migration changes. With
+    /// `upfront_build::Config::dev` in its build script it does not, in debug builds; then
+    /// [`new`](Self::new) reads the directory, too.
     #[cfg(feature = "dev")]
     #[must_use]
     pub fn dev(migrations: Migrations, pool: Pool) -> Self {
-        Self::from_parts(migrations, pool, Settings { dev: true, ..Settings::default() })
+        let settings = Settings { dev: cfg!(debug_assertions), ..Settings::default() };
+        Self::from_parts(migrations, pool, settings)
     }
 
     pub(crate) fn from_parts(migrations: Migrations, pool: Pool, settings: Settings) -> Self {
         Self { migrations, pool, settings }
+    }
+
+    /// The migrations as they are now: with `dev`, those in the directory.
+    pub(crate) fn set(&self) -> Result<&'static Set> {
+        #[cfg(feature = "dev")]
+        if self.settings.dev {
+            return self.migrations.live()?.set();
+        }
+        self.migrations.set()
     }
 
     /// Applies what is pending, exactly once however many processes boot at the same time.
@@ -165,7 +174,7 @@ impl Migrator {
     /// migration that this program does not carry and that no process runs; or the database cannot
     /// be read.
     pub async fn check(&self) -> Result<()> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         context.check(&self.pool).instrument(self.span("check")).await
     }
 
@@ -177,7 +186,7 @@ impl Migrator {
     /// [`Timeout`](crate::ErrorKind::Timeout) when the limit is over,
     /// [`is_diverged`](crate::Error::is_diverged) at once, or the database cannot be read.
     pub async fn wait(&self, limit: Duration) -> Result<()> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         self.until_settled(&context, limit).instrument(self.span("wait")).await
     }
 
@@ -213,7 +222,7 @@ impl Migrator {
     ///
     /// The database cannot be read.
     pub async fn status(&self) -> Result<Status> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let status = async {
             let limit = self.settings.wait_timeout;
             let client = borrow(&self.pool, limit).await?;
@@ -229,7 +238,7 @@ impl Migrator {
     ///
     /// As [`check`](Self::check), except that something pending is no error.
     pub async fn plan_up(&self) -> Result<Plan> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
@@ -249,7 +258,7 @@ impl Migrator {
     /// back, [`Tampered`](crate::ErrorKind::Tampered) where history or stored SQL were changed
     /// by hand, or the database cannot be read.
     pub async fn plan_down(&self, target: Target) -> Result<Plan> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
@@ -288,7 +297,7 @@ impl Migrator {
     /// Those of [`plan_down`](Self::plan_down) and [`apply`](Self::apply).
     pub async fn down(&self, target: Target) -> Result<Report> {
         let plan = self.plan_down(target).await?;
-        let set = self.migrations.set()?;
+        let set = self.set()?;
         let span = self.span("down");
         down::run(&self.pool, set, &self.settings, &plan, PlanMatch::RollbackScope)
             .instrument(span)
@@ -309,7 +318,7 @@ impl Migrator {
     /// nobody agreed to lose. In all of them nothing was changed. Otherwise as
     /// [`up`](Self::up).
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
-        let (set, settings) = (self.migrations.set()?, &self.settings);
+        let (set, settings) = (self.set()?, &self.settings);
         let span = self.span("apply");
         match plan.direction {
             Direction::Up => up::up(&self.pool, set, settings, Some(plan)).instrument(span).await,
@@ -324,22 +333,19 @@ impl Migrator {
     /// # Errors
     ///
     /// As [`adopt`](Self::adopt).
-    #[cfg(feature = "cli")]
-    pub async fn plan_adopt(
-        &self,
-        directory: &upfront_directory::Directory,
-        table: Option<&str>,
-    ) -> Result<AdoptReport> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
-        let witness = BaselineSource::Table { directory, name: table };
+    #[cfg(feature = "admin")]
+    pub async fn plan_adopt(&self, table: Option<&str>) -> Result<AdoptReport> {
+        let context = Context::new(self.set()?, &self.settings);
+        let sum = self.migrations.sum(context.set);
+        let witness = BaselineSource::Table { sum: &sum, name: table };
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_adopt")).await
     }
 
     /// Takes over the history that Atlas or sqlx has in this database, so that `up()` applies only
     /// what is new. Runs no migration, and never writes to the other tool's table.
     ///
-    /// The directory is the one that the migrations are from. The table is found where there is only
-    /// one; a name, with its schema, chooses one, and may be one that the tool was told to use.
+    /// The table is found if there is only one. A name, qualified by its schema, selects one, even
+    /// one that does not have the tool's default name.
     ///
     /// Every row is compared with its file: hash, name, order, and whether it came to its end. The
     /// rows are written in one transaction, under the locks of both tools.
@@ -355,14 +361,11 @@ impl Migrator {
     /// all differences; where there is no history, or more than one, or one of a tool that is not
     /// supported; where the other tool is migrating; where the app has a history already. Nothing
     /// is written then. Otherwise what stops [`up`](Self::up) before its first migration.
-    #[cfg(feature = "cli")]
-    pub async fn adopt(
-        &self,
-        directory: &upfront_directory::Directory,
-        table: Option<&str>,
-    ) -> Result<AdoptReport> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
-        let witness = BaselineSource::Table { directory, name: table };
+    #[cfg(feature = "admin")]
+    pub async fn adopt(&self, table: Option<&str>) -> Result<AdoptReport> {
+        let context = Context::new(self.set()?, &self.settings);
+        let sum = self.migrations.sum(context.set);
+        let witness = BaselineSource::Table { sum: &sum, name: table };
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("adopt")).await
     }
 
@@ -371,9 +374,9 @@ impl Migrator {
     /// # Errors
     ///
     /// As [`baseline`](Self::baseline).
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub async fn plan_baseline(&self, version: &str) -> Result<AdoptReport> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let witness = BaselineSource::Person { version };
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_baseline")).await
     }
@@ -393,9 +396,9 @@ impl Migrator {
     /// [`AdoptionRefused`](crate::ErrorKind::AdoptionRefused): there is no such version, or
     /// the history has it already. A history that ends before the version is continued, if it is
     /// this directory's. Otherwise as for [`adopt`](Self::adopt).
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub async fn baseline(&self, version: &str) -> Result<AdoptReport> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let witness = BaselineSource::Person { version };
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("baseline")).await
     }

@@ -19,7 +19,7 @@ pub(crate) mod maybe {
         it.map(|it| it.as_secs_f64()).serialize(to)
     }
 
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn deserialize<'a, D: serde::Deserializer<'a>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {

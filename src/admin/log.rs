@@ -74,7 +74,7 @@ impl Migrator {
         limit: Option<u32>,
         since: Option<SystemTime>,
     ) -> Result<Vec<LogEntry>> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         read(&context, &self.pool, limit, since).instrument(self.span("log")).await
     }
 }

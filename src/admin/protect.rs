@@ -49,7 +49,7 @@ impl Migrator {
     ///
     /// The database cannot be read.
     pub async fn protection(&self) -> Result<Option<Protection>> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let client = borrow(&self.pool, limit).await?;
         let read = async {
@@ -90,7 +90,7 @@ impl Migrator {
     }
 
     async fn mark(&self, what: Protect, approval: Option<&str>) -> Result<Option<Protection>> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let session = self.lock(&context).await?;
         let marked = mark(&context, &session, what, approval).await;
         session.close(marked).await
@@ -107,7 +107,7 @@ impl Migrator {
     /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) where one of the versions is not held; the text lists those
     /// that are.
     pub async fn release(&self, versions: &[String]) -> Result<Vec<Released>> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let session = self.lock(&context).await?;
         let doing = "reading what is held";
         let answer = session.ask(doing, &context.revisions.holds()).await?;

@@ -131,7 +131,7 @@ impl Migrator {
     /// [`is_diverged`](Error::is_diverged) if the history contradicts the program elsewhere; or the
     /// database cannot be read.
     pub async fn plan_resolve(&self, asked: Resolve) -> Result<Resolved> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
         let plan = async {
             let client = borrow(&self.pool, limit).await?;
@@ -160,7 +160,7 @@ impl Migrator {
     /// [`apply`](Self::apply); otherwise those of [`plan_resolve`](Self::plan_resolve), and
     /// whatever keeps upfront's tables from being written.
     pub async fn resolve(&self, plan: &Resolved) -> Result<Resolved> {
-        let context = Context::new(self.migrations.set()?, &self.settings);
+        let context = Context::new(self.set()?, &self.settings);
         self.record_resolution(&context, plan).instrument(self.span("resolve")).await
     }
 

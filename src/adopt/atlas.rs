@@ -2,7 +2,7 @@
 //! the table to the shape that Atlas knows.
 
 use tokio_postgres::SimpleQueryRow;
-use upfront_directory::{Directory, Sum, SumHasher};
+use upfront_directory::{Sum, SumHasher};
 
 use crate::{
     connection::answer::Answer,
@@ -82,13 +82,13 @@ fn row(it: &SimpleQueryRow) -> Option<Row> {
 /// All differences, in the order of the versions.
 pub(crate) fn compare(
     set: &'static Set,
-    directory: &Directory,
+    sum: &Sum,
     rows: &[Row],
     table: &str,
 ) -> Result<ExternalHistory, Vec<Difference>> {
     let mut found: Vec<_> =
         rows.iter().filter_map(|it| state(it).map(|is| (&it.version, is))).collect();
-    let mut hashes = Hashes::new(set, directory, rows);
+    let mut hashes = Hashes::new(set, sum, rows);
     found.extend(rows.iter().filter_map(|it| hashes.check(it).map(|is| (&it.version, is))));
     let gaps = gaps(set, rows);
     let gaps: Vec<_> = gaps.into_iter().map(|(version, it)| (version.to_owned(), it)).collect();
@@ -181,13 +181,13 @@ struct Hashes<'a> {
 }
 
 impl<'a> Hashes<'a> {
-    fn new(set: &'static Set, directory: &'a Directory, rows: &'a [Row]) -> Self {
+    fn new(set: &'static Set, sum: &'a Sum, rows: &'a [Row]) -> Self {
         let count = set.migrations.len();
         Self {
             set,
             rows,
             starts: starts(set, rows),
-            sum: directory.sum(),
+            sum,
             texts: vec![None; count],
             running: vec![<[SumHasher; 2]>::default()],
             checked: vec![false; count],

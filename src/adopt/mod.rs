@@ -6,7 +6,7 @@ pub(crate) mod sqlx;
 
 use deadpool_postgres::Pool;
 use tokio_postgres::error::SqlState;
-use upfront_directory::Directory;
+use upfront_directory::Sum;
 
 use crate::{
     Direction, Report, Result,
@@ -45,7 +45,7 @@ const DOING: &str = "reading another tool's history";
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BaselineSource<'a> {
     /// Another tool's table: this one, or the only one.
-    Table { directory: &'a Directory, name: Option<&'a str> },
+    Table { sum: &'a Sum, name: Option<&'a str> },
     /// A person: everything up to a version.
     Person { version: &'a str },
 }
@@ -140,13 +140,13 @@ async fn past(
 ) -> Result<ExternalHistory> {
     let begun = history_of(context, session).await?;
     match witness {
-        BaselineSource::Table { directory, name } => {
+        BaselineSource::Table { sum, name } => {
             refuse_history(context, &begun)?;
             let source = match name {
                 Some(it) => named(session, it).await?,
                 None => only(context, session).await?,
             };
-            read(context, session, directory, source).await
+            read(context, session, sum, source).await
         }
         BaselineSource::Person { version } => {
             baseline(context, &begun, find(context.set, version)?)
@@ -239,7 +239,7 @@ async fn only(context: &Context<'_>, session: &Session) -> Result<Source> {
 async fn read(
     context: &Context<'_>,
     session: &Session,
-    directory: &Directory,
+    sum: &Sum,
     source: Source,
 ) -> Result<ExternalHistory> {
     let set = context.set;
@@ -257,7 +257,7 @@ async fn read(
     let compared = match source.tool {
         Tool::Atlas => {
             let rows = atlas::read(&answer).ok_or(unexpected)?;
-            (!rows.is_empty()).then(|| atlas::compare(set, directory, &rows, &source.table))
+            (!rows.is_empty()).then(|| atlas::compare(set, sum, &rows, &source.table))
         }
         Tool::Sqlx => {
             let rows = sqlx::read(&answer).ok_or(unexpected)?;

@@ -2,7 +2,7 @@
 //! run time.
 
 pub(crate) mod decode;
-#[cfg(any(feature = "cli", feature = "rust-embed", feature = "dev"))]
+#[cfg(any(feature = "admin", feature = "rust-embed", feature = "dev"))]
 pub(crate) mod from_directory;
 
 use std::fmt;
@@ -26,7 +26,7 @@ pub(crate) struct Migration {
     pub(crate) name: &'static str,
     /// SHA-256 over everything up to here, in hex.
     #[cfg_attr(
-        not(any(feature = "cli", test)),
+        not(any(feature = "admin", test)),
         allow(dead_code, reason = "a boot computes the chain from the rows")
     )]
     pub(crate) chain: &'static str,
@@ -185,7 +185,7 @@ impl Set {
     }
 
     /// The first so many migrations; lives as long as the program.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn first(&'static self, count: usize) -> &'static Set {
         let migrations = &self.migrations[..count];
         let row = |it: &'static Migration| upfront_directory::Row {
@@ -216,6 +216,12 @@ impl Migration {
     /// As messages name it: `20261122101500_add_users`.
     pub(crate) fn title(&self) -> String {
         title(self.version, self.name)
+    }
+
+    /// The canonical text of its up script.
+    #[cfg(feature = "admin")]
+    pub(crate) fn text(&self) -> &'static str {
+        self.up.source
     }
 
     /// Does a row with this hash stand for this migration?

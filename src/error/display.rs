@@ -129,7 +129,7 @@ impl fmt::Display for Details {
             Details::Partial(it) => partial(f, it),
             Details::LockLost(it) => lock_lost(f, it),
             Details::Rejection(it) => it.fmt(f),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Details::Adopt(it) => it.fmt(f),
         }
     }

@@ -185,9 +185,9 @@ impl Details {
             Self::Escaped { .. } => ErrorKind::TransactionEnded,
             Self::LockLost(_) => ErrorKind::LockLost,
             Self::Rejection(it) => it.kind(),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::Adopt(it) if it.is_read_only() => ErrorKind::ReadOnly,
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::Adopt(_) => ErrorKind::AdoptionRefused,
         }
     }
@@ -206,9 +206,9 @@ impl Rejection {
             Self::Held { .. } => ErrorKind::Held,
             Self::SchemaReplaced { .. } => ErrorKind::SchemaReplaced,
             Self::DuplicateHistory { .. } => ErrorKind::DuplicateHistory,
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::NotHeld { .. } | Self::Resolve(_) => ErrorKind::InvalidTarget,
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::Copied { .. } => ErrorKind::CopiedMark,
         }
     }

@@ -1,6 +1,6 @@
 //! Everything that can stop a boot, and what to do about it.
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) mod adopt_error;
 pub(crate) mod display;
 pub(crate) mod distrust;
@@ -144,7 +144,7 @@ pub(crate) enum Details {
     Partial(Partial),
     LockLost(LockLost),
     Rejection(Rejection),
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     Adopt(crate::error::adopt_error::AdoptError),
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use crate::plan::resolution::ResolveError;
 use crate::{
     DataLoss, Direction,
@@ -68,16 +68,16 @@ pub(crate) enum Rejection {
         found: Duplicate,
     },
     /// What a person says of a migration cannot be recorded.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     Resolve(ResolveError),
     /// A version that is to be released is not held.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     NotHeld {
         version: String,
         held: Vec<Hold>,
     },
     /// The mark that is to be set came along in a copy.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     Copied {
         at: String,
         by: String,
@@ -125,11 +125,11 @@ impl fmt::Display for Rejection {
                 schema_replaced(f, schemas, start_again, keep)
             }
             Self::DuplicateHistory { app, found } => duplicate_history(f, app, found),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::Resolve(it) => it.fmt(f),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::NotHeld { version, held } => not_held(f, version, held),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "admin")]
             Self::Copied { at, by } => write!(
                 f,
                 "the database is marked as protected already, by {by} at {at} UTC, when it was \
@@ -345,7 +345,7 @@ fn held_back(f: &mut fmt::Formatter<'_>, found: &[Hold]) -> fmt::Result {
     )
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 fn not_held(f: &mut fmt::Formatter<'_>, version: &str, held: &[Hold]) -> fmt::Result {
     write!(f, "version `{version}` is not held; nothing was released")?;
     let titles: Vec<_> = held.iter().map(|it| title(&it.version, &it.name)).collect();

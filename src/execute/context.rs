@@ -416,7 +416,7 @@ impl<'a> Context<'a> {
     }
 
     /// The error for a role that may not read another tool's table.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn table_denied(
         &self,
         doing: &'static str,

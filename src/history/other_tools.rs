@@ -16,9 +16,9 @@ use crate::{
     plan::{foreign_history::ForeignHistory, table_name::TableName},
 };
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use crate::plan::foreign_history::Tool;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use postgres_protocol::escape::escape_identifier;
 
 /// What the history table of a tool looks like.
@@ -108,12 +108,12 @@ const SIGNATURES: [Signature; 43] = [
 ];
 
 /// Names that an application may well give to a table of its own.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 const COMMON: [&str; 4] = ["migrations", "changes", "schema_version", "schemaversions"];
 
 /// The tables of other tools' histories, with what belongs to them: no migration makes these, so a
 /// comparison of schemas leaves them out.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 #[doc(hidden)]
 #[must_use]
 pub fn history_tables() -> Vec<String> {
@@ -188,7 +188,7 @@ pub(crate) async fn find(
 }
 
 /// The histories in the whole database, for a person who asks for one; in a transaction.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) async fn find_anywhere(
     settings: &Settings,
     client: &Client,
@@ -296,7 +296,7 @@ fn read(settings: &Settings, answer: &Answer) -> Vec<ForeignHistory> {
 }
 
 /// The table that somebody named, and the tool whose columns it has, if any; needs a transaction.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) async fn named(client: &Client, table: &str) -> Result<Option<(String, Option<Tool>)>> {
     let doing = "looking for another tool's history";
     // Looked up on the path that is set, and printed for one that is pinned.
@@ -322,7 +322,7 @@ pub(crate) async fn named(client: &Client, table: &str) -> Result<Option<(String
 }
 
 /// What cannot be a name, names no table.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 fn is_no_name(err: &tokio_postgres::Error) -> bool {
     use tokio_postgres::error::SqlState;
     let codes = [SqlState::INVALID_NAME, SqlState::SYNTAX_ERROR, SqlState::FEATURE_NOT_SUPPORTED];
@@ -330,7 +330,7 @@ fn is_no_name(err: &tokio_postgres::Error) -> bool {
 }
 
 /// What a role needs in order to read another tool's table.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) fn grants(table: &str, role: &str) -> Vec<String> {
     let (schema, role) = (schema_of(table), escape_identifier(role));
     vec![
@@ -340,7 +340,7 @@ pub(crate) fn grants(table: &str, role: &str) -> Vec<String> {
 }
 
 /// The part of a qualified name before the dot, as it is quoted.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 fn schema_of(table: &str) -> &str {
     let mut quoted = false;
     let dot = table.find(|it| {

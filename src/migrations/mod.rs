@@ -9,7 +9,7 @@ pub(crate) mod watched;
 
 use crate::embedded::{Set, decode::Embedded};
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 use crate::{
     Result,
     embedded::Migration,
@@ -25,8 +25,8 @@ pub struct Migrations(pub(crate) Source);
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Compiled(&'static Embedded),
-    #[cfg(feature = "cli")]
-    Parsed(&'static Set),
+    #[cfg(feature = "admin")]
+    Parsed(&'static Set, std::sync::Arc<upfront_directory::Sum>),
     #[cfg(feature = "rust-embed")]
     Folder(std::sync::Arc<crate::migrations::rust_embed::Folder>),
     #[cfg(feature = "dev")]
@@ -68,11 +68,12 @@ impl Migrations {
 
     /// A directory that was read from disk, mistakes and warnings dealt with, under its own label;
     /// for upfront's own tools. Its data live as long as the program.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     #[doc(hidden)]
     #[must_use]
     pub fn from_directory(directory: &upfront_directory::Directory) -> Self {
-        Self(Source::Parsed(crate::embedded::from_directory::set(directory)))
+        let sum = std::sync::Arc::new(directory.sum().clone());
+        Self(Source::Parsed(crate::embedded::from_directory::set(directory), sum))
     }
 
     /// The first of these migrations, up to and with a version: what a scratch server needs in order
@@ -81,11 +82,11 @@ impl Migrations {
     /// # Errors
     ///
     /// There is no such version, or the folder has mistakes.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub fn up_to(&self, version: &str) -> crate::Result<Self> {
         let set = self.set()?;
         let at = crate::migrations::find(set, version)?;
-        Ok(Self(Source::Parsed(set.first(at + 1))))
+        Ok(Self(Source::Parsed(set.first(at + 1), self.sum(set))))
     }
 
     /// Called by the macro alone.
@@ -102,7 +103,7 @@ impl Migrations {
             Source::Compiled(it) => it.set(),
             #[cfg(feature = "dev")]
             Source::Live(it) => it.compiled(),
-            #[cfg(any(feature = "cli", feature = "rust-embed"))]
+            #[cfg(any(feature = "admin", feature = "rust-embed"))]
             _ => panic!("upfront's own migrations are compiled in"),
         }
     }
@@ -114,13 +115,25 @@ impl Migrations {
     pub(crate) fn set(&self) -> crate::Result<&'static Set> {
         match &self.0 {
             Source::Compiled(it) => Ok(it.set()),
-            #[cfg(feature = "cli")]
-            Source::Parsed(set) => Ok(set),
+            #[cfg(feature = "admin")]
+            Source::Parsed(set, _) => Ok(set),
             #[cfg(feature = "rust-embed")]
             Source::Folder(folder) => folder.set(),
             #[cfg(feature = "dev")]
-            Source::Live(it) => it.set(),
+            Source::Live(it) => it.default_set(),
         }
+    }
+
+    /// The hashes that Atlas computes for these files. An embedded set no longer has the bytes of
+    /// its files: those of its canonical text count.
+    #[cfg(feature = "admin")]
+    pub(crate) fn sum(&self, set: &Set) -> std::sync::Arc<upfront_directory::Sum> {
+        if let Source::Parsed(_, sum) = &self.0 {
+            return std::sync::Arc::clone(sum);
+        }
+        let names: Vec<_> = set.migrations.iter().map(|it| format!("{}.sql", it.title())).collect();
+        let text = |(name, it)| (String::as_str(name), Migration::text(it).as_bytes());
+        std::sync::Arc::new(upfront_directory::Sum::of(names.iter().zip(set.migrations).map(text)))
     }
 
     /// The directory that a program reads when it starts.
@@ -139,14 +152,14 @@ impl Migrations {
 /// # Errors
 ///
 /// There is none.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) fn find(set: &'static Set, version: &str) -> Result<usize> {
     let named = |it: &Migration| it.version == version || it.title() == version;
     let place = set.migrations.iter().position(named);
     place.ok_or_else(|| unknown(set, version).into())
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) fn unknown(set: &'static Set, version: &str) -> Details {
     const NEAR: usize = 2;
     let at = set.migrations.partition_point(|it| it.version < version);

@@ -16,12 +16,13 @@ use crate::{
 
 /// The directory of a set, and what it held when the program was built.
 ///
-/// A debug build is not made again when a file changes. So whatever asks for the set reads the
-/// directory, by [`Migrator::dev`](crate::Migrator::dev) or not: what the build left may be old.
+/// If the build script asked for it, Cargo does not recompile the program when a file changes. The
+/// embedded migrations may be outdated then, so every migrator reads the directory.
 #[derive(Debug)]
 pub struct Live {
     directory: &'static str,
     compiled: &'static Embedded,
+    is_default: bool,
     last: Mutex<Option<Parsed>>,
 }
 
@@ -33,11 +34,27 @@ struct Parsed {
 }
 
 impl Live {
-    /// Called by the macro alone.
+    /// The directory counts for every migrator. Called by the macro alone.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(directory: &'static str, compiled: &'static Embedded) -> Self {
-        Self { directory, compiled, last: Mutex::new(None) }
+        Self { directory, compiled, is_default: true, last: Mutex::new(None) }
+    }
+
+    /// The directory counts for [`Migrator::dev`](crate::Migrator::dev) alone. Called by the macro
+    /// alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn for_dev(directory: &'static str, compiled: &'static Embedded) -> Self {
+        Self { directory, compiled, is_default: false, last: Mutex::new(None) }
+    }
+
+    /// The set of a migrator that does not ask for the directory.
+    pub(crate) fn default_set(&self) -> Result<&'static Set> {
+        match self.is_default {
+            true => self.set(),
+            false => Ok(self.compiled()),
+        }
     }
 
     pub(crate) fn compiled(&self) -> &'static Set {
@@ -67,8 +84,8 @@ impl Live {
         if !path.is_dir() {
             return Err(Misread::DirectoryGone { directory: self.directory }.into());
         }
-        let settled = |file: &str| Committed::of(path).holds(file);
-        let read = Directory::read_draft(self.compiled().label, path, settled);
+        let is_committed = |file: &str| Committed::of(path).holds(file);
+        let read = Directory::read_draft(self.compiled().label, path, is_committed);
         Ok(self.remember(&read.map_err(Misread::Directory)?))
     }
 

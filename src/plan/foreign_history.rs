@@ -43,14 +43,14 @@ pub(crate) struct Guard {
 }
 
 /// A tool whose history can be taken over.
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     Atlas,
     Sqlx,
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 impl Tool {
     /// By its name.
     pub(crate) fn of(name: &str) -> Option<Self> {

@@ -3,7 +3,7 @@
 pub(crate) mod checksum;
 pub(crate) mod command;
 pub(crate) mod data_loss;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) mod external_history;
 pub(crate) mod foreign_history;
 pub(crate) mod history;
@@ -11,7 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod metadata;
 pub(crate) mod pending;
 pub(crate) mod protection;
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) mod resolution;
 pub(crate) mod rollback;
 pub(crate) mod rows;

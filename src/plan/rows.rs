@@ -74,7 +74,7 @@ impl UnknownMigration {
 
 impl Hold {
     /// By its version, or by version and name.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn is_called(&self, asked: &str) -> bool {
         asked == self.version || asked == title(&self.version, &self.name)
     }

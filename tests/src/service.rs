@@ -34,6 +34,12 @@ async fn main() {
 }
 "#;
 
+const BUILD: &str = r#"
+fn main() {
+    upfront_build::Config::new("migrations").dev(cfg!(feature = "dev")).embed();
+}
+"#;
+
 impl Service {
     /// `artifacts` is `env!("CARGO_TARGET_TMPDIR")`, which only a test knows.
     ///
@@ -56,7 +62,7 @@ impl Service {
         );
         let service = Self { folder, artifacts, arguments: Vec::new(), variables: Vec::new() };
         service.write("Cargo.toml", &manifest);
-        service.write("build.rs", "fn main() { upfront_build::embed(\"migrations\"); }\n");
+        service.write("build.rs", BUILD);
         service.write("src/main.rs", MAIN);
         fs::copy(house.join("Cargo.lock"), service.folder.join("Cargo.lock")).unwrap();
         service
@@ -150,10 +156,11 @@ impl Service {
         said.map(|it| it.split_once("@0.1.0: ").unwrap().1).collect::<Vec<_>>().join("\n")
     }
 
-    /// The program of a debug build.
+    /// The program.
     pub fn program(&self) -> PathBuf {
         let name = self.folder.file_name().unwrap_or_default();
-        self.artifacts.join("services/debug").join(name)
+        let profile = if self.arguments.contains(&"--release") { "release" } else { "debug" };
+        self.artifacts.join("services").join(profile).join(name)
     }
 
     /// Starts the program away from its folder, and gives what it prints.

@@ -6,7 +6,7 @@ use std::{fmt::Write, time::Duration};
 
 use insta::assert_snapshot;
 use upfront::{AdoptReport, Error, ErrorKind, Migrator, Result};
-use upfront_directory::{Directory, Sum};
+use upfront_directory::Sum;
 use upfront_scratch::{Database, PoolMode, Pooler, Server, Without};
 use upfront_tests::{builder, connect, database, migrator, pool, server, until};
 
@@ -18,20 +18,15 @@ const C: File = ("20260103000000_c.sql", "CREATE TABLE c (id bigint);\n");
 const D: File = ("20260104000000_d.sql", "CREATE TABLE d (id bigint);\n");
 const NEW: File = (D.0, "CREATE TABLE d (id integer);\n");
 
-fn directory(files: &[File]) -> Directory {
-    let file = |(name, text): &File| ((*name).to_owned(), text.as_bytes().to_vec());
-    Directory::from_files("migrations", files.iter().map(file)).unwrap()
-}
-
 async fn adopt(database: &Database<'_>, files: &[File]) -> Result<AdoptReport> {
-    migrator(&database.url(), files).adopt(&directory(files), None).await
+    migrator(&database.url(), files).adopt(None).await
 }
 
 /// A refusal by the dry run and by the real one alike, after which there is nothing of upfront's.
 async fn refused(database: &Database<'_>, files: &[File]) -> Error {
     let it = migrator(&database.url(), files);
-    let planned = it.plan_adopt(&directory(files), None).await.unwrap_err();
-    let err = it.adopt(&directory(files), None).await.unwrap_err();
+    let planned = it.plan_adopt(None).await.unwrap_err();
+    let err = it.adopt(None).await.unwrap_err();
     assert!(err.kind() == ErrorKind::AdoptionRefused, "{err}");
     assert_eq!(planned.to_string(), err.to_string());
     let schema = "select count(*) from pg_namespace where nspname = 'upfront'";
@@ -106,9 +101,9 @@ async fn a_history_of_atlas() {
     let it = migrator(&database.url(), &files);
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::ForeignHistory);
 
-    let planned = it.plan_adopt(&directory(&files), None).await.unwrap();
+    let planned = it.plan_adopt(None).await.unwrap();
     assert!(!planned.recorded);
-    let adopted = it.adopt(&directory(&files), None).await.unwrap();
+    let adopted = it.adopt(None).await.unwrap();
     assert_eq!(adopted.migrations, planned.migrations);
     assert_eq!(adopted.pending, ["20260103000000_c"]);
     assert!(adopted.unchecked.is_empty());
@@ -134,7 +129,7 @@ async fn a_history_with_nothing_new_costs_one_look_afterwards() {
     atlas(&database, "atlas_schema_revisions", &[A, B]);
     let it = migrator(&database.url(), &[A, B]);
     let mark = server.log_mark().unwrap();
-    it.adopt(&directory(&[A, B]), None).await.unwrap();
+    it.adopt(None).await.unwrap();
     let log = server.log_since(mark).unwrap();
     let words = ["INSERT INTO atlas", "UPDATE atlas", "DELETE FROM atlas", "LOCK TABLE atlas"];
     assert!(words.iter().all(|it| !log.contains(it)), "{log}");
@@ -166,7 +161,7 @@ async fn one_history_of_several() {
     let files = [A, C];
     assert_snapshot!(refused(&database, &files).await);
     let it = migrator(&database.url(), &files);
-    let named = it.adopt(&directory(&files), Some("one.atlas_schema_revisions")).await.unwrap();
+    let named = it.adopt(Some("one.atlas_schema_revisions")).await.unwrap();
     assert_eq!(named.migrations, ["20260101000000_a"]);
     assert_eq!(it.up().await.unwrap().applied.len(), 1);
 }
@@ -179,11 +174,11 @@ async fn a_table_that_was_named() {
     let it = migrator(&database.url(), &[A]);
     let mut texts = String::new();
     for name in ["theirs", "a", "none.ours", "a.b.c.d"] {
-        let err = it.adopt(&directory(&[A]), Some(name)).await.unwrap_err();
+        let err = it.adopt(Some(name)).await.unwrap_err();
         writeln!(texts, "{err}\n").unwrap();
     }
     assert_snapshot!(texts);
-    let adopted = it.adopt(&directory(&[A]), Some("ours")).await.unwrap();
+    let adopted = it.adopt(Some("ours")).await.unwrap();
     assert_eq!(adopted.table.as_deref(), Some("public.ours"));
 }
 
@@ -371,7 +366,7 @@ async fn a_history_of_sqlx() {
     let files = [A, B, C];
     let it = migrator(&database.url(), &files);
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::ForeignHistory);
-    let adopted = it.adopt(&directory(&files), None).await.unwrap();
+    let adopted = it.adopt(None).await.unwrap();
     assert_eq!(it.up().await.unwrap().applied.len(), 1);
     assert!(it.up().await.unwrap().is_unchanged());
     assert_eq!(contents(&database, "_sqlx_migrations"), before);
@@ -496,7 +491,7 @@ async fn two_who_adopt_at_once() {
     let url = database.url();
     let all = (0..8).map(|_| {
         let url = url.clone();
-        tokio::spawn(async move { migrator(&url, &[A, B]).adopt(&directory(&[A, B]), None).await })
+        tokio::spawn(async move { migrator(&url, &[A, B]).adopt(None).await })
     });
     let mut done = 0;
     for it in all.collect::<Vec<_>>() {
@@ -553,10 +548,10 @@ async fn sqlx_is_at_work() {
 async fn a_cancelled_adoption_leaves_all_or_nothing() {
     let database = database();
     atlas(&database, "public", &[A, B]);
-    let (it, directory) = (migrator(&database.url(), &[A, B]), directory(&[A, B]));
+    let it = migrator(&database.url(), &[A, B]);
     for micros in (0..400).map(|it| it * 100) {
         let limit = Duration::from_micros(micros);
-        let _ = tokio::time::timeout(limit, it.adopt(&directory, None)).await;
+        let _ = tokio::time::timeout(limit, it.adopt(None)).await;
         let there = "select to_regclass('upfront.revisions') is not null";
         if database.psql(there).unwrap().trim() == "t" {
             let rows = "select count(*) from upfront.revisions where app = 'main'";
@@ -567,7 +562,7 @@ async fn a_cancelled_adoption_leaves_all_or_nothing() {
             }
         }
     }
-    let _ = it.adopt(&directory, None).await;
+    let _ = it.adopt(None).await;
     assert!(it.up().await.unwrap().is_unchanged());
 }
 
@@ -586,7 +581,7 @@ async fn rights_that_are_missing() {
         let url = database.url().replace("postgres@", &format!("adopt_{role}_{name}@"));
         async move {
             let it = Migrator::new(upfront_tests::migrations(&[A]), pool(&url, 1));
-            let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
+            let err = it.adopt(None).await.unwrap_err();
             assert!(err.kind() == ErrorKind::PermissionDenied, "{err}");
             err.to_string().replace(name, "DATABASE")
         }
@@ -607,8 +602,8 @@ async fn sessions_that_cannot_write() {
     let sql = format!("alter database {} set default_transaction_read_only = on", database.name());
     database.execute(&sql).unwrap();
     let it = migrator(&database.url(), &[A]);
-    assert_eq!(it.plan_adopt(&directory(&[A]), None).await.unwrap().migrations.len(), 1);
-    let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
+    assert_eq!(it.plan_adopt(None).await.unwrap().migrations.len(), 1);
+    let err = it.adopt(None).await.unwrap_err();
     assert!(err.kind() == ErrorKind::ReadOnly && err.kind() != ErrorKind::AdoptionRefused);
     assert_snapshot!(err);
 
@@ -618,8 +613,8 @@ async fn sessions_that_cannot_write() {
     let standby = primary.standby().unwrap();
     standby.wait_caught_up(&primary).unwrap();
     let it = migrator(&standby.url(database.name()), &[A]);
-    assert_eq!(it.plan_adopt(&directory(&[A]), None).await.unwrap().migrations.len(), 1);
-    let err = it.adopt(&directory(&[A]), None).await.unwrap_err();
+    assert_eq!(it.plan_adopt(None).await.unwrap().migrations.len(), 1);
+    let err = it.adopt(None).await.unwrap_err();
     assert!(err.kind() == ErrorKind::ReadOnly);
     assert_snapshot!("standby", err);
 }
@@ -630,7 +625,7 @@ async fn through_a_pooler() {
     atlas(&database, "public", &[A, B]);
     let pooler = Pooler::start(server(), PoolMode::Transaction, 2).unwrap();
     let it = migrator(&pooler.url(database.name()), &[A, B]);
-    it.adopt(&directory(&[A, B]), None).await.unwrap();
+    it.adopt(None).await.unwrap();
     assert!(it.up().await.unwrap().is_unchanged());
     let locks = "select count(*) from pg_locks where locktype = 'advisory' and database = (select \
                  oid from pg_database where datname = current_database())";
@@ -667,7 +662,7 @@ async fn a_role_and_a_schema_of_their_own() {
     database.execute(&sql).unwrap();
     let it = builder(&database.url(), &[A]).schema("history").role(&role).search_path(["nowhere"]);
     let it = it.build().unwrap();
-    it.adopt(&directory(&[A]), None).await.unwrap();
+    it.adopt(None).await.unwrap();
     it.check().await.unwrap();
     let owner = "select distinct tableowner from pg_tables where schemaname = 'history'";
     assert_eq!(database.psql(owner).unwrap().trim(), role);

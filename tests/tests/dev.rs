@@ -144,7 +144,7 @@ async fn an_edited_file_is_replaced() {
     let events = Events::default();
     let migrator = Migrator::builder(it.migrations(), pool(&it.database.url(), 1))
         .on_event(events.listener())
-        .dev()
+        .dev(true)
         .build()
         .unwrap();
     let report = migrator.up().await.unwrap();

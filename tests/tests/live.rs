@@ -72,14 +72,33 @@ fn without_the_feature_the_program_holds_nothing_of_it() {
 }
 
 #[test]
-fn a_release_build_with_the_feature_does_not_compile() {
+fn a_release_build_with_the_feature_is_an_ordinary_one() {
     let service = service("upfront-test-release").with("--features=dev").with("--release");
-    let (fine, said) = service.checks();
-    assert!(!fine);
-    let said = said.lines().find(|it| it.starts_with("error[E0080]")).unwrap();
-    insta::assert_snapshot!("a_release_build", said);
-    let (fine, said) = service.set("UPFRONT_DEV_IN_RELEASE", "1").checks();
-    assert!(fine, "{said}");
+    let database = database();
+    let url = database.url();
+    service.builds();
+    let program = fs::read(service.program()).unwrap();
+    let directory = service.folder().join("migrations");
+    assert!(!holds(&program, directory.to_str().unwrap()));
+    service.write("migrations/2_b.sql", B);
+    assert_eq!(service.runs(&url), "a", "it applies what is embedded");
+    service.builds();
+    assert_eq!(service.runs(&url), "b", "Cargo follows the directory");
+}
+
+#[test]
+fn the_feature_alone_changes_nothing() {
+    let service = service("upfront-test-unified").with("--features=dev");
+    let main = fs::read_to_string(service.folder().join("src/main.rs")).unwrap();
+    service.write("src/main.rs", main.replace("Migrator::dev", "Migrator::new"));
+    service.write("build.rs", "fn main() { upfront_build::embed(\"migrations\"); }\n");
+    let database = database();
+    let url = database.url();
+    service.builds();
+    service.write("migrations/2_b.sql", B);
+    assert_eq!(service.runs(&url), "a", "it applies what is embedded");
+    service.builds();
+    assert_eq!(service.runs(&url), "b", "Cargo follows the directory");
 }
 
 #[test]

@@ -12,9 +12,8 @@
 //! places into the program: a release binary needs no file at run time. Cargo runs the script again
 //! whenever a file is added, edited or removed.
 //!
-//! Where upfront's feature `dev` is on, a debug build reads the directory when it starts. So the
-//! script does not follow the directory there, and a changed file makes Cargo compile nothing; nor
-//! does it mind an `atlas.sum` that is behind. The start says what is to be said about both.
+//! With [`Config::dev`] a debug build reads the directory when it starts, and Cargo compiles nothing
+//! when a migration changes.
 
 #![allow(clippy::needless_doctest_main, reason = "a build script is a program")]
 
@@ -61,6 +60,7 @@ pub struct Config {
     directory: PathBuf,
     name: String,
     warnings: Warnings,
+    dev: bool,
 }
 
 /// Why nothing was embedded.
@@ -80,7 +80,7 @@ impl Config {
     /// A directory, given from the crate's root.
     pub fn new(directory: impl AsRef<Path>) -> Self {
         let directory = directory.as_ref().to_owned();
-        Self { directory, name: "main".into(), warnings: Warnings::default() }
+        Self { directory, name: "main".into(), warnings: Warnings::default(), dev: false }
     }
 
     /// Names the set; `main` where nothing is said. The program asks for it by the same name:
@@ -95,6 +95,22 @@ impl Config {
     #[must_use]
     pub fn warnings(mut self, warnings: Warnings) -> Self {
         self.warnings = warnings;
+        self
+    }
+
+    /// Lets a debug build read the directory when it starts, so that Cargo compiles nothing when a
+    /// migration changes. Off by default; has no effect on release builds.
+    ///
+    /// Every migrator of the program then uses the migrations in the directory, and an outdated
+    /// `atlas.sum` is no error of the build. It needs upfront's feature `dev`:
+    ///
+    /// ```no_run
+    /// // build.rs; in Cargo.toml: dev = ["upfront/dev"]
+    /// upfront_build::Config::new("migrations").dev(cfg!(feature = "dev")).embed();
+    /// ```
+    #[must_use]
+    pub fn dev(mut self, on: bool) -> Self {
+        self.dev = on;
         self
     }
 
@@ -118,13 +134,14 @@ impl Config {
         let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
         let out = PathBuf::from(variable("OUT_DIR")?);
         let directory = root.join(&self.directory);
-        let read = if is_live() { self.read_live(&directory) } else { self.read(&directory) }?;
+        let dev = self.dev && is_debug_build();
+        let read = if dev { self.read_dev(&directory) } else { self.read(&directory) }?;
         let (file, embedded) =
             (format!("upfront_{}.rs", self.name), format!("upfront_{}.txt", self.name));
         let text = upfront_directory::encode(read.label(), read.migrations());
         write(&out.join(&embedded), &text)?;
         let file = out.join(file);
-        write(&file, &render::render(&directory, &embedded))?;
+        write(&file, &render::render(&directory, &embedded, dev))?;
         println!("cargo::rustc-env=UPFRONT_EMBEDDED_{}={}", self.name, file.display());
         Ok(())
     }
@@ -137,7 +154,7 @@ impl Config {
     }
 
     /// A warning would be repeated by every build, however old it is.
-    fn read_live(&self, directory: &Path) -> Result<Directory, EmbedError> {
+    fn read_dev(&self, directory: &Path) -> Result<Directory, EmbedError> {
         // Where a script names nothing, Cargo runs it after every change of any file.
         println!("cargo::rerun-if-changed=Cargo.toml");
         let read = Directory::read_draft(&self.label(), directory, |_| false);
@@ -174,19 +191,9 @@ fn check_name(name: &str) -> Result<(), Kind> {
     }
 }
 
-/// Does the program read the directory when it starts?
-///
-/// The runtime's build script says so to the scripts of those who depend on it, under the name that
-/// its manifest has in `links`. A release build carries what it had when it was built.
-fn is_live() -> bool {
-    const TOLD: &str = concat!(
-        "DEP_UPFRONT_",
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        "_",
-        env!("CARGO_PKG_VERSION_MINOR"),
-        "_LIVE"
-    );
-    env::var_os(TOLD).is_some() && env::var("PROFILE").is_ok_and(|it| it == "debug")
+/// A release build carries the migrations that it had when it was built.
+fn is_debug_build() -> bool {
+    env::var("PROFILE").is_ok_and(|it| it == "debug")
 }
 
 fn variable(name: &'static str) -> Result<String, Kind> {

@@ -7,7 +7,8 @@ use std::path::Path;
 ///
 /// The path of the directory stands outside the set: only a program that reads the directory when
 /// it starts makes anything of it.
-pub(crate) fn render(directory: &Path, embedded: &str) -> String {
+pub(crate) fn render(directory: &Path, embedded: &str, dev: bool) -> String {
     let directory = directory.to_string_lossy();
-    format!("__embedded_v1!({directory:?}, include_str!({embedded:?}))\n")
+    let name = if dev { "__embedded_dev_v1" } else { "__embedded_v1" };
+    format!("{name}!({directory:?}, include_str!({embedded:?}))\n")
 }

@@ -3,7 +3,7 @@
 //! Names are quoted and qualified, what is called is `pg_catalog`'s, and where an operator or a
 //! type is named the message pins its search path first.
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) mod resolve;
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "admin")]
 pub(crate) use resolve::{ResolveOrder, logged};
 
 /// A text that the server's error carries when the session's statements go to another server process
@@ -221,7 +221,7 @@ impl Revisions {
     }
 
     /// The log, newest first, a row as JSON: columns that a newer upfront has added do no harm.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn log(&self, limit: Option<u32>, since: Option<f64>) -> String {
         let Self { schema, app, .. } = self;
         let since = since.map(|it| format!(" AND at >= to_timestamp({it})")).unwrap_or_default();
@@ -461,7 +461,7 @@ impl Revisions {
 
     /// Rows for what was here before upfront, with the moment at which it came where that is known;
     /// the log says where the rows are from.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn baseline(
         &self,
         after: &Head,
@@ -701,7 +701,7 @@ impl Revisions {
     }
 
     /// What is held.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn holds(&self) -> String {
         format!("{PINNED}{}", self.active_holds())
     }
@@ -716,7 +716,7 @@ impl Revisions {
     }
 
     /// Lets migrations come back.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn release(&self, versions: &[&str]) -> String {
         let Self { schema, app, .. } = self;
         let versions: Vec<_> = versions.iter().map(|it| escape_literal(it)).collect();
@@ -728,7 +728,7 @@ impl Revisions {
     }
 
     /// Marks the database as a protected one, anew where a mark is there.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn mark(&self, Identity { system, database }: &Identity) -> String {
         let Self { schema, host, .. } = self;
         let (system, database) = (escape_literal(system), escape_literal(database));
@@ -741,14 +741,14 @@ impl Revisions {
     }
 
     /// Takes the mark away.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn unmark(&self) -> String {
         exactly(1, &format!("DELETE FROM {}.protection", self.schema))
     }
 
     /// The line of the log about the mark: `up` where it is set, `down` where it is removed. It
     /// concerns all apps, so it is one of upfront's own, without a version.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "admin")]
     pub(crate) fn log_mark(
         &self,
         direction: Direction,

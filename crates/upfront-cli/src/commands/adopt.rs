@@ -38,8 +38,8 @@ impl Arguments {
         with(project, output, Needs::Folder, async |it| {
             let table = self.table.as_deref();
             let adopted = match self.dry_run {
-                true => it.migrator.plan_adopt(&it.directory, table).await,
-                false => it.migrator.adopt(&it.directory, table).await,
+                true => it.migrator.plan_adopt(table).await,
+                false => it.migrator.adopt(table).await,
             };
             Ok(told(adopted, output))
         })
