@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Exit, Output};
-use crate::{Migrator, Result};
+use crate::{
+    Migrator, Result,
+    cli::{exit::Exit, output::Output},
+};
 
 /// Options of `check`.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,9 +1,11 @@
 //! What a person agrees to on the command line, and the command that would say so.
 
-use std::{env, fmt::Write, path::Path};
+use std::{env, fmt::Write};
 
-use super::{Exit, Operator, Output};
-use crate::{Direction, Plan};
+use crate::{
+    Direction, Plan,
+    cli::{command_line::again, exit::Exit, operator::Operator, output::Output},
+};
 
 /// `--approve`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -117,66 +119,4 @@ pub(super) fn unapproved(
         "{what}, and the plan is not approved; nothing was changed\n  plan: {digest}\n  help: have \
          the plan read, which `{read}` prints; then: `{command}`"
     )
-}
-
-/// The command line once more, with other consent. What may hold a password is left out.
-pub(super) fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
-    let mut words = Vec::new();
-    let mut arguments = arguments.peekable();
-    let program = arguments.next().unwrap_or_default();
-    words.push(
-        Path::new(&program)
-            .file_name()
-            .map_or(program.clone(), |it| it.to_string_lossy().into_owned()),
-    );
-    while let Some(it) = arguments.next() {
-        match it.as_str() {
-            "--dry-run" | "--show-secrets" => {}
-            "--approve" | "--allow" => drop(arguments.next()),
-            it if it.starts_with("--approve=") || it.starts_with("--allow=") => {}
-            it => words.push(shown(it)),
-        }
-    }
-    words.extend(more.iter().cloned());
-    words.join(" ")
-}
-
-/// A word as a shell reads it.
-pub(super) fn shown(word: &str) -> String {
-    let is_plain = |it: char| it.is_alphanumeric() || "-_=./:,@%+".contains(it);
-    let redacted = upfront_redact::redact_message(word);
-    match word {
-        // It shows what is missing.
-        _ if redacted != word => redacted.into_owned(),
-        _ if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
-        _ => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn repeats_the_command_with_other_consent() {
-        check("/usr/bin/upfront down --dry-run --env prod", "upfront down --env prod --approve d");
-        check("upfront down --approve x --allow=data-loss", "upfront down --approve d");
-        check(
-            "upfront --url postgres://u:p@h/d down",
-            "upfront --url postgres://u:***@h/d down --approve d",
-        );
-        check(
-            "upfront --url=postgres://u:p@h/d down",
-            "upfront --url=postgres://u:***@h/d down --approve d",
-        );
-        check(
-            "upfront --url postgres://u@h/d down",
-            "upfront --url postgres://u@h/d down --approve d",
-        );
-        check("upfront down --dry-run --show-secrets", "upfront down --approve d");
-        check("upfront down --to $x", "upfront down --to '$x' --approve d");
-    }
-
-    fn check(line: &str, expected: &str) {
-        let arguments = line.split(' ').map(str::to_owned);
-        assert_eq!(super::again(arguments, &["--approve".into(), "d".into()]), expected);
-    }
 }

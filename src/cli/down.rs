@@ -1,7 +1,9 @@
 //! `down`
 
-use super::{Exit, Operator, Output, consent::Consent, plan};
-use crate::{Migrator, Result, Target};
+use crate::{
+    Migrator, Result, Target,
+    cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, plan},
+};
 
 /// Options of `down`.
 #[derive(Debug, Clone, clap::Args)]

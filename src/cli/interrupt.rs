@@ -5,14 +5,22 @@ use std::{pin::pin, time::Duration};
 use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep};
 
-use super::{Exit, Output, progress::Running};
 use crate::{
     Direction, Migrator, Result,
+    cli::{exit::Exit, output::Output},
     connection::session::{self, borrow},
     error::Details,
     execute::context::Context,
     plan::{history::History, journal::Journal, metadata::Tables},
 };
+
+/// A migration that has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) version: String,
+    pub(super) title: String,
+    pub(super) direction: Direction,
+}
 
 /// How long the server may take to notice that the program is gone.
 const PATIENCE: Duration = Duration::from_secs(10);

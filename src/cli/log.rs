@@ -10,11 +10,15 @@ use comfy_table::{Cell, Color};
 use jiff::{Span, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
-use super::{
-    Exit, Output,
-    table::{keep_whole, table, text},
+use crate::{
+    LogEntry, Migrator, Result,
+    cli::{
+        exit::Exit,
+        output::Output,
+        table::{keep_whole, table, text},
+    },
+    embedded::title,
 };
-use crate::{LogEntry, Migrator, Result, embedded::title};
 
 /// Options of `log`.
 #[derive(Debug, Clone, clap::Args)]

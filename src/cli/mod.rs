@@ -33,6 +33,7 @@
 //! text of errors go to the standard error. What the exit code says is [`Exit`].
 
 mod check;
+mod command_line;
 mod consent;
 mod down;
 mod exit;
@@ -40,7 +41,6 @@ mod interrupt;
 mod log;
 mod operator;
 mod output;
-mod paste;
 mod plan;
 mod progress;
 mod resolve;

@@ -6,7 +6,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::{Exit, paste::completed};
+use crate::cli::{command_line::completed, exit::Exit};
 
 /// How to print: `--format` and `--color`.
 #[derive(Debug, Clone, clap::Args)]

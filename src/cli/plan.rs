@@ -1,7 +1,9 @@
 //! `plan`, and what is done with a plan.
 
-use super::{Exit, Operator, Output, consent::Consent, progress::Progress};
-use crate::{Migrator, Plan, Report, Result};
+use crate::{
+    Migrator, Plan, Report, Result,
+    cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, progress::Progress},
+};
 
 /// Options of `plan`.
 #[derive(Debug, Clone, clap::Args)]

@@ -7,16 +7,15 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Output, interrupt};
-use crate::{Direction, Event, Migrator, Report, Result, embedded::title};
-
-/// A migration that has started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Running {
-    pub(super) version: String,
-    pub(super) title: String,
-    pub(super) direction: Direction,
-}
+use crate::{
+    Direction, Event, Migrator, Report, Result,
+    cli::{
+        exit::Exit,
+        interrupt::{self, Running},
+        output::Output,
+    },
+    embedded::title,
+};
 
 /// Receives each event, on the thread where it happens.
 #[derive(Clone)]

@@ -4,11 +4,17 @@ use std::env;
 
 use clap::ArgGroup;
 
-use super::{
-    Exit, Operator, Output,
-    consent::{Approval, again, unapproved},
+use crate::{
+    Migrator, Resolution, Resolve, Resolved, Result,
+    cli::{
+        command_line::again,
+        consent::{Approval, unapproved},
+        exit::Exit,
+        operator::Operator,
+        output::Output,
+    },
+    embedded::title,
 };
-use crate::{Migrator, Resolution, Resolve, Resolved, Result, embedded::title};
 
 /// Options of `resolve`.
 ///

@@ -1,7 +1,9 @@
 //! A rollback as a part of a command that does more.
 
-use super::{Exit, Operator, Output, consent::Consent, plan};
-use crate::{Migrator, Plan, Report, Result};
+use crate::{
+    Migrator, Plan, Report, Result,
+    cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, plan},
+};
 
 /// What a person agrees to of a rollback.
 #[doc(hidden)]

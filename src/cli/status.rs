@@ -2,12 +2,14 @@
 
 use comfy_table::{Cell, Color};
 
-use super::{
-    Exit, Output,
-    table::{keep_whole, table, text},
-};
 use crate::{
-    Down, DownObstacle, DownScript, Entry, Migrator, Result, State, Status, embedded::title,
+    Down, DownObstacle, DownScript, Entry, Migrator, Result, State, Status,
+    cli::{
+        exit::Exit,
+        output::Output,
+        table::{keep_whole, table, text},
+    },
+    embedded::title,
 };
 
 /// Options of `status`.

@@ -1,12 +1,16 @@
 //! `up`
 
-use super::{
-    Exit, Operator, Output,
-    consent::{Approval, Consent},
-    plan,
-    progress::Progress,
+use crate::{
+    Migrator, Result,
+    cli::{
+        consent::{Approval, Consent},
+        exit::Exit,
+        operator::Operator,
+        output::Output,
+        plan,
+        progress::Progress,
+    },
 };
-use crate::{Migrator, Result};
 
 /// Options of `up`.
 #[derive(Debug, Clone, clap::Args)]

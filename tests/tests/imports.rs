@@ -31,8 +31,13 @@ const LAYERS: [&str; 17] = [
 ];
 
 /// Crates without a ring of modules. The others have some still; none of these may get one.
-const ACYCLIC: [&str; 4] =
-    ["src", "crates/upfront-build/src", "crates/upfront-derive/src", "crates/upfront-model/src"];
+const ACYCLIC: [&str; 5] = [
+    "src",
+    "crates/upfront-build/src",
+    "crates/upfront-cli/src",
+    "crates/upfront-derive/src",
+    "crates/upfront-model/src",
+];
 
 #[test]
 fn no_module_imports_itself_by_way_of_others() {

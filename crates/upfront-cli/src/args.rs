@@ -1,23 +1,23 @@
 //! The command line, and who does what it asks for.
 
-use std::{env, io, path::PathBuf, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
 use clap::{
     Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-    builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 use upfront::cli::{Exit, Format, Output, Verb};
 
 use crate::{
     commands::{
-        adopt, check_schema, completions, diff, generate, hash, import, init, new, other_tools,
-        protect, rm,
+        adopt, baseline, check_schema, completions, diff, generate, hash, import, init, new,
+        other_tools, protect, release, rm,
         schema::{self, Drawn},
-        verify,
+        shared, verify,
     },
     config::Project,
-    connection::database,
+    context::Place,
     output::failure::Failure,
 };
 
@@ -37,58 +37,6 @@ pub(crate) struct Arguments {
     /// Say more of what is done; twice for each statement
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-}
-
-/// Which database and which folder.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Place {
-    /// The environment of `upfront.toml`; `dev` where there is one of that name
-    #[arg(long, value_name = "ENV", global = true)]
-    pub(crate) env: Option<String>,
-    /// The database, in place of the environment's
-    #[arg(long, value_name = "URL", global = true)]
-    pub(crate) url: Option<String>,
-    /// The folder of migrations
-    // clap's own parser of paths refuses an empty one in its own words.
-    #[arg(long, value_name = "DIR", global = true,
-          value_parser = OsStringValueParser::new().map(PathBuf::from))]
-    pub(crate) dir: Option<PathBuf>,
-    /// The name of this set of migrations in the database
-    #[arg(long, value_name = "APP", global = true)]
-    pub(crate) app: Option<String>,
-    /// The schema of upfront's own tables in the database
-    #[arg(long, value_name = "SCHEMA", global = true)]
-    pub(crate) schema: Option<String>,
-    /// Trust upfront's own tables if this role owns them
-    #[arg(long, value_name = "ROLE", global = true)]
-    pub(crate) trusted_owner: Option<String>,
-}
-
-impl Place {
-    /// An option without a value is a mistake, as a rule an unset variable of a script: without it,
-    /// the command would go to another database, or to another history.
-    fn refuse_empty(&self) -> Result<(), Failure> {
-        let dir = self.dir.as_ref().map(|it| it.as_os_str().to_string_lossy().into_owned());
-        let options = [
-            ("--env", &self.env),
-            ("--url", &self.url),
-            ("--dir", &dir),
-            ("--app", &self.app),
-            ("--schema", &self.schema),
-            ("--trusted-owner", &self.trusted_owner),
-        ];
-        let is_empty = |it: &Option<String>| it.as_ref().is_some_and(|it| it.trim().is_empty());
-        match options.into_iter().find(|(_, value)| is_empty(value)) {
-            Some((name, _)) => Err(empty(&format!("option `{name}`"))
-                .help(format!("give `{name}` a value, or leave it out"))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The failure for an option, a variable or a setting without a value.
-pub(crate) fn empty(what: &str) -> Failure {
-    Failure::mistake(format!("{what} is empty"))
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -129,11 +77,11 @@ enum Command {
     /// Takes over the history that Atlas or sqlx has in a database
     Adopt(adopt::Arguments),
     /// Marks a database that was made by hand as being at a version
-    Baseline(adopt::Baseline),
+    Baseline(baseline::Baseline),
     /// Marks a database, so that a person needs an approved plan to change it
     Protect(protect::Arguments),
     /// Lets migrations come back that were rolled back and are held
-    Release(protect::Release),
+    Release(release::Release),
     /// Prints a script that completes commands in a shell
     Completions(completions::Arguments),
 }
@@ -228,13 +176,13 @@ impl Command {
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
             Self::Database(_) if more.schema => return check_schema::run(&project()?, output),
-            Self::Database(it) => return database::run(it, &project()?, output),
+            Self::Database(it) => return shared::run(it, &project()?, output),
             Self::Verify(it) => return it.run(&project()?, output),
             Self::Adopt(it) => return it.run(&project()?, output),
             Self::Baseline(it) => return it.run(&project()?, output),
             Self::Protect(it) => return it.run(&project()?, output),
             Self::Release(it) => return it.run(&project()?, output),
-            Self::Completions(it) => it.run(),
+            Self::Completions(it) => it.run(command()),
         }
         Ok(Exit::Done)
     }

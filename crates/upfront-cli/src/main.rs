@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod config;
 mod connection;
+mod context;
+mod exit;
 mod output;
 mod scratch;
 

@@ -5,14 +5,16 @@ use upfront::cli::{Exit, Output};
 use upfront_schema::compare;
 
 use crate::{
-    commands::adopt::major,
     config::Project,
-    connection::database::{self, Needs},
+    connection::{
+        database::{self, Needs},
+        versions::major,
+    },
     output::{
         differences::{self, Ends},
         failure::Failure,
     },
-    scratch::{self, live_database::Found, source::Source},
+    scratch::{live_database::Found, scope, server, source::Source},
 };
 
 #[derive(Serialize)]
@@ -43,12 +45,12 @@ pub(crate) fn run(project: &Project, output: &Output) -> Result<Exit, Failure> {
 
 fn against(live: &Source, project: &Project, output: &Output) -> Result<Exit, Failure> {
     let migrations = Source::Migrations(project.folder()?);
-    let server = scratch::start_for(project, &[live])?;
+    let server = server::start_for(project, &[live])?;
     let made = migrations.build(project, &server, output)?;
     let found = live.build(project, &server, output)?;
-    let mut scope = scratch::scope_of_both(project, &[&made, &found])?;
+    let mut scope = scope::scope_of_both(project, &[&made, &found])?;
     live.narrow(&mut scope);
-    let all = compare(&made, &found, &scope).map_err(|err| scratch::of_schema(&err))?;
+    let all = compare(&made, &found, &scope)?;
     if all.is_empty() {
         let text = "nothing is pending, and the schema is what the migrations make";
         output.result(&Checked { settled: true, drifted: false }, || text.to_owned());

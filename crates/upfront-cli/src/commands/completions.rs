@@ -11,8 +11,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn run(&self) {
-        let mut command = crate::args::command();
+    pub(crate) fn run(&self, mut command: clap::Command) {
         clap_complete::generate(self.shell, &mut command, "upfront", &mut io::stdout());
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     commands::generate::Told,
     config::Project,
     output::failure::Failure,
-    scratch::{self, source::Source},
+    scratch::{scope, server, source::Source},
 };
 
 /// Options of `diff`.
@@ -41,10 +41,10 @@ impl Arguments {
         let [from, to] = ends.map(|(end, named)| Source::of(end, named, project, output));
         let sources = [&from?, &to?];
         let annotated = sources[1].annotated()?;
-        let server = scratch::start_for(project, &sources)?;
+        let server = server::start_for(project, &sources)?;
         let [from, to] = sources.map(|it| it.build(project, &server, output));
         let (from, to) = (from?, to?);
-        let mut scope = scratch::scope_of_both(project, &[&from, &to])?;
+        let mut scope = scope::scope_of_both(project, &[&from, &to])?;
         for it in sources {
             it.narrow(&mut scope);
         }
@@ -53,7 +53,7 @@ impl Arguments {
         let strategy = if self.online { Strategy::Online } else { Strategy::Plain };
         let change = Change::between(&from, &to, &scope, &answers);
         let plan = change.and_then(|it| it.with_strategy(strategy).proven());
-        let plan = plan.map_err(|err| scratch::of_schema(&err))?;
+        let plan = plan?;
         if plan.is_empty() {
             output.note("there is no difference");
         }

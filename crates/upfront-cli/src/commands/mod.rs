@@ -1,6 +1,7 @@
 //! The verbs of the command, a file each.
 
 pub(crate) mod adopt;
+pub(crate) mod baseline;
 pub(crate) mod check_schema;
 pub(crate) mod completions;
 pub(crate) mod diff;
@@ -11,6 +12,8 @@ pub(crate) mod init;
 pub(crate) mod new;
 pub(crate) mod other_tools;
 pub(crate) mod protect;
+pub(crate) mod release;
 pub(crate) mod rm;
 pub(crate) mod schema;
+pub(crate) mod shared;
 pub(crate) mod verify;

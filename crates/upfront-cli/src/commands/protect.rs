@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::{
-    Error, Migrator, Protect, Protection, Released,
+    Error, Migrator, Protect, Protection,
     cli::{Exit, Output},
 };
 
@@ -96,40 +96,4 @@ fn told(protection: Option<&Protection>) -> String {
         ),
         None => "the database is not protected".into(),
     }
-}
-
-/// Options of `release`.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Release {
-    /// Versions that are held, as `status` shows them
-    #[arg(required = true, value_name = "VERSION")]
-    versions: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Back {
-    released: Vec<Released>,
-}
-
-impl Release {
-    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
-        with(project, output, Needs::Nothing, async |it| {
-            match it.migrator.release(&self.versions).await {
-                Ok(released) => {
-                    let back = Back { released };
-                    output.result(&back, || {
-                        back.released.iter().map(line).collect::<Vec<_>>().join("\n")
-                    });
-                    Ok(Exit::Done)
-                }
-                Err(err) => Ok(output.failed(&err)),
-            }
-        })
-    }
-}
-
-fn line(it: &Released) -> String {
-    let Released { version, name, held_at, held_by, .. } = it;
-    let name = if name.is_empty() { String::new() } else { format!("_{name}") };
-    format!("released {version}{name}, which {held_by} rolled back at {held_at} UTC")
 }

@@ -8,7 +8,7 @@ use upfront_scratch::Database;
 use crate::{
     config::Project,
     output::failure::Failure,
-    scratch::{self, source::Source},
+    scratch::{self, scope, server, source::Source},
 };
 
 /// Options of `schema`.
@@ -60,16 +60,16 @@ impl Arguments {
             Some(it) => Source::of("the database of `--from`", it, project, output)?,
             None => Source::Migrations(project.folder()?),
         };
-        let server = scratch::start_for(project, &[&source])?;
+        let server = server::start_for(project, &[&source])?;
         let (empty, whole) = (scratch::database(&server)?, source.build(project, &server, output)?);
-        let mut scope = scratch::scope(project, &[&whole])?;
+        let mut scope = scope::scope(project, &[&whole])?;
         source.narrow(&mut scope);
         if drawn != Drawn::Sql {
             return picture(drawn, &whole, &scope, output);
         }
         let none = Decisions::default();
         let plan = Change::between(&empty, &whole, &scope, &none).and_then(|it| it.proven());
-        let printed = Printed { sql: plan.map_err(|err| scratch::of_schema(&err))?.listing() };
+        let printed = Printed { sql: plan?.listing() };
         output.result(&printed, || printed.sql.trim_end().to_owned());
         Ok(Exit::Done)
     }
@@ -81,7 +81,7 @@ fn picture(
     scope: &Scope,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let picture = Diagram::of(of, scope).map_err(|err| scratch::of_schema(&err))?;
+    let picture = Diagram::of(of, scope)?;
     let text = if drawn == Drawn::Dot { picture.dot() } else { picture.mermaid() };
     output.result(&(), || text.trim_end().to_owned());
     Ok(Exit::Done)

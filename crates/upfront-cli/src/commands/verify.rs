@@ -12,7 +12,7 @@ use crate::{
         self,
         replay::{Again, Bench, title},
         row_test::{self, Tried, Values},
-        setup,
+        scope, server, setup,
     },
 };
 
@@ -60,7 +60,7 @@ struct Replay {
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
         let directory = project.folder()?.read_warned(output)?;
-        let server = scratch::start(project, self.major)?;
+        let server = server::start(project, self.major)?;
         setup::note_skipped(project, &server, &directory, output)?;
         let directory = setup::replayable(project, &server, directory)?;
         let mut bench = Bench::new(project, &server, &directory)?;
@@ -109,7 +109,7 @@ impl Replay {
         let before = scratch::copy(&bench.database)?;
         match bench.one(it, &before)? {
             Ok(Again::Works) => {
-                let scope = scratch::scope(project, &[&before])?;
+                let scope = scope::scope(project, &[&before])?;
                 match row_test::try_on(&before, it, &scope, Values::MayChange, None) {
                     Ok(tried) => self.proofs.push(Proof::of(it, &tried)),
                     Err(failure) => self.wrong.push(failure),

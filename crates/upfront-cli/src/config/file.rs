@@ -1,29 +1,26 @@
 //! `upfront.toml`.
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, ops::Range, path::Path, time::Duration};
 
-use jiff::SignedDuration;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use super::{FILE, Variables, generation::Generation};
-use crate::{connection::redact, output::failure::Failure};
+use super::{
+    document::Document,
+    generation::Generation,
+    values::{Mistake, Text, duration, no_key, table, text, texts, truth, wanted},
+};
+use crate::output::failure::Failure;
+
+/// The name of the file.
+pub(crate) const FILE: &str = "upfront.toml";
 
 /// The file, read.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// The folder that it stands in.
-    pub(crate) root: PathBuf,
-    /// What messages call it.
-    pub(crate) label: String,
-    text: String,
+    pub(crate) document: Document,
     pub(crate) settings: Settings,
     pub(crate) generation: Generation,
     /// History tables of other tools that have nothing to do with this program.
@@ -39,13 +36,6 @@ pub(crate) struct Environment {
     pub(crate) url: Option<Text>,
     pub(crate) protected: bool,
     pub(crate) settings: Settings,
-}
-
-/// A text that may hold variables, and its place in the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Text {
-    pub(super) raw: String,
-    pub(super) at: Range<usize>,
 }
 
 /// What the whole file may say, and each environment for itself.
@@ -80,28 +70,23 @@ const SETTINGS: [&str; 12] = [
     "ignore_duplicate_history",
 ];
 
-/// What is wrong, and where.
-pub(super) type Mistake = (String, Range<usize>, Option<String>);
-
 impl File {
     /// Reads the file of a folder.
     pub(super) fn read(root: &Path, label: &str) -> Result<Self, Failure> {
         let text = fs::read_to_string(root.join(FILE))
             .map_err(|err| Failure::mistake(format!("cannot read `{label}`: {err}")))?;
         let mut it = Self {
-            root: root.to_owned(),
-            label: label.to_owned(),
-            text,
+            document: Document { root: root.to_owned(), label: label.to_owned(), text },
             settings: Settings::default(),
             generation: Generation::default(),
             foreign_ignored: Vec::new(),
             environments: Vec::new(),
         };
-        let text = it.text.clone();
+        let text = it.document.text.clone();
         match it.fill(&text) {
             Ok(()) => Ok(it),
             Err((title, at, help)) => {
-                let failure = it.failure(title, at);
+                let failure = it.document.failure(title, at);
                 Err(match help {
                     Some(it) => failure.help(it),
                     None => failure,
@@ -138,8 +123,11 @@ impl File {
     /// The environment of a name.
     pub(super) fn named(&self, name: &str) -> Result<&Environment, Failure> {
         self.environments.iter().find(|it| it.name == name).ok_or_else(|| {
-            Failure::mistake(format!("there is no environment `{name}` in `{}`", self.label))
-                .help(self.listed())
+            Failure::mistake(format!(
+                "there is no environment `{name}` in `{}`",
+                self.document.label
+            ))
+            .help(self.listed())
         })
     }
 
@@ -151,7 +139,7 @@ impl File {
             (None, []) => Ok(None),
             (None, _) => Err(Failure::mistake(format!(
                 "`{}` has several environments, and none is called `dev`",
-                self.label
+                self.document.label
             ))
             .help(format!("choose one with `--env`; {}", self.listed()))),
         }
@@ -166,66 +154,9 @@ impl File {
     }
 
     pub(super) fn no_url(&self, it: &Environment) -> Failure {
-        self.failure(format!("environment `{}` has no `url`", it.name), it.at.clone())
+        self.document
+            .failure(format!("environment `{}` has no `url`", it.name), it.at.clone())
             .help("add `url = \"${DATABASE_URL}\"`")
-    }
-
-    /// The text with its variables put in: `${NAME}`, `${NAME:-default}`; `$$` is a dollar sign.
-    pub(super) fn expand(&self, it: &Text, variables: &Variables) -> Result<String, Failure> {
-        let mut expanded = String::new();
-        let mut rest = it.raw.as_str();
-        while let Some(at) = rest.find('$') {
-            expanded.push_str(&rest[..at]);
-            rest = &rest[at + 1..];
-            if let Some(after) = rest.strip_prefix('$') {
-                expanded.push('$');
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('{') {
-                let end = after.find('}').ok_or_else(|| self.open(it))?;
-                expanded.push_str(&self.variable(it, &after[..end], variables)?);
-                rest = &after[end + 1..];
-            } else {
-                expanded.push('$');
-            }
-        }
-        expanded.push_str(rest);
-        match expanded.trim().is_empty() {
-            true => Err(self
-                .failure("this value is empty".into(), it.at.clone())
-                .help("write a value, or take the key out")),
-            false => Ok(expanded),
-        }
-    }
-
-    fn open(&self, it: &Text) -> Failure {
-        self.failure("a `${` here has no `}`".into(), it.at.clone())
-            .help("write `${NAME}`, or `$$` for a dollar sign")
-    }
-
-    fn variable(&self, it: &Text, text: &str, variables: &Variables) -> Result<String, Failure> {
-        let (name, default) = match text.split_once(":-") {
-            Some((name, default)) => (name, Some(default.to_owned())),
-            None => (text, None),
-        };
-        let lack = if variables.is_empty(name) { "is empty" } else { "is not set" };
-        variables.get(name).or(default).ok_or_else(|| {
-            self.failure(format!("variable `{name}` {lack}"), self.within(it, text))
-                .help(format!("set it in the environment or in `.env`, or write `${{{name}:-…}}`"))
-        })
-    }
-
-    /// The place of a variable in the file, as far as the text is written as it is meant.
-    fn within(&self, it: &Text, variable: &str) -> Range<usize> {
-        let written = &self.text[it.at.clone()];
-        let variable = format!("${{{variable}}}");
-        match written.find(&variable) {
-            Some(at) => it.at.start + at..it.at.start + at + variable.len(),
-            None => it.at.clone(),
-        }
-    }
-
-    pub(super) fn failure(&self, title: String, at: Range<usize>) -> Failure {
-        Failure::mistake(title).at(&self.label, &redact::file(&self.text), at)
     }
 }
 
@@ -299,38 +230,4 @@ fn schemas(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
 fn unknown(key: &Spanned<std::borrow::Cow<'_, str>>, more: &[&str]) -> Mistake {
     let known: Vec<_> = more.iter().chain(&SETTINGS).copied().collect();
     no_key(key, &known)
-}
-
-pub(super) fn no_key(key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) -> Mistake {
-    let known: Vec<_> = known.iter().map(|it| format!("`{it}`")).collect();
-    let help = format!("the keys here are {}", known.join(", "));
-    (format!("there is no key `{}` here", key.get_ref()), key.span(), Some(help))
-}
-
-pub(super) fn wanted(value: &Spanned<DeValue<'_>>, what: &str) -> Mistake {
-    (format!("{what} is wanted here"), value.span(), None)
-}
-
-pub(super) fn table<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeTable<'i>, Mistake> {
-    value.get_ref().as_table().ok_or_else(|| wanted(value, "a table, such as `[env.dev]`,"))
-}
-
-pub(super) fn text(value: &Spanned<DeValue<'_>>) -> Result<Text, Mistake> {
-    let raw = value.get_ref().as_str().ok_or_else(|| wanted(value, "a text in quotes"))?;
-    Ok(Text { raw: raw.to_owned(), at: value.span() })
-}
-
-pub(super) fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
-    let list = value.get_ref().as_array().ok_or_else(|| wanted(value, "a list of texts"))?;
-    list.iter().map(|it| Ok(text(it)?.raw)).collect()
-}
-
-pub(super) fn truth(value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
-    value.get_ref().as_bool().ok_or_else(|| wanted(value, "`true` or `false`"))
-}
-
-fn duration(value: &Spanned<DeValue<'_>>) -> Result<Duration, Mistake> {
-    let it = value.get_ref().as_str().and_then(|it| it.parse::<SignedDuration>().ok());
-    it.and_then(|it| it.try_into().ok())
-        .ok_or_else(|| wanted(value, "a time, such as `\"500ms\"`, `\"5s\"` or `\"10min\"`,"))
 }

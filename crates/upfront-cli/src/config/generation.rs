@@ -9,8 +9,9 @@ use toml::{
 use upfront_schema::{ConsentPolicy, Manages, Pattern};
 
 use super::{
-    Variables,
-    file::{File, Mistake, Text, no_key, table, text, texts, truth, wanted},
+    document::Document,
+    values::{Mistake, Text, no_key, table, text, texts, truth, wanted},
+    variables::Variables,
 };
 use crate::{config::preset::Preset, output::failure::Failure};
 
@@ -127,14 +128,18 @@ impl Generation {
     }
 
     /// The files and folders of SQL for scratch databases.
-    pub(super) fn setup(&self, file: &File, variables: &Variables) -> Result<Vec<Source>, Failure> {
+    pub(super) fn setup(
+        &self,
+        file: &Document,
+        variables: &Variables,
+    ) -> Result<Vec<Source>, Failure> {
         self.setup.iter().map(|it| source(it, file, variables)).collect()
     }
 
     /// With variables put in, but for the command, in which the shell does that.
     pub(super) fn desired(
         &self,
-        file: &File,
+        file: &Document,
         variables: &Variables,
     ) -> Result<Option<Desired>, Failure> {
         let Some(at) = &self.at else { return Ok(None) };
@@ -181,7 +186,7 @@ fn manages(value: &Spanned<DeValue<'_>>) -> Result<Manages, Mistake> {
 }
 
 /// A file or folder that the settings name.
-fn source(it: &Text, file: &File, variables: &Variables) -> Result<Source, Failure> {
+fn source(it: &Text, file: &Document, variables: &Variables) -> Result<Source, Failure> {
     let label = file.expand(it, variables)?;
     let path = file.root.join(&label);
     if path.exists() {

@@ -1,12 +1,15 @@
 //! Which database, which folder, which settings: the command line, then `upfront.toml`, then the
 //! environment.
 
+mod document;
 mod exclude;
 mod file;
 pub(crate) mod folder;
 mod generation;
 pub(crate) mod package;
 pub(crate) mod preset;
+pub(crate) mod sql_files;
+mod values;
 mod variables;
 
 use std::{
@@ -16,19 +19,18 @@ use std::{
     time::Duration,
 };
 
-use file::{Environment, File, Settings, Text};
+use file::{Environment, FILE, File, Settings};
 pub(crate) use generation::{Desired, Models, Source};
 use upfront::cli::Exit;
 use upfront_schema::{Pattern, Setup, Strategy};
+use values::Text;
 pub(crate) use variables::Variables;
 
 use crate::{
-    args::Place,
     config::{folder::Folder, preset::Preset},
+    context::Place,
     output::failure::Failure,
 };
-
-const FILE: &str = "upfront.toml";
 
 /// Where the command works.
 #[derive(Debug)]
@@ -105,14 +107,14 @@ impl Project {
             return Ok(Folder { path: dir.clone(), label: dir.display().to_string() });
         }
         let dir = self.text(|it| it.dir.as_ref())?.unwrap_or_else(|| "migrations".into());
-        let root = self.file.as_ref().map_or(Path::new(""), |it| it.root.as_path());
+        let root = self.file.as_ref().map_or(Path::new(""), |it| it.document.root.as_path());
         Ok(Folder { path: root.join(&dir), label: dir.trim_end_matches('/').to_owned() })
     }
 
     /// What builds the schema that is wanted; nothing where the file has no `[desired]`.
     pub(crate) fn desired(&self) -> Result<Option<Desired>, Failure> {
         let Some(file) = &self.file else { return Ok(None) };
-        file.generation.desired(file, &self.variables)
+        file.generation.desired(&file.document, &self.variables)
     }
 
     /// The schemas that count, where not all do.
@@ -134,7 +136,7 @@ impl Project {
     /// The files and folders of SQL that run on each scratch database before anything else.
     pub(crate) fn scratch_setup(&self) -> Result<Vec<Source>, Failure> {
         match &self.file {
-            Some(file) => file.generation.setup(file, &self.variables),
+            Some(file) => file.generation.setup(&file.document, &self.variables),
             None => Ok(Vec::new()),
         }
     }
@@ -143,8 +145,8 @@ impl Project {
     pub(crate) fn exclude_more(&self, objects: &[&str]) -> Result<&str, Failure> {
         let file =
             self.file.as_ref().ok_or_else(|| Failure::mistake("there is no `upfront.toml`"))?;
-        exclude::add(&file.root.join(FILE), &file.label, objects)?;
-        Ok(&file.label)
+        exclude::add(&file.document.root.join(FILE), &file.document.label, objects)?;
+        Ok(&file.document.label)
     }
 
     /// How generated files do what takes time.
@@ -174,7 +176,7 @@ impl Project {
         let environment = self.environment().unwrap_or_default();
         let protected = environment.filter(|it| it.protected);
         let is_in_file = environment.is_some() && self.place.url.is_none();
-        let root = self.file.as_ref().filter(|_| is_in_file).map(|it| it.root.clone());
+        let root = self.file.as_ref().filter(|_| is_in_file).map(|it| it.document.root.clone());
         Ok(Target {
             url: None,
             origin: String::new(),
@@ -215,8 +217,8 @@ impl Project {
         }
         if let Some((file, it)) = self.file.as_ref().zip(self.environment()?) {
             let url = it.url.as_ref().ok_or_else(|| file.no_url(it))?;
-            let origin = format!("`url` of environment `{}` in {}", it.name, file.label);
-            return Ok((Some(file.expand(url, &self.variables)?), origin));
+            let origin = format!("`url` of environment `{}` in {}", it.name, file.document.label);
+            return Ok((Some(file.document.expand(url, &self.variables)?), origin));
         }
         match self.variables.given("DATABASE_URL")? {
             Some(it) => Ok((Some(it), "`DATABASE_URL`".into())),
@@ -232,7 +234,7 @@ impl Project {
     fn text(&self, which: impl Fn(&Settings) -> Option<&Text>) -> Result<Option<String>, Failure> {
         let Some(file) = &self.file else { return Ok(None) };
         let text = self.layers()?.into_iter().find_map(which);
-        text.map(|it| file.expand(it, &self.variables)).transpose()
+        text.map(|it| file.document.expand(it, &self.variables)).transpose()
     }
 
     /// The settings of the environment, then those of the whole file.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, path::Path};
 
-use crate::{args::empty, output::failure::Failure};
+use crate::output::failure::Failure;
 
 /// What is set: in the environment, else in `.env`.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Variables {
     pub(crate) fn given(&self, name: &str) -> Result<Option<String>, Failure> {
         match self.set(name) {
             Some((value, place)) if value.trim().is_empty() => {
-                Err(empty(&format!("variable `{name}` {place}"))
+                Err(Failure::empty(&format!("variable `{name}` {place}"))
                     .help(format!("give it a value, or take it out: `unset {name}`")))
             }
             set => Ok(set.map(|it| it.0)),

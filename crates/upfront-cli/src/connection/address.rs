@@ -4,7 +4,7 @@ use std::{
     env,
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -268,6 +268,3 @@ fn shown(it: &Config) -> String {
         it.get_user().unwrap_or_default()
     )
 }
-
-/// The file of a client's certificate and that of its key.
-pub(super) type Identity = (PathBuf, PathBuf);

@@ -3,13 +3,14 @@
 use deadpool_postgres::Pool;
 use upfront::{
     Builder, Migrations, Migrator,
-    cli::{Exit, Operator, Output, Verb},
+    cli::{Exit, Output},
 };
 use upfront_directory::Directory;
 
 use crate::{
     config::{Project, Target, folder::Folder},
     connection::Address,
+    context::block_on,
     output::failure::Failure,
 };
 
@@ -20,19 +21,6 @@ pub(crate) struct Database {
     pub(crate) pool: Pool,
     pub(crate) address: Address,
     pub(crate) target: Target,
-}
-
-/// What a service's own `migrate` does, on a folder instead of an embedded set.
-pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<Exit, Failure> {
-    let needs = if matches!(verb, Verb::Log(_) | Verb::Resolve(_)) {
-        Needs::Nothing
-    } else {
-        Needs::Folder
-    };
-    with(project, output, needs, async |it| {
-        let operator = Operator::Person { protected: it.target.protected.clone() };
-        Ok(verb.run(&it.migrator, &operator, output).await)
-    })
 }
 
 /// Whether a verb can do without a folder, as the log can be read from anywhere.
@@ -60,14 +48,6 @@ pub(crate) fn with(
         let migrator = migrator.map_err(|err| Failure::mistake(err.to_string()))?;
         work(&Database { migrator, directory, pool, address, target }).await
     })
-}
-
-/// Runs a future to its end, and all that it has spawned no longer.
-pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|err| Failure::new(Exit::Failed, format!("cannot start the runtime: {err}")))?;
-    runtime.block_on(future)
 }
 
 fn directory(needs: Needs, folder: &Folder, output: &Output) -> Result<Directory, Failure> {

@@ -8,6 +8,7 @@ mod parameters;
 mod passfile;
 pub(crate) mod redact;
 mod tls;
+pub(crate) mod versions;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;

@@ -17,8 +17,10 @@ use rustls::{
 };
 use tokio_postgres::config::SslMode;
 
-use super::address::Identity;
 use crate::output::failure::Failure;
+
+/// The file of a client's certificate and that of its key.
+pub(super) type Identity = (PathBuf, PathBuf);
 
 /// What is asked of TLS where it is used.
 #[derive(Debug)]

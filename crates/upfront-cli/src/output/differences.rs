@@ -1,7 +1,7 @@
 //! How two schemas differ, in words.
 
 use serde_json::Value;
-use upfront_schema::Difference;
+use upfront_schema::{Difference, Identity};
 
 /// What the two are called.
 pub(crate) struct Ends<'a> {
@@ -30,5 +30,19 @@ fn value(it: Option<&Value>) -> String {
         None => "not set".to_owned(),
         Some(Value::String(it)) => format!("`{it}`"),
         Some(it) => format!("`{it}`"),
+    }
+}
+
+/// Its names, without the kind. Comments and privileges are called by the kind of their object, too.
+pub(crate) fn object_name(id: &Identity) -> String {
+    let of = |id: &Identity| {
+        let text = id.to_string();
+        text.strip_prefix(id.kind).unwrap_or(&text).trim_start().to_owned()
+    };
+    match (id.kind, id.names.split_first()) {
+        ("comment" | "privileges", Some((kind, names))) => {
+            format!("{kind} {}", of(&Identity { names: names.to_vec(), ..id.clone() }))
+        }
+        _ => of(id),
     }
 }

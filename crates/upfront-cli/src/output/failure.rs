@@ -35,6 +35,11 @@ impl Failure {
         Self::new(Exit::Mistaken, title)
     }
 
+    /// An option, a variable or a setting has no value.
+    pub(crate) fn empty(what: &str) -> Self {
+        Self::mistake(format!("{what} is empty"))
+    }
+
     pub(crate) fn new(exit: Exit, title: impl Into<String>) -> Self {
         Self { exit, notes: vec![Note::new(title)] }
     }

@@ -1,8 +1,7 @@
 //! The schema that is wanted, built on a scratch server by what `[desired]` names.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output as Outcome, Stdio},
 };
 
@@ -13,10 +12,9 @@ use upfront_schema::{
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    commands::generate::object_name,
-    config::{Desired, Project},
-    output::{failure::Failure, progress::Stage},
-    scratch::{self, cargo},
+    config::{Desired, Project, sql_files::texts},
+    output::{differences::object_name, failure::Failure, progress::Stage},
+    scratch::{self, cargo, scope},
 };
 
 /// What it is built of.
@@ -70,7 +68,7 @@ impl<'s> Parts<'s> {
 
     /// What the SQL says in comments.
     pub(crate) fn annotated(&self) -> Result<Annotations, Failure> {
-        Annotations::read(&self.texts).map_err(|err| scratch::of_schema(&err))
+        Annotations::read(&self.texts).map_err(Failure::from)
     }
 
     /// Builds the schema, with what is known of renames and of what stays.
@@ -83,10 +81,10 @@ impl<'s> Parts<'s> {
         if self.manages.is_everything() && answers.kept.is_empty() {
             return self.complete(project);
         }
-        let scope = scratch::scope(project, &[before])?;
+        let scope = scope::scope(project, &[before])?;
         let origin = DesiredSource { base: &self.base, texts: &self.texts, manages: &self.manages };
         let built = ModelSchema::build(origin, before, &scope, answers);
-        let it = built.map_err(|err| scratch::of_schema(&err))?;
+        let it = built?;
         let left = (!self.manages.is_everything()).then_some(it.left);
         Ok(Wanted { database: it.database, left, stuck: it.stuck })
     }
@@ -94,9 +92,8 @@ impl<'s> Parts<'s> {
     /// Where nothing but the sources counts.
     fn complete(&self, project: &Project) -> Result<Wanted<'s>, Failure> {
         let database = scratch::copy(&self.base)?;
-        let scope = scratch::scope(project, &[])?;
-        upfront_schema::load_within(&database, self.texts.clone(), &scope)
-            .map_err(|err| scratch::of_schema(&err))?;
+        let scope = scope::scope(project, &[])?;
+        upfront_schema::load_within(&database, self.texts.clone(), &scope)?;
         Ok(Wanted { database, left: None, stuck: Vec::new() })
     }
 }
@@ -139,9 +136,9 @@ fn nothing_printed(command: &str) -> Failure {
 /// What the command has built; it may have its own tables of history.
 fn is_empty(project: &Project, database: &Database<'_>) -> Result<bool, Failure> {
     let empty = scratch::database(database.server())?;
-    let scope = scratch::scope(project, &[database])?;
+    let scope = scope::scope(project, &[database])?;
     let differences = upfront_schema::compare(&empty, database, &scope);
-    Ok(differences.map_err(|err| scratch::of_schema(&err))?.is_empty())
+    Ok(differences?.is_empty())
 }
 
 /// The texts of all files, in the order of their names.
@@ -151,40 +148,6 @@ fn files(desired: &Desired) -> Result<Vec<(String, String)>, Failure> {
         texts.extend(self::texts(&it.path, &it.label)?);
     }
     Ok(texts)
-}
-
-/// The text of a file, or of all `.sql` files in a folder.
-pub(crate) fn texts(path: &Path, label: &str) -> Result<Vec<(String, String)>, Failure> {
-    let mut texts = Vec::new();
-    walk(path, label, &mut texts)?;
-    match texts.is_empty() {
-        true => Err(Failure::mistake(format!("there is no `.sql` file in `{label}`"))),
-        false => Ok(texts),
-    }
-}
-
-fn walk(path: &Path, label: &str, texts: &mut Vec<(String, String)>) -> Result<(), Failure> {
-    let failed = |err: &std::io::Error| Failure::mistake(format!("cannot read `{label}`: {err}"));
-    if !path.is_dir() {
-        texts.push((label.to_owned(), fs::read_to_string(path).map_err(|err| failed(&err))?));
-        return Ok(());
-    }
-    let entries = fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut paths: Vec<PathBuf> =
-        entries.map_err(|err| failed(&err))?.iter().map(fs::DirEntry::path).collect();
-    paths.sort();
-    paths.retain(|it| it.is_dir() || it.extension().is_some_and(|it| it == "sql"));
-    for it in paths {
-        let name = it.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let label = format!("{label}/{name}");
-        // A named pipe without a writer would block for ever. One that is named itself is meant.
-        if fs::metadata(&it).is_ok_and(|it| !it.is_dir() && !it.is_file()) {
-            let title = format!("`{label}` is a pipe, a socket or a device, not a file");
-            return Err(Failure::mistake(title).help("delete it, or give it another name"));
-        }
-        walk(&it, &label, texts)?;
-    }
-    Ok(())
 }
 
 /// Runs the command of a shell; what it prints.

@@ -11,7 +11,7 @@ use upfront_scratch::DumpFilter;
 use crate::{
     config::{Project, preset::Preset},
     output::failure::Failure,
-    scratch,
+    scratch::scope,
 };
 
 /// What `pg_dump` leaves out.
@@ -109,7 +109,7 @@ impl Found {
 
     /// Names what is not compared.
     pub(crate) fn warn(&self, project: &Project, output: &Output) {
-        let excluded = scratch::excluded(project);
+        let excluded = scope::excluded(project);
         for [kind, name, words, schema] in &self.left_out {
             let is_excluded = excluded.iter().any(|it| it.names(kind, name));
             if !is_excluded && !is_omitted(schema, project, &excluded) {
@@ -120,14 +120,14 @@ impl Found {
 
     /// The schemas that are not read.
     pub(crate) fn omitted(&self, project: &Project) -> Vec<String> {
-        let excluded = scratch::excluded(project);
+        let excluded = scope::excluded(project);
         let all = self.schemas.iter().filter(|it| is_omitted(it, project, &excluded));
         all.cloned().collect()
     }
 
     /// What `pg_dump` is not asked for.
     pub(crate) fn filter(&self, project: &Project) -> DumpFilter {
-        let excluded = scratch::excluded(project);
+        let excluded = scope::excluded(project);
         let is_excluded = |[kind, schema, name, of]: &&[String; 4]| {
             let path = format!("{schema}.{name}");
             excluded
@@ -187,7 +187,7 @@ impl Found {
 /// Who makes what the migrations make: the owner of upfront's own tables, else of most in the schemas
 /// that count, else the role that asks.
 fn owner(owners: &[[String; 4]], own_schema: &str, project: &Project) -> Option<String> {
-    let excluded = scratch::excluded(project);
+    let excluded = scope::excluded(project);
     let mut most: HashMap<&str, (bool, u64)> = HashMap::new();
     for [schema, owner, count, _] in owners {
         let is_own = schema == own_schema;

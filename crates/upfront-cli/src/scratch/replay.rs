@@ -10,13 +10,14 @@ use upfront_scratch::{Database, Server};
 
 use crate::{
     config::{Project, Target},
-    connection::{self, database::block_on},
+    connection,
+    context::block_on,
     output::{
         differences::{self, Ends},
         failure::Failure,
         progress::Stage,
     },
-    scratch::{self, setup},
+    scratch::{self, scope, setup},
 };
 
 /// A scratch database, and the migrations that are tried on it.
@@ -85,7 +86,7 @@ impl<'p, 's> Bench<'p, 's> {
     pub(crate) fn scope(&self, other: &Database<'_>) -> Result<Scope, Failure> {
         match &self.scope {
             Some(it) => Ok(it.clone()),
-            None => scratch::scope(self.project, &[other, &self.database]),
+            None => scope::scope(self.project, &[other, &self.database]),
         }
     }
 
@@ -122,7 +123,7 @@ impl<'p, 's> Bench<'p, 's> {
                 Err(err) if scratch::make_role(&self.database, &err)? => {}
                 done => {
                     let marked = upfront_schema::mark_created_roles(&self.database, &self.roles);
-                    marked.map_err(|err| scratch::of_schema(&err))?;
+                    marked?;
                     return done.map_err(|err| setup::replay_failed(&err));
                 }
             }
@@ -224,7 +225,7 @@ impl<'p, 's> Bench<'p, 's> {
     ) -> Result<(), Failure> {
         let scope = self.scope(expected)?;
         let differences = compare(expected, &self.database, &scope);
-        let differences = differences.map_err(|err| scratch::of_schema(&err))?;
+        let differences = differences?;
         if differences.is_empty() {
             return Ok(());
         }
@@ -240,4 +241,17 @@ impl<'p, 's> Bench<'p, 's> {
 /// What messages call a migration.
 pub(crate) fn title(it: &Migration) -> String {
     it.file.strip_suffix(".sql").unwrap_or(&it.file).to_owned()
+}
+
+/// A database with all migrations.
+pub(crate) fn replayed<'s>(
+    project: &Project,
+    server: &'s Server,
+    directory: &Directory,
+) -> Result<Database<'s>, Failure> {
+    let bench = Bench::new(project, server, directory)?;
+    if let Some(it) = directory.migrations().last() {
+        bench.up_to(&it.version)?;
+    }
+    Ok(bench.database)
 }

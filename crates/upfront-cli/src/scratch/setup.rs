@@ -6,9 +6,10 @@ use upfront_schema::Setup;
 use upfront_scratch::Server;
 
 use crate::{
-    config::{Project, Source, preset::Preset},
+    config::{Project, Source, preset::Preset, sql_files},
+    exit::MISSING,
     output::failure::Failure,
-    scratch::{self, desired},
+    scratch::{self, scope},
 };
 
 /// Lets each database of the server begin with it.
@@ -25,7 +26,7 @@ pub(crate) fn prepare(project: &Project, server: &Server) -> Result<(), Failure>
             let _ = project.setup.set(setup.with_schemas(schemas));
             Ok(())
         })
-        .map_err(|err| failed(&err))?;
+        .map_err(failed)?;
     let missing = missing_tools(project, server)?;
     let _ = project.missing_tools.set(missing);
     Ok(())
@@ -51,19 +52,14 @@ fn texts(project: &Project) -> Result<Vec<(String, String)>, Failure> {
     let preset = preset.map(|it| (format!("preset `{}`", it.name()), it.sql().to_owned()));
     let mut texts: Vec<_> = preset.into_iter().collect();
     for Source { path, label } in project.scratch_setup()? {
-        texts.extend(desired::texts(&path, &label)?);
+        texts.extend(sql_files::texts(&path, &label)?);
     }
     Ok(texts)
 }
 
-fn failed(err: &upfront_schema::Error) -> Failure {
-    scratch::of_schema(err).more("this is the setup of scratch databases, in `[scratch]`")
+fn failed(err: upfront_schema::Error) -> Failure {
+    Failure::from(err).more("this is the setup of scratch databases, in `[scratch]`")
 }
-
-/// What to do about something that a database in use has and a scratch database does not.
-pub(crate) const MISSING: &str = "this happened on the scratch server; if your databases have it from \
-    elsewhere, create it in a SQL file that `setup` in `[scratch]` names, or set `preset` there to the \
-    service that brings it: `supabase`, `neon`, `rds`, `cloudsql`";
 
 /// A replay that failed.
 pub(crate) fn replay_failed(err: &upfront::Error) -> Failure {
@@ -116,7 +112,7 @@ fn skipped(
     named.sort();
     named.dedup();
     let stand_ins = project.preset().map(Preset::stand_ins).unwrap_or_default();
-    let excluded = scratch::excluded(project);
+    let excluded = scope::excluded(project);
     let missing = project.missing_tools.get().map(Vec::as_slice).unwrap_or_default();
     let mut skipped = Vec::new();
     for name in named {

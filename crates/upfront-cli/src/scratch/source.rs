@@ -7,11 +7,11 @@ use upfront_schema::{Annotations, Owners, Scope};
 use upfront_scratch::{Database, DumpFilter, Server};
 
 use crate::{
-    commands::{adopt::major, generate::replayed},
-    config::{Project, Target, folder::Folder},
-    connection::{Address, database::block_on},
+    config::{Project, Target, folder::Folder, sql_files},
+    connection::{Address, versions::major},
+    context::block_on,
     output::failure::Failure,
-    scratch::{self, desired, live_database::Found, setup},
+    scratch::{self, live_database::Found, replay::replayed, scope, setup},
 };
 
 /// One of them.
@@ -102,8 +102,9 @@ impl Source {
     /// What SQL says in comments, where it is what is wanted.
     pub(crate) fn annotated(&self) -> Result<Annotations, Failure> {
         match self {
-            Self::Sql(path) => Annotations::read(&desired::texts(Path::new(path), path)?)
-                .map_err(|err| scratch::of_schema(&err)),
+            Self::Sql(path) => {
+                Annotations::read(&sql_files::texts(Path::new(path), path)?).map_err(Failure::from)
+            }
             Self::Migrations(_) | Self::Live { .. } => Ok(Annotations::default()),
         }
     }
@@ -118,7 +119,7 @@ impl Source {
         match self {
             Self::Sql(path) => {
                 let database = scratch::database(server)?;
-                let texts = desired::texts(Path::new(path), path)?;
+                let texts = sql_files::texts(Path::new(path), path)?;
                 scratch::load(project, &database, texts, output)?;
                 Ok(database)
             }
@@ -158,7 +159,7 @@ impl<'s> Copy<'_, 's> {
         {
             return Ok(database);
         }
-        Err(self.not_loaded(&err))
+        Err(self.not_loaded(err))
     }
 
     fn load(
@@ -170,7 +171,7 @@ impl<'s> Copy<'_, 's> {
         let dump = self.server.schema_of(self.libpq, filter).map_err(|err| self.not_read(&err))?;
         let attached = self.project.setup.get().map(|it| self.found.attached(it));
         let text = self.found.without_owner(&(dump + &attached.unwrap_or_default()));
-        let scope = scratch::scope(self.project, &[&database])?;
+        let scope = scope::scope(self.project, &[&database])?;
         let dump = (self.end.to_owned(), text);
         let loaded = upfront_schema::load_dump(&database, dump, &scope, omitted);
         Ok((database, loaded))
@@ -183,9 +184,9 @@ impl<'s> Copy<'_, 's> {
         )
     }
 
-    fn not_loaded(&self, err: &upfront_schema::Error) -> Failure {
+    fn not_loaded(&self, err: upfront_schema::Error) -> Failure {
         let end = self.end;
-        scratch::of_schema(err).more(format!(
+        Failure::from(err).more(format!(
             "this is the schema of {end} as `pg_dump` prints it, on the scratch server"
         ))
     }

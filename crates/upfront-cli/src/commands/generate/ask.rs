@@ -6,8 +6,11 @@ use inquire::{InquireError, Select, Text};
 use upfront::cli::{Exit, Output};
 use upfront_schema::{Candidate, Change, Decisions, Identity, Question, Removal};
 
-use super::{Allowed, asked, consent::Removals, option, path};
-use crate::{config::Project, output::failure::Failure, scratch};
+use super::{
+    options::{Allowed, Removals},
+    questions::{asked, option, own_name, path},
+};
+use crate::{config::Project, output::failure::Failure};
 
 /// Whether somebody is there to answer.
 pub(super) fn is_possible(output: &Output) -> bool {
@@ -32,12 +35,11 @@ impl Chosen {
 
     /// Adds them to what was said before.
     pub(super) fn add_to(&self, answers: &mut Decisions) -> Result<(), Failure> {
-        let invalid = |err: upfront_schema::Error| scratch::of_schema(&err);
         for (name, value) in &self.0 {
             match *name {
-                "rename" => answers.renames.push(value.parse().map_err(invalid)?),
+                "rename" => answers.renames.push(value.parse()?),
                 "no-rename" => answers.not_renamed.push(value.clone()),
-                _ => answers.fills.push(value.parse().map_err(invalid)?),
+                _ => answers.fills.push(value.parse()?),
             }
         }
         Ok(())
@@ -47,7 +49,7 @@ impl Chosen {
     pub(super) fn agree(&self, removals: &mut Removals) -> Result<(), Failure> {
         for (name, value) in &self.0 {
             let pattern = value.parse();
-            let pattern = pattern.map_err(|err: upfront_schema::Error| scratch::of_schema(&err))?;
+            let pattern = pattern?;
             match *name {
                 "drop" => removals.drop.push(pattern),
                 _ => removals.keep.push(pattern),
@@ -86,12 +88,12 @@ impl Chosen {
 /// Asks what the schemas leave open: which objects have a new name, and only when that is clear
 /// what rows get.
 pub(super) fn all(change: &Change<'_>, allowed: &[Allowed]) -> Result<Chosen, Failure> {
-    let candidates = change.candidates().map_err(|err| scratch::of_schema(&err))?;
+    let candidates = change.candidates()?;
     if !candidates.is_empty() {
         return renames(candidates);
     }
     let mut chosen = Chosen::default();
-    for it in change.questions().map_err(|err| scratch::of_schema(&err))? {
+    for it in change.questions()? {
         let Question::Fill(column) = &it else { continue };
         if !allowed.contains(&Allowed::MayFail) {
             chosen.0.push(("fill", format!("{}={}", path(column), fill(column, &it)?)));
@@ -112,7 +114,7 @@ fn renames(candidates: Vec<Candidate>) -> Result<Chosen, Failure> {
         }
         match rename(&it.old, &new)? {
             Some(new) => {
-                let to = super::own_name(&new);
+                let to = own_name(&new);
                 chosen.0.push(("rename", format!("{}={to}", path(&it.old))));
                 taken.push(new);
             }

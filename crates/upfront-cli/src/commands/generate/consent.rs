@@ -3,19 +3,11 @@
 use upfront::cli::{Exit, Output};
 use upfront_schema::{Change, ConsentPolicy, Identity, Pattern, Removal};
 
-use super::{Allowed, option};
+use super::{
+    options::{Allowed, Removals},
+    questions::option,
+};
 use crate::output::failure::{Failure, Note};
-
-/// Consent object by object.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Removals {
-    /// Drop an object that the desired schema lacks: `--drop 'index public.a'`
-    #[arg(long, value_name = "OBJECT")]
-    pub(super) drop: Vec<Pattern>,
-    /// Keep an object that the desired schema lacks, for this time
-    #[arg(long, value_name = "OBJECT")]
-    pub(super) keep: Vec<Pattern>,
-}
 
 /// What was agreed to.
 pub(super) struct Consent<'a> {

@@ -8,7 +8,6 @@ use upfront_directory::{Directory, Migration};
 use upfront_schema::{DownResult, ObjectNames, Renaming, Rows};
 use upfront_scratch::{Database, Server};
 
-use super::text;
 use crate::{
     config::Project,
     output::failure::Failure,
@@ -16,10 +15,12 @@ use crate::{
         self,
         replay::{Again, Bench, title},
         row_test::{self, Tried, Values},
-        setup,
+        scope, server, setup,
         staging::Staging,
     },
 };
+
+use super::text;
 
 /// What came of one migration.
 #[derive(Serialize)]
@@ -59,7 +60,7 @@ struct Work<'a> {
 pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Exit, Failure> {
     let folder = project.folder()?;
     let directory = folder.read_warned(output)?;
-    let server = scratch::start(project, None)?;
+    let server = server::start(project, None)?;
     setup::note_skipped(project, &server, &directory, output)?;
     let directory = setup::replayable(project, &server, directory)?;
     let work = Work { project, server: &server, output };
@@ -116,7 +117,7 @@ impl Work<'_> {
         to: &Database<'_>,
         renamings: &[Renaming],
     ) -> Result<DownResult, Failure> {
-        let scope = scratch::scope(self.project, &[from, to])?;
+        let scope = scope::scope(self.project, &[from, to])?;
         let strategy = self.project.strategy().reversed();
         let way = DownResult::between(from, to, &scope, renamings.to_vec(), strategy);
         let way = match way {
@@ -125,7 +126,7 @@ impl Work<'_> {
             }
             it => it,
         };
-        way.map_err(|err| scratch::of_schema(&err))
+        way.map_err(Failure::from)
     }
 
     /// Tries each migration with its new down side, and takes those out that do not work.
@@ -185,7 +186,7 @@ impl Work<'_> {
         if let Some(why) = &it.irreversible {
             return Ok(Outcome::Irreversible { note: why.clone() });
         }
-        let scope = scratch::scope(self.project, &[before])?;
+        let scope = scope::scope(self.project, &[before])?;
         let tried = row_test::try_on(before, it, &scope, Values::MayChange, None)?;
         if let (Some(staging), Some(warning), Some(down)) = (new, tried.warning(), &it.down) {
             let text = text::warned(&down.body, &warning);
@@ -201,8 +202,8 @@ impl Work<'_> {
         after: &Database<'_>,
         it: &Migration,
     ) -> Result<String, Failure> {
-        let scope = scratch::scope(self.project, &[before, after])?;
-        let rows = |of| Rows::read(of, &scope).map_err(|err| scratch::of_schema(&err));
+        let scope = scope::scope(self.project, &[before, after])?;
+        let rows = |of| Rows::read(of, &scope).map_err(Failure::from);
         let (old, new) = (rows(before)?, rows(after)?);
         let mut text = "-- upfront:nothing-to-undo the schema is what it was before\n".to_owned();
         let added = old.added(&new);
@@ -220,7 +221,7 @@ impl Work<'_> {
 }
 
 fn names(of: &Database<'_>) -> Result<ObjectNames, Failure> {
-    ObjectNames::read(of).map_err(|err| scratch::of_schema(&err))
+    ObjectNames::read(of).map_err(Failure::from)
 }
 
 fn worth(tried: &Tried, it: &Migration) -> Outcome {

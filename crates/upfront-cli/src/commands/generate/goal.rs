@@ -4,18 +4,19 @@ use upfront::cli::Output;
 use upfront_schema::{Change, ConsentPolicy, Decisions, Question, Removal};
 use upfront_scratch::Database;
 
-use super::{
-    Arguments,
-    ask::{self, Chosen},
-    consent::{self, Consent, Sorted},
-};
 use crate::{
     config::Project,
     output::{failure::Failure, progress::Stage},
     scratch::{
-        self,
         desired::{Parts, Wanted},
+        scope,
     },
+};
+
+use super::{
+    ask::{self, Chosen},
+    consent::{self, Consent, Sorted},
+    options::Arguments,
 };
 
 /// Where a migration leads, once nothing is open.
@@ -91,9 +92,9 @@ impl Search<'_> {
                 return Ok(self.end(wanted, Vec::new()));
             }
             let answers = self.answers.clone();
-            let scope = scratch::scope(self.project, &[before, &wanted.database])?;
+            let scope = scope::scope(self.project, &[before, &wanted.database])?;
             let change = Change::between(before, &wanted.database, &scope, &answers);
-            let change = change.map_err(|err| scratch::of_schema(&err))?;
+            let change = change?;
             drop(stage);
             if let Next::Done = self.look(&change, &wanted)? {
                 self.consent.check(&change, &self.kept)?;
@@ -154,6 +155,6 @@ impl Search<'_> {
 
 /// Whether something may have another name: then what is dropped is not known yet.
 fn has_renames(change: &Change<'_>) -> Result<bool, Failure> {
-    let questions = change.questions().map_err(|err| scratch::of_schema(&err))?;
+    let questions = change.questions()?;
     Ok(questions.iter().any(|it| matches!(it, Question::Rename(..))))
 }

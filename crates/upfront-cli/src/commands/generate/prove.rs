@@ -7,7 +7,12 @@ use upfront_directory::{Directory, Migration};
 use upfront_schema::{RoutineBodies, Scope};
 use upfront_scratch::Database;
 
-use super::{Allowed, Arguments, Generated, summary::Line, text::File, told};
+use super::{
+    options::{Allowed, Arguments},
+    report::{Generated, told},
+    summary::Line,
+    text::File,
+};
 use crate::{
     config::{Project, folder::Folder},
     output::{
@@ -135,10 +140,10 @@ impl Work<'_> {
         bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
         let remarks =
             upfront_schema::uncompared_differences(&bench.database, self.wanted, self.scope);
-        let mut remarks = remarks.map_err(|err| scratch::of_schema(&err))?;
+        let mut remarks = remarks?;
         let bodies = RoutineBodies::read(self.before, self.scope)
             .and_then(|it| it.broken_since(&bench.database, self.scope));
-        remarks.extend(bodies.map_err(|err| scratch::of_schema(&err))?);
+        remarks.extend(bodies?);
         Ok(remarks)
     }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use upfront_schema::{Effect, EffectKind, Identity, UpDown};
 
+use crate::output::differences::object_name;
+
 /// Objects of one kind to which the same happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
@@ -69,24 +71,10 @@ fn is_on(it: &Identity, object: &Identity) -> bool {
 }
 
 fn object(it: &Effect) -> String {
-    let name = name(&it.id);
+    let name = object_name(&it.id);
     match &it.action {
         EffectKind::Rename(to) => format!("{name} to {to}"),
         _ => name,
-    }
-}
-
-/// Its names, without the kind. Comments and privileges are called by the kind of their object, too.
-pub(crate) fn name(id: &Identity) -> String {
-    let of = |id: &Identity| {
-        let text = id.to_string();
-        text.strip_prefix(id.kind).unwrap_or(&text).trim_start().to_owned()
-    };
-    match (id.kind, id.names.split_first()) {
-        ("comment" | "privileges", Some((kind, names))) => {
-            format!("{kind} {}", of(&Identity { names: names.to_vec(), ..id.clone() }))
-        }
-        _ => of(id),
     }
 }
 

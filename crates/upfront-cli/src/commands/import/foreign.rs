@@ -2,7 +2,7 @@
 
 use upfront_directory::{ToolMark, tool_mark};
 
-use super::Entry;
+use super::entry::{Entry, is_sql};
 use crate::output::failure::Failure;
 
 /// Refuses what is not sqlx's: a file with both directions in it would undo what it has done.
@@ -38,10 +38,6 @@ pub(super) fn refuse(label: &str, entries: &[Entry]) -> Result<(), Failure> {
         Some(it) => foreign("Diesel, or of another tool that makes folders", &it.name),
         None => Err(Failure::mistake("there is no migration in this folder").file(label)),
     }
-}
-
-pub(super) fn is_sql(name: &str) -> bool {
-    name.as_bytes().ends_with(b".sql")
 }
 
 /// `V1__name.sql`, `U2.1__name.rs`, `R__name.sql`

@@ -1,13 +1,11 @@
 //! `import`
 
+mod entry;
 mod foreign;
 mod sqlx;
 mod target;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use sqlx::Converted;
@@ -53,7 +51,7 @@ impl Arguments {
             None => project()?.folder()?,
         };
         target::check(&target)?;
-        let source = read(&self.source)?;
+        let source = entry::read(&self.source)?;
         let label = self.source.display().to_string();
         foreign::refuse(&label, &source)?;
         let (converted, passed_over) = sqlx::convert(&label, &source)?;
@@ -107,44 +105,6 @@ impl Arguments {
             output.warning(&format!("{path}{line}: {}\n  help: {}", it.message(), it.help()));
         }
     }
-}
-
-/// A file or a folder of the source.
-#[derive(Debug)]
-pub(super) struct Entry {
-    name: String,
-    /// `None` for a folder.
-    bytes: Option<Vec<u8>>,
-}
-
-fn read(source: &Path) -> Result<Vec<Entry>, Failure> {
-    let unreadable = |path: &Path, err: &io::Error| {
-        let title = match err.kind() {
-            io::ErrorKind::NotFound if path.is_symlink() => {
-                "this symbolic link leads nowhere".into()
-            }
-            io::ErrorKind::NotFound => "there is no such folder".into(),
-            _ => format!("cannot read it: {err}"),
-        };
-        Failure::mistake(title).file(path.display().to_string())
-    };
-    let mut entries = Vec::new();
-    for it in fs::read_dir(source).map_err(|err| unreadable(source, &err))? {
-        let path = it.map_err(|err| unreadable(source, &err))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let metadata = fs::metadata(&path).map_err(|err| unreadable(&path, &err))?;
-        let bytes = match metadata.is_file() {
-            true => Some(fs::read(&path).map_err(|err| unreadable(&path, &err))?),
-            false if !metadata.is_dir() && foreign::is_sql(&name) => {
-                let failure = Failure::mistake("this is a pipe, a socket or a device, not a file");
-                return Err(failure.file(path.display().to_string()));
-            }
-            false => None,
-        };
-        entries.push(Entry { name, bytes });
-    }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
 }
 
 fn told(it: &Imported) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use upfront::cli::Exit;
 
-use super::{Entry, foreign::is_sql};
+use super::entry::{Entry, is_sql};
 use crate::output::failure::{Failure, Note};
 
 /// A file as it will be written.
@@ -129,7 +129,7 @@ fn body(source: &[u8]) -> (Vec<u8>, u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, convert};
+    use super::{super::entry::Entry, convert};
 
     #[test]
     fn converts_names_and_marks() {

@@ -8,7 +8,7 @@ use std::{
 use upfront::cli::Exit;
 use upfront_directory::write_sums;
 
-use super::Converted;
+use super::sqlx::Converted;
 use crate::{config::folder::Folder, output::failure::Failure};
 
 /// What `init` writes; it is no migration, and stays.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use super::{Made, survey::Survey};
+use super::{config::names_in, files::Made, survey::Survey};
 use crate::config::{Variables, package::Package};
 
 /// The lines behind `next:`, without what is done already.
@@ -55,15 +55,6 @@ fn missing_variables(survey: &Survey, variables: &Variables) -> Vec<(String, boo
     };
     let missing = urls.iter().flat_map(of).filter(|(_, name)| variables.get(name).is_none());
     missing.filter(|it| seen.insert(it.1.clone())).map(|(is_url, name)| (name, is_url)).collect()
-}
-
-/// The variables in a text.
-pub(super) fn names_in(text: &str) -> Vec<String> {
-    let parts = text.split("${").skip(1);
-    parts
-        .filter_map(|it| Some(it.split_once('}')?.0.to_owned()))
-        .filter(|it| !it.contains(":-"))
-        .collect()
 }
 
 /// How to compile the migrations into the crate, without what it has already.

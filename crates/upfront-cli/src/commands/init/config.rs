@@ -131,6 +131,15 @@ pub(super) fn image_of(url: &str) -> Option<(String, Option<u32>)> {
     Some((image.to_owned(), digits(tag)))
 }
 
+/// The variables in a text.
+pub(super) fn names_in(text: &str) -> Vec<String> {
+    let parts = text.split("${").skip(1);
+    parts
+        .filter_map(|it| Some(it.split_once('}')?.0.to_owned()))
+        .filter(|it| !it.contains(":-"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,20 +5,23 @@ mod atlas;
 mod config;
 mod exclude;
 mod expression;
+mod files;
 mod makefile;
 mod orm;
 mod settings;
 mod survey;
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
-use serde::Serialize;
-use upfront::cli::{Exit, Output};
+use upfront::cli::Output;
 
-use self::survey::Survey;
+use self::{
+    files::{Made, write_all},
+    survey::Survey,
+};
 use crate::{
-    args::Place,
     config::{Variables, package::Package},
+    context::Place,
     output::failure::Failure,
 };
 
@@ -31,14 +34,6 @@ pub(crate) struct Arguments {
     /// Let `gen` read the schema from structs of this crate, which derive `upfront::Table`
     #[arg(long)]
     models: bool,
-}
-
-#[derive(Default, Serialize)]
-struct Made {
-    written: Vec<String>,
-    kept: Vec<String>,
-    /// What was not translated, and what becomes of calls of another tool.
-    notes: Vec<String>,
 }
 
 /// Line ends belong to what is hashed.
@@ -71,28 +66,6 @@ impl Arguments {
             survey.config.notes.iter().chain(&survey.calls).map(ToString::to_string).collect();
         output.result(&made, || shown(&made, &survey, &variables, (here.as_ref(), models)));
         Ok(())
-    }
-}
-
-fn write_all(files: Vec<(String, String)>) -> Result<Made, Failure> {
-    let mut made = Made::default();
-    for (path, text) in files {
-        let is_new = write_new(&path, &text)
-            .map_err(|err| Failure::new(Exit::Failed, format!("cannot write `{path}`: {err}")))?;
-        if is_new { made.written.push(path) } else { made.kept.push(path) }
-    }
-    Ok(made)
-}
-
-/// Writes a file unless there is one.
-fn write_new(path: &str, text: &str) -> io::Result<bool> {
-    if let Some(folder) = Path::new(path).parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match fs::File::create_new(path) {
-        Ok(mut file) => io::Write::write_all(&mut file, text.as_bytes()).map(|()| true),
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(err) => Err(err),
     }
 }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    advice, atlas,
-    config::{Config, Note},
+    atlas,
+    config::{Config, Note, names_in},
     makefile,
     orm::{self, Loader},
 };
@@ -102,7 +102,7 @@ fn preset(root: &Path, config: &Config, variables: &Variables) -> Option<&'stati
     let urls = config.environments.iter().filter_map(|it| it.url.clone());
     let mut urls: Vec<_> = urls.collect();
     urls.push("${DATABASE_URL}".to_owned());
-    let names = urls.iter().flat_map(|it| advice::names_in(it));
+    let names = urls.iter().flat_map(|it| names_in(it));
     let values: Vec<_> = names.filter_map(|it| variables.get(&it)).collect();
     let names = |host: &str| urls.iter().chain(&values).any(|it| it.contains(host));
     SERVICES.into_iter().find(|(host, _)| names(host)).map(|it| it.1)

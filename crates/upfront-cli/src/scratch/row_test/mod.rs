@@ -93,7 +93,7 @@ impl Work<'_> {
     fn once(&self, flavor: SampleKind) -> Result<Tried, Failure> {
         let copy = scratch::copy(self.before)?;
         let seeded = SampleRows::fill(&copy, flavor, self.scope);
-        let seeded = seeded.map_err(|err| scratch::of_schema(&err))?;
+        let seeded = seeded?;
         let first = self.state(&copy)?;
         if let Some(it) = unfit(&copy, Which::Up, &self.it.up)? {
             return Ok(Tried::StructureOnly(it));
@@ -134,15 +134,15 @@ impl Work<'_> {
         side: &str,
         of: &Side,
     ) -> Result<(), Failure> {
-        let changed_results = upfront_schema::changed_results(there, wanted, self.scope);
-        let changed_results = changed_results.map_err(|err| scratch::of_schema(&err))?;
-        if changed_results.is_empty() {
+        let misread = upfront_schema::changed_results(there, wanted, self.scope);
+        let misread = misread?;
+        if misread.is_empty() {
             return Ok(());
         }
         let title =
             format!("after the {side} side columns are taken for others, by their positions");
         let failure = Failure::new(Exit::Failed, title).file(of.path.as_str());
-        let failure = changed_results.into_iter().fold(failure, Failure::more);
+        let failure = misread.into_iter().fold(failure, Failure::more);
         Err(failure.help(
             "write new columns last in the table, or name columns in what returns other values: \
              `SELECT t.*`, not a list in the order of the table",
@@ -150,9 +150,8 @@ impl Work<'_> {
     }
 
     fn state(&self, of: &Database<'_>) -> Result<State, Failure> {
-        let rows = Rows::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
-        let counts =
-            SequenceStates::read(of, self.scope).map_err(|err| scratch::of_schema(&err))?;
+        let rows = Rows::read(of, self.scope)?;
+        let counts = SequenceStates::read(of, self.scope)?;
         Ok(State { rows, counts })
     }
 }
@@ -180,7 +179,7 @@ fn agree(
 }
 
 fn unfit(copy: &Database<'_>, which: Which, side: &Side) -> Result<Option<Obstacle>, Failure> {
-    let unfit = RowFailure::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
+    let unfit = RowFailure::of(copy, side)?;
     Ok(unfit.map(|unfit| Obstacle { which, unfit }))
 }
 

@@ -46,7 +46,7 @@ fn once(
     flavor: SampleKind,
 ) -> Result<InARow, Failure> {
     let copy = scratch::copy(before)?;
-    let seeded = SampleRows::fill(&copy, flavor, scope).map_err(|err| scratch::of_schema(&err))?;
+    let seeded = SampleRows::fill(&copy, flavor, scope)?;
     let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
     let downs = all.iter().rev().map(|it| (*it, "down", it.down.as_ref()));
     let downs = downs.take_while(|(_, _, side)| side.is_some());
@@ -73,19 +73,18 @@ struct Guard {
 
 impl Guard {
     fn on(before: &Database<'_>, scope: &Scope) -> Result<Self, Failure> {
-        let violations = Violations::find(before, scope).map_err(|err| scratch::of_schema(&err))?;
+        let violations = Violations::find(before, scope)?;
         Ok(Self { violations, accepted: Vec::new() })
     }
 
     /// What is rejected before the first file and after the last one is rejected after each of them.
     fn see(&mut self, there: &Database<'_>, it: &Migration, is_last: bool) -> Result<(), Failure> {
         if !is_last {
-            let accepted =
-                self.violations.accepted(there).map_err(|err| scratch::of_schema(&err))?;
+            let accepted = self.violations.accepted(there)?;
             self.accepted.extend(accepted.into_iter().map(|at| (at, title(it))));
             return Ok(());
         }
-        let rejected = self.violations.rejected(there).map_err(|err| scratch::of_schema(&err))?;
+        let rejected = self.violations.rejected(there)?;
         let open = self.accepted.iter().filter(|(at, _)| rejected.contains(at));
         let lines: Vec<_> =
             open.map(|(at, file)| format!("after {file} {}", self.violations.words(*at))).collect();
@@ -100,7 +99,7 @@ impl Guard {
 }
 
 fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {
-    let unfit = RowFailure::of(copy, side).map_err(|err| scratch::of_schema(&err))?;
+    let unfit = RowFailure::of(copy, side)?;
     Ok(unfit.map(|it| format!("with rows: {} (SQLSTATE {})", it.message, it.sqlstate)))
 }
 

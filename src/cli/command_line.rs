@@ -2,8 +2,6 @@
 
 use std::{env, fmt::Write, path::Path};
 
-use super::consent::shown;
-
 /// The options that say which database, history and folder.
 const PLACE: [&str; 5] = ["--env", "--url", "--dir", "--app", "--schema"];
 
@@ -80,9 +78,43 @@ fn missing(command: &str, given: &[(String, String)]) -> String {
     missing
 }
 
+/// The command line once more, with other consent. What may hold a password is left out.
+pub(super) fn again(arguments: impl Iterator<Item = String>, more: &[String]) -> String {
+    let mut words = Vec::new();
+    let mut arguments = arguments.peekable();
+    let program = arguments.next().unwrap_or_default();
+    words.push(
+        Path::new(&program)
+            .file_name()
+            .map_or(program.clone(), |it| it.to_string_lossy().into_owned()),
+    );
+    while let Some(it) = arguments.next() {
+        match it.as_str() {
+            "--dry-run" | "--show-secrets" => {}
+            "--approve" | "--allow" => drop(arguments.next()),
+            it if it.starts_with("--approve=") || it.starts_with("--allow=") => {}
+            it => words.push(shown(it)),
+        }
+    }
+    words.extend(more.iter().cloned());
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+pub(super) fn shown(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "-_=./:,@%+".contains(it);
+    let redacted = upfront_redact::redact_message(word);
+    match word {
+        // It shows what is missing.
+        _ if redacted != word => redacted.into_owned(),
+        _ if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{given, with};
+    use super::{again, given, with};
 
     #[test]
     fn adds_what_the_command_line_says() {
@@ -107,5 +139,33 @@ mod tests {
     fn check(line: &str, message: &str, expected: &str) {
         let given = given(line.split(' ').map(str::to_owned));
         assert_eq!(with(message, &given), expected);
+    }
+
+    #[test]
+    fn repeats_the_command_with_other_consent() {
+        check_again(
+            "/usr/bin/upfront down --dry-run --env prod",
+            "upfront down --env prod --approve d",
+        );
+        check_again("upfront down --approve x --allow=data-loss", "upfront down --approve d");
+        check_again(
+            "upfront --url postgres://u:p@h/d down",
+            "upfront --url postgres://u:***@h/d down --approve d",
+        );
+        check_again(
+            "upfront --url=postgres://u:p@h/d down",
+            "upfront --url=postgres://u:***@h/d down --approve d",
+        );
+        check_again(
+            "upfront --url postgres://u@h/d down",
+            "upfront --url postgres://u@h/d down --approve d",
+        );
+        check_again("upfront down --dry-run --show-secrets", "upfront down --approve d");
+        check_again("upfront down --to $x", "upfront down --to '$x' --approve d");
+    }
+
+    fn check_again(line: &str, expected: &str) {
+        let arguments = line.split(' ').map(str::to_owned);
+        assert_eq!(again(arguments, &["--approve".into(), "d".into()]), expected);
     }
 }

@@ -1,0 +1,49 @@
+//! `release`
+
+use serde::Serialize;
+use upfront::{
+    Released,
+    cli::{Exit, Output},
+};
+
+use crate::{
+    config::Project,
+    connection::database::{Needs, with},
+    output::failure::Failure,
+};
+
+/// Options of `release`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Release {
+    /// Versions that are held, as `status` shows them
+    #[arg(required = true, value_name = "VERSION")]
+    pub(crate) versions: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Back {
+    pub(crate) released: Vec<Released>,
+}
+
+impl Release {
+    pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
+        with(project, output, Needs::Nothing, async |it| {
+            match it.migrator.release(&self.versions).await {
+                Ok(released) => {
+                    let back = Back { released };
+                    output.result(&back, || {
+                        back.released.iter().map(line).collect::<Vec<_>>().join("\n")
+                    });
+                    Ok(Exit::Done)
+                }
+                Err(err) => Ok(output.failed(&err)),
+            }
+        })
+    }
+}
+
+pub(crate) fn line(it: &Released) -> String {
+    let Released { version, name, held_at, held_by, .. } = it;
+    let name = if name.is_empty() { String::new() } else { format!("_{name}") };
+    format!("released {version}{name}, which {held_by} rolled back at {held_at} UTC")
+}

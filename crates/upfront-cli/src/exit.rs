@@ -1,0 +1,44 @@
+//! The exit code of each error, and what the command adds to its text.
+
+use upfront::cli::Exit;
+
+use crate::output::failure::Failure;
+
+/// What to do about something that a database in use has and a scratch database does not.
+pub(crate) const MISSING: &str = "this happened on the scratch server; if your databases have it from \
+    elsewhere, create it in a SQL file that `setup` in `[scratch]` names, or set `preset` there to the \
+    service that brings it: `supabase`, `neon`, `rds`, `cloudsql`";
+
+impl From<upfront_schema::Error> for Failure {
+    fn from(err: upfront_schema::Error) -> Self {
+        let exit = match &err {
+            it if it.is_input() => Exit::Mistaken,
+            it if it.is_refused() || it.is_unmodeled() => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        let text = err.to_string();
+        let mut lines = text.lines();
+        let title = lines.next().unwrap_or_default().to_owned();
+        let line = |it: Failure, line: &str| match line.strip_prefix("help: ") {
+            Some(help) => it.help(help),
+            None => it.more(line.trim_end()),
+        };
+        let failure = lines.fold(Failure::new(exit, title), line);
+        match () {
+            () if err.is_refused() => {
+                failure.help("`--using TABLE.COLUMN=EXPRESSION` tells how values become others")
+            }
+            () if err.is_unmodeled() => {
+                failure.help("`exclude` in `[desired]` leaves objects alone")
+            }
+            () if err.is_missing_object() => failure.help(MISSING),
+            () => failure,
+        }
+    }
+}
+
+impl From<upfront_scratch::Error> for Failure {
+    fn from(err: upfront_scratch::Error) -> Self {
+        Self::new(Exit::Failed, format!("the scratch server failed: {err}"))
+    }
+}
