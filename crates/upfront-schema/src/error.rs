@@ -53,7 +53,7 @@ pub(crate) enum Kind {
     },
     /// The setup of scratch databases has taken our rights.
     Demoted,
-    NotModelled(Vec<String>),
+    Unmodeled(Vec<String>),
     Refused(Vec<String>),
     Cycle(Vec<String>),
     NotProven {
@@ -77,7 +77,7 @@ impl Error {
     /// seen.
     #[must_use]
     pub fn is_unmodeled(&self) -> bool {
-        matches!(*self.0, Kind::NotModelled(_))
+        matches!(*self.0, Kind::Unmodeled(_))
     }
 
     /// Whether the difference is known and cannot be made by SQL that is safe to write.
@@ -217,7 +217,7 @@ impl fmt::Display for Error {
                 "the setup takes the rights of a superuser from the role that runs it\nhelp: take \
                  the `ALTER ROLE … NOSUPERUSER` out: migrations are replayed as a superuser",
             ),
-            Kind::NotModelled(all) => list(f, "not modelled yet, so nothing is compared", all),
+            Kind::Unmodeled(all) => list(f, "not modelled yet, so nothing is compared", all),
             Kind::Refused(all) => list(f, "this difference cannot be written as SQL", all),
             Kind::Cycle(all) => list(f, "these changes wait for each other", all),
             Kind::NotProven { side, remains } => {

@@ -66,24 +66,24 @@ pub(crate) struct Sql {
     pub(crate) head: Option<String>,
     pub(crate) text: String,
     pub(crate) hazards: Vec<Hazard>,
-    pub(crate) place: Place,
+    pub(crate) place: Placement,
     /// What it does, where the step that it is of does not say it.
     pub(crate) comment: Option<String>,
     /// What uses the object need not wait for it.
-    pub(crate) is_sequel: bool,
+    pub(crate) is_follow_up: bool,
 }
 
 /// Where a statement stands behind the one before it of the same step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Placement {
     /// In the same transaction.
-    Along,
+    SameTransaction,
     /// Outside of any transaction; it locks this table as little as it can.
-    Outside(String),
+    OutsideTransaction(String),
     /// In a later transaction, and there before what locks more: it reads all rows.
-    Validates,
+    Validation,
     /// After what rows may get their values from.
-    Fills,
+    Backfill,
 }
 
 impl Sql {
@@ -92,9 +92,9 @@ impl Sql {
             head: None,
             text: text.into(),
             hazards: Vec::new(),
-            place: Place::Along,
+            place: Placement::SameTransaction,
             comment: None,
-            is_sequel: false,
+            is_follow_up: false,
         }
     }
 
@@ -102,16 +102,16 @@ impl Sql {
         Self { head: Some(head.into()), ..Self::whole(text) }
     }
 
-    pub(crate) fn at(self, place: Place) -> Self {
+    pub(crate) fn at(self, place: Placement) -> Self {
         Self { place, ..self }
     }
 
-    pub(crate) fn says(self, comment: impl Into<String>) -> Self {
+    pub(crate) fn with_comment(self, comment: impl Into<String>) -> Self {
         Self { comment: Some(comment.into()), ..self }
     }
 
-    pub(crate) fn sequel(self) -> Self {
-        Self { is_sequel: true, ..self }
+    pub(crate) fn follow_up(self) -> Self {
+        Self { is_follow_up: true, ..self }
     }
 
     /// Both parts as one text.

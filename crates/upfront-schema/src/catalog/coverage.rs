@@ -6,7 +6,7 @@ use postgres::{Row, Transaction};
 
 use crate::{
     catalog::{
-        dependencies::Depend,
+        dependencies::CatalogDependencies,
         extract::{PRELUDE, Scope},
         facts::Address,
     },
@@ -90,7 +90,7 @@ ORDER BY 6";
 const FIRST_USER_OBJECT: u32 = 16384;
 
 /// Something that no rule has read.
-pub(crate) struct Unknown {
+pub(crate) struct UnmodeledObject {
     address: Address,
     pub(crate) kind: String,
     /// As a pattern has it.
@@ -105,9 +105,9 @@ pub(crate) fn unknown(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
     addresses: &HashMap<Address, usize>,
-    depend: &Depend,
+    depend: &CatalogDependencies,
     is_left_alone: impl Fn(usize) -> bool,
-) -> Result<Vec<Unknown>> {
+) -> Result<Vec<UnmodeledObject>> {
     let mut unknown = objects(transaction, scope, addresses, depend)?;
     let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
     unknown.extend(labels.iter().map(read));
@@ -121,10 +121,10 @@ pub(crate) fn unknown(
 }
 
 /// An error that names what has no rule, if there is anything.
-pub(crate) fn refuse(unknown: Vec<Unknown>) -> Result<()> {
+pub(crate) fn refuse(unknown: Vec<UnmodeledObject>) -> Result<()> {
     match unknown.is_empty() {
         true => Ok(()),
-        false => Err(Kind::NotModelled(unknown.into_iter().map(|it| it.words).collect()).into()),
+        false => Err(Kind::Unmodeled(unknown.into_iter().map(|it| it.words).collect()).into()),
     }
 }
 
@@ -132,8 +132,8 @@ fn objects(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
     addresses: &HashMap<Address, usize>,
-    depend: &Depend,
-) -> Result<Vec<Unknown>> {
+    depend: &CatalogDependencies,
+) -> Result<Vec<UnmodeledObject>> {
     let known: HashSet<(u32, u32)> =
         addresses.keys().filter(|it| it.2 >= 0).map(|it| (it.0, it.1)).collect();
     let rows = transaction
@@ -154,8 +154,8 @@ fn objects(
     Ok(rows.iter().map(read).collect())
 }
 
-fn read(row: &Row) -> Unknown {
-    Unknown {
+fn read(row: &Row) -> UnmodeledObject {
+    UnmodeledObject {
         address: (row.get(0), row.get(1), row.get(2)),
         kind: row.get(3),
         path: row.get(4),
@@ -165,7 +165,7 @@ fn read(row: &Row) -> Unknown {
 }
 
 /// Whether it is part of a fact, or of something that is left out.
-fn belongs(it: Address, addresses: &HashMap<Address, usize>, depend: &Depend) -> bool {
+fn belongs(it: Address, addresses: &HashMap<Address, usize>, depend: &CatalogDependencies) -> bool {
     depend.resolve_part(it, addresses).is_some()
         || depend.is_foreign(it, addresses)
         || depend.is_member(it)

@@ -22,7 +22,7 @@ impl Facts {
         }
         let by_default: Vec<_> =
             (0..self.all.len()).map(|at| self.owner_of(at).is_none()).collect();
-        let one = |(it, by_default): (&mut Fact, &bool)| says_nothing(it, *by_default, roles);
+        let one = |(it, by_default): (&mut Fact, &bool)| has_nothing_left(it, *by_default, roles);
         let empty: Vec<bool> = self.all.iter_mut().zip(&by_default).map(one).collect();
         if scope.owners == Owners::LeftOut {
             // Nor does a dump without rows say which materialized views have some.
@@ -62,7 +62,7 @@ fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
     it.attributes.get("grants") == it.notes.get("usual")
 }
 
-fn says_nothing(it: &mut Fact, by_default: bool, roles: &[String]) -> bool {
+fn has_nothing_left(it: &mut Fact, by_default: bool, roles: &[String]) -> bool {
     match it.id.kind {
         "privileges" if by_default => {}
         "default privileges" => {
@@ -94,11 +94,11 @@ fn merge(grants: &mut Map<String, Value>, roles: &[String]) -> bool {
     }
     // An owner may pass on what he has, whether that is said or not.
     let all = own.as_array().cloned().unwrap_or_default();
-    let is_said = |it: &Value| {
+    let is_implied = |it: &Value| {
         it.as_str().and_then(|it| it.strip_suffix('*')).is_some_and(|it| all.contains(&it.into()))
     };
     if let Some(own) = own.as_array_mut() {
-        own.retain(|it| !is_said(it));
+        own.retain(|it| !is_implied(it));
     }
     true
 }

@@ -24,7 +24,7 @@ pub(crate) struct Edge {
 
 /// All edges, and for what is no fact itself, such as an array type, the object that it is part of.
 #[derive(Default)]
-pub(crate) struct Depend {
+pub(crate) struct CatalogDependencies {
     pub(crate) all: Vec<Edge>,
     /// Made together with the other: row types, rules of views, members of extensions.
     part: HashMap<(u32, u32), Address>,
@@ -36,7 +36,7 @@ pub(crate) struct Depend {
     clones: HashSet<(u32, u32)>,
 }
 
-impl Depend {
+impl CatalogDependencies {
     pub(crate) fn read(transaction: &mut Transaction<'_>) -> Result<Self> {
         let rows = transaction.query(DEPEND, &[]);
         let rows = rows.map_err(Error::postgres("read the dependencies"))?;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, str::FromStr};
 use crate::{
     catalog::{
         extract::Scope,
-        facts::{Fact, Facts, Use},
+        facts::{Dependency, Fact, Facts},
         identity::Identity,
     },
     error::{Error, Kind, Result},
@@ -15,7 +15,7 @@ use crate::{
 
 /// Kinds without a rule, as `pg_identify_object` calls them: they can only be left alone. Row-level
 /// security is an attribute of its table.
-const UNMODELLED: [&str; 4] = ["security label", "subscription", "type", ROW_SECURITY];
+const UNMODELED: [&str; 4] = ["security label", "subscription", "type", ROW_SECURITY];
 
 /// Objects by kind and name, in which `*` stands for any text: `table legacy.*`.
 ///
@@ -41,7 +41,7 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |why: String| Kind::Answer { given: text.to_owned(), why };
         let text = text.trim();
-        let kinds = kinds::all().map(|it| it.kind).chain(UNMODELLED);
+        let kinds = kinds::all().map(|it| it.kind).chain(UNMODELED);
         let read = |kind: &'static str| Some((kind, text.strip_prefix(kind)?.strip_prefix(' ')?));
         // `table constraint` is no `table` called `constraint …`.
         if let Some((kind, path)) = kinds.filter_map(read).max_by_key(|(kind, _)| kind.len()) {
@@ -135,8 +135,8 @@ impl Facts {
             if std::mem::replace(&mut left[at], true) {
                 continue;
             }
-            let goes_along = |(user, how): &(usize, Use)| {
-                matches!(how, Use::EndsWith | Use::OnlyEndsWith)
+            let goes_along = |(user, how): &(usize, Dependency)| {
+                matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith)
                     || matches!(self.all[*user].id.kind, "cast" | "transform")
             };
             let users = self.users[at].iter().copied();

@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::{
     catalog::{
         aliases::ColumnOrders,
-        coverage::{self, Unknown},
-        dependencies::Depend,
+        coverage::{self, UnmodeledObject},
+        dependencies::CatalogDependencies,
         exclude::Pattern,
-        facts::{Address, Cast, Casts, Fact, Facts, Use},
+        facts::{Address, Cast, Casts, Dependency, Fact, Facts},
         identity::Identity,
         setup::Setup,
     },
@@ -93,7 +93,7 @@ pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
 }
 
 /// The same of all there is, with what has no rule.
-pub(crate) fn extract_all(client: &mut Client) -> Result<(Facts, Vec<Unknown>)> {
+pub(crate) fn extract_all(client: &mut Client) -> Result<(Facts, Vec<UnmodeledObject>)> {
     let mut transaction = snapshot(client)?;
     let everything = Scope { without_schemas: Vec::new(), ..Scope::default() };
     read_unchecked(&mut transaction, &everything)
@@ -120,8 +120,8 @@ pub(crate) fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<F
 fn read_unchecked(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
-) -> Result<(Facts, Vec<Unknown>)> {
-    let depend = Depend::read(transaction)?;
+) -> Result<(Facts, Vec<UnmodeledObject>)> {
+    let depend = CatalogDependencies::read(transaction)?;
     let version = version(transaction)?;
     let mut raw = Vec::new();
     for rule in kinds::all() {
@@ -133,16 +133,16 @@ fn read_unchecked(
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
     connect(&mut facts, &raw, &addresses, &depend);
-    kinds::untangle(&mut facts);
+    kinds::break_base_type_cycle(&mut facts);
     let left_alone = either(facts.left_alone(&scope.exclude), &facts.of_setup(&scope.setup));
     let unknown = coverage::unknown(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
-    let mut says_nothing = facts.read_owners(scope);
+    let mut has_nothing_left = facts.read_owners(scope);
     let defaults = facts.defaults();
     if scope.owners == Owners::LeftOut {
-        says_nothing =
-            either(says_nothing, &facts.without_grants_of(&scope.setup, &scope.default_owners));
+        has_nothing_left =
+            either(has_nothing_left, &facts.without_grants_of(&scope.setup, &scope.default_owners));
     }
-    let mut facts = facts.without(&either(left_alone, &says_nothing)).with_defaults(defaults);
+    let mut facts = facts.without(&either(left_alone, &has_nothing_left)).with_defaults(defaults);
     facts.leave_row_security_alone(&scope.exclude);
     facts.version = version;
     facts.orders = ColumnOrders::read(transaction)?;
@@ -150,7 +150,7 @@ fn read_unchecked(
     Ok((facts, unknown))
 }
 
-fn addresses(raw: &[Raw]) -> HashMap<Address, usize> {
+fn addresses(raw: &[CatalogRow]) -> HashMap<Address, usize> {
     raw.iter().enumerate().map(|(at, it)| (it.address, at)).collect()
 }
 
@@ -196,7 +196,7 @@ fn casts(transaction: &mut Transaction<'_>) -> Result<Casts> {
 }
 
 /// A row as the queries of the rules return it.
-pub(crate) struct Raw {
+pub(crate) struct CatalogRow {
     address: Address,
     kind: String,
     names: Vec<String>,
@@ -212,7 +212,7 @@ fn rows(
     query: &str,
     scope: &Scope,
     version: u32,
-) -> Result<Vec<Raw>> {
+) -> Result<Vec<CatalogRow>> {
     if query.is_empty() {
         return Ok(Vec::new());
     }
@@ -222,13 +222,13 @@ fn rows(
     Ok(rows.iter().map(raw).collect())
 }
 
-fn raw(row: &Row) -> Raw {
+fn raw(row: &Row) -> CatalogRow {
     let json = |at| {
         let text: Option<String> = row.get(at);
         text.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or(Value::Null)
     };
     let parent: Option<u32> = row.get(6);
-    Raw {
+    CatalogRow {
         address: (row.get(0), row.get(1), row.get(2)),
         kind: row.get(3),
         names: row.get(4),
@@ -239,12 +239,12 @@ fn raw(row: &Row) -> Raw {
     }
 }
 
-impl Raw {
+impl CatalogRow {
     fn fact(
         &self,
-        raw: &[Raw],
+        raw: &[CatalogRow],
         addresses: &HashMap<Address, usize>,
-        depend: &Depend,
+        depend: &CatalogDependencies,
     ) -> Result<Fact> {
         let (parent, id) = match self.parent {
             None => (None, self.identity()?),
@@ -265,7 +265,11 @@ impl Raw {
 
     /// Whether what a comment or privileges are on is read, too: neither out of scope nor something
     /// that goes with a member of an extension, as an index.
-    fn is_on_something(&self, depend: &Depend, addresses: &HashMap<Address, usize>) -> bool {
+    fn is_on_something(
+        &self,
+        depend: &CatalogDependencies,
+        addresses: &HashMap<Address, usize>,
+    ) -> bool {
         match (self.kind.as_str(), self.parent) {
             ("comment", Some(it)) => {
                 !depend.rides_on_member(it) && depend.resolve(it, addresses).is_some()
@@ -281,12 +285,12 @@ impl Raw {
 
     fn identity(&self) -> Result<Identity> {
         let kind = kinds::find(&self.kind).map(|it| it.kind);
-        let kind = kind.ok_or_else(|| Kind::NotModelled(vec![self.kind.clone()]))?;
+        let kind = kind.ok_or_else(|| Kind::Unmodeled(vec![self.kind.clone()]))?;
         Ok(Identity { kind, names: self.names.clone(), arguments: self.arguments.clone() })
     }
 
     /// Comments and privileges are called by what they are on.
-    fn identity_on(&self, parent: &Raw) -> Result<Identity> {
+    fn identity_on(&self, parent: &CatalogRow) -> Result<Identity> {
         let mut id = self.identity()?;
         if matches!(id.kind, "comment" | "privileges") {
             id.names = [parent.kind.clone()].into_iter().chain(parent.names.clone()).collect();
@@ -298,7 +302,12 @@ impl Raw {
 
 /// The uses that the server knows of, and those that a query adds as its notes `needs` and
 /// `after`.
-fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, depend: &Depend) {
+fn connect(
+    facts: &mut Facts,
+    raw: &[CatalogRow],
+    addresses: &HashMap<Address, usize>,
+    depend: &CatalogDependencies,
+) {
     for it in depend.all.iter().filter(|it| !depend.is_clone(it.user, addresses)) {
         let user = depend.resolve(it.user, addresses);
         let base = depend.resolve(it.base, addresses);
@@ -308,7 +317,7 @@ fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, 
         }
     }
     for (user, it) in raw.iter().enumerate() {
-        for (note, how) in [("needs", Use::Needs), ("after", Use::ComesAfter)] {
+        for (note, how) in [("needs", Dependency::Requires), ("after", Dependency::CreatedAfter)] {
             for base in noted(it, note) {
                 if let Some(base) = depend.resolve(base, addresses) {
                     facts.connect(user, base, how);
@@ -318,17 +327,17 @@ fn connect(facts: &mut Facts, raw: &[Raw], addresses: &HashMap<Address, usize>, 
     }
 }
 
-fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Use {
+fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Dependency {
     match (facts.all[user].id.kind, facts.all[base].id.kind) {
-        ("sequence", "column") if ends_with => Use::OnlyEndsWith,
+        ("sequence", "column") if ends_with => Dependency::OnlyDroppedWith,
         // A partition may be detached and stay.
-        ("table" | "foreign table", "table") => Use::Needs,
-        _ if ends_with => Use::EndsWith,
-        _ => Use::Needs,
+        ("table" | "foreign table", "table") => Dependency::Requires,
+        _ if ends_with => Dependency::DroppedWith,
+        _ => Dependency::Requires,
     }
 }
 
-fn noted(of: &Raw, note: &str) -> Vec<Address> {
+fn noted(of: &CatalogRow, note: &str) -> Vec<Address> {
     let all = of.notes.get(note).and_then(Value::as_array);
     all.map(|it| it.iter().map(address).collect()).unwrap_or_default()
 }

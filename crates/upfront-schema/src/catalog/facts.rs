@@ -48,15 +48,15 @@ impl Fact {
 
 /// How an object uses another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum Dependency {
     /// The other cannot go before it.
-    Needs,
+    Requires,
     /// It goes with the other.
-    EndsWith,
+    DroppedWith,
     /// It is made after the other, and does not mind what becomes of it later.
-    ComesAfter,
+    CreatedAfter,
     /// It goes with the other, and may be made before it.
-    OnlyEndsWith,
+    OnlyDroppedWith,
 }
 
 /// When the server casts by itself.
@@ -76,8 +76,8 @@ pub(crate) type Casts = HashMap<(String, String), Cast>;
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub(crate) all: Vec<Fact>,
-    pub(crate) uses: Vec<Vec<(usize, Use)>>,
-    pub(crate) users: Vec<Vec<(usize, Use)>>,
+    pub(crate) uses: Vec<Vec<(usize, Dependency)>>,
+    pub(crate) users: Vec<Vec<(usize, Dependency)>>,
     /// The casts by the names of their types.
     pub(crate) casts: Casts,
     /// The major version of the server.
@@ -96,13 +96,13 @@ impl Facts {
         let mut it = Self { all, uses: none.clone(), users: none, casts, index, ..Self::default() };
         for at in 0..it.all.len() {
             if let Some(parent) = it.all[at].parent {
-                it.connect(at, parent, Use::EndsWith);
+                it.connect(at, parent, Dependency::DroppedWith);
             }
         }
         it
     }
 
-    pub(crate) fn connect(&mut self, user: usize, base: usize, how: Use) {
+    pub(crate) fn connect(&mut self, user: usize, base: usize, how: Dependency) {
         if user != base && !self.uses[user].contains(&(base, how)) {
             self.uses[user].push((base, how));
             self.users[base].push((user, how));
@@ -110,7 +110,7 @@ impl Facts {
     }
 
     /// Lets one use the other in this way alone.
-    pub(crate) fn replace_use(&mut self, user: usize, base: usize, how: Use) {
+    pub(crate) fn replace_dependency(&mut self, user: usize, base: usize, how: Dependency) {
         self.uses[user].retain(|(it, _)| *it != base);
         self.users[base].retain(|(it, _)| *it != user);
         self.connect(user, base, how);

@@ -12,10 +12,10 @@ use upfront_scratch::{Database, DumpFilter};
 
 use crate::{
     catalog::{
-        coverage::Unknown,
+        coverage::UnmodeledObject,
         exclude::Pattern,
         extract::{Scope, extract, extract_all},
-        facts::{Fact, Facts, Use},
+        facts::{Dependency, Fact, Facts},
         identity::Identity,
     },
     error::{Error, Kind, Result},
@@ -78,7 +78,7 @@ impl Setup {
             before.find(&it.id).is_none_or(|at| before.all[at].attributes != it.attributes)
         };
         let made = after.iter().filter(is_new).map(|it| (it.id.clone(), it.attributes.clone()));
-        let unmodeled = unknown.into_iter().map(|Unknown { kind, path, .. }| (kind, path));
+        let unmodeled = unknown.into_iter().map(|UnmodeledObject { kind, path, .. }| (kind, path));
         Ok(Self {
             made: Arc::new(made.collect()),
             unmodeled: Arc::new(unmodeled.collect()),
@@ -216,12 +216,12 @@ impl Facts {
     }
 
     /// Whether what uses an object of the setup is the setup's too.
-    fn goes_along(&self, base: usize, user: usize, how: Use) -> bool {
+    fn goes_along(&self, base: usize, user: usize, how: Dependency) -> bool {
         match (self.all[user].id.kind, self.all[base].id.kind) {
             ("cast" | "transform", _) => true,
             ("trigger" | "policy", _)
             | ("publication relation" | "publication namespace", "publication") => false,
-            _ => matches!(how, Use::EndsWith | Use::OnlyEndsWith),
+            _ => matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith),
         }
     }
 

@@ -1,17 +1,17 @@
 //! What becomes of each object of the first schema on the way to the second.
 
 use crate::{
-    catalog::facts::{Fact, Facts, Use},
+    catalog::facts::{Dependency, Fact, Facts},
     diff::difference::differing,
     error::{Error, Kind, Result},
-    kinds::{self, Change, Nature, Outcome},
+    kinds::{self, Change, Outcome, RecreatePolicy},
     options::Options,
     sql::Sql,
 };
 
 /// What becomes of one object.
 #[derive(Clone, Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Action {
     Keep,
     Alter(Vec<Sql>),
     /// In place, with whoever uses it out of the way.
@@ -23,43 +23,43 @@ pub(crate) enum Fate {
     Drop,
 }
 
-impl Fate {
+impl Action {
     pub(crate) fn is_dropped(&self) -> bool {
-        matches!(self, Fate::Drop | Fate::Replace | Fate::Swap)
+        matches!(self, Action::Drop | Action::Replace | Action::Swap)
     }
 
     pub(crate) fn is_made(&self) -> bool {
-        matches!(self, Fate::Replace | Fate::Swap)
+        matches!(self, Action::Replace | Action::Swap)
     }
 
     pub(crate) fn statements(&self) -> Option<&[Sql]> {
         match self {
-            Fate::Alter(sql) | Fate::Retype(sql) => Some(sql),
+            Action::Alter(sql) | Action::Retype(sql) => Some(sql),
             _ => None,
         }
     }
 }
 
 /// The fates of the first schema's objects, complete: nothing that stands in the way is left.
-pub(crate) struct Draft<'a> {
+pub(crate) struct Actions<'a> {
     pub(crate) a: &'a Facts,
     pub(crate) b: &'a Facts,
     pub(crate) options: &'a Options,
-    pub(crate) fates: Vec<Fate>,
+    pub(crate) all: Vec<Action>,
     pending: Vec<usize>,
     refused: Vec<String>,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> Actions<'a> {
     pub(crate) fn of(a: &'a Facts, b: &'a Facts, options: &'a Options) -> Result<Self> {
         let mut it =
-            Self { a, b, options, fates: Vec::new(), pending: Vec::new(), refused: Vec::new() };
+            Self { a, b, options, all: Vec::new(), pending: Vec::new(), refused: Vec::new() };
         for at in 0..a.all.len() {
-            let fate = it.fate(&a.all[at])?;
-            if !matches!(fate, Fate::Keep | Fate::Alter(_)) {
+            let action = it.action(&a.all[at])?;
+            if !matches!(action, Action::Keep | Action::Alter(_)) {
                 it.pending.push(at);
             }
-            it.fates.push(fate);
+            it.all.push(action);
         }
         it.replace_indexes_above();
         it.grant_on_columns_anew();
@@ -79,18 +79,21 @@ impl<'a> Draft<'a> {
     fn replace_indexes_above(&mut self) {
         for at in 0..self.a.all.len() {
             let fact = &self.a.all[at];
-            let Some(twin) = self.twin(at).filter(|_| fact.id.kind == "index") else { continue };
+            let Some(counterpart) = self.counterpart(at).filter(|_| fact.id.kind == "index") else {
+                continue;
+            };
             let attached = |it: &Fact| it.text("attached_to").map(str::to_owned);
-            let leaves = attached(fact).is_some() && attached(fact) != attached(&self.b.all[twin]);
-            if !leaves || !matches!(self.fates[at], Fate::Replace) {
+            let leaves =
+                attached(fact).is_some() && attached(fact) != attached(&self.b.all[counterpart]);
+            if !leaves || !matches!(self.all[at], Action::Replace) {
                 continue;
             }
             let mut above = at;
             while let Some(origin) = self.a.all[above].origin {
                 above = origin;
             }
-            if !self.fates[above].is_dropped() {
-                self.set(above, Fate::Replace);
+            if !self.all[above].is_dropped() {
+                self.set(above, Action::Replace);
             }
         }
     }
@@ -104,12 +107,12 @@ impl<'a> Draft<'a> {
             let fact = &self.a.all[at];
             let is_touched = |it: &usize| {
                 kinds::is_on_table_of(&self.a.all[*it], fact)
-                    && !matches!(self.fates[*it], Fate::Keep)
+                    && !matches!(self.all[*it], Action::Keep)
             };
-            if let (Fate::Keep, true, Some(twin)) =
-                (&self.fates[at], all.iter().any(is_touched), self.twin(at))
+            if let (Action::Keep, true, Some(counterpart)) =
+                (&self.all[at], all.iter().any(is_touched), self.counterpart(at))
             {
-                self.fates[at] = Fate::Alter(kinds::grant_anew(self.b, &self.b.all[twin]));
+                self.all[at] = Action::Alter(kinds::grant_anew(self.b, &self.b.all[counterpart]));
             }
         }
     }
@@ -118,25 +121,25 @@ impl<'a> Draft<'a> {
     /// their own once more.
     fn keep_what_is_their_own(&mut self) {
         for at in 0..self.a.all.len() {
-            let is_there = matches!(self.fates[at], Fate::Keep | Fate::Alter(_));
-            let Some(twin) = self.twin(at).filter(|_| is_there) else { continue };
-            let mut sql = self.overwritten(at, twin);
+            let is_there = matches!(self.all[at], Action::Keep | Action::Alter(_));
+            let Some(counterpart) = self.counterpart(at).filter(|_| is_there) else { continue };
+            let mut sql = self.overwritten(at, counterpart);
             if sql.is_empty() {
                 continue;
             }
             for it in &mut sql {
                 it.hazards.clear();
             }
-            let before = self.fates[at].statements().unwrap_or_default().to_vec();
-            self.fates[at] = Fate::Alter([before, sql].concat());
+            let before = self.all[at].statements().unwrap_or_default().to_vec();
+            self.all[at] = Action::Alter([before, sql].concat());
         }
     }
 
     /// What sets the attributes that the object above overwrites.
-    fn overwritten(&self, at: usize, twin: usize) -> Vec<Sql> {
-        let (from, to) = (&self.a.all[at], &self.b.all[twin]);
+    fn overwritten(&self, at: usize, counterpart: usize) -> Vec<Sql> {
+        let (from, to) = (&self.a.all[at], &self.b.all[counterpart]);
         let mut sql = Vec::new();
-        for attribute in kinds::handed_down(from.id.kind) {
+        for attribute in kinds::inherited_attributes(from.id.kind) {
             let value =
                 |of: Option<&Fact>| of.and_then(|it| it.attributes.get(*attribute)).cloned();
             let Some((old, new)) = self.above(to) else { continue };
@@ -169,21 +172,21 @@ impl<'a> Draft<'a> {
     }
 
     /// The object in the second schema.
-    pub(crate) fn twin(&self, at: usize) -> Option<usize> {
+    pub(crate) fn counterpart(&self, at: usize) -> Option<usize> {
         self.b.find(&self.a.all[at].id)
     }
 
-    fn fate(&mut self, from: &Fact) -> Result<Fate> {
-        let Some(to) = self.b.find(&from.id) else { return Ok(Fate::Drop) };
+    fn action(&mut self, from: &Fact) -> Result<Action> {
+        let Some(to) = self.b.find(&from.id) else { return Ok(Action::Drop) };
         let to = &self.b.all[to];
         let all = differing(&from.attributes, &to.attributes);
         if all.is_empty() {
-            return Ok(Fate::Keep);
+            return Ok(Action::Keep);
         }
         let rule = kinds::of(from);
         if let Some(it) = all.iter().find(|it| rule.attributes.iter().all(|(name, _)| name != *it))
         {
-            return Err(Kind::NotModelled(vec![Error::unknown_attribute(&from.id, it)]).into());
+            return Err(Kind::Unmodeled(vec![Error::unknown_attribute(&from.id, it)]).into());
         }
         let (mut sql, mut retype, mut replace) = (Vec::new(), false, false);
         for (attribute, alter) in rule.attributes.iter().filter(|(name, _)| all.contains(name)) {
@@ -200,9 +203,9 @@ impl<'a> Draft<'a> {
             }
         }
         Ok(match (replace, retype) {
-            (true, _) => Fate::Replace,
-            (false, true) => Fate::Retype(sql),
-            (false, false) => Fate::Alter(sql),
+            (true, _) => Action::Replace,
+            (false, true) => Action::Retype(sql),
+            (false, false) => Action::Alter(sql),
         })
     }
 
@@ -210,44 +213,47 @@ impl<'a> Draft<'a> {
     fn spread(&mut self, base: usize) {
         for at in 0..self.a.users[base].len() {
             let (user, how) = self.a.users[base][at];
-            match self.fates[base] {
-                Fate::Drop | Fate::Replace => self.clear(user, base, how),
-                Fate::Swap => self.move_over(user, base),
-                Fate::Retype(_) if how == Use::ComesAfter => {}
-                Fate::Retype(_) => self.step_aside(user, base),
-                Fate::Keep | Fate::Alter(_) => {}
+            match self.all[base] {
+                Action::Drop | Action::Replace => self.clear(user, base, how),
+                Action::Swap => self.move_over(user, base),
+                Action::Retype(_) if how == Dependency::CreatedAfter => {}
+                Action::Retype(_) => self.step_aside(user, base),
+                Action::Keep | Action::Alter(_) => {}
             }
         }
     }
 
-    fn set(&mut self, at: usize, fate: Fate) {
-        self.fates[at] = fate;
+    fn set(&mut self, at: usize, action: Action) {
+        self.all[at] = action;
         self.pending.push(at);
     }
 
     /// A user of something that goes, be it for good or to come back.
-    fn clear(&mut self, user: usize, base: usize, how: Use) {
-        if self.fates[user].is_dropped() {
+    fn clear(&mut self, user: usize, base: usize, how: Dependency) {
+        if self.all[user].is_dropped() {
             return;
         }
         let fact = &self.a.all[user];
-        let comes_back = matches!(self.fates[base], Fate::Replace);
-        if how == Use::EndsWith && (comes_back || fact.parent == Some(base)) {
-            return self.set(user, Fate::Replace);
+        let comes_back = matches!(self.all[base], Action::Replace);
+        if how == Dependency::DroppedWith && (comes_back || fact.parent == Some(base)) {
+            return self.set(user, Action::Replace);
         }
         // With a base type goes what reads and writes its values.
-        let is_of_type = self.a.all[base].id.kind == "base type" && how == Use::OnlyEndsWith;
+        let is_of_type =
+            self.a.all[base].id.kind == "base type" && how == Dependency::OnlyDroppedWith;
         if comes_back && is_of_type {
-            return self.set(user, Fate::Replace);
+            return self.set(user, Action::Replace);
         }
-        if self.is_released(user, base) || matches!(how, Use::OnlyEndsWith | Use::ComesAfter) {
+        if self.is_released(user, base)
+            || matches!(how, Dependency::OnlyDroppedWith | Dependency::CreatedAfter)
+        {
             return;
         }
         if is_definition(fact) {
-            return self.set(user, Fate::Replace);
+            return self.set(user, Action::Replace);
         }
-        match comes_back && kinds::of(&self.a.all[base]).nature == Nature::Type {
-            true => self.set(base, Fate::Swap),
+        match comes_back && kinds::of(&self.a.all[base]).recreate == RecreatePolicy::BySwap {
+            true => self.set(base, Action::Swap),
             false if comes_back => self.refuse(user, base),
             false => {}
         }
@@ -259,52 +265,51 @@ impl<'a> Draft<'a> {
         if self.a.all[user].id.kind == "table constraint" {
             return false;
         }
-        let is_altered = matches!(self.fates[user], Fate::Alter(_) | Fate::Retype(_));
-        let still = |twin| {
+        let is_altered = matches!(self.all[user], Action::Alter(_) | Action::Retype(_));
+        let still = |counterpart| {
             let base = self.b.find(&self.a.all[base].id);
-            base.is_some_and(|base| self.b.uses(twin, base))
+            base.is_some_and(|base| self.b.uses(counterpart, base))
         };
-        is_altered && !self.twin(user).is_some_and(still)
+        is_altered && !self.counterpart(user).is_some_and(still)
     }
 
     /// A user of a type that is swapped.
     fn move_over(&mut self, user: usize, base: usize) {
         let fact = &self.a.all[user];
-        let Some(twin) = self.twin(user) else { return };
-        if self.fates[user].is_dropped() || self.is_released(user, base) {
+        let Some(counterpart) = self.counterpart(user) else { return };
+        if self.all[user].is_dropped() || self.is_released(user, base) {
             return;
         }
         if is_definition(fact) {
-            return self.set(user, Fate::Replace);
+            return self.set(user, Action::Replace);
         }
-        if kinds::of(fact).nature == Nature::Type {
-            return self.set(user, Fate::Swap);
+        if kinds::of(fact).recreate == RecreatePolicy::BySwap {
+            return self.set(user, Action::Swap);
         }
         if fact.id.kind != "column" {
             return self.refuse(user, base);
         }
-        let mut sql = match &self.fates[user] {
-            Fate::Alter(sql) => sql.clone(),
-            Fate::Retype(_) => return,
+        let mut sql = match &self.all[user] {
+            Action::Alter(sql) => sql.clone(),
+            Action::Retype(_) => return,
             _ => Vec::new(),
         };
-        let to = &self.b.all[twin];
+        let to = &self.b.all[counterpart];
         sql.extend((fact.origin.is_none()).then(|| kinds::force_column(self.b, to)));
-        self.set(user, Fate::Retype(sql));
+        self.set(user, Action::Retype(sql));
     }
 
     /// A user of a column whose type changes. The server itself takes care of indexes and of most
     /// constraints.
     fn step_aside(&mut self, user: usize, base: usize) {
         let fact = &self.a.all[user];
-        if self.fates[user].is_dropped() || fact.parent == Some(base) && !self.must_move(user, base)
-        {
+        if self.all[user].is_dropped() || fact.parent == Some(base) && !self.must_move(user, base) {
             return;
         }
         if self.must_move(user, base) {
-            match self.twin(user) {
-                Some(_) => self.set(user, Fate::Replace),
-                None => self.set(user, Fate::Drop),
+            match self.counterpart(user) {
+                Some(_) => self.set(user, Action::Replace),
+                None => self.set(user, Action::Drop),
             }
         }
     }
@@ -315,20 +320,20 @@ impl<'a> Draft<'a> {
             "column" => {
                 fact.attributes.contains_key("generated") && self.a.all[base].id.kind == "column"
             }
-            "default value" => !matches!(self.fates[user], Fate::Keep) || self.changes_root(base),
+            "default value" => !matches!(self.all[user], Action::Keep) || self.changes_root(base),
             "table constraint" if fact.note("type") == Some("f") => self.retypes_both_ends(user),
             _ => kinds::of(fact).blocks_retype,
         }
     }
 
     fn changes_root(&self, column: usize) -> bool {
-        let twin = self.twin(column).map(|at| &self.b.all[at]);
+        let counterpart = self.counterpart(column).map(|at| &self.b.all[at]);
         let category = |it: &Fact| it.note("category").map(str::to_owned);
-        twin.is_some_and(|it| category(it) != category(&self.a.all[column]))
+        counterpart.is_some_and(|it| category(it) != category(&self.a.all[column]))
     }
 
     fn retypes_both_ends(&self, key: usize) -> bool {
-        let is_retyped = |at: &&(usize, Use)| matches!(self.fates[at.0], Fate::Retype(_));
+        let is_retyped = |at: &&(usize, Dependency)| matches!(self.all[at.0], Action::Retype(_));
         self.a.uses[key].iter().filter(is_retyped).count() > 1
     }
 
@@ -340,5 +345,5 @@ impl<'a> Draft<'a> {
 
 /// Whether it can be dropped and made again without a loss.
 fn is_definition(fact: &Fact) -> bool {
-    kinds::of(fact).nature == Nature::Definition || fact.attributes.contains_key("generated")
+    kinds::of(fact).recreate == RecreatePolicy::Anytime || fact.attributes.contains_key("generated")
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::identity::Identity,
-    diff::steps::{Verb, Work},
+    diff::steps::{PlannedStep, Verb},
     generate::ROW_SECURITY,
     sql::Sql,
 };
@@ -30,7 +30,7 @@ pub enum EffectKind {
 }
 
 impl Effect {
-    pub(crate) fn of(work: &Work<'_>, sql: &Sql) -> Self {
+    pub(crate) fn of(work: &PlannedStep<'_>, sql: &Sql) -> Self {
         let id = work.fact.id.clone();
         let is_unprotected =
             ["DISABLE ROW", "NO FORCE ROW"].iter().any(|it| sql.text.starts_with(it));

@@ -42,7 +42,7 @@ impl Graph {
     }
 
     /// The second waits for the first.
-    pub(crate) fn wait(&mut self, first: usize, second: usize) {
+    pub(crate) fn precede(&mut self, first: usize, second: usize) {
         if first != second {
             self.after[first].insert(second);
             self.before[second].insert(first);
@@ -50,67 +50,67 @@ impl Graph {
     }
 
     /// The second waits until the first is committed.
-    pub(crate) fn wait_for_commit(&mut self, first: usize, second: usize) {
-        self.wait(first, second);
+    pub(crate) fn precede_with_commit(&mut self, first: usize, second: usize) {
+        self.precede(first, second);
         self.commits.insert((first, second));
     }
 
     /// The second does not wait for the first any more.
-    pub(crate) fn let_go(&mut self, first: usize, second: usize) {
+    pub(crate) fn unlink(&mut self, first: usize, second: usize) {
         self.after[first].remove(&second);
         self.before[second].remove(&first);
     }
 
     /// One step becomes part of another, whoever waits for it or is awaited by it.
-    pub(crate) fn merge(&mut self, step: usize, into: usize) {
-        for it in self.waiting(step) {
+    pub(crate) fn combine(&mut self, step: usize, into: usize) {
+        for it in self.successors(step) {
             match self.commits.contains(&(step, it)) {
-                true => self.wait_for_commit(into, it),
-                false => self.wait(into, it),
+                true => self.precede_with_commit(into, it),
+                false => self.precede(into, it),
             }
-            self.let_go(step, it);
+            self.unlink(step, it);
         }
-        for it in self.awaited(step) {
+        for it in self.predecessors(step) {
             match self.commits.contains(&(it, step)) {
-                true => self.wait_for_commit(it, into),
-                false => self.wait(it, into),
+                true => self.precede_with_commit(it, into),
+                false => self.precede(it, into),
             }
-            self.let_go(it, step);
+            self.unlink(it, step);
         }
     }
 
     /// The step runs outside of any transaction.
-    pub(crate) fn stand_alone(&mut self, step: usize) {
+    pub(crate) fn run_alone(&mut self, step: usize) {
         self.alone.insert(step);
     }
 
     /// The steps that wait for this one.
-    pub(crate) fn waiting(&self, step: usize) -> Vec<usize> {
+    pub(crate) fn successors(&self, step: usize) -> Vec<usize> {
         let mut all: Vec<_> = self.after[step].iter().copied().collect();
         all.sort_unstable();
         all
     }
 
     /// The steps that this one waits for.
-    pub(crate) fn awaited(&self, step: usize) -> Vec<usize> {
+    pub(crate) fn predecessors(&self, step: usize) -> Vec<usize> {
         let mut all: Vec<_> = self.before[step].iter().copied().collect();
         all.sort_unstable();
         all
     }
 
     /// Lets one step do the work of another, unless something has to happen between them.
-    pub(crate) fn fold(&mut self, guest: usize, host: usize) -> bool {
+    pub(crate) fn try_merge(&mut self, guest: usize, host: usize) -> bool {
         let host = self.host(host);
         if guest == host || self.host[guest].is_some() || self.is_between(guest, host) {
             return false;
         }
         for it in std::mem::take(&mut self.after[guest]) {
             self.before[it].remove(&guest);
-            self.wait(host, it);
+            self.precede(host, it);
         }
         for it in std::mem::take(&mut self.before[guest]) {
             self.after[it].remove(&guest);
-            self.wait(it, host);
+            self.precede(it, host);
         }
         self.host[guest] = Some(host);
         true
@@ -125,16 +125,16 @@ impl Graph {
     }
 
     /// Whether the second waits for the first, be it over others.
-    pub(crate) fn leads(&self, first: usize, second: usize) -> bool {
-        self.after[first].contains(&second) || self.leads_round(first, second)
+    pub(crate) fn reaches(&self, first: usize, second: usize) -> bool {
+        self.after[first].contains(&second) || self.reaches_indirectly(first, second)
     }
 
     /// Whether one leads to the other over a third.
     fn is_between(&self, one: usize, two: usize) -> bool {
-        self.leads_round(one, two) || self.leads_round(two, one)
+        self.reaches_indirectly(one, two) || self.reaches_indirectly(two, one)
     }
 
-    fn leads_round(&self, from: usize, to: usize) -> bool {
+    fn reaches_indirectly(&self, from: usize, to: usize) -> bool {
         let mut open: Vec<_> = self.after[from].iter().copied().filter(|it| *it != to).collect();
         let mut seen: HashSet<_> = open.iter().copied().collect();
         while let Some(it) = open.pop() {
@@ -169,7 +169,7 @@ impl Graph {
     }
 
     /// Moves what shares its phase with some steps, and need not come before them, into the next one.
-    pub(crate) fn set_apart(&self, apart: &[bool], phases: &mut [u32]) {
+    pub(crate) fn isolate(&self, apart: &[bool], phases: &mut [u32]) {
         let mut done = 0;
         loop {
             let own = |it: &usize| apart[*it] && phases[*it] >= done;
@@ -182,13 +182,13 @@ impl Graph {
             for it in others {
                 phases[it] += 2;
             }
-            self.keep_distance(phases);
+            self.propagate(phases);
             done = phase + 1;
         }
     }
 
     /// Lets those that wait for others that have moved move too.
-    fn keep_distance(&self, phases: &mut [u32]) {
+    fn propagate(&self, phases: &mut [u32]) {
         for step in self.any_order() {
             let bound = |it: &usize| phases[*it] + u32::from(self.commits.contains(&(*it, step)));
             let first = self.before[step].iter().map(bound).max().unwrap_or_default();
@@ -331,7 +331,7 @@ mod tests {
     ) -> Result<Vec<usize>, Vec<usize>> {
         let mut graph = Graph::new(steps);
         for &(first, second) in edges {
-            graph.wait(first, second);
+            graph.precede(first, second);
         }
         let ranks: Vec<_> = (0..steps).map(|it| (0, it.to_string())).collect();
         let head = |it: char| (it != '-').then(|| it.to_string());
@@ -361,38 +361,38 @@ mod tests {
     #[test]
     fn divides_into_phases() {
         let mut graph = Graph::new(5);
-        graph.stand_alone(1);
-        graph.wait(0, 1);
-        graph.wait(1, 2);
-        graph.wait_for_commit(2, 3);
-        graph.wait(4, 3);
+        graph.run_alone(1);
+        graph.precede(0, 1);
+        graph.precede(1, 2);
+        graph.precede_with_commit(2, 3);
+        graph.precede(4, 3);
         assert_eq!(graph.phases(&HashSet::new()), [0, 1, 2, 4, 0]);
         assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 4]);
-        graph.stand_alone(4);
+        graph.run_alone(4);
         assert_eq!(graph.phases(&HashSet::from([4])), [0, 1, 2, 4, 3]);
     }
 
     #[test]
     fn sets_steps_apart() {
         let mut graph = Graph::new(5);
-        graph.wait_for_commit(0, 1);
-        graph.wait_for_commit(0, 2);
-        graph.wait_for_commit(1, 3);
-        graph.wait(4, 1);
+        graph.precede_with_commit(0, 1);
+        graph.precede_with_commit(0, 2);
+        graph.precede_with_commit(1, 3);
+        graph.precede(4, 1);
         let mut phases = graph.phases(&HashSet::new());
         assert_eq!(phases, [0, 2, 2, 4, 0]);
-        graph.set_apart(&[false, true, false, false, false], &mut phases);
+        graph.isolate(&[false, true, false, false, false], &mut phases);
         assert_eq!(phases, [0, 2, 4, 4, 0]);
     }
 
     #[test]
     fn folds_unless_something_is_between() {
         let mut graph = Graph::new(3);
-        graph.wait(0, 1);
-        graph.wait(1, 2);
-        assert!(!graph.fold(2, 0));
-        assert!(graph.fold(1, 0));
-        assert!(graph.fold(2, 0));
+        graph.precede(0, 1);
+        graph.precede(1, 2);
+        assert!(!graph.try_merge(2, 0));
+        assert!(graph.try_merge(1, 0));
+        assert!(graph.try_merge(2, 0));
         assert_eq!(graph.host(2), 0);
     }
 }

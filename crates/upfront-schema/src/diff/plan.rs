@@ -5,15 +5,15 @@ use std::{collections::HashSet, fmt};
 use crate::{
     catalog::facts::Facts,
     diff::{
-        actions::Draft,
+        actions::Actions,
         effect::Effect,
-        steps::{self, Verb, Work},
+        steps::{self, PlannedStep, Verb},
     },
     error::Result,
-    kinds::{self, Nature},
+    kinds::{self, RecreatePolicy},
     options::{Options, Strategy},
     scratch::observe::Lock,
-    sql::{Hazard, Place, Sql},
+    sql::{Hazard, Placement, Sql},
 };
 
 /// The SQL that turns one schema into another, statement by statement.
@@ -58,8 +58,8 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
         let [a, b] = [a, b].map(|it| it.with_aliases(&orders));
         return self::plan(&a, &b, options);
     }
-    let draft = Draft::of(a, b, options)?;
-    let works = steps::order(&draft)?;
+    let actions = Actions::of(a, b, options)?;
+    let works = steps::order(&actions)?;
     if options.strategy == Strategy::OnlineBuilds && leaves_a_gap(&works) {
         return self::plan(a, b, &Options { strategy: Strategy::Plain, ..options.clone() });
     }
@@ -77,10 +77,10 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
 
 /// Whether something that guards or shows rows goes and comes back in another transaction: statement
 /// by statement, programs would find it missing.
-fn leaves_a_gap(works: &[Work<'_>]) -> bool {
+fn leaves_a_gap(works: &[PlannedStep<'_>]) -> bool {
     // Indexes and keys have forms that leave none.
-    let is_definition = |it: &&Work<'_>| {
-        kinds::of(it.fact).nature == Nature::Definition
+    let is_definition = |it: &&PlannedStep<'_>| {
+        kinds::of(it.fact).recreate == RecreatePolicy::Anytime
             && !matches!(it.fact.id.kind, "index" | "table constraint" | "comment")
     };
     let of = |verb| works.iter().filter(is_definition).filter(move |it| it.verb == verb);
@@ -89,9 +89,9 @@ fn leaves_a_gap(works: &[Work<'_>]) -> bool {
 }
 
 /// Whether a routine is made beside something that its body may name.
-fn may_name_each_other(works: &[Work<'_>]) -> bool {
-    let is_routine = |it: &Work<'_>| matches!(it.fact.id.kind, "function" | "procedure");
-    let is_other = |it: &Work<'_>| {
+fn may_name_each_other(works: &[PlannedStep<'_>]) -> bool {
+    let is_routine = |it: &PlannedStep<'_>| matches!(it.fact.id.kind, "function" | "procedure");
+    let is_other = |it: &PlannedStep<'_>| {
         !is_routine(it) && !matches!(it.fact.id.kind, "comment" | "privileges" | "trigger")
     };
     let makes = works.iter().any(|it| is_routine(it) && it.verb != Verb::Drop);
@@ -129,7 +129,7 @@ impl Plan {
         self.to_string().replace("\nSET LOCAL check_function_bodies", "\nSET check_function_bodies")
     }
 
-    fn add(&mut self, work: Work<'_>) {
+    fn add(&mut self, work: PlannedStep<'_>) {
         let comment = comment(&work);
         let table = match work.fact.id.kind {
             "index" => comment.clone(),
@@ -161,7 +161,7 @@ impl Plan {
             None => sql.text,
         };
         let locks = match &sql.place {
-            Place::Outside(table) => vec![Lock::concurrent(table)],
+            Placement::OutsideTransaction(table) => vec![Lock::concurrent(table)],
             _ => Vec::new(),
         };
         let (effects, hazards) = (Vec::new(), sql.hazards);
@@ -269,7 +269,7 @@ fn head_of(sql: &str) -> Option<String> {
     (head.starts_with("ALTER TABLE ") && !head.contains(" ATTACH ")).then(|| head.to_owned())
 }
 
-fn comment(work: &Work<'_>) -> String {
+fn comment(work: &PlannedStep<'_>) -> String {
     let verb = match work.verb {
         Verb::Drop => "Drop",
         Verb::Alter => "Modify",

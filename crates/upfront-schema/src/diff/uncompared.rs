@@ -10,13 +10,18 @@ use crate::{
 /// In what a schema that was brought to another still differs from it: the order of columns and
 /// fields, which no `ALTER` changes, and whether an inherited column is the table's own too.
 pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<String> {
-    let twins = there.iter().enumerate().filter_map(|(at, it)| Some((at, wanted.find(&it.id)?)));
+    let counterparts =
+        there.iter().enumerate().filter_map(|(at, it)| Some((at, wanted.find(&it.id)?)));
     let mut all = Vec::new();
-    for (at, twin) in twins {
-        let (old, new) = (&there.all[at], &wanted.all[twin]);
+    for (at, counterpart) in counterparts {
+        let (old, new) = (&there.all[at], &wanted.all[counterpart]);
         match old.id.kind {
             "table" | "foreign table" => {
-                all.extend(order(&old.id.path(), &columns(there, at), &columns(wanted, twin)));
+                all.extend(order(
+                    &old.id.path(),
+                    &columns(there, at),
+                    &columns(wanted, counterpart),
+                ));
             }
             "composite type" => all.extend(order(&old.id.path(), &fields(old), &fields(new))),
             "column" if old.is_noted("local") != new.is_noted("local") => all.push(format!(

@@ -17,11 +17,11 @@ use crate::{
 
 /// The annotations of texts of SQL: `-- renamed from: x`, `@renamed from=x` and `-- fill: x`.
 #[derive(Clone, Debug, Default)]
-pub struct Annotations(Vec<Said>);
+pub struct Annotations(Vec<ParsedAnnotation>);
 
 #[derive(Clone, Debug)]
-struct Said {
-    at: At,
+struct ParsedAnnotation {
+    at: AnnotationPlace,
     target: AnnotationTarget,
     names: Vec<String>,
     kind: AnnotationKind,
@@ -29,12 +29,12 @@ struct Said {
 
 /// Where an annotation stands, for messages.
 #[derive(Clone, Debug)]
-pub(crate) struct At {
+pub(crate) struct AnnotationPlace {
     place: String,
     excerpt: String,
 }
 
-impl At {
+impl AnnotationPlace {
     fn of(label: &str, text: &str, offset: usize) -> Self {
         let (place, excerpt) = load::excerpt(label, text, offset);
         Self { place, excerpt }
@@ -48,14 +48,14 @@ impl At {
 
 /// An object of the desired schema, and what it was called.
 #[derive(Clone, Debug)]
-pub(crate) struct Formerly {
+pub(crate) struct RenameAnnotation {
     /// By its name of now; its table, too, has that.
     pub(crate) new: Identity,
     pub(crate) old: String,
-    pub(crate) at: At,
+    pub(crate) at: AnnotationPlace,
 }
 
-impl Formerly {
+impl RenameAnnotation {
     /// The object by its old name, in a table that has its new one.
     pub(crate) fn old(&self) -> Identity {
         let mut id = self.new.clone();
@@ -75,9 +75,16 @@ impl Annotations {
         let mut all = Vec::new();
         for (label, text) in texts {
             for it in annotations(text) {
-                let it = it.map_err(|it| At::of(label, text, it.range.start).error(it.reason))?;
-                let at = At::of(label, text, it.range.start);
-                all.push(Said { at, target: it.target, names: it.names, kind: it.kind });
+                let it = it.map_err(|it| {
+                    AnnotationPlace::of(label, text, it.range.start).error(it.reason)
+                })?;
+                let at = AnnotationPlace::of(label, text, it.range.start);
+                all.push(ParsedAnnotation {
+                    at,
+                    target: it.target,
+                    names: it.names,
+                    kind: it.kind,
+                });
             }
         }
         Ok(Self(all))
@@ -89,12 +96,14 @@ impl Annotations {
         self.0.is_empty()
     }
 
-    pub(crate) fn renames(&self, wanted: &Facts) -> Result<Vec<Formerly>> {
-        let one = |it: &Said| match &it.kind {
+    pub(crate) fn renames(&self, wanted: &Facts) -> Result<Vec<RenameAnnotation>> {
+        let one = |it: &ParsedAnnotation| match &it.kind {
             AnnotationKind::Fill(_) => None,
-            AnnotationKind::RenamedFrom(old) => {
-                Some(it.id(wanted).map(|new| Formerly { new, old: old.clone(), at: it.at.clone() }))
-            }
+            AnnotationKind::RenamedFrom(old) => Some(it.id(wanted).map(|new| RenameAnnotation {
+                new,
+                old: old.clone(),
+                at: it.at.clone(),
+            })),
         };
         self.0.iter().filter_map(one).collect()
     }
@@ -134,7 +143,7 @@ fn becomes_not_null(have: &Facts, wanted: &Facts, column: &Identity) -> bool {
     is_not_null(wanted) && !is_not_null(have) && have.get("table", table).is_some()
 }
 
-impl Said {
+impl ParsedAnnotation {
     /// What it is on, as the desired schema has it.
     fn id(&self, wanted: &Facts) -> Result<Identity> {
         if self.target == AnnotationTarget::Label {

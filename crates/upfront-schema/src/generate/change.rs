@@ -26,7 +26,7 @@ use crate::{
     options::{Options, Strategy},
     scratch::{apply, session},
     sql::Hazard,
-    verify::prove::{compared, seen, step},
+    verify::prove::{compared, load_schema, step},
 };
 
 /// What separates two databases of one server, with the answers that were given.
@@ -89,7 +89,7 @@ impl<'a> Change<'a> {
             Vec::new()
         } else {
             let wanted = extract(&mut session::open(to)?, scope)?;
-            renames::answered(&copy, &wanted, scope, answers)?
+            renames::apply_requested(&copy, &wanted, scope, answers)?
         };
         Self::after(from, to, scope, answers, &copy, renamings)
     }
@@ -103,7 +103,7 @@ impl<'a> Change<'a> {
         renamings: Vec<Renaming>,
     ) -> Result<Self> {
         let copy = from.copy()?;
-        let renamings = renames::perform_known(&copy, renamings)?;
+        let renamings = renames::execute_existing(&copy, renamings)?;
         Self::after(from, to, scope, answers, &copy, renamings)
     }
 
@@ -118,11 +118,11 @@ impl<'a> Change<'a> {
         let ((_, mut have), (_, mut wanted)) = compared(copy, to, scope)?;
         let mut renamings = renamings;
         loop {
-            let same = renames::unasked(&have, &wanted);
+            let same = renames::certain_renames(&have, &wanted);
             if same.is_empty() {
                 break;
             }
-            renames::perform(copy, &same)?;
+            renames::execute(copy, &same)?;
             renamings.extend(same);
             ((_, have), (_, wanted)) = compared(copy, to, scope)?;
         }
@@ -290,7 +290,7 @@ impl<'a> Change<'a> {
     /// Those of [`plan`](Self::plan); or if it fails or leaves a difference.
     pub fn proven(&self) -> Result<Plan> {
         let mut plan = self.plan()?;
-        let goal = seen(self.to, self.scope)?;
+        let goal = load_schema(self.to, self.scope)?;
         step(&self.from.copy()?, &mut plan, "up", &goal, self.scope)?;
         Ok(plan)
     }
@@ -325,7 +325,7 @@ impl<'a> Change<'a> {
     }
 
     fn breaks(&self, before: &Database<'_>, after: &Database<'_>) -> Result<bool> {
-        let facts = |it| Ok::<_, Error>(seen(it, self.scope)?.1);
+        let facts = |it| Ok::<_, Error>(load_schema(it, self.scope)?.1);
         Ok(breaking::is_breaking(&facts(before)?, &facts(after)?))
     }
 }
@@ -373,7 +373,10 @@ pub fn uncompared_differences(
     wanted: &Database<'_>,
     scope: &Scope,
 ) -> Result<Vec<String>> {
-    Ok(uncompared::uncompared_differences(&seen(there, scope)?.1, &seen(wanted, scope)?.1))
+    Ok(uncompared::uncompared_differences(
+        &load_schema(there, scope)?.1,
+        &load_schema(wanted, scope)?.1,
+    ))
 }
 
 impl DownResult {

@@ -26,8 +26,9 @@ pub(crate) fn is_there(facts: &Facts, value: &Identity) -> bool {
 
 /// A value that is gone with the one that has come in its place, where no other of the type did.
 pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identity)> {
-    let twins = have.iter().filter_map(|old| Some((old, wanted.get("enum", enum_name(old)?)?)));
-    twins.filter_map(|(old, new)| candidate(old, new)).collect()
+    let counterparts =
+        have.iter().filter_map(|old| Some((old, wanted.get("enum", enum_name(old)?)?)));
+    counterparts.filter_map(|(old, new)| candidate(old, new)).collect()
 }
 
 fn candidate(old: &Fact, new: &Fact) -> Option<(Identity, Identity)> {

@@ -10,10 +10,10 @@ use upfront_scratch::Database;
 use crate::{
     catalog::{
         extract::{Scope, extract},
-        facts::{Fact, Facts, Use},
+        facts::{Dependency, Fact, Facts},
         identity::Identity,
     },
-    diff::{actions::Draft, steps},
+    diff::{actions::Actions, steps},
     error::{Error, Result, reason},
     generate::{decisions::Decisions, manages::Manages, overlay, renames},
     options::Options,
@@ -64,7 +64,7 @@ impl<'s> ModelSchema<'s> {
         }
         let wanted = extract(&mut session::open(&first.database)?, scope)?;
         let copy = before.copy()?;
-        match renames::answered(&copy, &wanted, scope, answers)?.is_empty() {
+        match renames::apply_requested(&copy, &wanted, scope, answers)?.is_empty() {
             true => Ok(first),
             false => Self::beside(origin, &copy, scope, answers),
         }
@@ -80,19 +80,19 @@ impl<'s> ModelSchema<'s> {
         let database = origin.base.copy()?;
         let mut client = session::open(&database)?;
         let there = extract(&mut client, scope)?;
-        let stays = Staying { have: &have, manages: origin.manages }.all(&there, answers);
-        let mut open = Open::of(&have, &stays, scope)?;
+        let stays = UnmanagedObjects { have: &have, manages: origin.manages }.all(&there, answers);
+        let mut open = PendingObjects::of(&have, &stays, scope)?;
         session::run(&mut client, "SET check_function_bodies = off")
             .map_err(Error::postgres("load"))?;
         let texts = origin.texts.to_vec();
         texts_beside(&mut session::open(&database)?, texts, scope, || Ok(open.round(&mut client)))?;
         open.finish(&mut client);
-        let keeps = overlay::Keeps { manages: origin.manages, kept: &answers.kept };
+        let keeps = overlay::Retained { manages: origin.manages, kept: &answers.kept };
         let attributes = overlay::apply(&database, &have, scope, &keeps)?;
         let there = extract(&mut client, scope)?;
         let is_missing = |(at, it): (usize, &bool)| *it && there.find(&have.all[at].id).is_none();
         let missing: Vec<_> = stays.iter().enumerate().map(is_missing).collect();
-        open.add(Open::of(&have, &missing, scope)?);
+        open.add(PendingObjects::of(&have, &missing, scope)?);
         open.finish(&mut client);
         let wanted = extract(&mut session::open(&database)?, scope)?;
         let (mut left, stuck) = open.outcome(&have, &stays, &wanted);
@@ -103,12 +103,12 @@ impl<'s> ModelSchema<'s> {
 }
 
 /// Which objects of the migrations stay although the desired schema may lack them.
-struct Staying<'a> {
+struct UnmanagedObjects<'a> {
     have: &'a Facts,
     manages: &'a Manages,
 }
 
-impl Staying<'_> {
+impl UnmanagedObjects<'_> {
     /// For each fact whether it is not managed, or kept for this time, and not `there` already. A
     /// schema that holds such a thing stays, too.
     fn all(&self, there: &Facts, answers: &Decisions) -> Vec<bool> {
@@ -174,34 +174,34 @@ fn is_on_something(fact: &Fact) -> bool {
 }
 
 /// The statements that make what stays, as far as they have not worked yet.
-struct Open {
-    all: Vec<Piece>,
+struct PendingObjects {
+    all: Vec<PendingStatement>,
     /// Default privileges come last: what is made before them has none by them.
-    last: Vec<Piece>,
+    last: Vec<PendingStatement>,
     /// What the desired schema makes itself.
     taken: HashSet<Identity>,
 }
 
-struct Piece {
+struct PendingStatement {
     id: Identity,
     sql: String,
     why: String,
 }
 
-impl Open {
+impl PendingObjects {
     fn of(have: &Facts, stays: &[bool], scope: &Scope) -> Result<Self> {
         let said = have.only(|at| !stays[at]);
         let options = Options { scope: scope.clone(), ..Options::default() };
-        let draft = Draft::of(&said, have, &options)?;
+        let actions = Actions::of(&said, have, &options)?;
         let mut all = Vec::new();
-        for work in steps::order(&draft)? {
+        for work in steps::order(&actions)? {
             let id = &work.fact.id;
             all.extend(work.sql.into_iter().map(|it| {
                 let head = it.head.map(|it| format!("{it} ")).unwrap_or_default();
-                Piece { id: id.clone(), sql: head + &it.text, why: String::new() }
+                PendingStatement { id: id.clone(), sql: head + &it.text, why: String::new() }
             }));
         }
-        let is_last = |it: &Piece| it.id.kind == "default privileges";
+        let is_last = |it: &PendingStatement| it.id.kind == "default privileges";
         let (last, all) = all.into_iter().partition(is_last);
         Ok(Self { all, last, taken: HashSet::new() })
     }
@@ -283,7 +283,8 @@ fn goes_along(have: &Facts, at: usize, stays: &[bool], wanted: &Facts) -> bool {
     {
         return true;
     }
-    let ends_with = |how: Use| matches!(how, Use::EndsWith | Use::OnlyEndsWith);
+    let ends_with =
+        |how: Dependency| matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith);
     have.uses[at].iter().any(|(base, how)| ends_with(*how) && is_gone(*base))
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What counts of the migrations.
-pub(crate) struct Keeps<'a> {
+pub(crate) struct Retained<'a> {
     pub(crate) manages: &'a Manages,
     pub(crate) kept: &'a KeptObjects,
 }
@@ -32,7 +32,7 @@ pub(crate) fn apply(
     desired: &Database<'_>,
     have: &Facts,
     scope: &Scope,
-    keeps: &Keeps<'_>,
+    keeps: &Retained<'_>,
 ) -> Result<Vec<Identity>> {
     let wanted = extract(&mut session::open(desired)?, scope)?;
     let overlay = Overlay { have, wanted: &wanted, keeps };
@@ -52,7 +52,7 @@ pub(crate) fn apply(
 struct Overlay<'a> {
     have: &'a Facts,
     wanted: &'a Facts,
-    keeps: &'a Keeps<'a>,
+    keeps: &'a Retained<'a>,
 }
 
 impl Overlay<'_> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::{
-        facts::{Fact, Facts, Use},
+        facts::{Dependency, Fact, Facts},
         identity::Identity,
     },
     diff::difference::Difference,
@@ -33,11 +33,11 @@ pub struct Removal {
     pub id: Identity,
     /// What is lost with it, in the words of the plan's warning.
     pub loses: Option<String>,
-    what: What,
+    what: RemovalKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+enum RemovalKind {
     Object,
     /// Of an object that stays.
     Attribute(&'static str),
@@ -67,21 +67,23 @@ impl Removal {
     pub fn action(&self) -> String {
         let path = self.id.path();
         match self.what {
-            What::Object => format!("dropping {}", self.id),
-            What::Attribute(ROW_SECURITY) => format!("turning off row-level security of {path}"),
-            What::Attribute("grants") => {
+            RemovalKind::Object => format!("dropping {}", self.id),
+            RemovalKind::Attribute(ROW_SECURITY) => {
+                format!("turning off row-level security of {path}")
+            }
+            RemovalKind::Attribute("grants") => {
                 let kind = self.id.names.first().map_or("", String::as_str);
                 let path = quote::qualified(self.id.names.get(1..).unwrap_or_default());
                 format!("revoking privileges on {kind} {path} from its owner")
             }
-            What::Attribute(_) => format!("disabling {}", self.id),
+            RemovalKind::Attribute(_) => format!("disabling {}", self.id),
         }
     }
 
     /// Whether the object itself goes, and not only what it does.
     #[must_use]
     pub fn is_of_object(&self) -> bool {
-        self.what == What::Object
+        self.what == RemovalKind::Object
     }
 
     fn object(fact: &Fact) -> Self {
@@ -94,11 +96,11 @@ impl Removal {
             "sequence" => Some(format!("the position of {path}")),
             _ => None,
         };
-        Self { id: fact.id.clone(), loses, what: What::Object }
+        Self { id: fact.id.clone(), loses, what: RemovalKind::Object }
     }
 
     fn attribute(id: &Identity, attribute: &'static str) -> Self {
-        Self { id: id.clone(), loses: None, what: What::Attribute(attribute) }
+        Self { id: id.clone(), loses: None, what: RemovalKind::Attribute(attribute) }
     }
 }
 
@@ -122,7 +124,7 @@ impl Change<'_> {
     #[must_use]
     pub fn removals(&self, policy: ConsentPolicy) -> Vec<Removal> {
         let mut all: Vec<Removal> = Vec::new();
-        let both = Both { have: self.have(), wanted: self.wanted() };
+        let both = SchemaPair { have: self.have(), wanted: self.wanted() };
         for it in self.differences() {
             let found = match &it {
                 Difference::Dropped(id) => both.dropped(id, policy),
@@ -144,23 +146,25 @@ impl Change<'_> {
         let mut open = Vec::new();
         for it in removals {
             match it.what {
-                What::Object => open.extend(self.have().find(&it.id)),
-                What::Attribute(ROW_SECURITY) => {
+                RemovalKind::Object => open.extend(self.have().find(&it.id)),
+                RemovalKind::Attribute(ROW_SECURITY) => {
                     let table = Identity { kind: "table", ..it.id.clone() };
                     kept.attributes.push((table.clone(), "row_security"));
                     kept.attributes.push((table, "force_row_security"));
                 }
-                What::Attribute(name) => kept.attributes.push((it.id.clone(), name)),
+                RemovalKind::Attribute(name) => kept.attributes.push((it.id.clone(), name)),
             }
         }
-        let both = Both { have: self.have(), wanted: self.wanted() };
+        let both = SchemaPair { have: self.have(), wanted: self.wanted() };
         let mut seen = HashSet::new();
         while let Some(at) = open.pop() {
             if !seen.insert(at) {
                 continue;
             }
             kept.objects.push(both.have.all[at].id.clone());
-            let ends_with = |how: Use| matches!(how, Use::EndsWith | Use::OnlyEndsWith);
+            let ends_with = |how: Dependency| {
+                matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith)
+            };
             let users = both.have.users[at].iter().filter(|(_, how)| ends_with(*how));
             let bases = both.have.uses[at].iter();
             let near = users.chain(bases).map(|(it, _)| *it);
@@ -171,12 +175,12 @@ impl Change<'_> {
 }
 
 /// The two schemas of a change.
-struct Both<'a> {
+struct SchemaPair<'a> {
     have: &'a Facts,
     wanted: &'a Facts,
 }
 
-impl Both<'_> {
+impl SchemaPair<'_> {
     fn is_gone(&self, id: &Identity) -> bool {
         self.wanted.find(id).is_none()
     }
@@ -191,7 +195,8 @@ impl Both<'_> {
     /// Whether it goes because something else does, or becomes another form of the same.
     fn goes_along(&self, at: usize) -> bool {
         let fact = &self.have.all[at];
-        let ends_with = |how: &Use| matches!(how, Use::EndsWith | Use::OnlyEndsWith);
+        let ends_with =
+            |how: &Dependency| matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith);
         let mut bases = self.have.uses[at].iter().filter(|(_, how)| ends_with(how));
         let is_origin_gone = fact.origin.is_some_and(|it| self.is_gone(&self.have.all[it].id));
         match fact.id.kind {

@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     generate::{
-        annotations::Formerly,
+        annotations::RenameAnnotation,
         decisions::{self, Decisions, Rename},
         enum_values,
     },
@@ -131,31 +131,31 @@ impl Renaming {
 
 /// Renames on a copy of the first schema what was said, and what only follows from that: the
 /// constraints, indexes and sequences that differ in their names alone.
-pub(crate) fn answered(
+pub(crate) fn apply_requested(
     copy: &Database<'_>,
     wanted: &Facts,
     scope: &Scope,
     answers: &Decisions,
 ) -> Result<Vec<Renaming>> {
     let annotated = answers.annotated.renames(wanted)?;
-    let mut ordered: Vec<_> = annotated.iter().map(Old::Annotations).collect();
-    ordered.extend(answers.renames.iter().map(Old::Told));
+    let mut ordered: Vec<_> = annotated.iter().map(RenameSource::Annotations).collect();
+    ordered.extend(answers.renames.iter().map(RenameSource::Option));
     // What holds others goes first.
-    ordered.sort_by_key(Old::depth);
+    ordered.sort_by_key(RenameSource::depth);
     let mut done = Vec::new();
     let mut have = extract(&mut session::open(copy)?, scope)?;
     for it in ordered {
         let Some(renaming) = it.resolve(&have, wanted, &done, answers)? else { continue };
-        perform(copy, std::slice::from_ref(&renaming))?;
+        execute(copy, std::slice::from_ref(&renaming))?;
         done.push(renaming);
         have = extract(&mut session::open(copy)?, scope)?;
     }
     while !done.is_empty() {
-        let next = followers(&have, wanted);
+        let next = dependent_renames(&have, wanted);
         if next.is_empty() {
             break;
         }
-        perform(copy, &next)?;
+        execute(copy, &next)?;
         done.extend(next);
         have = extract(&mut session::open(copy)?, scope)?;
     }
@@ -163,15 +163,15 @@ pub(crate) fn answered(
 }
 
 /// Something that has a new name, by whom that is said.
-enum Old<'a> {
-    Told(&'a Rename),
-    Annotations(&'a Formerly),
+enum RenameSource<'a> {
+    Option(&'a Rename),
+    Annotations(&'a RenameAnnotation),
 }
 
-impl Old<'_> {
+impl RenameSource<'_> {
     fn depth(&self) -> usize {
         match self {
-            Self::Told(it) => it.old.len(),
+            Self::Option(it) => it.old.len(),
             Self::Annotations(it) => it.new.names.len(),
         }
     }
@@ -185,15 +185,15 @@ impl Old<'_> {
         answers: &Decisions,
     ) -> Result<Option<Renaming>> {
         match self {
-            Self::Told(it) => resolve(it, have, wanted, done).map(Some),
-            Self::Annotations(it) if is_told(it, done, answers) => Ok(None),
+            Self::Option(it) => resolve(it, have, wanted, done).map(Some),
+            Self::Annotations(it) if is_overridden(it, done, answers) => Ok(None),
             Self::Annotations(it) => resolve_annotated(it, have, wanted),
         }
     }
 }
 
 /// Whether an option speaks of the old name or of the new one.
-fn is_told(it: &Formerly, done: &[Renaming], answers: &Decisions) -> bool {
+fn is_overridden(it: &RenameAnnotation, done: &[Renaming], answers: &Decisions) -> bool {
     let old = it.old();
     let is_old = |given: &[String]| decisions::is_named(&old.names, &under_new_names(given, done));
     let denied = answers.not_renamed.iter().filter_map(|it| decisions::parts(it));
@@ -204,13 +204,17 @@ fn is_told(it: &Formerly, done: &[Renaming], answers: &Decisions) -> bool {
 
 impl Rename {
     /// Whether the other name would be one within the same object.
-    fn is_beside(&self, it: &Formerly) -> bool {
+    fn is_beside(&self, it: &RenameAnnotation) -> bool {
         let owner = |names: &[String]| names[..names.len() - 1].to_vec();
         decisions::is_named(&owner(&it.new.names), &owner(&self.old))
     }
 }
 
-fn resolve_annotated(it: &Formerly, have: &Facts, wanted: &Facts) -> Result<Option<Renaming>> {
+fn resolve_annotated(
+    it: &RenameAnnotation,
+    have: &Facts,
+    wanted: &Facts,
+) -> Result<Option<Renaming>> {
     let old = it.old();
     if is_there(have, &it.new) || !is_there(have, &old) {
         return Ok(None);
@@ -232,7 +236,7 @@ fn is_there(facts: &Facts, id: &Identity) -> bool {
 }
 
 /// Renames these, in order.
-pub(crate) fn perform(copy: &Database<'_>, all: &[Renaming]) -> Result<()> {
+pub(crate) fn execute(copy: &Database<'_>, all: &[Renaming]) -> Result<()> {
     let mut client = session::open(copy)?;
     for it in all {
         let sql = it.statement().sql;
@@ -243,7 +247,7 @@ pub(crate) fn perform(copy: &Database<'_>, all: &[Renaming]) -> Result<()> {
 }
 
 /// Renames those that are there, in order; which they are.
-pub(crate) fn perform_known(copy: &Database<'_>, all: Vec<Renaming>) -> Result<Vec<Renaming>> {
+pub(crate) fn execute_existing(copy: &Database<'_>, all: Vec<Renaming>) -> Result<Vec<Renaming>> {
     let mut client = session::open(copy)?;
     let mut done = Vec::new();
     for it in all {
@@ -302,7 +306,7 @@ fn under_new_names(given: &[String], done: &[Renaming]) -> Vec<String> {
 }
 
 /// What has another name and is otherwise as it should be, where there is no doubt what is what.
-fn followers(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
+fn dependent_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
     let shape = |facts: &Facts, it: &Fact| match it.id.kind {
         "table constraint" | "index" | "sequence" => Some(own_shape(facts, it)),
         _ => None,
@@ -321,7 +325,7 @@ fn followers(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
 
 /// Constraints and indexes that differ in their names alone: dropped and made again they would leave
 /// their table without them for a time.
-pub(crate) fn unasked(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
+pub(crate) fn certain_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
     let shape = |facts: &Facts, it: &Fact| {
         let is_inherited = it.origin.is_some() && it.note("type") == Some("c");
         let is_one = matches!(it.id.kind, "table constraint" | "index") && !is_inherited;

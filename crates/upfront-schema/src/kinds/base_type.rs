@@ -6,31 +6,31 @@
 use serde_json::Value;
 
 use crate::{
-    catalog::facts::{Facts, Use},
+    catalog::facts::{Dependency, Facts},
     kinds::{
-        Change, Created, Nature, Outcome, Rule, alter_owner, no_drop, reference, replace,
-        with_owner,
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, no_drop, reference,
+        replace, with_owner,
     },
     sql::Sql,
 };
 
-pub(super) static SHELL: Rule = Rule {
+pub(super) static SHELL: Definition = Definition {
     kind: "shell type",
     noun: "TYPE",
-    weight: 32,
+    creation_order: 32,
     query: "",
     create: |it: &Created<'_>| vec![Sql::whole(format!("CREATE TYPE {}", it.fact.id.path()))],
     drop: no_drop,
     attributes: &[],
-    nature: Nature::Type,
-    folds: false,
+    recreate: RecreatePolicy::BySwap,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static BASE: Rule = Rule {
+pub(super) static BASE: Definition = Definition {
     kind: "base type",
     noun: "TYPE",
-    weight: 33,
+    creation_order: 33,
     query: "
 , base AS (
   SELECT t.*, s.nspname FROM pg_type t JOIN space s ON s.oid = t.typnamespace
@@ -84,8 +84,8 @@ FROM base t",
         ("subscript", set),
         ("storage", set),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
@@ -116,7 +116,7 @@ fn set(it: &Change<'_>) -> Outcome {
 
 /// Takes the circle of types and their functions apart: these come after the shell and go with the
 /// type, which comes after them.
-pub(crate) fn untangle(facts: &mut Facts) {
+pub(crate) fn break_base_type_cycle(facts: &mut Facts) {
     let bases: Vec<_> =
         (0..facts.all.len()).filter(|at| facts.all[*at].id.kind == BASE.kind).collect();
     for base in bases {
@@ -126,11 +126,11 @@ pub(crate) fn untangle(facts: &mut Facts) {
         let used = facts.uses[base].iter().map(|(it, _)| *it);
         let functions: Vec<_> = used.filter(|it| facts.uses(*it, base)).collect();
         for function in functions {
-            facts.replace_use(base, function, Use::ComesAfter);
-            facts.replace_use(function, base, Use::OnlyEndsWith);
-            facts.connect(function, shell, Use::Needs);
+            facts.replace_dependency(base, function, Dependency::CreatedAfter);
+            facts.replace_dependency(function, base, Dependency::OnlyDroppedWith);
+            facts.connect(function, shell, Dependency::Requires);
         }
-        facts.connect(base, shell, Use::ComesAfter);
-        facts.connect(shell, base, Use::OnlyEndsWith);
+        facts.connect(base, shell, Dependency::CreatedAfter);
+        facts.connect(shell, base, Dependency::OnlyDroppedWith);
     }
 }

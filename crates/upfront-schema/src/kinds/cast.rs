@@ -1,14 +1,14 @@
 //! Casts.
 
 use crate::{
-    kinds::{Nature, Rule, plain_drop, reference, replace},
+    kinds::{Definition, RecreatePolicy, plain_drop, reference, replace},
     sql::Sql,
 };
 
-pub(super) static CAST: Rule = Rule {
+pub(super) static CAST: Definition = Definition {
     kind: "cast",
     noun: "CAST",
-    weight: 255,
+    creation_order: 255,
     query: "
 SELECT 'pg_cast'::regclass::oid, c.oid, 0, 'cast', '{}'::text[],
   ARRAY[format_type(c.castsource, NULL), format_type(c.casttarget, NULL)], NULL::oid, NULL::oid,
@@ -29,7 +29,7 @@ AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamesp
     },
     drop: plain_drop,
     attributes: &[("by", replace), ("context", replace)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };

@@ -1,15 +1,15 @@
 //! Collations.
 
 use crate::{
-    kinds::{Created, Nature, Rule, alter_owner, plain_drop, replace, with_owner},
+    kinds::{Created, Definition, RecreatePolicy, alter_owner, plain_drop, replace, with_owner},
     quote,
     sql::Sql,
 };
 
-pub(super) static COLLATION: Rule = Rule {
+pub(super) static COLLATION: Definition = Definition {
     kind: "collation",
     noun: "COLLATION",
-    weight: 25,
+    creation_order: 25,
     query: "
 SELECT 'pg_collation'::regclass::oid, o.oid, 0, 'collation', ARRAY[s.nspname, o.collname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -34,8 +34,8 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("locale", replace),
         ("rules", replace),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

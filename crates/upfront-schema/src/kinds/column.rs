@@ -5,17 +5,17 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Nature, Outcome, Rule, column_type, default_value, identity_column,
-        not_null, parameters, probe, sequence, table,
+        Change, Created, Definition, Outcome, RecreatePolicy, column_type, default_value,
+        identity_column, not_null, parameters, probe, sequence, table,
     },
     quote,
     sql::Sql,
 };
 
-pub(super) static COLUMN: Rule = Rule {
+pub(super) static COLUMN: Definition = Definition {
     kind: "column",
     noun: "COLUMN",
-    weight: 110,
+    creation_order: 110,
     query: concat!(
         "
 SELECT 'pg_class'::regclass::oid, c.oid, a.attnum::int4, 'column',
@@ -87,8 +87,8 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
         ("options", alter_options),
         ("foreign_options", alter_foreign),
     ],
-    nature: Nature::Structure,
-    folds: true,
+    recreate: RecreatePolicy::Never,
+    created_with_parent: true,
     // Only one that is generated uses another.
     blocks_retype: true,
 };

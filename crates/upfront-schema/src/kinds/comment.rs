@@ -5,15 +5,15 @@ use crate::{
         facts::{Fact, Facts},
         identity::Identity,
     },
-    kinds::{Change, Created, Nature, Outcome, Rule, find, reference},
+    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, find, reference},
     quote,
     sql::Sql,
 };
 
-pub(super) static COMMENT: Rule = Rule {
+pub(super) static COMMENT: Definition = Definition {
     kind: "comment",
     noun: "COMMENT",
-    weight: 500,
+    creation_order: 500,
     query: "
 SELECT d.classoid, d.objoid, -1 - d.objsubid, 'comment',
   ARRAY[CASE WHEN i.type LIKE '%column' THEN 'column' ELSE i.type END] || i.object_names,
@@ -31,8 +31,8 @@ AND i.object_names[1] <> ALL ($1)",
     create: |it: &Created<'_>| vec![comment(it.fact, it.fact.text("text"))],
     drop: |_: &Facts, fact| vec![comment(fact, None)],
     attributes: &[("text", alter)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

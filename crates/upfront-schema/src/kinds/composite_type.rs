@@ -4,15 +4,18 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{self, Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, with_owner},
+    kinds::{
+        self, Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop,
+        with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static COMPOSITE: Rule = Rule {
+pub(super) static COMPOSITE: Definition = Definition {
     kind: "composite type",
     noun: "TYPE",
-    weight: 45,
+    creation_order: 45,
     query: "
 SELECT 'pg_type'::regclass::oid, c.reltype, 0, 'composite type', ARRAY[c.nspname, c.relname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -29,8 +32,8 @@ FROM relation c WHERE c.relkind = 'c'",
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("fields", alter_fields)],
-    nature: Nature::Type,
-    folds: false,
+    recreate: RecreatePolicy::BySwap,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
@@ -102,6 +105,6 @@ fn is_stored(facts: &Facts, of: &Fact) -> bool {
     let users = facts.find(&of.id).map_or(&[][..], |at| &facts.users[at]);
     users.iter().map(|(at, _)| &facts.all[*at]).any(|user| match user.id.kind {
         "column" => true,
-        _ => kinds::of(user).nature == Nature::Type && is_stored(facts, user),
+        _ => kinds::of(user).recreate == RecreatePolicy::BySwap && is_stored(facts, user),
     })
 }

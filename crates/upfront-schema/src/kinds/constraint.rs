@@ -2,15 +2,17 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, parameters, probe, replace, table},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, parameters, probe, replace, table,
+    },
     quote,
     sql::{Probe, Sql},
 };
 
-pub(super) static TABLE_CONSTRAINT: Rule = Rule {
+pub(super) static TABLE_CONSTRAINT: Definition = Definition {
     kind: "table constraint",
     noun: "CONSTRAINT",
-    weight: 200,
+    creation_order: 200,
     query: concat!(
         "
 SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'table constraint',
@@ -62,15 +64,15 @@ WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
         ("attached_to", alter_attachment),
         ("tablespace", replace),
     ],
-    nature: Nature::Definition,
-    folds: true,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: true,
     blocks_retype: false,
 };
 
-pub(super) static DOMAIN_CONSTRAINT: Rule = Rule {
+pub(super) static DOMAIN_CONSTRAINT: Definition = Definition {
     kind: "domain constraint",
     noun: "CONSTRAINT",
-    weight: 50,
+    creation_order: 50,
     query: "
 SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'domain constraint',
   ARRAY[s.nspname, t.typname, k.conname]::text[], '{}'::text[], 'pg_type'::regclass::oid, t.oid, 0,
@@ -94,8 +96,8 @@ WHERE k.contype = 'c' AND NOT EXISTS (
         vec![Sql::whole(format!("ALTER DOMAIN {} DROP CONSTRAINT {name}", fact.id.owner_path()))]
     },
     attributes: &[("definition", replace), ("not_valid", alter_domain_valid)],
-    nature: Nature::Definition,
-    folds: true,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: true,
     blocks_retype: false,
 };
 

@@ -2,15 +2,15 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, column, table},
+    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, column, table},
     quote,
     sql::Sql,
 };
 
-pub(super) static DEFAULT: Rule = Rule {
+pub(super) static DEFAULT: Definition = Definition {
     kind: "default value",
     noun: "DEFAULT",
-    weight: 120,
+    creation_order: 120,
     query: "
 SELECT 'pg_attrdef'::regclass::oid, d.oid, 0, 'default value',
   ARRAY[c.nspname, c.relname, a.attname]::text[], '{}'::text[],
@@ -27,8 +27,8 @@ WHERE a.attgenerated = ''",
     create: |it: &Created<'_>| vec![clause(it.fact, &set(it.fact))],
     drop: |_: &Facts, fact| vec![clause(fact, "DROP DEFAULT")],
     attributes: &[("expression", alter)],
-    nature: Nature::Definition,
-    folds: true,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: true,
     blocks_retype: false,
 };
 

@@ -2,16 +2,16 @@
 
 use crate::{
     kinds::{
-        Change, Created, Nature, Outcome, Rule, alter_owner, constraint, plain_drop, probe,
-        replace, with_owner,
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, constraint, plain_drop,
+        probe, replace, with_owner,
     },
     sql::Sql,
 };
 
-pub(super) static DOMAIN: Rule = Rule {
+pub(super) static DOMAIN: Definition = Definition {
     kind: "domain",
     noun: "DOMAIN",
-    weight: 40,
+    creation_order: 40,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'domain', ARRAY[s.nspname, t.typname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -36,8 +36,8 @@ WHERE t.typtype = 'd' AND NOT EXISTS (
         ("default", alter_default),
         ("collation", replace),
     ],
-    nature: Nature::Type,
-    folds: false,
+    recreate: RecreatePolicy::BySwap,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -2,15 +2,18 @@
 
 use crate::{
     catalog::{facts::Fact, identity::Identity},
-    kinds::{Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, strings, with_owner},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, strings,
+        with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static ENUM: Rule = Rule {
+pub(super) static ENUM: Definition = Definition {
     kind: "enum",
     noun: "TYPE",
-    weight: 30,
+    creation_order: 30,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'enum', ARRAY[s.nspname, t.typname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -24,13 +27,13 @@ WHERE t.typtype = 'e' AND NOT EXISTS (
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("labels", alter_labels)],
-    nature: Nature::Type,
-    folds: false,
+    recreate: RecreatePolicy::BySwap,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
 /// What the old one is called while its users move over.
-pub(crate) fn parting(id: &Identity) -> String {
+pub(crate) fn temporary_name(id: &Identity) -> String {
     // The server cuts names at 63 bytes, and would make the same of both.
     let name = id.name();
     let fits = (0..=58.min(name.len())).rev().find(|it| name.is_char_boundary(*it));

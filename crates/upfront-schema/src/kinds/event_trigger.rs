@@ -3,17 +3,18 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Created, Nature, Outcome, Rule, alter_owner, plain_drop, replace, strings, with_owner,
+        Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace, strings,
+        with_owner,
     },
     quote,
     sql::Sql,
 };
 
-pub(super) static EVENT_TRIGGER: Rule = Rule {
+pub(super) static EVENT_TRIGGER: Definition = Definition {
     kind: "event trigger",
     noun: "EVENT TRIGGER",
     // Last, so that it does not see the changes around it.
-    weight: 900,
+    creation_order: 900,
     query: "
 SELECT 'pg_event_trigger'::regclass::oid, e.oid, 0, 'event trigger', ARRAY[e.evtname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -34,8 +35,8 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("function", replace),
         ("enabled", |it| Outcome::InPlace(vec![enable(it.to)])),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -1,8 +1,8 @@
 //! Kinds that extensions bring more often than schemas do.
 
-use crate::kinds::{Rule, opaque};
+use crate::kinds::{Definition, opaque};
 
-pub(super) static OPERATOR: Rule = opaque(
+pub(super) static OPERATOR: Definition = opaque(
     "operator",
     "OPERATOR",
     254,
@@ -30,7 +30,7 @@ WHERE o.oprcode <> 0 AND NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_operator'::regclass AND m.objid = o.oid)",
 );
 
-pub(super) static CONVERSION: Rule = opaque(
+pub(super) static CONVERSION: Definition = opaque(
     "conversion",
     "CONVERSION",
     254,
@@ -48,7 +48,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_conversion'::regclass AND m.objid = c.oid)",
 );
 
-pub(super) static LANGUAGE: Rule = opaque(
+pub(super) static LANGUAGE: Definition = opaque(
     "language",
     "LANGUAGE",
     28,
@@ -66,7 +66,7 @@ FROM pg_language l WHERE l.lanispl AND l.oid >= 16384 AND NOT EXISTS (SELECT FRO
   WHERE m.classid = 'pg_language'::regclass AND m.objid = l.oid)",
 );
 
-pub(super) static ACCESS_METHOD: Rule = opaque(
+pub(super) static ACCESS_METHOD: Definition = opaque(
     "access method",
     "ACCESS METHOD",
     29,
@@ -80,7 +80,7 @@ FROM pg_am a WHERE a.oid >= 16384 AND NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_am'::regclass AND m.objid = a.oid)",
 );
 
-pub(super) static TRANSFORM: Rule = opaque(
+pub(super) static TRANSFORM: Definition = opaque(
     "transform",
     "TRANSFORM",
     256,

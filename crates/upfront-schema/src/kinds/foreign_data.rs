@@ -3,17 +3,17 @@
 use crate::{
     catalog::identity::Identity,
     kinds::{
-        Change, Created, Nature, Outcome, Rule, alter_owner, parameters, plain_drop, reference,
-        replace, with_owner,
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, parameters, plain_drop,
+        reference, replace, with_owner,
     },
     quote,
     sql::Sql,
 };
 
-pub(super) static WRAPPER: Rule = Rule {
+pub(super) static WRAPPER: Definition = Definition {
     kind: "foreign-data wrapper",
     noun: "FOREIGN DATA WRAPPER",
-    weight: 50,
+    creation_order: 50,
     query: "
 SELECT 'pg_foreign_data_wrapper'::regclass::oid, w.oid, 0, 'foreign-data wrapper',
   ARRAY[w.fdwname]::text[], '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -38,15 +38,15 @@ FROM pg_foreign_data_wrapper w WHERE NOT EXISTS (
         ("validator", replace),
         ("options", alter_options),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static SERVER: Rule = Rule {
+pub(super) static SERVER: Definition = Definition {
     kind: "server",
     noun: "SERVER",
-    weight: 51,
+    creation_order: 51,
     query: "
 SELECT 'pg_foreign_server'::regclass::oid, s.oid, 0, 'server', ARRAY[s.srvname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -75,15 +75,15 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("wrapper", replace),
         ("options", alter_options),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static MAPPING: Rule = Rule {
+pub(super) static MAPPING: Definition = Definition {
     kind: "user mapping",
     noun: "USER MAPPING",
-    weight: 52,
+    creation_order: 52,
     query: "
 SELECT 'pg_user_mapping'::regclass::oid, u.oid, 0, 'user mapping',
   ARRAY[CASE u.umuser WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(u.umuser) END, s.srvname]::text[],
@@ -95,8 +95,8 @@ FROM pg_user_mapping u JOIN pg_foreign_server s ON s.oid = u.umserver",
     create: |it| create(it, ""),
     drop: plain_drop,
     attributes: &[("options", alter_options)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Change, Outcome, Succession,
+        Change, Outcome, SequenceReplacement,
         column::{clause, comes_from_parent, in_place, list},
         sequence,
     },
@@ -18,7 +18,7 @@ pub(super) fn alter_identity(it: &Change<'_>) -> Outcome {
             let add = clause(it.to, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)));
             let options = it.to.attributes.get("identity_options");
             let sequence = sequence::of_identity(it.to);
-            let mut sql = match Succession::of_column(it.a, it.b, it.to) {
+            let mut sql = match SequenceReplacement::of_column(it.a, it.b, it.to) {
                 Some(old) => old.make(it.b, add),
                 None => vec![add, sequence::catch_up(&sequence, it.to, options)],
             };
@@ -34,7 +34,7 @@ pub(super) fn alter_identity(it: &Change<'_>) -> Outcome {
 /// A sequence that takes the place of the column's own is made while that is there.
 fn drop_identity(it: &Change<'_>) -> Vec<Sql> {
     let drop = clause(it.to, "DROP IDENTITY");
-    let new = Succession::of_column(it.a, it.b, it.to);
+    let new = SequenceReplacement::of_column(it.a, it.b, it.to);
     let new = new.and_then(|it| Some((it.new_sequence()?, it)));
     let mut sql = match new {
         Some((new, old)) => [old.make(it.b, sequence::definition(new)), vec![drop]].concat(),

@@ -5,16 +5,17 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Nature, Outcome, Rule, parameters, plain_drop, probe, replace, table,
+        Change, Created, Definition, Outcome, RecreatePolicy, parameters, plain_drop, probe,
+        replace, table,
     },
     quote,
     sql::Sql,
 };
 
-pub(super) static INDEX: Rule = Rule {
+pub(super) static INDEX: Definition = Definition {
     kind: "index",
     noun: "INDEX",
-    weight: 270,
+    creation_order: 270,
     query: concat!(
         "
 SELECT 'pg_class'::regclass::oid, i.oid, 0, 'index', ARRAY[t.nspname, i.relname]::text[],
@@ -56,15 +57,15 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         ("tablespace", alter_tablespace),
         ("statistics", alter_statistics),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static REPLICA_IDENTITY: Rule = Rule {
+pub(super) static REPLICA_IDENTITY: Definition = Definition {
     kind: "replica identity",
     noun: "REPLICA IDENTITY",
-    weight: 280,
+    creation_order: 280,
     query: "
 SELECT 'pg_index'::regclass::oid, c.oid, 0, 'replica identity',
   ARRAY[c.nspname, c.relname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
@@ -78,8 +79,8 @@ WHERE c.relkind IN ('r', 'p', 'm') AND c.relreplident <> 'd'",
     create: |it| vec![identify(it.fact, it.fact.text("by"))],
     drop: |_: &Facts, fact| vec![identify(fact, None)],
     attributes: &[("by", |it| Outcome::InPlace(vec![identify(it.to, it.wanted_text())]))],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -2,15 +2,15 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Nature, Rule, probe, replace},
+    kinds::{Definition, RecreatePolicy, probe, replace},
     quote,
     sql::Sql,
 };
 
-pub(super) static INHERITANCE: Rule = Rule {
+pub(super) static INHERITANCE: Definition = Definition {
     kind: "inheritance",
     noun: "PARTITION",
-    weight: 140,
+    creation_order: 140,
     query: concat!(
         "
 SELECT 'pg_inherits'::regclass::oid, c.oid, i.inhseqno, 'inheritance',
@@ -30,8 +30,8 @@ WHERE c.relkind IN ('r', 'p', 'f')"
     create: |it| vec![attach(it.before, it.fact)],
     drop: detach,
     attributes: &[("bound", replace)],
-    nature: Nature::Definition,
-    folds: true,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: true,
     blocks_retype: false,
 };
 

@@ -82,46 +82,46 @@ use crate::{
     sql::Sql,
 };
 
-pub(crate) use base_type::untangle;
+pub(crate) use base_type::break_base_type_cycle;
 pub(crate) use column::set_not_null;
 pub(crate) use column_type::force as force_column;
-pub(crate) use enum_type::parting as swapped_name;
+pub(crate) use enum_type::temporary_name;
 pub(crate) use privileges::{
     by_default as privileges_by_default, given_by_default, grant_anew, is_on_table_of,
     subtract_grants,
 };
 pub(crate) use sequence::{column_of, is_serial};
-pub(crate) use sequence_replacement::Succession;
+pub(crate) use sequence_replacement::SequenceReplacement;
 
 /// All that is known of a kind.
-pub(crate) struct Rule {
+pub(crate) struct Definition {
     pub(crate) kind: &'static str,
     /// What SQL calls it.
     pub(crate) noun: &'static str,
     /// Where it is made among what could be made at the same time; drops go the other way round.
-    pub(crate) weight: u16,
+    pub(crate) creation_order: u16,
     /// Rows of address, kind, names, arguments, address of the parent, attributes, notes. Empty if
     /// the query of another row returns this kind too.
     pub(crate) query: &'static str,
     pub(crate) create: fn(&Created<'_>) -> Vec<Sql>,
     pub(crate) drop: fn(&Facts, &Fact) -> Vec<Sql>,
     pub(crate) attributes: &'static [(&'static str, Alter)],
-    pub(crate) nature: Nature,
+    pub(crate) recreate: RecreatePolicy,
     /// Whether the statement that makes its parent can make it too.
-    pub(crate) folds: bool,
+    pub(crate) created_with_parent: bool,
     /// Whether it stands in the way when a column that it uses changes its type.
     pub(crate) blocks_retype: bool,
 }
 
 /// Whether it can be dropped and made again for the sake of something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nature {
+pub(crate) enum RecreatePolicy {
     /// It holds rows, or the place of something that does.
-    Structure,
+    Never,
     /// Its users move over from the old one to the new one.
-    Type,
+    BySwap,
     /// At any time.
-    Definition,
+    Anytime,
 }
 
 /// How an attribute changes.
@@ -177,11 +177,11 @@ pub(crate) struct Created<'a> {
 }
 
 /// The rules in the order in which their kinds are read.
-pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Definition> {
     ALL.iter().copied()
 }
 
-static ALL: &[&Rule] = &[
+static ALL: &[&Definition] = &[
     &schema::SCHEMA,
     &schema::EXTENSION,
     &extension_kinds::LANGUAGE,
@@ -238,12 +238,12 @@ static ALL: &[&Rule] = &[
 ];
 
 /// The rule of a kind.
-pub(crate) fn find(kind: &str) -> Option<&'static Rule> {
+pub(crate) fn find(kind: &str) -> Option<&'static Definition> {
     all().find(|it| it.kind == kind)
 }
 
 /// The attributes that a change of the column above, or of its default, overwrites.
-pub(crate) fn handed_down(kind: &str) -> &'static [&'static str] {
+pub(crate) fn inherited_attributes(kind: &str) -> &'static [&'static str] {
     match kind {
         "column" => &["not_null", "statistics", "storage"],
         "default value" => &["expression"],
@@ -252,7 +252,7 @@ pub(crate) fn handed_down(kind: &str) -> &'static [&'static str] {
 }
 
 /// The rule of a fact, which was read by one.
-pub(crate) fn of(fact: &Fact) -> &'static Rule {
+pub(crate) fn of(fact: &Fact) -> &'static Definition {
     find(fact.id.kind).expect("a fact has a kind of the table")
 }
 
@@ -298,17 +298,22 @@ fn plain_drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
 }
 
 /// A kind that is known by the statements that make it, and made anew where they differ.
-const fn opaque(kind: &'static str, noun: &'static str, weight: u16, query: &'static str) -> Rule {
-    Rule {
+const fn opaque(
+    kind: &'static str,
+    noun: &'static str,
+    creation_order: u16,
+    query: &'static str,
+) -> Definition {
+    Definition {
         kind,
         noun,
-        weight,
+        creation_order,
         query,
         create: as_stated,
         drop: plain_drop,
         attributes: &[("owner", alter_owner), ("statements", replace)],
-        nature: Nature::Definition,
-        folds: false,
+        recreate: RecreatePolicy::Anytime,
+        created_with_parent: false,
         blocks_retype: false,
     }
 }

@@ -5,12 +5,12 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Created, Nature, Rule, opaque, reference, replace, strings},
+    kinds::{Created, Definition, RecreatePolicy, opaque, reference, replace, strings},
     quote,
     sql::Sql,
 };
 
-pub(super) static FAMILY: Rule = opaque(
+pub(super) static FAMILY: Definition = opaque(
     "operator family",
     "OPERATOR FAMILY",
     257,
@@ -26,7 +26,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_opfamily'::regclass AND m.objid = f.oid)",
 );
 
-pub(super) static CLASS: Rule = opaque(
+pub(super) static CLASS: Definition = opaque(
     "operator class",
     "OPERATOR CLASS",
     258,
@@ -61,10 +61,10 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 /// Of a family in one of these schemas, or of the server's own.
-pub(super) static MEMBER: Rule = Rule {
+pub(super) static MEMBER: Definition = Definition {
     kind: "operator family member",
     noun: "OPERATOR FAMILY",
-    weight: 259,
+    creation_order: 259,
     query: "
 , loose AS (
   SELECT 'pg_amop'::regclass::oid AS class, a.oid AS object, a.amopfamily AS family,
@@ -100,8 +100,8 @@ AND NOT EXISTS (SELECT FROM pg_depend d JOIN member b ON b.classid = d.refclassi
         vec![Sql::whole(format!("{} DROP {} ({types})", head(fact), number(fact)))]
     },
     attributes: &[("statements", replace)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -2,15 +2,18 @@
 
 use crate::{
     catalog::facts::Fact,
-    kinds::{Change, Created, Nature, Outcome, Rule, plain_drop, reference, replace, strings},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, plain_drop, reference, replace,
+        strings,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static POLICY: Rule = Rule {
+pub(super) static POLICY: Definition = Definition {
     kind: "policy",
     noun: "POLICY",
-    weight: 310,
+    creation_order: 310,
     query: "
 SELECT 'pg_policy'::regclass::oid, p.oid, 0, 'policy',
   ARRAY[c.nspname, c.relname, p.polname]::text[], '{}'::text[],
@@ -33,8 +36,8 @@ FROM pg_policy p JOIN relation c ON c.oid = p.polrelid",
         ("using", |it| alter_expression(it, "USING")),
         ("check", |it| alter_expression(it, "WITH CHECK")),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 

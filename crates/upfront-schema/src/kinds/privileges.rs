@@ -8,7 +8,7 @@ use crate::{
         identity::Identity,
     },
     kinds::{
-        Change, Nature, Outcome, Rule, comment,
+        Change, Definition, Outcome, RecreatePolicy, comment,
         grant::{self, Grants},
         reference,
     },
@@ -19,10 +19,10 @@ use crate::{
 /// Notes that grants are beside those of the setup of scratch databases.
 const BESIDE: &str = "beside_setup";
 
-pub(super) static PRIVILEGES: Rule = Rule {
+pub(super) static PRIVILEGES: Definition = Definition {
     kind: "privileges",
     noun: "PRIVILEGES",
-    weight: 450,
+    creation_order: 450,
     query: "
 , acl AS (
   SELECT 'pg_class'::regclass::oid AS class, c.oid AS object, 0 AS sub, c.relacl AS acl,
@@ -82,8 +82,8 @@ WHERE t.grants <> t.usually",
         let (from, to) = (grant::read(it.old_value()), grant::read(it.wanted_value()));
         Outcome::InPlace(change(it.b, it.to, &from, &to))
     })],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
@@ -102,11 +102,11 @@ pub(crate) fn subtract_grants(fact: &mut Fact, made: &Map<String, Value>) -> boo
     is_nothing
 }
 
-pub(super) static DEFAULT: Rule = Rule {
+pub(super) static DEFAULT: Definition = Definition {
     kind: "default privileges",
     noun: "DEFAULT PRIVILEGES",
     // After all that is made, so that nothing gets them by the way.
-    weight: 800,
+    creation_order: 800,
     query: "
 SELECT 'pg_default_acl'::regclass::oid, d.oid, 0, 'default privileges',
   ARRAY[CASE WHEN pg_get_userbyid(d.defaclrole) = current_user THEN '@owner'
@@ -138,8 +138,8 @@ WHERE d.defaclnamespace = 0 OR s.oid IS NOT NULL",
         let (from, to) = (grant::read(it.old_value()), grant::read(it.wanted_value()));
         Outcome::InPlace(change_default(it.to, &from, &to))
     })],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

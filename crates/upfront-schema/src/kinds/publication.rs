@@ -2,15 +2,18 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, replace, with_owner},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace,
+        with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static PUBLICATION: Rule = Rule {
+pub(super) static PUBLICATION: Definition = Definition {
     kind: "publication",
     noun: "PUBLICATION",
-    weight: 350,
+    creation_order: 350,
     query: "
 SELECT 'pg_publication'::regclass::oid, p.oid, 0, 'publication', ARRAY[p.pubname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -30,15 +33,15 @@ FROM pg_publication p",
         ("publish", alter),
         ("via_root", alter),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static TABLE: Rule = Rule {
+pub(super) static TABLE: Definition = Definition {
     kind: "publication relation",
     noun: "TABLE",
-    weight: 351,
+    creation_order: 351,
     query: "
 SELECT 'pg_publication_rel'::regclass::oid, r.oid, 0, 'publication relation',
   ARRAY[p.pubname, c.nspname, c.relname]::text[], '{}'::text[],
@@ -55,15 +58,15 @@ JOIN relation c ON c.oid = r.prrelid",
         vec![Sql::whole(format!("{} DROP TABLE {table}", head(fact)))]
     },
     attributes: &[("columns", replace), ("where", replace)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 
-pub(super) static SCHEMA: Rule = Rule {
+pub(super) static SCHEMA: Definition = Definition {
     kind: "publication namespace",
     noun: "SCHEMA",
-    weight: 352,
+    creation_order: 352,
     query: "
 SELECT 'pg_publication_namespace'::regclass::oid, r.oid, 0, 'publication namespace',
   ARRAY[p.pubname, s.nspname]::text[], '{}'::text[], 'pg_publication'::regclass::oid, p.oid, 0,
@@ -73,8 +76,8 @@ JOIN space s ON s.oid = r.pnnspid",
     create: |it| vec![schema(it.fact, "ADD")],
     drop: |_: &Facts, fact| vec![schema(fact, "DROP")],
     attributes: &[],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::{
-    kinds::{Created, Nature, Rule, alter_owner, plain_drop, replace, with_owner},
+    kinds::{Created, Definition, RecreatePolicy, alter_owner, plain_drop, replace, with_owner},
     sql::Sql,
 };
 
-pub(super) static RANGE: Rule = Rule {
+pub(super) static RANGE: Definition = Definition {
     kind: "range type",
     noun: "TYPE",
-    weight: 46,
+    creation_order: 46,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'range type', ARRAY[s.nspname, t.typname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -32,8 +32,8 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("parts", replace)],
-    nature: Nature::Type,
-    folds: false,
+    recreate: RecreatePolicy::BySwap,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -3,8 +3,8 @@
 use crate::{
     catalog::{facts::Fact, identity::Identity},
     kinds::{
-        Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, reference, replace,
-        with_owner,
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, reference,
+        replace, with_owner,
     },
     sql::Sql,
 };
@@ -26,10 +26,10 @@ WHERE p.prokind IN ('f', 'p', 'w') AND NOT EXISTS (
   SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
   AND d.deptype IN ('e', 'i'))";
 
-pub(super) static FUNCTION: Rule = Rule {
+pub(super) static FUNCTION: Definition = Definition {
     kind: "function",
     noun: "FUNCTION",
-    weight: 250,
+    creation_order: 250,
     query: QUERY,
     create,
     drop: plain_drop,
@@ -40,28 +40,28 @@ pub(super) static FUNCTION: Rule = Rule {
         ("arguments", replace),
         ("defaults", alter_defaults),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 
-pub(super) static PROCEDURE: Rule = Rule {
+pub(super) static PROCEDURE: Definition = Definition {
     kind: "procedure",
     noun: "PROCEDURE",
-    weight: 251,
+    creation_order: 251,
     query: "",
     create,
     drop: plain_drop,
     attributes: FUNCTION.attributes,
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 
-pub(super) static AGGREGATE: Rule = Rule {
+pub(super) static AGGREGATE: Definition = Definition {
     kind: "aggregate",
     noun: "AGGREGATE",
-    weight: 252,
+    creation_order: 252,
     query: "
 SELECT 'pg_proc'::regclass::oid, p.oid, 0, 'aggregate', ARRAY[s.nspname, p.proname]::text[],
   ARRAY[pg_get_function_identity_arguments(p.oid)], NULL::oid, NULL::oid, NULL::int4,
@@ -100,8 +100,8 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND
     },
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("definition", replace)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 

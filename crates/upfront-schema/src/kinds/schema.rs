@@ -2,15 +2,17 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, alter_owner, plain_drop, with_owner},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static SCHEMA: Rule = Rule {
+pub(super) static SCHEMA: Definition = Definition {
     kind: "schema",
     noun: "SCHEMA",
-    weight: 10,
+    creation_order: 10,
     query: "
 SELECT 'pg_namespace'::regclass::oid, n.oid, 0, 'schema', ARRAY[n.nspname]::text[], '{}'::text[],
   NULL::oid, NULL::oid, NULL::int4,
@@ -21,15 +23,15 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclas
     create: |it| with_owner(it, vec![Sql::whole(format!("CREATE SCHEMA {}", it.fact.id.path()))]),
     drop: plain_drop,
     attributes: &[("owner", alter_owner)],
-    nature: Nature::Structure,
-    folds: false,
+    recreate: RecreatePolicy::Never,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static EXTENSION: Rule = Rule {
+pub(super) static EXTENSION: Definition = Definition {
     kind: "extension",
     noun: "EXTENSION",
-    weight: 20,
+    creation_order: 20,
     query: "
 SELECT 'pg_extension'::regclass::oid, e.oid, 0, 'extension', ARRAY[e.extname]::text[],
   '{}'::text[], NULL::oid, NULL::oid, NULL::int4,
@@ -39,8 +41,8 @@ WHERE n.nspname <> ALL ($1)",
     create,
     drop,
     attributes: &[("schema", alter_schema)],
-    nature: Nature::Structure,
-    folds: false,
+    recreate: RecreatePolicy::Never,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -4,15 +4,18 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, Succession, alter_owner, no_drop, with_owner},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, SequenceReplacement, alter_owner,
+        no_drop, with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static SEQUENCE: Rule = Rule {
+pub(super) static SEQUENCE: Definition = Definition {
     kind: "sequence",
     noun: "SEQUENCE",
-    weight: 60,
+    creation_order: 60,
     query: concat!(
         "
 SELECT 'pg_class'::regclass::oid, c.oid, 0, 'sequence', ARRAY[c.nspname, c.relname]::text[],
@@ -37,15 +40,15 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         ("persistence", alter_persistence),
         ("options", alter_options),
     ],
-    nature: Nature::Structure,
-    folds: false,
+    recreate: RecreatePolicy::Never,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static OWNER: Rule = Rule {
+pub(super) static OWNER: Definition = Definition {
     kind: "sequence owner",
     noun: "SEQUENCE",
-    weight: 130,
+    creation_order: 130,
     query: "
 SELECT 'pg_sequence'::regclass::oid, c.oid, 0, 'sequence owner',
   ARRAY[c.nspname, c.relname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
@@ -63,8 +66,8 @@ WHERE c.relkind = 'S'",
         None => no_drop(facts, fact),
     },
     attributes: &[("column", |it| Outcome::InPlace(vec![owned_by(it.to, it.wanted_text())]))],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
@@ -75,7 +78,7 @@ fn create_owner(it: &Created<'_>) -> Vec<Sql> {
     let column = column_of(it.facts, it.fact).filter(|it| !is_new(it));
     let sequence = it.facts.parent(it.fact).filter(|it| is_new(it));
     if let (Some(column), Some(sequence)) = (column, sequence)
-        && Succession::of_new(it.before, it.facts, sequence).is_none()
+        && SequenceReplacement::of_new(it.before, it.facts, sequence).is_none()
     {
         sql.push(catch_up(&sequence.id.path(), column, sequence.attributes.get("options")));
     }
@@ -98,7 +101,7 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
     if is_made_by_serial(it.facts, it.fact, it.before) {
         return Vec::new();
     }
-    let old = Succession::of_new(it.before, it.facts, it.fact);
+    let old = SequenceReplacement::of_new(it.before, it.facts, it.fact);
     let sql = match old {
         None => vec![definition(it.fact)],
         Some(old) if old.is_from_identity() => Vec::new(),
@@ -286,8 +289,8 @@ pub(super) fn alterations(from: Option<&Value>, to: Option<&Value>) -> Vec<Strin
     for (key, word, bound) in [("min", "MINVALUE", new.min), ("max", "MAXVALUE", new.max)] {
         if old.rises != new.rises && is_usual(from, key) && is_usual(to, key) {
             // With another type, the server takes what is left out for the largest value of that.
-            let is_told = key_of(from, "type") != key_of(to, "type");
-            all.push(if is_told { format!("{word} {bound}") } else { format!("NO {word}") });
+            let is_overridden = key_of(from, "type") != key_of(to, "type");
+            all.push(if is_overridden { format!("{word} {bound}") } else { format!("NO {word}") });
         }
     }
     all.extend(is_elsewhere(&old, &new).then(|| format!("RESTART WITH {}", new.start)));

@@ -4,19 +4,19 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{sequence, swapped_name},
+    kinds::{sequence, temporary_name},
     quote,
     sql::Sql,
 };
 
 /// The sequence of an identity column, or the one that its default takes values from.
 #[derive(Clone, Copy)]
-enum Counter<'a> {
+enum ColumnSequence<'a> {
     Identity(&'a Fact),
     Sequence(&'a Fact),
 }
 
-impl<'a> Counter<'a> {
+impl<'a> ColumnSequence<'a> {
     fn of(facts: &'a Facts, column: &'a Fact) -> Option<Self> {
         if column.text("identity").is_some() {
             return Some(Self::Identity(column));
@@ -51,21 +51,21 @@ impl<'a> Counter<'a> {
 ///
 /// The new one goes on from where the old one stands: `max(…) + 1` would give values again that
 /// rows had which are gone.
-pub(crate) struct Succession<'a> {
+pub(crate) struct SequenceReplacement<'a> {
     /// The column in the second schema.
     pub(crate) column: &'a Fact,
-    old: Counter<'a>,
-    new: Counter<'a>,
+    old: ColumnSequence<'a>,
+    new: ColumnSequence<'a>,
 }
 
-impl<'a> Succession<'a> {
+impl<'a> SequenceReplacement<'a> {
     /// That of a column of the second schema.
     pub(crate) fn of_column(a: &'a Facts, b: &'a Facts, column: &'a Fact) -> Option<Self> {
         let it = Self::candidate(a, b, column)?;
         match it.new {
-            Counter::Identity(_) => Some(it),
+            ColumnSequence::Identity(_) => Some(it),
             // A sequence of several columns goes on from that of the first.
-            Counter::Sequence(new) => {
+            ColumnSequence::Sequence(new) => {
                 Self::of_new(a, b, new).filter(|it| it.column.id == column.id)
             }
         }
@@ -82,8 +82,8 @@ impl<'a> Succession<'a> {
 
     /// That from a sequence of the first schema.
     pub(crate) fn of_old(a: &'a Facts, b: &'a Facts, sequence: &Fact) -> Option<Self> {
-        let twins = columns(a, sequence).filter_map(|it| b.get("column", &it.id.names));
-        let mut all = twins.filter_map(|it| Self::of_column(a, b, it));
+        let counterparts = columns(a, sequence).filter_map(|it| b.get("column", &it.id.names));
+        let mut all = counterparts.filter_map(|it| Self::of_column(a, b, it));
         all.find(|it| it.old.is(sequence))
     }
 
@@ -92,34 +92,38 @@ impl<'a> Succession<'a> {
         if [from, column].iter().any(|it| it.origin.is_some()) || !is_table_kept(a, b, column) {
             return None;
         }
-        let it = Self { column, old: Counter::of(a, from)?, new: Counter::of(b, column)? };
+        let it =
+            Self { column, old: ColumnSequence::of(a, from)?, new: ColumnSequence::of(b, column)? };
         let is_new = match (it.old, it.new) {
-            (Counter::Identity(_), Counter::Identity(_)) => false,
-            (_, Counter::Sequence(new)) => a.find(&new.id).is_none(),
-            (_, Counter::Identity(_)) => true,
+            (ColumnSequence::Identity(_), ColumnSequence::Identity(_)) => false,
+            (_, ColumnSequence::Sequence(new)) => a.find(&new.id).is_none(),
+            (_, ColumnSequence::Identity(_)) => true,
         };
         (is_new && sequence::can_follow(it.old.options(), it.new.options())).then_some(it)
     }
 
     /// Whether the step of the column makes the new one, too.
     pub(crate) fn is_from_identity(&self) -> bool {
-        matches!(self.old, Counter::Identity(_))
+        matches!(self.old, ColumnSequence::Identity(_))
     }
 
     /// Whether the step of the column drops the old one, too.
     pub(crate) fn is_to_identity(&self) -> bool {
-        matches!(self.new, Counter::Identity(_))
+        matches!(self.new, ColumnSequence::Identity(_))
     }
 
     /// Makes the new one while the old one is there.
     pub(super) fn make(&self, b: &Facts, create: Sql) -> Vec<Sql> {
-        let (parting, old) = self.parted();
-        let mut sql: Vec<_> = parting.into_iter().chain([create, self.go_on(&old)]).collect();
-        if let Counter::Sequence(it) = self.old
+        let (temporary_name, old) = self.parted();
+        let mut sql: Vec<_> =
+            temporary_name.into_iter().chain([create, self.go_on(&old)]).collect();
+        if let ColumnSequence::Sequence(it) = self.old
             && self.is_to_identity()
             && b.find(&it.id).is_none()
         {
-            sql.push(Sql::whole(format!("DROP SEQUENCE {old}")).says("Drop the old sequence"));
+            sql.push(
+                Sql::whole(format!("DROP SEQUENCE {old}")).with_comment("Drop the old sequence"),
+            );
         }
         sql
     }
@@ -127,30 +131,31 @@ impl<'a> Succession<'a> {
     /// The old sequence in the first schema, unless it is that of an identity column.
     pub(crate) fn old_sequence(&self) -> Option<&'a Fact> {
         match self.old {
-            Counter::Identity(_) => None,
-            Counter::Sequence(it) => Some(it),
+            ColumnSequence::Identity(_) => None,
+            ColumnSequence::Sequence(it) => Some(it),
         }
     }
 
     /// The new sequence in the second schema, unless it is that of an identity column.
     pub(crate) fn new_sequence(&self) -> Option<&'a Fact> {
         match self.new {
-            Counter::Identity(_) => None,
-            Counter::Sequence(it) => Some(it),
+            ColumnSequence::Identity(_) => None,
+            ColumnSequence::Sequence(it) => Some(it),
         }
     }
 
     /// What gives the name of the old one away, and what it is called then.
     fn parted(&self) -> (Option<Sql>, String) {
         let path = self.old.path();
-        let (Counter::Sequence(it), true) =
+        let (ColumnSequence::Sequence(it), true) =
             (if self.is_to_identity() { self.old } else { self.new }, path == self.new.path())
         else {
             return (None, path);
         };
-        let name = swapped_name(&it.id);
+        let name = temporary_name(&it.id);
         let sql = Sql::whole(format!("ALTER SEQUENCE {path} RENAME TO {}", quote::name(&name)));
-        let sql = sql.says(format!("Rename \"{}\" sequence, which goes later", it.id.name()));
+        let sql =
+            sql.with_comment(format!("Rename \"{}\" sequence, which goes later", it.id.name()));
         (Some(sql), quote::qualified(&[it.id.names[0].clone(), name]))
     }
 
@@ -158,7 +163,7 @@ impl<'a> Succession<'a> {
     pub(super) fn go_on(&self, old: &str) -> Sql {
         let options = [self.old.options(), self.new.options()];
         let sql = sequence::position(options, old, &self.new.path());
-        sql.says("Go on from where the old sequence stands")
+        sql.with_comment("Go on from where the old sequence stands")
     }
 
     /// The path of the old one as long as it has its name.

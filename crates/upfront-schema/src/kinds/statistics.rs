@@ -2,14 +2,16 @@
 
 use crate::{
     catalog::facts::Fact,
-    kinds::{Created, Nature, Outcome, Rule, alter_owner, plain_drop, replace, with_owner},
+    kinds::{
+        Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace, with_owner,
+    },
     sql::Sql,
 };
 
-pub(super) static STATISTICS: Rule = Rule {
+pub(super) static STATISTICS: Definition = Definition {
     kind: "statistics object",
     noun: "STATISTICS",
-    weight: 285,
+    creation_order: 285,
     query: "
 SELECT 'pg_statistic_ext'::regclass::oid, x.oid, 0, 'statistics object',
   ARRAY[s.nspname, x.stxname]::text[], '{}'::text[], 'pg_class'::regclass::oid, c.oid, 0,
@@ -25,8 +27,8 @@ FROM pg_statistic_ext x JOIN space s ON s.oid = x.stxnamespace JOIN relation c O
         ("definition", replace),
         ("target", |it| Outcome::InPlace(vec![target(it.to)])),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

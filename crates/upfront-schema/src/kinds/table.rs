@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Nature, Outcome, Rule, alter_owner, column, constraint, inheritance,
-        parameters, replace, sequence, with_owner,
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, column, constraint,
+        inheritance, parameters, replace, sequence, with_owner,
     },
     quote,
     sql::Sql,
@@ -39,10 +39,10 @@ LEFT JOIN (SELECT ftrelid, ftoptions, srvname FROM pg_foreign_table
   JOIN pg_foreign_server s ON s.oid = ftserver) f ON f.ftrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'f')";
 
-pub(super) static TABLE: Rule = Rule {
+pub(super) static TABLE: Definition = Definition {
     kind: "table",
     noun: "TABLE",
-    weight: 100,
+    creation_order: 100,
     query: QUERY,
     create,
     drop,
@@ -57,21 +57,21 @@ pub(super) static TABLE: Rule = Rule {
         ("access_method", |it| alter_place(it, "ACCESS METHOD", "heap")),
         ("tablespace", |it| alter_place(it, "TABLESPACE", "pg_default")),
     ],
-    nature: Nature::Structure,
-    folds: false,
+    recreate: RecreatePolicy::Never,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static FOREIGN_TABLE: Rule = Rule {
+pub(super) static FOREIGN_TABLE: Definition = Definition {
     kind: "foreign table",
     noun: "FOREIGN TABLE",
-    weight: 100,
+    creation_order: 100,
     query: "",
     create,
     drop: |_, fact| vec![Sql::whole(format!("DROP FOREIGN TABLE {}", fact.id.path()))],
     attributes: &[("owner", alter_owner), ("server", replace), ("foreign_options", alter_foreign)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 

@@ -1,8 +1,8 @@
 //! Text search: parsers, templates, dictionaries and configurations.
 
-use crate::kinds::{Rule, opaque};
+use crate::kinds::{Definition, opaque};
 
-pub(super) static PARSER: Rule = opaque(
+pub(super) static PARSER: Definition = opaque(
     "text search parser",
     "TEXT SEARCH PARSER",
     251,
@@ -19,7 +19,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_parser'::regclass AND m.objid = p.oid)",
 );
 
-pub(super) static TEMPLATE: Rule = opaque(
+pub(super) static TEMPLATE: Definition = opaque(
     "text search template",
     "TEXT SEARCH TEMPLATE",
     251,
@@ -35,7 +35,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_template'::regclass AND m.objid = t.oid)",
 );
 
-pub(super) static DICTIONARY: Rule = opaque(
+pub(super) static DICTIONARY: Definition = opaque(
     "text search dictionary",
     "TEXT SEARCH DICTIONARY",
     252,
@@ -53,7 +53,7 @@ WHERE NOT EXISTS (SELECT FROM member m
   WHERE m.classid = 'pg_ts_dict'::regclass AND m.objid = d.oid)",
 );
 
-pub(super) static CONFIGURATION: Rule = opaque(
+pub(super) static CONFIGURATION: Definition = opaque(
     "text search configuration",
     "TEXT SEARCH CONFIGURATION",
     253,

@@ -2,15 +2,15 @@
 
 use crate::{
     catalog::facts::Fact,
-    kinds::{Change, Created, Nature, Outcome, Rule, plain_drop, replace, table},
+    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, plain_drop, replace, table},
     quote,
     sql::Sql,
 };
 
-pub(super) static TRIGGER: Rule = Rule {
+pub(super) static TRIGGER: Definition = Definition {
     kind: "trigger",
     noun: "TRIGGER",
-    weight: 300,
+    creation_order: 300,
     query: "
 SELECT 'pg_trigger'::regclass::oid, t.oid, 0, 'trigger',
   ARRAY[c.nspname, c.relname, t.tgname]::text[], '{}'::text[],
@@ -25,15 +25,15 @@ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND NOT EXISTS (
     create,
     drop: plain_drop,
     attributes: &[("definition", replace), ("enabled", alter_enabled)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 
-pub(super) static STATE: Rule = Rule {
+pub(super) static STATE: Definition = Definition {
     kind: "trigger state",
     noun: "TRIGGER",
-    weight: 301,
+    creation_order: 301,
     query: "
 SELECT 'pg_trigger'::regclass::oid, t.oid, 0, 'trigger state',
   ARRAY[c.nspname, c.relname, t.tgname]::text[], '{}'::text[],
@@ -49,15 +49,15 @@ WHERE NOT p.tgisinternal AND t.tgenabled <> p.tgenabled",
     create: |it| vec![enable(it.fact, it.fact.text("enabled").unwrap_or("O"))],
     drop: |_, fact| vec![enable(fact, fact.note("usual").unwrap_or("O"))],
     attributes: &[("enabled", alter_enabled)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: false,
 };
 
-pub(super) static RULE: Rule = Rule {
+pub(super) static RULE: Definition = Definition {
     kind: "rule",
     noun: "RULE",
-    weight: 305,
+    creation_order: 305,
     query: "
 SELECT 'pg_rewrite'::regclass::oid, r.oid, 0, 'rule',
   ARRAY[c.nspname, c.relname, r.rulename]::text[], '{}'::text[],
@@ -71,8 +71,8 @@ WHERE r.rulename <> '_RETURN'",
     create,
     drop: plain_drop,
     attributes: &[("definition", alter_rule), ("enabled", alter_enabled)],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 

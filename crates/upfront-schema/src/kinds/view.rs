@@ -4,15 +4,18 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Nature, Outcome, Rule, alter_owner, parameters, replace, with_owner},
+    kinds::{
+        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, parameters, replace,
+        with_owner,
+    },
     quote,
     sql::Sql,
 };
 
-pub(super) static VIEW: Rule = Rule {
+pub(super) static VIEW: Definition = Definition {
     kind: "view",
     noun: "VIEW",
-    weight: 260,
+    creation_order: 260,
     query: concat!(
         "
 SELECT 'pg_class'::regclass::oid, c.oid, 0,
@@ -53,15 +56,15 @@ WHERE c.relkind IN ('v', 'm')"
         ("columns", alter_definition),
         ("options", alter_options),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 
-pub(super) static MATERIALIZED: Rule = Rule {
+pub(super) static MATERIALIZED: Definition = Definition {
     kind: "materialized view",
     noun: "MATERIALIZED VIEW",
-    weight: 265,
+    creation_order: 265,
     query: "",
     create: create_materialized,
     drop: |_: &Facts, fact| vec![Sql::whole(format!("DROP MATERIALIZED VIEW {}", fact.id.path()))],
@@ -75,8 +78,8 @@ pub(super) static MATERIALIZED: Rule = Rule {
         ("settings", alter_settings),
         ("unpopulated", |_| Outcome::InPlace(Vec::new())),
     ],
-    nature: Nature::Definition,
-    folds: false,
+    recreate: RecreatePolicy::Anytime,
+    created_with_parent: false,
     blocks_retype: true,
 };
 

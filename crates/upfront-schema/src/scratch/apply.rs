@@ -26,8 +26,8 @@ pub(crate) fn apply(
                 false => run(client, part, side, &mut observer)?,
             };
             match ran {
-                Ran::Done(seen) => break locks.extend(seen),
-                Ran::Misses(role) => {
+                RunOutcome::Done(seen) => break locks.extend(seen),
+                RunOutcome::MissingRole(role) => {
                     roles::make(client, &role).map_err(|err| roles::missing(&role, &err))?;
                 }
             }
@@ -36,10 +36,10 @@ pub(crate) fn apply(
     Ok(locks)
 }
 
-enum Ran {
+enum RunOutcome {
     Done(Vec<Vec<Lock>>),
     /// A role, for another try; roles are no part of a schema.
-    Misses(String),
+    MissingRole(String),
 }
 
 fn failed(side: &'static str, statement: &str, err: &postgres::Error) -> Error {
@@ -48,11 +48,11 @@ fn failed(side: &'static str, statement: &str, err: &postgres::Error) -> Error {
 }
 
 /// Statements outside of any transaction, of which is known what they lock.
-fn run_each(client: &mut Client, part: &[Statement], side: &'static str) -> Result<Ran> {
+fn run_each(client: &mut Client, part: &[Statement], side: &'static str) -> Result<RunOutcome> {
     for it in part {
         client.batch_execute(&it.sql).map_err(|err| failed(side, &it.sql, &err))?;
     }
-    Ok(Ran::Done(part.iter().map(|it| it.locks.clone()).collect()))
+    Ok(RunOutcome::Done(part.iter().map(|it| it.locks.clone()).collect()))
 }
 
 fn run(
@@ -60,19 +60,19 @@ fn run(
     part: &[Statement],
     side: &'static str,
     observer: &mut Observer,
-) -> Result<Ran> {
+) -> Result<RunOutcome> {
     let mut transaction = client.transaction().map_err(Error::postgres("begin a transaction"))?;
     observer.begin(&mut transaction)?;
     let mut locks = Vec::new();
     for it in part {
         if let Err(err) = transaction.batch_execute(&it.sql) {
             return match session::missing_role(&err) {
-                Some(role) => Ok(Ran::Misses(role)),
+                Some(role) => Ok(RunOutcome::MissingRole(role)),
                 None => Err(failed(side, &it.sql, &err)),
             };
         }
         locks.push(observer.look(&mut transaction)?);
     }
     transaction.commit().map_err(|err| failed(side, "COMMIT", &err))?;
-    Ok(Ran::Done(locks))
+    Ok(RunOutcome::Done(locks))
 }

@@ -19,21 +19,21 @@ use crate::{
     error::{Error, Kind, Result, is_missing, reason},
     quote,
     scratch::{
-        preflight::{self, Lack},
+        preflight::{self, MissingFeature},
         roles, session,
     },
 };
 
 /// A statement of a file.
-struct Piece {
+struct PendingStatement {
     file: usize,
     range: Range<usize>,
-    form: Form,
+    form: StatementForm,
     error: Option<postgres::Error>,
 }
 
 /// What is run of a statement.
-enum Form {
+enum StatementForm {
     AsWritten,
     WithoutKeys(String),
     Keys(String),
@@ -99,8 +99,8 @@ pub(crate) fn dump(
 ) -> Result<()> {
     client.batch_execute(WITHOUT_DEFAULTS).map_err(Error::postgres("load"))?;
     let files = [File { label, text: loadable(&text) }];
-    let mut all = pieces(0, &files[0], scope);
-    let text = |it: &Piece| &files[0].text[it.range.clone()];
+    let mut all = statements_of(0, &files[0], scope);
+    let text = |it: &PendingStatement| &files[0].text[it.range.clone()];
     for it in &all {
         if let Some(schema) = extension_schema(text(it)).filter(|it| omitted.contains(it)) {
             let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote::name(&schema));
@@ -113,12 +113,13 @@ pub(crate) fn dump(
             scope.without_schemas.contains(&it) || scope.setup.is_own_schema(&it)
         });
         match server_requirement(text(&it)) {
-            Some(wanted) if is_out_of_scope && preflight::lack(client, &wanted)?.is_some() => {}
+            Some(wanted)
+                if is_out_of_scope && preflight::missing_feature(client, &wanted)?.is_some() => {}
             _ => open.push(it),
         }
     }
     look(client, &files, &open)?;
-    let is_tolerated = |it: &Piece| {
+    let is_tolerated = |it: &PendingStatement| {
         let is_there = it.error.as_ref().and_then(postgres::Error::code).is_some_and(is_duplicate);
         is_there && !scope.setup.is_empty()
             || is_outside_schemas(text(it)) && omitted.iter().any(|of| names_schema(text(it), of))
@@ -179,7 +180,7 @@ pub(crate) fn in_order(client: &mut Client, texts: Vec<(String, String)>) -> Res
     let file = |(label, text): (String, String)| File { label, text: loadable(&text) };
     let files: Vec<_> = texts.into_iter().map(file).collect();
     let scope = Scope::default();
-    let all = files.iter().enumerate().flat_map(|(at, it)| pieces(at, it, &scope));
+    let all = files.iter().enumerate().flat_map(|(at, it)| statements_of(at, it, &scope));
     let all: Vec<_> = all.collect();
     look(client, &files, &all)?;
     for it in all {
@@ -220,8 +221,8 @@ fn run_beside(
     scope: &Scope,
     beside: &mut dyn FnMut() -> Result<Progress>,
 ) -> Result<()> {
-    let open: Vec<Piece> =
-        files.iter().enumerate().flat_map(|(at, it)| pieces(at, it, scope)).collect();
+    let open: Vec<PendingStatement> =
+        files.iter().enumerate().flat_map(|(at, it)| statements_of(at, it, scope)).collect();
     look(client, files, &open)?;
     run_open(client, files, open, beside, &|_| false)
 }
@@ -230,9 +231,9 @@ fn run_beside(
 fn run_open(
     client: &mut Client,
     files: &[File],
-    mut open: Vec<Piece>,
+    mut open: Vec<PendingStatement>,
     beside: &mut dyn FnMut() -> Result<Progress>,
-    may_fail: &dyn Fn(&Piece) -> bool,
+    may_fail: &dyn Fn(&PendingStatement) -> bool,
 ) -> Result<()> {
     let mut unchecked = None;
     let mut may_lift = true;
@@ -270,11 +271,11 @@ fn check_bodies(client: &mut Client, files: &[File], of: Vec<(usize, Range<usize
             false => format!("{AGAIN}{rest}"),
         };
         if let Err(err) = session::run(client, &again) {
-            let form = Form::AsWritten;
+            let form = StatementForm::AsWritten;
             let shift = again.len() - sql.len();
             let at = offset(&err, &again).map_or(0, |it| it.saturating_sub(shift));
             let range = range.start + at..range.end;
-            let piece = Piece { file, range, form, error: Some(err) };
+            let piece = PendingStatement { file, range, form, error: Some(err) };
             return Err(first(files, vec![piece]));
         }
     }
@@ -292,7 +293,7 @@ fn is_routine(sql: &str) -> bool {
 }
 
 /// What the server lacks is said before anything runs.
-fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
+fn look(client: &mut Client, files: &[File], all: &[PendingStatement]) -> Result<()> {
     for it in files {
         if let Some((at, message)) = unclosed(&it.text) {
             let (place, excerpt) = excerpt(&it.label, &it.text, at);
@@ -302,7 +303,8 @@ fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
     for it in all {
         let file = &files[it.file];
         let Some(wanted) = server_requirement(&file.text[it.range.clone()]) else { continue };
-        if let Some(Lack { message, help }) = preflight::lack(client, &wanted)? {
+        if let Some(MissingFeature { message, help }) = preflight::missing_feature(client, &wanted)?
+        {
             let (place, excerpt) = excerpt(&file.label, &file.text, it.range.start);
             return Err(Kind::Lacking { place, excerpt, message, help }.into());
         }
@@ -310,13 +312,17 @@ fn look(client: &mut Client, files: &[File], all: &[Piece]) -> Result<()> {
     Ok(())
 }
 
-fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Piece>> {
+fn round(
+    client: &mut Client,
+    files: &[File],
+    open: Vec<PendingStatement>,
+) -> Result<Vec<PendingStatement>> {
     let mut left = Vec::new();
     for mut it in open {
         let written = &files[it.file].text[it.range.clone()];
         let sql = match &it.form {
-            Form::AsWritten => written,
-            Form::WithoutKeys(sql) | Form::Keys(sql) => sql,
+            StatementForm::AsWritten => written,
+            StatementForm::WithoutKeys(sql) | StatementForm::Keys(sql) => sql,
         };
         match session::run(client, sql) {
             Ok(()) => mark_role(client, written),
@@ -325,7 +331,7 @@ fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Pi
             Err(err) if err.is_closed() => return Err(Error::postgres("load")(err)),
             Err(err) => {
                 // The table as it is written has failed with a place in the file.
-                if !matches!(it.form, Form::WithoutKeys(_)) {
+                if !matches!(it.form, StatementForm::WithoutKeys(_)) {
                     it.error = Some(err);
                 }
                 left.push(it);
@@ -336,13 +342,18 @@ fn round(client: &mut Client, files: &[File], open: Vec<Piece>) -> Result<Vec<Pi
 }
 
 /// Tables that refer to each other come without their foreign keys, which are added at last.
-fn lift(files: &[File], open: Vec<Piece>) -> Vec<Piece> {
+fn lift(files: &[File], open: Vec<PendingStatement>) -> Vec<PendingStatement> {
     let (mut all, mut keys) = (Vec::new(), Vec::new());
     for mut it in open {
         if let Some((table, key)) = lifted(files, &it) {
-            it.form = Form::WithoutKeys(table);
+            it.form = StatementForm::WithoutKeys(table);
             let range = it.range.clone();
-            keys.push(Piece { file: it.file, range, form: Form::Keys(key), error: None });
+            keys.push(PendingStatement {
+                file: it.file,
+                range,
+                form: StatementForm::Keys(key),
+                error: None,
+            });
         }
         all.push(it);
     }
@@ -350,7 +361,7 @@ fn lift(files: &[File], open: Vec<Piece>) -> Vec<Piece> {
     all
 }
 
-fn lifted(files: &[File], it: &Piece) -> Option<(String, String)> {
+fn lifted(files: &[File], it: &PendingStatement) -> Option<(String, String)> {
     split_foreign_keys(&files[it.file].text[it.range.clone()])
 }
 
@@ -431,11 +442,13 @@ fn loadable(text: &str) -> String {
 }
 
 /// A file is run statement by statement, so that its own transactions mean nothing.
-fn pieces(file: usize, it: &File, scope: &Scope) -> Vec<Piece> {
+fn statements_of(file: usize, it: &File, scope: &Scope) -> Vec<PendingStatement> {
     let ranges = split_statements(&it.text).into_iter();
     let is_run = |sql: &str| !is_passed_over(sql) && !is_left_alone(sql, scope);
     let ranges = ranges.filter(|range| is_run(&it.text[range.clone()]));
-    ranges.map(|range| Piece { file, range, form: Form::AsWritten, error: None }).collect()
+    ranges
+        .map(|range| PendingStatement { file, range, form: StatementForm::AsWritten, error: None })
+        .collect()
 }
 
 /// What the scratch server may not even have.
@@ -463,12 +476,12 @@ fn is_passed_over(sql: &str) -> bool {
 }
 
 /// The error of the first statement that is left.
-fn first(files: &[File], open: Vec<Piece>) -> Error {
+fn first(files: &[File], open: Vec<PendingStatement>) -> Error {
     let others = open.len() - 1;
     let Some(it) = open.into_iter().next() else { return Kind::NoSource(String::new()).into() };
     let file = &files[it.file];
     let offset = match it.form {
-        Form::Keys(_) => None,
+        StatementForm::Keys(_) => None,
         _ => it.error.as_ref().and_then(|err| offset(err, &file.text[it.range.clone()])),
     };
     let at = it.range.start + offset.unwrap_or(0);

@@ -18,7 +18,7 @@ const WHO: &str = "
 SELECT rolsuper, rolname::text FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
 /// Something that a statement wants and the server does not have.
-pub(crate) struct Lack {
+pub(crate) struct MissingFeature {
     pub(crate) message: String,
     pub(crate) help: String,
 }
@@ -50,7 +50,7 @@ pub fn preflight(database: &Database<'_>, directory: &Directory) -> Result<()> {
 fn look(client: &mut Client, side: &Side) -> Result<()> {
     for it in &side.statements {
         let Some(wanted) = server_requirement(&side.body[it.range.clone()]) else { continue };
-        if let Some(Lack { message, help }) = lack(client, &wanted)? {
+        if let Some(MissingFeature { message, help }) = missing_feature(client, &wanted)? {
             let place = format!("{}:{}", side.path, it.line);
             let lines = side.source.split_inclusive('\n').take(it.line as usize - 1);
             let (line, _) = upfront_redact::redact_line(&side.source, lines.map(str::len).sum());
@@ -62,12 +62,15 @@ fn look(client: &mut Client, side: &Side) -> Result<()> {
 }
 
 /// What the server lacks for it.
-pub(crate) fn lack(client: &mut Client, wanted: &ServerRequirement) -> Result<Option<Lack>> {
+pub(crate) fn missing_feature(
+    client: &mut Client,
+    wanted: &ServerRequirement,
+) -> Result<Option<MissingFeature>> {
     match wanted {
         ServerRequirement::Extension { name, version } => {
             extension(client, name, version.as_deref())
         }
-        ServerRequirement::Subscription(name) => Ok(Some(Lack {
+        ServerRequirement::Subscription(name) => Ok(Some(MissingFeature {
             message: format!(
                 "subscription `{name}` would connect the scratch server to another one"
             ),
@@ -82,7 +85,11 @@ pub(crate) fn lack(client: &mut Client, wanted: &ServerRequirement) -> Result<Op
     }
 }
 
-fn extension(client: &mut Client, name: &str, version: Option<&str>) -> Result<Option<Lack>> {
+fn extension(
+    client: &mut Client,
+    name: &str,
+    version: Option<&str>,
+) -> Result<Option<MissingFeature>> {
     let failed = || Error::postgres("ask for extensions");
     let rows = client.query(VERSIONS, &[&name]).map_err(failed())?;
     let named = rows.iter().find(|it| match version {
@@ -92,7 +99,7 @@ fn extension(client: &mut Client, name: &str, version: Option<&str>) -> Result<O
     let Some(row) = named else { return Ok(Some(not_there(name, version, &rows))) };
     let who = client.query_one(WHO, &[]).map_err(failed())?;
     let (is_superuser, role): (bool, &str) = (who.get(0), who.get(1));
-    Ok((row.get(2) && !is_superuser).then(|| Lack {
+    Ok((row.get(2) && !is_superuser).then(|| MissingFeature {
         message: format!("extension `{name}` wants a superuser, and `{role}` is none"),
         help: "let `UPFRONT_SCRATCH_URL` name a superuser, or leave it out: upfront then starts a \
                server of its own"
@@ -100,7 +107,7 @@ fn extension(client: &mut Client, name: &str, version: Option<&str>) -> Result<O
     }))
 }
 
-fn not_there(name: &str, version: Option<&str>, rows: &[postgres::Row]) -> Lack {
+fn not_there(name: &str, version: Option<&str>, rows: &[postgres::Row]) -> MissingFeature {
     let all: Vec<&str> = rows.iter().map(|it| it.get(0)).collect();
     let message = match version {
         Some(it) if !all.is_empty() => format!(
@@ -114,5 +121,5 @@ fn not_there(name: &str, version: Option<&str>, rows: &[postgres::Row]) -> Lack 
          skip it with `exclude = [\"extension {name}\"]` in `[desired]`; `setup` in `[scratch]` can \
          create what is used of it"
     );
-    Lack { message, help }
+    MissingFeature { message, help }
 }

@@ -26,10 +26,14 @@ const EXPRESSIONS: [&str; 6] = ["definition", "expression", "using", "check", "g
 const ROUNDS: usize = 3;
 
 /// A database with its facts.
-pub(crate) type Seen<'a> = (&'a Database<'a>, Facts);
+pub(crate) type LoadedSchema<'a> = (&'a Database<'a>, Facts);
 
 /// Settles what differs between two databases on both sides.
-pub(crate) fn settle(a: &mut Seen<'_>, b: &mut Seen<'_>, scope: &Scope) -> Result<()> {
+pub(crate) fn normalize(
+    a: &mut LoadedSchema<'_>,
+    b: &mut LoadedSchema<'_>,
+    scope: &Scope,
+) -> Result<()> {
     let pairs = pairs(&a.1, &b.1);
     if pairs.is_empty() {
         return Ok(());
@@ -40,18 +44,18 @@ pub(crate) fn settle(a: &mut Seen<'_>, b: &mut Seen<'_>, scope: &Scope) -> Resul
 }
 
 fn pairs(a: &Facts, b: &Facts) -> Vec<(usize, usize)> {
-    let twins = (0..b.all.len()).filter_map(|at| Some((a.find(&b.all[at].id)?, at)));
+    let counterparts = (0..b.all.len()).filter_map(|at| Some((a.find(&b.all[at].id)?, at)));
     let differs = |(old, new): &(usize, usize)| {
         let (old, new) = (&a.all[*old].attributes, &b.all[*new].attributes);
         differing(old, new).iter().any(|it| EXPRESSIONS.contains(it))
     };
-    twins.filter(differs).collect()
+    counterparts.filter(differs).collect()
 }
 
-fn side(seen: &mut Seen<'_>, all: Vec<usize>, scope: &Scope) -> Result<()> {
+fn side(seen: &mut LoadedSchema<'_>, all: Vec<usize>, scope: &Scope) -> Result<()> {
     let mut client = session::open(seen.0)?;
     for at in all {
-        if let Some(fact) = settled(&mut client, &seen.1, at, scope)? {
+        if let Some(fact) = normalized(&mut client, &seen.1, at, scope)? {
             seen.1.all[at] = fact;
         }
     }
@@ -59,7 +63,12 @@ fn side(seen: &mut Seen<'_>, all: Vec<usize>, scope: &Scope) -> Result<()> {
 }
 
 /// The object at rest; nothing if the object cannot be made again on its own.
-fn settled(client: &mut Client, facts: &Facts, at: usize, scope: &Scope) -> Result<Option<Fact>> {
+fn normalized(
+    client: &mut Client,
+    facts: &Facts,
+    at: usize,
+    scope: &Scope,
+) -> Result<Option<Fact>> {
     let mut transaction = client.transaction().map_err(Error::postgres("try an expression"))?;
     extract::pin(&mut transaction)?;
     let maker = maker(facts, at);

@@ -12,7 +12,7 @@ use crate::{
     error::{Kind, Result},
     options::Options,
     scratch::{apply, routine_bodies::RoutineBodies, session, source::Source},
-    verify::normalize::{self, Seen},
+    verify::normalize::{self, LoadedSchema},
 };
 
 /// Two plans, one the way back of the other, both proven.
@@ -80,7 +80,7 @@ pub fn diff(server: &Server, from: &Source, to: &Source, options: &Options) -> R
     prove_up(&a, &b, options)
 }
 
-pub(crate) fn seen<'a>(of: &'a Database<'_>, scope: &Scope) -> Result<Seen<'a>> {
+pub(crate) fn load_schema<'a>(of: &'a Database<'_>, scope: &Scope) -> Result<LoadedSchema<'a>> {
     Ok((of, extract(&mut session::open(of)?, scope)?))
 }
 
@@ -88,9 +88,9 @@ pub(crate) fn compared<'a>(
     a: &'a Database<'_>,
     b: &'a Database<'_>,
     scope: &Scope,
-) -> Result<(Seen<'a>, Seen<'a>)> {
-    let (mut old, mut new) = (seen(a, scope)?, seen(b, scope)?);
-    normalize::settle(&mut old, &mut new, scope)?;
+) -> Result<(LoadedSchema<'a>, LoadedSchema<'a>)> {
+    let (mut old, mut new) = (load_schema(a, scope)?, load_schema(b, scope)?);
+    normalize::normalize(&mut old, &mut new, scope)?;
     Ok((old, new))
 }
 
@@ -99,16 +99,16 @@ pub(crate) fn step(
     copy: &Database<'_>,
     plan: &mut Plan,
     side: &'static str,
-    goal: &Seen<'_>,
+    goal: &LoadedSchema<'_>,
     scope: &Scope,
 ) -> Result<()> {
     let bodies = RoutineBodies::read(copy, scope)?;
     let locks = apply::apply(&mut session::open(copy)?, plan, side)?;
-    let mut there = seen(copy, scope)?;
+    let mut there = load_schema(copy, scope)?;
     let mut left = difference(&there.1, &goal.1);
     if !left.is_empty() {
-        let mut wanted = seen(goal.0, scope)?;
-        normalize::settle(&mut there, &mut wanted, scope)?;
+        let mut wanted = load_schema(goal.0, scope)?;
+        normalize::normalize(&mut there, &mut wanted, scope)?;
         left = difference(&there.1, &wanted.1);
     }
     if !left.is_empty() {

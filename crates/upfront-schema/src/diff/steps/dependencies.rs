@@ -3,26 +3,26 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    catalog::facts::{Fact, Facts, Use},
+    catalog::facts::{Dependency, Fact, Facts},
     diff::{
-        actions::Fate,
+        actions::Action,
         steps::{Steps, attachment},
     },
-    kinds::{self, Succession},
+    kinds::{self, SequenceReplacement},
 };
 
 impl Steps<'_> {
-    pub(super) fn wait(&mut self) {
+    pub(super) fn add_dependencies(&mut self) {
         for user in 0..self.a().all.len() {
             for &(base, how) in &self.a().uses[user] {
-                if how != Use::ComesAfter {
+                if how != Dependency::CreatedAfter {
                     self.wait_before(user, base);
                 }
             }
         }
         for user in 0..self.b().all.len() {
             for &(base, how) in &self.b().uses[user] {
-                if how != Use::OnlyEndsWith {
+                if how != Dependency::OnlyDroppedWith {
                     self.wait_after(user, base);
                 }
             }
@@ -59,8 +59,8 @@ impl Steps<'_> {
                     .iter()
                     .flat_map(|it| steps.iter().map(move |to| (*it, *to)))
                 {
-                    if !self.graph.leads(second, first) {
-                        self.graph.wait(first, second);
+                    if !self.graph.reaches(second, first) {
+                        self.graph.precede(first, second);
                     }
                 }
             }
@@ -70,26 +70,26 @@ impl Steps<'_> {
     /// A partition whose bound changes takes part in the changes of its parent before it is detached
     /// and attached anew; one that is detached for good, in none.
     fn wait_around_detachment(&mut self) {
-        for (at, fate) in self.draft.fates.iter().enumerate() {
-            let fact = &self.draft.a.all[at];
+        for (at, action) in self.actions.all.iter().enumerate() {
+            let fact = &self.actions.a.all[at];
             if fact.id.kind != "inheritance" {
                 continue;
             }
-            let above = ancestors(self.draft.a, &fact.id.names[2..]);
+            let above = ancestors(self.actions.a, &fact.id.names[2..]);
             let on_parent =
                 self.steps_on(|it| it.id.names.len() == 3 && above.contains(&it.id.names[..2]));
             let child_stays = fact.parent.is_some_and(|it| !self.drops.contains_key(&it));
-            if let (Fate::Drop, true) = (fate, child_stays) {
+            if let (Action::Drop, true) = (action, child_stays) {
                 let child = &fact.id.names[..2];
                 let is_childs = |it: &Fact| it.id.names.len() == 3 && it.id.names[..2] == *child;
                 for step in self.steps_on(is_childs) {
-                    self.graph.wait(self.drops[&at], step);
+                    self.graph.precede(self.drops[&at], step);
                 }
             }
             for step in on_parent {
-                match fate {
-                    Fate::Replace => self.graph.wait(step, self.drops[&at]),
-                    Fate::Drop if child_stays => self.graph.wait(self.drops[&at], step),
+                match action {
+                    Action::Replace => self.graph.precede(step, self.drops[&at]),
+                    Action::Drop if child_stays => self.graph.precede(self.drops[&at], step),
                     _ => {}
                 }
             }
@@ -99,13 +99,14 @@ impl Steps<'_> {
     /// A foreign key that is made again must not find the key that is about to go.
     fn wait_for_other_keys(&mut self) {
         for &at in self.drops.keys() {
-            let Some(create) = self.draft.twin(at).and_then(|it| self.creates.get(&it)) else {
+            let Some(create) = self.actions.counterpart(at).and_then(|it| self.creates.get(&it))
+            else {
                 continue;
             };
-            for (base, _) in &self.draft.a.uses[at] {
-                let is_key = self.draft.a.all[*base].id.kind == "table constraint";
+            for (base, _) in &self.actions.a.uses[at] {
+                let is_key = self.actions.a.all[*base].id.kind == "table constraint";
                 if let Some(drop) = self.drops.get(base).filter(|_| is_key) {
-                    self.graph.wait(*drop, *create);
+                    self.graph.precede(*drop, *create);
                 }
             }
         }
@@ -113,7 +114,7 @@ impl Steps<'_> {
 
     /// What is taken from a role on a table is taken on its columns too, so these come later.
     fn wait_for_revocations(&mut self) {
-        for facts in [self.draft.a, self.draft.b] {
+        for facts in [self.actions.a, self.actions.b] {
             let on = facts
                 .all
                 .iter()
@@ -125,8 +126,8 @@ impl Steps<'_> {
                     firsts.iter().flat_map(|it| seconds.iter().map(move |to| (*it, *to)))
                 {
                     // The columns of a view that is made again lose theirs with the old one.
-                    if !self.graph.leads(second, first) {
-                        self.graph.wait(first, second);
+                    if !self.graph.reaches(second, first) {
+                        self.graph.precede(first, second);
                     }
                 }
             }
@@ -138,29 +139,29 @@ impl Steps<'_> {
     fn wait_for_successions(&mut self) {
         let columns: Vec<_> = self.alters[1].iter().map(|(at, step)| (*at, *step)).collect();
         for (at, column) in columns {
-            let fact = &self.draft.b.all[at];
+            let fact = &self.actions.b.all[at];
             let it = (fact.id.kind == "column")
-                .then(|| Succession::of_column(self.draft.a, self.draft.b, fact));
+                .then(|| SequenceReplacement::of_column(self.actions.a, self.actions.b, fact));
             let Some(it) = it.flatten() else { continue };
-            if let Some(create) = it.new_sequence().and_then(|it| self.draft.b.find(&it.id))
+            if let Some(create) = it.new_sequence().and_then(|it| self.actions.b.find(&it.id))
                 && it.is_from_identity()
             {
-                self.graph.wait(column, self.creates[&create]);
+                self.graph.precede(column, self.creates[&create]);
             }
-            let old = it.old_sequence().and_then(|it| self.draft.a.find(&it.id));
+            let old = it.old_sequence().and_then(|it| self.actions.a.find(&it.id));
             if let (Some(drop), true) =
                 (old.and_then(|it| self.drops.get(&it)), it.is_to_identity())
             {
-                self.graph.wait(*drop, column);
+                self.graph.precede(*drop, column);
             }
         }
         for (&at, &create) in &self.creates {
-            let fact = &self.draft.b.all[at];
+            let fact = &self.actions.b.all[at];
             let it = (fact.id.kind == "sequence")
-                .then(|| Succession::of_new(self.draft.a, self.draft.b, fact));
-            let old = it.flatten().and_then(|it| self.draft.a.find(&it.old_sequence()?.id));
+                .then(|| SequenceReplacement::of_new(self.actions.a, self.actions.b, fact));
+            let old = it.flatten().and_then(|it| self.actions.a.find(&it.old_sequence()?.id));
             if let Some(drop) = old.and_then(|it| self.drops.get(&it)) {
-                self.graph.wait(create, *drop);
+                self.graph.precede(create, *drop);
             }
         }
     }
@@ -168,24 +169,24 @@ impl Steps<'_> {
     /// A table that is logged must not refer to one that is not.
     fn wait_for_persistence(&mut self) {
         let changes = |it: &Self, old: usize| {
-            let twin = it.draft.twin(old)?;
+            let counterpart = it.actions.counterpart(old)?;
             let persistence = |fact: &Fact| fact.text("persistence").map(str::to_owned);
-            let (old_fact, new) = (&it.a().all[old], &it.b().all[twin]);
+            let (old_fact, new) = (&it.a().all[old], &it.b().all[counterpart]);
             let differs = persistence(old_fact) != persistence(new);
             let step = it.alters[0].get(&old).copied().filter(|_| differs);
             step.map(|step| (step, persistence(new).is_some()))
         };
-        for (at, key) in self.draft.a.all.iter().enumerate() {
+        for (at, key) in self.actions.a.all.iter().enumerate() {
             if key.note("type") != Some("f") || self.drops.contains_key(&at) {
                 continue;
             }
             let Some(own) = key.parent.and_then(|it| changes(self, it)) else { continue };
-            for (base, _) in &self.draft.a.uses[at] {
-                let table = self.draft.a.all[*base].parent;
+            for (base, _) in &self.actions.a.uses[at] {
+                let table = self.actions.a.all[*base].parent;
                 if let Some(other) = table.and_then(|it| changes(self, it)) {
                     match own.1 {
-                        true => self.graph.wait(own.0, other.0),
-                        false => self.graph.wait(other.0, own.0),
+                        true => self.graph.precede(own.0, other.0),
+                        false => self.graph.precede(other.0, own.0),
                     }
                 }
             }
@@ -193,9 +194,9 @@ impl Steps<'_> {
     }
 
     pub(super) fn steps_on(&self, is: impl Fn(&Fact) -> bool + Copy) -> Vec<usize> {
-        let a = steps_of(&self.drops, self.draft.a, is);
-        let alters = steps_of(&self.alters[1], self.draft.b, is);
-        [a, alters, steps_of(&self.creates, self.draft.b, is)].concat()
+        let a = steps_of(&self.drops, self.actions.a, is);
+        let alters = steps_of(&self.alters[1], self.actions.b, is);
+        [a, alters, steps_of(&self.creates, self.actions.b, is)].concat()
     }
 
     /// In the first schema: users leave before what they use does.
@@ -204,19 +205,19 @@ impl Steps<'_> {
         let alter = self.alters[0].get(&user).copied();
         let gone = self.drops.get(&base).copied();
         // A new label disturbs nobody.
-        let is_enum = self.draft.a.all[base].id.kind == "enum";
+        let is_enum = self.actions.a.all[base].id.kind == "enum";
         // Nor does a column its sequence.
-        let is_owned = self.draft.a.all[base].id.kind == "column"
-            && matches!(self.draft.a.all[user].id.kind, "sequence" | "sequence owner");
+        let is_owned = self.actions.a.all[base].id.kind == "column"
+            && matches!(self.actions.a.all[user].id.kind, "sequence" | "sequence owner");
         let changed = self.alters[0].get(&base).copied().filter(|_| !is_enum && !is_owned);
-        let swapped = matches!(self.draft.fates[base], Fate::Swap)
-            .then(|| self.draft.twin(base).and_then(|it| self.creates.get(&it).copied()))
+        let swapped = matches!(self.actions.all[base], Action::Swap)
+            .then(|| self.actions.counterpart(base).and_then(|it| self.creates.get(&it).copied()))
             .flatten();
-        let user_is_swapped = matches!(self.draft.fates[user], Fate::Swap);
+        let user_is_swapped = matches!(self.actions.all[user], Action::Swap);
         let ends = [gone, changed, swapped.filter(|_| !user_is_swapped)];
         for (first, second) in ends.into_iter().map(|end| (drop, end)).chain([(alter, gone)]) {
             if let (Some(first), Some(second)) = (first, second) {
-                self.graph.wait(first, second);
+                self.graph.precede(first, second);
             }
         }
     }
@@ -227,7 +228,7 @@ impl Steps<'_> {
         let seconds = [self.creates.get(&user).copied(), self.alters[1].get(&user).copied()];
         for first in firsts.into_iter().flatten() {
             for second in seconds.into_iter().flatten() {
-                self.graph.wait(first, second);
+                self.graph.precede(first, second);
             }
         }
     }
@@ -236,7 +237,7 @@ impl Steps<'_> {
     fn wait_for_names(&mut self) {
         let mut held: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
         for (&at, &step) in &self.drops {
-            if !matches!(self.draft.fates[at], Fate::Swap) {
+            if !matches!(self.actions.all[at], Action::Swap) {
                 for it in slots(&self.a().all[at]) {
                     held.entry(it).or_default().push(step);
                 }
@@ -252,16 +253,16 @@ impl Steps<'_> {
         let alters = alters.map(|(slot, step)| (slot.into_iter().collect(), step));
         for (slots, step) in creates.chain(alters) {
             for &drop in slots.iter().filter_map(|it| held.get(it)).flatten() {
-                self.graph.wait(drop, step);
+                self.graph.precede(drop, step);
             }
         }
         self.wait_for_users_of_the_swapped();
     }
 
     fn wait_for_users_of_the_swapped(&mut self) {
-        for (at, fate) in self.draft.fates.iter().enumerate() {
-            if let (Fate::Swap, Some(twin)) = (fate, self.draft.twin(at)) {
-                self.graph.wait(self.creates[&twin], self.drops[&at]);
+        for (at, action) in self.actions.all.iter().enumerate() {
+            if let (Action::Swap, Some(counterpart)) = (action, self.actions.counterpart(at)) {
+                self.graph.precede(self.creates[&counterpart], self.drops[&at]);
             }
         }
     }
@@ -280,19 +281,19 @@ impl Steps<'_> {
             let is_needed = fact.note("type") == Some("c")
                 && fact.parent.is_some_and(|it| !self.creates.contains_key(&it));
             match (attached, is_needed) {
-                (Some(attached), true) => self.graph.wait(step, attached),
-                (Some(attached), false) => self.graph.wait(attached, step),
+                (Some(attached), true) => self.graph.precede(step, attached),
+                (Some(attached), false) => self.graph.precede(attached, step),
                 (None, _) => {}
             }
         }
         for (&at, &step) in &self.drops {
-            let fact = &self.draft.a.all[at];
-            let detached = attachment(self.draft.a, fact).filter(|it| self.leaves(fact, *it));
+            let fact = &self.actions.a.all[at];
+            let detached = attachment(self.actions.a, fact).filter(|it| self.leaves(fact, *it));
             let Some(detach) = detached.and_then(|it| self.drops.get(&it)) else { continue };
-            self.graph.wait(*detach, step);
+            self.graph.precede(*detach, step);
             let above = fact.origin.filter(|_| fact.id.kind == "index");
             if let Some(above) = above.and_then(|it| self.drops.get(&it)) {
-                self.graph.wait(*detach, *above);
+                self.graph.precede(*detach, *above);
             }
         }
     }
@@ -301,13 +302,13 @@ impl Steps<'_> {
     /// goes. A partition with another bound is in time for what comes from above, unless its own
     /// table has left that: then its indexes do not go along.
     pub(super) fn leaves(&self, fact: &Fact, attached: usize) -> bool {
-        match self.draft.fates[attached] {
-            Fate::Drop => true,
-            Fate::Replace => {
+        match self.actions.all[attached] {
+            Action::Drop => true,
+            Action::Replace => {
                 let above = fact.origin.filter(|_| fact.id.kind == "index");
-                let above = above.map(|it| &self.draft.a.all[it]);
+                let above = above.map(|it| &self.actions.a.all[it]);
                 above.is_some_and(|it| {
-                    attachment(self.draft.a, it).is_some_and(|to| self.leaves(it, to))
+                    attachment(self.actions.a, it).is_some_and(|to| self.leaves(it, to))
                 })
             }
             _ => false,

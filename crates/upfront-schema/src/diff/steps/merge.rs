@@ -1,9 +1,9 @@
 //! Steps that do the work of others: a table brings its columns, and takes them along.
 
 use crate::{
-    catalog::facts::{Fact, Use},
+    catalog::facts::{Dependency, Fact},
     diff::{
-        actions::Fate,
+        actions::Action,
         steps::{Steps, attachment},
     },
     kinds,
@@ -11,12 +11,12 @@ use crate::{
 
 impl Steps<'_> {
     /// Lets a step do what comes with it anyway.
-    pub(super) fn fold(&mut self) {
+    pub(super) fn merge_steps(&mut self) {
         let mut open: Vec<(usize, usize)> = self.drops_that_follow();
         open.extend(self.creates_within());
         loop {
             let before = open.len();
-            open.retain(|&(guest, host)| !self.graph.fold(guest, host));
+            open.retain(|&(guest, host)| !self.graph.try_merge(guest, host));
             if open.is_empty() || open.len() == before {
                 return;
             }
@@ -30,12 +30,12 @@ impl Steps<'_> {
         drops.sort();
         for (&at, &guest) in drops {
             let fact = &self.a().all[at];
-            let uses = self.a().uses[at]
-                .iter()
-                .filter(|(_, how)| matches!(how, Use::EndsWith | Use::OnlyEndsWith));
+            let uses = self.a().uses[at].iter().filter(|(_, how)| {
+                matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith)
+            });
             let is_detached = attachment(self.a(), fact).is_some_and(|it| self.leaves(fact, it));
             let uses = uses.filter(|(used, _)| !is_detached || fact.origin != Some(*used));
-            let hosts = uses.filter(|(base, _)| !matches!(self.draft.fates[*base], Fate::Swap));
+            let hosts = uses.filter(|(base, _)| !matches!(self.actions.all[*base], Action::Swap));
             let hosts: Vec<_> = hosts.filter_map(|(base, _)| self.drops.get(base)).collect();
             all.extend(hosts.into_iter().map(|&host| (guest, host)));
         }
@@ -47,7 +47,7 @@ impl Steps<'_> {
         creates.sort();
         let one = |(at, guest): (&usize, &usize)| {
             let fact = &self.b().all[*at];
-            let parent = fact.parent.filter(|_| kinds::of(fact).folds)?;
+            let parent = fact.parent.filter(|_| kinds::of(fact).created_with_parent)?;
             let fits = match fact.id.kind {
                 "inheritance" => self.may_be_born_attached(fact),
                 "default value" => {

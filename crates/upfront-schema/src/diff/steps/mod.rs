@@ -11,17 +11,17 @@ mod transactions;
 use std::collections::{HashMap, HashSet};
 
 use online::Online;
-use transactions::Piece;
+use transactions::StepPart;
 
 use crate::{
     catalog::facts::{Fact, Facts},
     diff::{
-        actions::Draft,
+        actions::Actions,
         graph::{self, Graph, Rank},
     },
     error::Result,
-    kinds::{self, Nature},
-    sql::{Place, Sql},
+    kinds::{self, RecreatePolicy},
+    sql::{Placement, Sql},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ struct Step {
 }
 
 /// Statements with what they are about.
-pub(crate) struct Work<'a> {
+pub(crate) struct PlannedStep<'a> {
     pub(crate) verb: Verb,
     pub(crate) fact: &'a Fact,
     pub(crate) sql: Vec<Sql>,
@@ -49,7 +49,7 @@ pub(crate) struct Work<'a> {
 }
 
 pub(crate) struct Steps<'a> {
-    draft: &'a Draft<'a>,
+    actions: &'a Actions<'a>,
     all: Vec<Step>,
     drops: HashMap<usize, usize>,
     /// By the place in the first schema, and in the second.
@@ -60,18 +60,18 @@ pub(crate) struct Steps<'a> {
 }
 
 /// All statements in the order in which they work.
-pub(crate) fn order<'a>(draft: &'a Draft<'a>) -> Result<Vec<Work<'a>>> {
-    let mut it = Steps::of(draft);
-    it.wait();
-    it.fold();
+pub(crate) fn order<'a>(actions: &'a Actions<'a>) -> Result<Vec<PlannedStep<'a>>> {
+    let mut it = Steps::of(actions);
+    it.add_dependencies();
+    it.merge_steps();
     it.go_online();
     it.sorted()
 }
 
 impl<'a> Steps<'a> {
-    fn of(draft: &'a Draft<'a>) -> Self {
+    fn of(actions: &'a Actions<'a>) -> Self {
         let mut it = Self {
-            draft,
+            actions,
             all: Vec::new(),
             drops: HashMap::new(),
             alters: [HashMap::new(), HashMap::new()],
@@ -85,20 +85,20 @@ impl<'a> Steps<'a> {
     }
 
     fn collect(&mut self) {
-        for (at, fate) in self.draft.fates.iter().enumerate() {
-            let twin = self.draft.twin(at);
-            if fate.is_dropped() {
+        for (at, action) in self.actions.all.iter().enumerate() {
+            let counterpart = self.actions.counterpart(at);
+            if action.is_dropped() {
                 let step = self.add(Verb::Drop, at);
                 self.drops.insert(at, step);
             }
-            if let (Some(twin), true) = (twin, fate.is_made()) {
-                let step = self.add(Verb::Create, twin);
-                self.creates.insert(twin, step);
+            if let (Some(counterpart), true) = (counterpart, action.is_made()) {
+                let step = self.add(Verb::Create, counterpart);
+                self.creates.insert(counterpart, step);
             }
-            if let (Some(twin), Some(_)) = (twin, fate.statements()) {
-                let step = self.add(Verb::Alter, twin);
+            if let (Some(counterpart), Some(_)) = (counterpart, action.statements()) {
+                let step = self.add(Verb::Alter, counterpart);
                 self.alters[0].insert(at, step);
-                self.alters[1].insert(twin, step);
+                self.alters[1].insert(counterpart, step);
             }
         }
         for at in 0..self.b().all.len() {
@@ -122,34 +122,35 @@ impl<'a> Steps<'a> {
     }
 
     fn a(&self) -> &'a Facts {
-        self.draft.a
+        self.actions.a
     }
 
     fn b(&self) -> &'a Facts {
-        self.draft.b
+        self.actions.b
     }
 
-    fn sorted(mut self) -> Result<Vec<Work<'a>>> {
-        let pieces = self.pieces();
-        let ranks: Vec<_> = pieces.iter().map(|it| self.rank_of(it)).collect();
-        let heads: Vec<_> = pieces.iter().map(|it| common_head(&it.sql)).collect();
+    fn sorted(mut self) -> Result<Vec<PlannedStep<'a>>> {
+        let parts = self.parts();
+        let ranks: Vec<_> = parts.iter().map(|it| self.rank_of(it)).collect();
+        let heads: Vec<_> = parts.iter().map(|it| common_head(&it.sql)).collect();
         let mut phases = self.graph.phases(&self.late());
         if self.is_online() {
-            let fills = pieces.iter().map(|it| *it.place() == Place::Fills).collect::<Vec<_>>();
-            self.graph.set_apart(&fills, &mut phases);
+            let fills =
+                parts.iter().map(|it| *it.place() == Placement::Backfill).collect::<Vec<_>>();
+            self.graph.isolate(&fills, &mut phases);
         }
         let order = match self.graph.order(&ranks, &heads, &phases) {
             Ok(order) => order,
             Err(cycle) => {
-                let names = cycle.into_iter().map(|it| self.name(pieces[it].step)).collect();
+                let names = cycle.into_iter().map(|it| self.name(parts[it].step)).collect();
                 return graph::cycle(names);
             }
         };
-        let mut pieces: Vec<_> = pieces.into_iter().map(Some).collect();
+        let mut parts: Vec<_> = parts.into_iter().map(Some).collect();
         let work = |at: usize| {
-            let Piece { step, sql } = pieces[at].take().unwrap_or_default();
+            let StepPart { step, sql } = parts[at].take().unwrap_or_default();
             let Step { verb, .. } = self.all[step];
-            Work { verb, fact: self.fact(self.all[step]), sql, phase: phases[at] }
+            PlannedStep { verb, fact: self.fact(self.all[step]), sql, phase: phases[at] }
         };
         Ok(order.into_iter().map(work).filter(|it| !it.sql.is_empty()).collect())
     }
@@ -157,17 +158,17 @@ impl<'a> Steps<'a> {
     /// What is made anew goes shortly before it comes back, and what forbids rows shortly before
     /// what takes its place.
     fn late(&self) -> HashSet<usize> {
-        let drops = self.drops.iter().filter(|(at, _)| self.draft.fates[**at].is_made());
+        let drops = self.drops.iter().filter(|(at, _)| self.actions.all[**at].is_made());
         let drops = drops.map(|(_, step)| *step);
         drops.chain(self.unprotecting().into_iter().map(|(_, step)| step)).collect()
     }
 
-    fn rank_of(&self, piece: &Piece) -> Rank {
-        let (place, name) = self.rank(self.all[piece.step]);
-        match piece.place() {
-            Place::Validates => (1, name),
-            Place::Fills => (2900, name),
-            Place::Along | Place::Outside(_) => (place, name),
+    fn rank_of(&self, part: &StepPart) -> Rank {
+        let (place, name) = self.rank(self.all[part.step]);
+        match part.place() {
+            Placement::Validation => (1, name),
+            Placement::Backfill => (2900, name),
+            Placement::SameTransaction | Placement::OutsideTransaction(_) => (place, name),
         }
     }
 
@@ -191,13 +192,13 @@ impl<'a> Steps<'a> {
     fn rank(&self, step: Step) -> Rank {
         let fact = self.fact(step);
         let rule = kinds::of(fact);
-        let weight = u32::from(rule.weight);
-        let place = match (step.verb, rule.nature) {
+        let creation_order = u32::from(rule.creation_order);
+        let place = match (step.verb, rule.recreate) {
             // What has to be committed before it is used comes before everything else.
-            (Verb::Alter, Nature::Type) if rule.kind == "enum" => 0,
-            (Verb::Drop, Nature::Definition) => 1000 - weight,
-            (Verb::Create | Verb::Alter, _) => 2000 + weight,
-            (Verb::Drop, _) => 4000 - weight,
+            (Verb::Alter, RecreatePolicy::BySwap) if rule.kind == "enum" => 0,
+            (Verb::Drop, RecreatePolicy::Anytime) => 1000 - creation_order,
+            (Verb::Create | Verb::Alter, _) => 2000 + creation_order,
+            (Verb::Drop, _) => 4000 - creation_order,
         };
         // New columns stand among each other as they are wanted.
         let position = fact.notes.get("position").and_then(serde_json::Value::as_i64);

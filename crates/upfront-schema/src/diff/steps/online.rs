@@ -8,13 +8,13 @@ use crate::{
         identity::Identity,
     },
     diff::{
-        actions::Fate,
+        actions::Action,
         steps::{Step, Steps, Verb},
     },
     kinds,
     options::Strategy,
     quote,
-    sql::{Place, Sql},
+    sql::{Placement, Sql},
 };
 
 /// What is done another way because programs go on meanwhile.
@@ -82,14 +82,14 @@ fn guarded(facts: &Facts, mut at: usize) -> Option<&Identity> {
 impl Steps<'_> {
     /// Decides on what depends on the order of the steps.
     pub(super) fn go_online(&mut self) {
-        if self.draft.options.strategy == Strategy::Plain {
+        if self.actions.options.strategy == Strategy::Plain {
             return;
         }
         let mut drops: Vec<_> = self.drops.iter().map(|(at, step)| (*at, *step)).collect();
         drops.sort_unstable();
         drops.retain(|(_, it)| self.graph.host(*it) == *it);
         for (at, step) in drops {
-            let fact = &self.draft.a.all[at];
+            let fact = &self.actions.a.all[at];
             match (fact.id.kind, fact.note("type")) {
                 ("index", _) => self.drop_index(at, step),
                 ("table constraint", Some("p" | "u")) => self.replace_key(at),
@@ -108,7 +108,7 @@ impl Steps<'_> {
         guards.retain(|(at, step)| self.graph.host(*step) == *step && protects(&self.b().all[*at]));
         // What is made anew under its own name goes in the transaction in which it comes back.
         let mut drops = self.unprotecting();
-        drops.retain(|(at, _)| !self.draft.fates[*at].is_made());
+        drops.retain(|(at, _)| !self.actions.all[*at].is_made());
         for (at, drop) in drops {
             let table = guarded(self.a(), at);
             let guards = guards.iter().filter(|(new, _)| guarded(self.b(), *new) == table);
@@ -117,8 +117,8 @@ impl Steps<'_> {
                 self.let_columns_change(at, new);
             }
             for (_, create) in guards {
-                if !self.graph.leads(drop, create) {
-                    self.graph.wait(create, drop);
+                if !self.graph.reaches(drop, create) {
+                    self.graph.precede(create, drop);
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Steps<'_> {
             .map(|(at, step)| (*at, self.graph.host(*step)))
             .filter(|(at, _)| {
                 let fact = &self.a().all[*at];
-                protects(fact) && fact.parent.is_none_or(|it| !self.draft.fates[it].is_dropped())
+                protects(fact) && fact.parent.is_none_or(|it| !self.actions.all[it].is_dropped())
             })
             .collect();
         all.sort_unstable();
@@ -140,16 +140,16 @@ impl Steps<'_> {
     }
 
     fn drop_index(&mut self, at: usize, step: usize) {
-        let fact = &self.draft.a.all[at];
-        if fact.origin.is_some() || !self.is_plain_and_stays(self.draft.a, fact) {
+        let fact = &self.actions.a.all[at];
+        if fact.origin.is_some() || !self.is_plain_and_stays(self.actions.a, fact) {
             return;
         }
         if self.becomes_key(at) {
             self.online.promoted.insert(at);
             return;
         }
-        let waiting = self.graph.waiting(step);
-        let create = self.draft.twin(at).and_then(|it| self.creates.get(&it).copied());
+        let waiting = self.graph.successors(step);
+        let create = self.actions.counterpart(at).and_then(|it| self.creates.get(&it).copied());
         let is_comment = |it: &usize| {
             let step = self.all[*it];
             step.verb == Verb::Create && self.fact(step).id.kind == "comment"
@@ -157,14 +157,14 @@ impl Steps<'_> {
         match create {
             Some(create) if waiting.iter().all(|it| *it == create || is_comment(it)) => {
                 for it in waiting {
-                    self.graph.let_go(step, it);
+                    self.graph.unlink(step, it);
                 }
-                self.graph.wait(create, step);
+                self.graph.precede(create, step);
                 let name = self.unused(fact.id.name(), "old");
                 self.online.parted.insert(at, name);
                 self.online.alone.insert(step);
             }
-            None if waiting.is_empty() && self.draft.options.strategy == Strategy::Online => {
+            None if waiting.is_empty() && self.actions.options.strategy == Strategy::Online => {
                 self.online.alone.insert(step);
             }
             _ => {}
@@ -186,18 +186,20 @@ impl Steps<'_> {
     /// The index of the new key is built while the old one is there.
     fn replace_key(&mut self, at: usize) {
         self.replace_by_index(at);
-        let twin = self.draft.twin(at).filter(|it| self.creates.contains_key(it));
-        let Some(twin) = twin.filter(|it| self.is_built_before(&self.draft.b.all[*it])) else {
+        let counterpart = self.actions.counterpart(at).filter(|it| self.creates.contains_key(it));
+        let Some(counterpart) =
+            counterpart.filter(|it| self.is_built_before(&self.actions.b.all[*it]))
+        else {
             return;
         };
-        let name = self.unused(self.draft.b.all[twin].id.name(), "new");
-        self.online.built.insert(twin, name);
-        self.let_columns_change(at, twin);
+        let name = self.unused(self.actions.b.all[counterpart].id.name(), "new");
+        self.online.built.insert(counterpart, name);
+        self.let_columns_change(at, counterpart);
     }
 
     /// An index that takes the name of a key is built under another one.
     fn replace_by_index(&mut self, at: usize) {
-        let key = &self.draft.a.all[at];
+        let key = &self.actions.a.all[at];
         let names = [key.id.names[0].clone(), key.id.name().to_owned()];
         let index = self.b().find(&Identity::new("index", &names));
         let is_built = |it: &usize| {
@@ -218,14 +220,14 @@ impl Steps<'_> {
     fn let_columns_change(&mut self, old: usize, new: usize) {
         let drop = self.graph.host(self.drops[&old]);
         if drop == self.drops[&old] && !needs_not_null(self.a(), old) {
-            for it in self.altering_columns(self.graph.waiting(drop)) {
-                self.graph.let_go(drop, it);
+            for it in self.altering_columns(self.graph.successors(drop)) {
+                self.graph.unlink(drop, it);
             }
         }
         let create = self.creates[&new];
         if !needs_not_null(self.b(), new) {
-            for it in self.altering_columns(self.graph.awaited(create)) {
-                self.graph.let_go(it, create);
+            for it in self.altering_columns(self.graph.predecessors(create)) {
+                self.graph.unlink(it, create);
             }
         }
     }
@@ -235,7 +237,7 @@ impl Steps<'_> {
         steps.retain(|step| {
             let Step { verb, at } = self.all[*step];
             let old = (verb == Verb::Alter).then(|| self.a().find(&self.b().all[at].id)).flatten();
-            let is_alter = old.is_some_and(|it| matches!(self.draft.fates[it], Fate::Alter(_)));
+            let is_alter = old.is_some_and(|it| matches!(self.actions.all[it], Action::Alter(_)));
             is_alter && self.b().all[at].id.kind == "column"
         });
         steps
@@ -264,17 +266,17 @@ impl Steps<'_> {
     /// A check that already says that a column is not NULL saves the reading of all rows, so it
     /// goes after that.
     fn find_proofs(&mut self) {
-        for (&at, fate) in &self.alters[1].clone() {
-            let fact = &self.draft.b.all[at];
-            if fact.id.kind != "column" || !self.is_there(self.draft.b, fact) {
+        for (&at, action) in &self.alters[1].clone() {
+            let fact = &self.actions.b.all[at];
+            if fact.id.kind != "column" || !self.is_there(self.actions.b, fact) {
                 continue;
             }
             let Some(proof) = self.proof(fact) else { continue };
             self.online.proofs.insert(at);
             let drop = self.drops.get(&proof).copied();
             if let Some(drop) = drop.filter(|it| self.graph.host(*it) == *it) {
-                self.graph.let_go(drop, *fate);
-                self.graph.wait(*fate, drop);
+                self.graph.unlink(drop, *action);
+                self.graph.precede(*action, drop);
             }
         }
     }
@@ -282,7 +284,7 @@ impl Steps<'_> {
     fn proof(&self, column: &Fact) -> Option<usize> {
         let old = self.a().find(&column.id)?;
         let becomes = column.is("not_null") && !self.a().all[old].is("not_null");
-        if !becomes || !matches!(self.draft.fates[old], Fate::Alter(_)) {
+        if !becomes || !matches!(self.actions.all[old], Action::Alter(_)) {
             return None;
         }
         let text = format!("CHECK (({} IS NOT NULL))", quote::name(column.id.name()));
@@ -301,14 +303,14 @@ impl Steps<'_> {
             return Some(Vec::new());
         }
         self.drops.get(&at).filter(|it| self.online.alone.contains(it))?;
-        let table = self.draft.a.parent(fact).map(|it| it.id.path())?;
+        let table = self.actions.a.parent(fact).map(|it| it.id.path())?;
         let mut id = fact.id.clone();
         if let Some(name) = self.online.parted.get(&at) {
             id.names.pop();
             id.names.push(name.clone());
         }
         let sql = Sql::whole(format!("DROP INDEX CONCURRENTLY {}", id.path()));
-        Some(vec![sql.at(Place::Outside(table))])
+        Some(vec![sql.at(Placement::OutsideTransaction(table))])
     }
 
     pub(super) fn is_built_before(&self, fact: &Fact) -> bool {
@@ -317,7 +319,7 @@ impl Steps<'_> {
     }
 
     pub(super) fn is_online(&self) -> bool {
-        self.draft.options.strategy != Strategy::Plain
+        self.actions.options.strategy != Strategy::Plain
     }
 
     /// Whether the table of something was there before, and stays.
@@ -325,7 +327,7 @@ impl Steps<'_> {
         let table =
             facts.parent(of).filter(|it| matches!(it.id.kind, "table" | "materialized view"));
         let old = table.and_then(|it| self.a().find(&it.id));
-        old.is_some_and(|it| !self.draft.fates[it].is_dropped())
+        old.is_some_and(|it| !self.actions.all[it].is_dropped())
     }
 
     /// The same of a table that holds rows itself.

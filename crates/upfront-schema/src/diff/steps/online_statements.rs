@@ -4,7 +4,7 @@ use crate::{
     catalog::{facts::Fact, identity::Identity},
     diff::steps::Steps,
     kinds, quote,
-    sql::{Place, Probe, Sql},
+    sql::{Placement, Probe, Sql},
 };
 
 impl<'a> Steps<'a> {
@@ -32,8 +32,8 @@ impl<'a> Steps<'a> {
             sql[0].text = on(&sql[0].text, fact.id.name(), &format!("INDEX {own} ON ONLY "));
         } else if self.is_online() && self.is_plain_and_stays(self.b(), fact) {
             sql[0].text = concurrently(&sql[0].text);
-            sql[0].place = Place::Outside(table);
-            sql.iter_mut().skip(1).for_each(|it| it.is_sequel = true);
+            sql[0].place = Placement::OutsideTransaction(table);
+            sql.iter_mut().skip(1).for_each(|it| it.is_follow_up = true);
             if let Some(name) = self.online.built(at) {
                 build_under(name, fact, &mut sql);
             }
@@ -42,7 +42,7 @@ impl<'a> Steps<'a> {
                 let text =
                     format!("ALTER INDEX {} RENAME TO {}", fact.id.path(), quote::name(name));
                 let comment = format!("Rename \"{}\" index, which goes later", fact.id.name());
-                sql.insert(0, Sql::whole(text).says(comment));
+                sql.insert(0, Sql::whole(text).with_comment(comment));
             }
         }
         sql.extend(self.index_attachment(at));
@@ -62,12 +62,12 @@ impl<'a> Steps<'a> {
         let deferrable = fact.text("deferrable").map(|it| format!(" {it}")).unwrap_or_default();
         let build = Sql {
             hazards: std::mem::take(&mut sql[0].hazards),
-            ..Sql::whole(text)
-                .at(Place::Outside(fact.id.owner_path()))
-                .says(format!("Create the index of \"{}\" table constraint", fact.id.name()))
+            ..Sql::whole(text).at(Placement::OutsideTransaction(fact.id.owner_path())).with_comment(
+                format!("Create the index of \"{}\" table constraint", fact.id.name()),
+            )
         };
         sql[0].text = format!("ADD CONSTRAINT {own} {what} USING INDEX {name}{deferrable}");
-        sql.iter_mut().skip(1).for_each(|it| it.is_sequel = true);
+        sql.iter_mut().skip(1).for_each(|it| it.is_follow_up = true);
         let index = [fact.id.names[0].clone(), fact.id.name().to_owned()];
         let old = self.a().find(&Identity::new("index", &index));
         if !old.is_some_and(|it| self.online.is_promoted(it)) {
@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
         if self.online.is_proven(at) {
             // The server takes constraints away before it looks for a proof, so alone.
             rest[0] = Sql::whole(rest[0].statement())
-                .says(format!("Modify \"{}\" table", fact.id.names[1]));
+                .with_comment(format!("Modify \"{}\" table", fact.id.names[1]));
         } else if is_checked {
             let name = self.unused(fact.id.name(), "not_null");
             let hazards = std::mem::take(&mut rest[0].hazards);
@@ -116,7 +116,7 @@ impl<'a> Steps<'a> {
             sql.push(add);
         }
         rest.splice(0..0, fill);
-        sql.extend(rest.into_iter().map(Sql::sequel));
+        sql.extend(rest.into_iter().map(Sql::follow_up));
         sql
     }
 
@@ -146,14 +146,14 @@ impl<'a> Steps<'a> {
         let (sets, wheres) = (sets.join(","), wheres.join(" OR "));
         let comment = format!("Fill {} of {table}", names.join(", "));
         Sql::whole(format!("UPDATE {table} SET{sets}\nWHERE {wheres}"))
-            .at(Place::Fills)
-            .says(comment)
+            .at(Placement::Backfill)
+            .with_comment(comment)
     }
 
     /// What rows get. A default is called as its column is.
     pub(super) fn fill(&self, fact: &Fact) -> Option<&'a str> {
         let path = (fact.id.kind == "column").then(|| fact.id.path())?;
-        self.draft.options.fills.get(&path).map(String::as_str)
+        self.actions.options.fills.get(&path).map(String::as_str)
     }
 }
 
@@ -179,20 +179,22 @@ fn build_under(name: &str, fact: &Fact, sql: &mut Vec<Sql>) {
     let path = quote::name(&fact.id.names[0]);
     let text = format!("ALTER INDEX {path}.{name} RENAME TO {own}");
     let comment = format!("Rename the index that takes the place of \"{}\"", fact.id.name());
-    sql.insert(1, Sql::whole(text).says(comment));
+    sql.insert(1, Sql::whole(text).with_comment(comment));
 }
 
 fn validated_later(fact: &Fact, mut sql: Vec<Sql>) -> Vec<Sql> {
     sql[0].text.push_str(" NOT VALID");
     let hazards = std::mem::take(&mut sql[0].hazards);
-    sql.push(Sql { hazards, ..validate(fact, fact.id.name()) }.sequel());
+    sql.push(Sql { hazards, ..validate(fact, fact.id.name()) }.follow_up());
     sql
 }
 
 fn validate(on: &Fact, name: &str) -> Sql {
     let text =
         format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", on.id.owner_path(), quote::name(name));
-    Sql::whole(text).at(Place::Validates).says(format!("Validate \"{name}\" table constraint"))
+    Sql::whole(text)
+        .at(Placement::Validation)
+        .with_comment(format!("Validate \"{name}\" table constraint"))
 }
 
 /// What lets the server know that no row has NULL there, without a look at the rows under a lock.
@@ -204,7 +206,7 @@ fn check(column: &Fact, check: &str) -> [Sql; 3] {
     [
         Sql::clause(format!("ALTER TABLE {table}"), add),
         validate(column, check),
-        Sql::whole(drop).says(format!("Drop \"{check}\" table constraint")),
+        Sql::whole(drop).with_comment(format!("Drop \"{check}\" table constraint")),
     ]
 }
 
@@ -212,5 +214,5 @@ fn fill(column: &Fact, expression: &str) -> Sql {
     let (table, name) = (column.id.owner_path(), quote::name(column.id.name()));
     let text = format!("UPDATE {table} SET {name} = {expression} WHERE {name} IS NULL");
     let comment = format!("Fill \"{}\" of {table}", column.id.name());
-    Sql::whole(text).at(Place::Fills).says(comment)
+    Sql::whole(text).at(Placement::Backfill).with_comment(comment)
 }

@@ -14,7 +14,7 @@ impl Steps<'_> {
         let (above, path) = (&self.b().all[origin].id, fact.id.path());
         let comment = format!("Attach \"{}\" index to \"{}\"", fact.id.name(), above.name());
         let text = format!("ALTER INDEX {} ATTACH PARTITION {path}", above.path());
-        Some(Sql::whole(text).says(comment))
+        Some(Sql::whole(text).with_comment(comment))
     }
 
     /// Whether the index above was made without those of the partitions.
@@ -24,7 +24,7 @@ impl Steps<'_> {
         if self.creates.contains_key(&origin) {
             return self.is_by_parts(origin);
         }
-        let old = self.a().find(&fact.id).filter(|it| !self.draft.fates[*it].is_dropped());
+        let old = self.a().find(&fact.id).filter(|it| !self.actions.all[*it].is_dropped());
         let is_attached = old.is_some_and(|it| self.a().all[it].origin.is_some());
         !is_attached && self.was_attached(fact)
     }

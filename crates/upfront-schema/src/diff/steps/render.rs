@@ -3,10 +3,10 @@
 use crate::{
     catalog::facts::Fact,
     diff::{
-        actions::Fate,
+        actions::Action,
         steps::{Steps, Verb, attachment},
     },
-    kinds::{self, Created, Succession},
+    kinds::{self, Created, SequenceReplacement},
     quote,
     sql::Sql,
 };
@@ -22,7 +22,7 @@ impl<'a> Steps<'a> {
             Verb::Drop => self.drop_sql(step.at, fact),
             Verb::Create => self.create_sql(step.at, fact),
             Verb::Alter => {
-                let old = self.a().find(&fact.id).map(|it| self.draft.fates[it].statements());
+                let old = self.a().find(&fact.id).map(|it| self.actions.all[it].statements());
                 let mut sql = old.flatten().unwrap_or_default().to_vec();
                 sql.extend(self.index_attachment(step.at));
                 self.not_null(step.at, fact, sql)
@@ -31,10 +31,10 @@ impl<'a> Steps<'a> {
     }
 
     fn drop_sql(&self, at: usize, fact: &Fact) -> Vec<Sql> {
-        if matches!(self.draft.fates[at], Fate::Swap) {
+        if matches!(self.actions.all[at], Action::Swap) {
             let mut names = fact.id.names.clone();
             names.pop();
-            names.push(kinds::swapped_name(&fact.id));
+            names.push(kinds::temporary_name(&fact.id));
             let noun = kinds::of(fact).noun;
             return vec![Sql::whole(format!("DROP {noun} {}", quote::qualified(&names)))];
         }
@@ -61,9 +61,9 @@ impl<'a> Steps<'a> {
     }
 
     /// What goes on from where a sequence of the first schema stands.
-    fn successor(&self, fact: &Fact) -> Option<Succession<'a>> {
+    fn successor(&self, fact: &Fact) -> Option<SequenceReplacement<'a>> {
         let is_sequence = fact.id.kind == "sequence";
-        is_sequence.then(|| Succession::of_old(self.a(), self.b(), fact)).flatten()
+        is_sequence.then(|| SequenceReplacement::of_old(self.a(), self.b(), fact)).flatten()
     }
 
     /// Whether a column goes and those that inherit it stay, as columns of their own.
@@ -84,10 +84,12 @@ impl<'a> Steps<'a> {
             None => (kinds::of(fact).create)(&self.created(at)),
         };
         let made = self.create_online(at, fact, made);
-        let old = self.a().find(&fact.id).filter(|it| matches!(self.draft.fates[*it], Fate::Swap));
+        let old =
+            self.a().find(&fact.id).filter(|it| matches!(self.actions.all[*it], Action::Swap));
         let mut sql = Vec::new();
         if old.is_some() {
-            let (noun, name) = (kinds::of(fact).noun, quote::name(&kinds::swapped_name(&fact.id)));
+            let (noun, name) =
+                (kinds::of(fact).noun, quote::name(&kinds::temporary_name(&fact.id)));
             sql.push(Sql::whole(format!("ALTER {noun} {} RENAME TO {name}", fact.id.path())));
         }
         sql.extend(made);

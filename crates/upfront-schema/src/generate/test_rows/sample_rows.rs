@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     generate::test_rows::{
         SampleKind,
-        sample_values::{Wish, candidates},
+        sample_values::{RowSpec, candidates},
         tables::{Column, Condition, Default, Reference, Table, Tables},
     },
     quote,
@@ -107,7 +107,7 @@ fn seed(
 ) -> Result<Option<String>> {
     let (mut made, mut why) = (0, None);
     for row in 1..=ROWS {
-        let wish = Wish { row, flavor };
+        let wish = RowSpec { row, flavor };
         let sparse_first = flavor == SampleKind::Mixed && row % 2 == 0;
         for is_sparse in [sparse_first, !sparse_first] {
             let mut search = Search::new(table, tables, wish);
@@ -157,7 +157,7 @@ struct Slot<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(table: &'a Table, tables: &'a Tables, wish: Wish) -> Self {
+    pub(super) fn new(table: &'a Table, tables: &'a Tables, wish: RowSpec) -> Self {
         let references = tables.references.get(&table.oid).map(Vec::as_slice).unwrap_or_default();
         let conditions = tables.conditions.get(&table.oid).map(Vec::as_slice).unwrap_or_default();
         let mut taken = BTreeSet::new();
@@ -287,7 +287,7 @@ impl<'a> Search<'a> {
 
 impl<'a> Slot<'a> {
     /// The rows of the other table, the one of the same number first.
-    fn of_reference(it: &'a Reference, columns: Vec<&'a Column>, wish: Wish) -> Self {
+    fn of_reference(it: &'a Reference, columns: Vec<&'a Column>, wish: RowSpec) -> Self {
         let keys = it.keys.join(", ");
         // The columns are in the order of the table.
         let key_of = |number: i32| it.own.iter().position(|own| *own == number);
@@ -301,7 +301,7 @@ impl<'a> Slot<'a> {
         Self { columns, key: Some(&it.name), candidates, at: Some(0), may_be_out }
     }
 
-    fn of_column(column: &'a Column, candidates: Vec<String>, wish: Wish) -> Self {
+    fn of_column(column: &'a Column, candidates: Vec<String>, wish: RowSpec) -> Self {
         let candidates: Vec<_> = candidates.into_iter().map(|it| vec![it]).collect();
         let has_default = column.default != Default::Null;
         // Texts that become UUIDs may then have to be those of another table.

@@ -18,7 +18,7 @@ const LONGEST: usize = 300;
 
 /// Which row, of what kind.
 #[derive(Clone, Copy)]
-pub(super) struct Wish {
+pub(super) struct RowSpec {
     pub(super) row: u32,
     pub(super) flavor: SampleKind,
 }
@@ -28,7 +28,7 @@ pub(super) fn candidates(
     of: &Column,
     conditions: &[Condition],
     types: &BTreeMap<u32, Vec<Column>>,
-    wish: Wish,
+    wish: RowSpec,
 ) -> Vec<String> {
     let cast = |text: &String| format!("{}::{}", quote::literal(text), of.declared);
     let mut all = match of.category.as_str() {
@@ -66,7 +66,7 @@ fn labels(of: &Column, row: u32) -> Vec<String> {
     (row..row + 4).chain(1..4).map(label).collect()
 }
 
-fn composite(of: &Column, types: &BTreeMap<u32, Vec<Column>>, wish: Wish, depth: u32) -> String {
+fn composite(of: &Column, types: &BTreeMap<u32, Vec<Column>>, wish: RowSpec, depth: u32) -> String {
     let fields = types.get(&of.fields).map(Vec::as_slice).unwrap_or_default();
     let one = |it: &Column| match it.category.as_str() {
         _ if depth == 0 => "NULL".to_owned(),
@@ -82,7 +82,7 @@ fn composite(of: &Column, types: &BTreeMap<u32, Vec<Column>>, wish: Wish, depth:
 }
 
 /// Texts that the type may read.
-fn usual(of: &Column, wish: Wish) -> Vec<String> {
+fn usual(of: &Column, wish: RowSpec) -> Vec<String> {
     let row = wish.row;
     // Another one in each column where it has to show that one is taken for the other.
     let (column, own_row) = (place(of, wish), own(of, wish));
@@ -119,12 +119,12 @@ fn usual(of: &Column, wish: Wish) -> Vec<String> {
 }
 
 /// The number of the row, with that of the column before it where values tell columns apart.
-fn own(of: &Column, wish: Wish) -> u32 {
+fn own(of: &Column, wish: RowSpec) -> u32 {
     place(of, wish) * 10 + wish.row
 }
 
 /// The place of the column, from 0; the same for all where values need not tell columns apart.
-fn place(of: &Column, wish: Wish) -> u32 {
+fn place(of: &Column, wish: RowSpec) -> u32 {
     match wish.flavor {
         SampleKind::Apart => u32::try_from(of.number).unwrap_or(1).max(1) - 1,
         _ => 0,
@@ -140,7 +140,7 @@ fn geometric(of: &Column, row: u32) -> Vec<String> {
     }]
 }
 
-fn other(of: &Column, wish: Wish) -> Vec<String> {
+fn other(of: &Column, wish: RowSpec) -> Vec<String> {
     let row = wish.row;
     let one = match of.root.as_str() {
         "uuid" => uuid(row),
@@ -162,7 +162,7 @@ fn uuid(row: u32) -> String {
     format!("00000000-0000-4000-8000-{row:012}")
 }
 
-fn texts(of: &Column, wish: Wish) -> Vec<String> {
+fn texts(of: &Column, wish: RowSpec) -> Vec<String> {
     let row = wish.row;
     let mut all = vec![
         format!("row {}", own(of, wish)),

@@ -12,7 +12,7 @@ use crate::{
     generate::test_rows::{
         SampleKind,
         sample_rows::Search,
-        sample_values::Wish,
+        sample_values::RowSpec,
         tables::{Column, Table, Tables},
     },
     quote,
@@ -144,7 +144,7 @@ fn insert(
     tables: &Tables,
 ) -> Result<InsertOutcome> {
     let mut savepoint = transaction.transaction().map_err(broken())?;
-    let mut search = Search::new(table, tables, Wish { row: NEXT, flavor: SampleKind::Full });
+    let mut search = Search::new(table, tables, RowSpec { row: NEXT, flavor: SampleKind::Full });
     search.let_count();
     let failure = search.run(&mut savepoint)?;
     savepoint.rollback().map_err(broken())?;

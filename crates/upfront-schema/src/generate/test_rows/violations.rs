@@ -11,7 +11,7 @@ use crate::{
     generate::test_rows::{
         SampleKind,
         sample_rows::Search,
-        sample_values::Wish,
+        sample_values::RowSpec,
         tables::{Table, Tables},
     },
     quote,
@@ -52,7 +52,7 @@ impl Violations {
         let mut all = Vec::new();
         for table in &tables.all {
             let mut search =
-                Search::new(table, &tables, Wish { row: NEXT, flavor: SampleKind::Full });
+                Search::new(table, &tables, RowSpec { row: NEXT, flavor: SampleKind::Full });
             let mut savepoint = transaction.transaction().map_err(broken())?;
             let fits = search.run(&mut savepoint)?.is_none();
             savepoint.rollback().map_err(broken())?;
