@@ -1,4 +1,102 @@
-#![doc = include_str!("../README.md")]
+//! PostgreSQL migrations, compiled into your Rust service and applied before it serves traffic.
+//!
+//! A migrations directory becomes part of the program at build time. At boot, [`Migrator::up`]
+//! compares it with the history in the database and applies pending migrations, exactly once across
+//! replicas and crashes. A boot with nothing to do costs one round trip.
+//!
+//! # Start
+//!
+//! Add `upfront` to the dependencies and `upfront-build` to the build dependencies. Embed the
+//! directory in the build script:
+//!
+//! ```ignore
+//! // build.rs
+//! fn main() {
+//!     upfront_build::embed("migrations");
+//! }
+//! ```
+//!
+//! Apply the migrations before you serve. [`embedded!`] is the set from the build script:
+//!
+//! ```no_run
+//! use upfront::Migrator;
+//!
+//! async fn start(pool: deadpool_postgres::Pool) -> upfront::Result<()> {
+//!     let migrator = Migrator::new(upfront::embedded!(), pool.clone());
+//!     let report = migrator.up().await?;
+//!     println!("{report}"); // applied 3 migrations up to 20261115101500 in 218.7ms
+//!     // Now serve.
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What happens at boot
+//!
+//! 1. **Look.** One query compares a fingerprint of the history with the one compiled in. If they
+//!    are equal, the boot is done.
+//! 2. **Lock.** One process migrates. The others wait, without an open transaction, until it is
+//!    done.
+//! 3. **Plan.** History and program are compared. A contradiction is an error, and nothing is
+//!    changed.
+//! 4. **Apply.** Each migration runs in a transaction, together with its row in
+//!    `upfront.revisions`. Statements that cannot run in a transaction have a journal.
+//!
+//! All futures may be dropped at any `await`: the connection is closed, and PostgreSQL rolls back
+//! and frees the lock.
+//!
+//! # Errors
+//!
+//! [`Error`] prints the whole message: what failed, where, why and what to do. Programs compare its
+//! [kind](Error::kind) and read its fields. A service that exits with a different code for each
+//! cause:
+//!
+//! ```
+//! use upfront::{Error, ErrorKind};
+//!
+//! fn exit_code(err: &Error) -> u8 {
+//!     match err.kind() {
+//!         ErrorKind::Pending => {
+//!             eprintln!("{} migrations are pending", err.pending().len());
+//!             3
+//!         }
+//!         ErrorKind::Unreachable => 7,
+//!         ErrorKind::MigrationFailed => {
+//!             if let Some(place) = err.location() {
+//!                 eprintln!("{}:{}:{}", place.file, place.line, place.column);
+//!             }
+//!             1
+//!         }
+//!         _ if err.is_diverged() => 4,
+//!         _ => 1,
+//!     }
+//! }
+//! ```
+//!
+//! # Where to look next
+//!
+//! - [`Migrator`]: [`up`](Migrator::up), [`check`](Migrator::check), [`wait`](Migrator::wait),
+//!   [`status`](Migrator::status), [`plan_up`](Migrator::plan_up),
+//!   [`plan_down`](Migrator::plan_down), [`down`](Migrator::down), [`apply`](Migrator::apply).
+//! - [`Builder`]: optional settings, such as timeouts and roles.
+//! - [`Migrations`]: a set of migrations, compiled in or read at run time.
+//! - [`Plan`] and [`Report`]: what a call would do, and what it did. [`Status`]: the state of each
+//!   migration.
+//! - [`Event`]: progress. The same is logged by [`tracing`](https://docs.rs/tracing).
+//! - [`Connector`]: connections that notice dead links and log notices.
+//!
+//! # Features
+//!
+//! None is on by default. Features only add API.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `admin` | `adopt`, `baseline`, `log`, `protect`, `release` and `resolve`, for operators |
+//! | `cli` | the module `cli`: the verbs as clap commands for your own binary; includes `admin` |
+//! | `derive` | `#[derive(Table)]` and `#[derive(PgEnum)]`: the desired schema as Rust structs |
+//! | `chrono`, `jiff`, `rust_decimal`, `serde_json`, `time`, `uuid` | with `derive`: columns with types of those crates |
+//! | `dev` | `Migrator::dev`: follows the migrations directory in debug builds |
+//! | `rust-embed` | `Migrations::from_embed`: a folder that the program embeds by other means |
+//! | `serde` | `Serialize` for reports, plans, states and events |
 
 #[cfg(feature = "admin")]
 mod admin;
@@ -141,6 +239,13 @@ macro_rules! __embedded_dev_v1 {
         )
     };
 }
+
+/// Compiles the examples in the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/builder.md")]
+#[doc = include_str!("../docs/errors/README.md")]
+mod documentation {}
 
 #[doc(hidden)]
 pub mod __embedded {

@@ -213,20 +213,20 @@ async fn a_second_owner_needs_to_write_rows() {
     }
 }
 
-/// Those of the README, run before the first boot.
+/// Those of the documentation, run before the first boot.
 #[tokio::test]
-async fn the_grants_of_the_readme_are_enough() {
+async fn the_grants_of_the_documentation_are_enough() {
     let database = database();
     migrator(&database.url(), &[B]).up().await.unwrap();
     let (role, url) = login(&database);
-    let readme = include_str!("../../README.md");
-    let grants: Vec<_> = readme
+    let page = include_str!("../../docs/operations.md");
+    let grants: Vec<_> = page
         .lines()
         .filter(|it| it.ends_with("TO billing;") || it.ends_with("('billing', 'billing');"))
         .map(|it| it.replace("TO billing", &format!("TO \"{role}\"")))
         .map(|it| it.replace(", 'billing')", &format!(", '{role}')")))
         .collect();
-    assert_eq!(grants.len(), 5, "{readme}");
+    assert_eq!(grants.len(), 5, "{page}");
     database.psql(&grants.join("\n")).unwrap();
     database.execute(&format!("GRANT CREATE ON SCHEMA public TO \"{role}\"")).unwrap();
     let builder = Migrator::builder(migrations(&[A, INDEX]), pool(&url, 1)).app("billing");

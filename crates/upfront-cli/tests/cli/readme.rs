@@ -1,4 +1,4 @@
-//! The sessions in the README and in `docs/from-atlas.md`.
+//! The sessions in the README, in `docs/command.md` and in `docs/from-atlas.md`.
 
 use std::fs;
 
@@ -25,10 +25,27 @@ const COMMANDS: [&str; 11] = [
 
 /// `UPFRONT_README=write` rewrites it.
 #[test]
-fn the_readme_shows_the_session_as_it_prints() {
+fn the_page_of_the_command_shows_the_session_as_it_prints() {
     let (place, database) = (Place::new(), database());
     let url = database.url();
-    compare("README.md", &session(&COMMANDS, &place, &[("DATABASE_URL", &url)]));
+    compare("docs/command.md", &session(&COMMANDS, &place, &[("DATABASE_URL", &url)]));
+}
+
+const SHORT: [&str; 7] = [
+    "upfront new create_users",
+    "echo 'CREATE TABLE users (email text PRIMARY KEY);' >> migrations/*_create_users.sql",
+    "echo 'DROP TABLE users;' >> migrations/down/*_create_users.sql",
+    "upfront hash && upfront up",
+    "psql \"$DATABASE_URL\" -c \"INSERT INTO users VALUES ('ada@example.org')\"",
+    "upfront down",
+    "upfront status",
+];
+
+#[test]
+fn the_readme_shows_a_short_session_as_it_prints() {
+    let (place, database) = (Place::new(), database());
+    let url = database.url();
+    compare("README.md", &session(&SHORT, &place, &[("DATABASE_URL", &url)]));
 }
 
 const ATLAS: &str = r#"data "external_schema" "gorm" {
