@@ -39,45 +39,45 @@ impl Case {
 
     /// The name of a variant or a field by that rule.
     pub(crate) fn apply(self, name: &str) -> String {
-        let words = words(name);
+        let keywords = keywords(name);
         match self {
-            Self::Lower => words.concat(),
-            Self::Upper => words.concat().to_uppercase(),
-            Self::Pascal => words.iter().map(|it| capital(it)).collect(),
-            Self::Camel => camel(&words),
-            Self::Snake => words.join("_"),
-            Self::ScreamingSnake => words.join("_").to_uppercase(),
-            Self::Kebab => words.join("-"),
-            Self::ScreamingKebab => words.join("-").to_uppercase(),
+            Self::Lower => keywords.concat(),
+            Self::Upper => keywords.concat().to_uppercase(),
+            Self::Pascal => keywords.iter().map(|it| capital(it)).collect(),
+            Self::Camel => camel(&keywords),
+            Self::Snake => keywords.join("_"),
+            Self::ScreamingSnake => keywords.join("_").to_uppercase(),
+            Self::Kebab => keywords.join("-"),
+            Self::ScreamingKebab => keywords.join("-").to_uppercase(),
         }
     }
 }
 
-fn camel(words: &[String]) -> String {
-    let capitals = words.iter().skip(1).map(|it| capital(it));
-    words.iter().take(1).cloned().chain(capitals).collect()
+fn camel(keywords: &[String]) -> String {
+    let capitals = keywords.iter().skip(1).map(|it| capital(it));
+    keywords.iter().take(1).cloned().chain(capitals).collect()
 }
 
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
+fn capital(keyword: &str) -> String {
+    let mut letters = keyword.chars();
     letters.next().map(|it| it.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The words of a name, in lowercase: each capital begins one, as in serde, and so does what follows
 /// an underscore.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+fn keywords(name: &str) -> Vec<String> {
+    let mut keywords = vec![String::new()];
     for letter in name.chars() {
-        let last = words.last().is_none_or(String::is_empty);
+        let last = keywords.last().is_none_or(String::is_empty);
         if (letter == '_' || letter.is_uppercase()) && !last {
-            words.push(String::new());
+            keywords.push(String::new());
         }
-        if let (true, Some(word)) = (letter != '_', words.last_mut()) {
-            word.extend(letter.to_lowercase());
+        if let (true, Some(keyword)) = (letter != '_', keywords.last_mut()) {
+            keyword.extend(letter.to_lowercase());
         }
     }
-    words.retain(|it| !it.is_empty());
-    words
+    keywords.retain(|it| !it.is_empty());
+    keywords
 }
 
 #[cfg(test)]

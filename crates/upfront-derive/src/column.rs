@@ -7,6 +7,7 @@ use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{Error, Field, Ident, LitStr, Result, Type};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::case::Case;
 use crate::constraint::{Check, Constraint, Unique};
 use crate::documentation;
@@ -15,7 +16,6 @@ use crate::identity::Identity;
 use crate::index::Index;
 use crate::naming::{Naming, optional};
 use crate::sql;
-use crate::word::{self, Flag, Setting};
 
 /// A field and what is said about its column.
 pub(crate) struct Column<'a> {
@@ -37,7 +37,7 @@ pub(crate) struct Column<'a> {
     unique: Flag,
 }
 
-const WORDS: [&str; 15] = [
+const KEYWORDS: [&str; 15] = [
     "primary_key",
     "identity",
     "generated",
@@ -75,52 +75,52 @@ impl<'a> Column<'a> {
             comment: Setting::default(),
             unique: Flag::default(),
         };
-        word::each_attribute(&source.attrs, "col", |input| it.item(input))?;
+        attribute::parse_attributes(&source.attrs, "col", |input| it.item(input))?;
         it.has_one_value()?;
         Ok(it)
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
             "primary_key" | "unique" | "index" | "references" | "check" => {
-                self.object(&word, input)
+                self.object(&keyword, input)
             }
-            "identity" => self.identity.set(&word, Identity::parse(&word, input)?),
-            "generated" => self.generated.set(&word, word::text(&word, input)?),
-            "default" => self.default.set(&word, word::text(&word, input)?),
-            "collate" => self.collate.set(&word, word::name(&word, input)?),
-            "type" => self.sql_type.set(&word, word::text(&word, input)?),
-            "fill" => self.fill.set(&word, word::line(&word, input)?),
-            "comment" => self.comment.set(&word, word::text(&word, input)?),
-            "skip" => self.skip.set(&word, ()),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => Err(word::unknown("attribute of a column", &word, &WORDS)),
+            "identity" => self.identity.set(&keyword, Identity::parse(&keyword, input)?),
+            "generated" => self.generated.set(&keyword, attribute::text(&keyword, input)?),
+            "default" => self.default.set(&keyword, attribute::text(&keyword, input)?),
+            "collate" => self.collate.set(&keyword, attribute::name(&keyword, input)?),
+            "type" => self.sql_type.set(&keyword, attribute::text(&keyword, input)?),
+            "fill" => self.fill.set(&keyword, attribute::single_line(&keyword, input)?),
+            "comment" => self.comment.set(&keyword, attribute::text(&keyword, input)?),
+            "skip" => self.skip.set(&keyword, ()),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => Err(attribute::unknown_keyword("attribute of a column", &keyword, &KEYWORDS)),
         }
     }
 
     /// What is an object of its own in PostgreSQL.
-    fn object(&mut self, word: &Ident, input: ParseStream<'_>) -> Result<()> {
+    fn object(&mut self, keyword: &Ident, input: ParseStream<'_>) -> Result<()> {
         let field = self.field;
-        match word.to_string().as_str() {
+        match keyword.to_string().as_str() {
             "primary_key" => {
-                return self.primary_key.set(word, Unique::of_field(word, field, input)?);
+                return self.primary_key.set(keyword, Unique::of_field(keyword, field, input)?);
             }
             "unique" => {
-                self.unique.set(word, ())?;
-                self.constraints.push(Constraint::Unique(Unique::of_field(word, field, input)?));
+                self.unique.set(keyword, ())?;
+                self.constraints.push(Constraint::Unique(Unique::of_field(keyword, field, input)?));
             }
             "index" => self.indexes.push(Index::of_field(field, input)?),
-            "check" => self.constraints.push(Constraint::Check(Check::parse(word, input)?)),
-            _ => self.foreign_keys.push(ForeignKey::of_field(word, field, input)?),
+            "check" => self.constraints.push(Constraint::Check(Check::parse(keyword, input)?)),
+            _ => self.foreign_keys.push(ForeignKey::of_field(keyword, field, input)?),
         }
         Ok(())
     }
 
     fn has_one_value(&self) -> Result<()> {
-        let words = [self.identity.word(), self.generated.word(), self.default.word()];
-        let mut words = words.into_iter().flatten();
-        match (words.next(), words.next()) {
+        let keywords = [self.identity.keyword(), self.generated.keyword(), self.default.keyword()];
+        let mut keywords = keywords.into_iter().flatten();
+        match (keywords.next(), keywords.next()) {
             (Some(one), Some(other)) => {
                 let message = format!("a column has `{one}` or `{other}`, not both");
                 Err(Error::new(other.span(), message))
@@ -136,7 +136,7 @@ impl<'a> Column<'a> {
         }
         let field = self.field.unraw().to_string();
         let name = rule.map_or(field.clone(), |it| it.apply(&field));
-        word::fits(&name, self.field.span())?;
+        attribute::check_length(&name, self.field.span())?;
         Ok(name)
     }
 
@@ -144,7 +144,7 @@ impl<'a> Column<'a> {
     /// SQL does not know is one error.
     pub(crate) fn target(&self, name: &str) -> TokenStream {
         let sql_type = self.sql_type();
-        quote! { __upfront::Target { table: Self::NAME, name: #name, r#type: #sql_type } }
+        quote! { __upfront::ColumnRef { table: Self::NAME, name: #name, r#type: #sql_type } }
     }
 
     /// What the compiler is to check about a column of the primary key.

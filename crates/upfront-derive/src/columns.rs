@@ -3,8 +3,8 @@
 use syn::ext::IdentExt;
 use syn::{Ident, Result};
 
+use crate::attribute;
 use crate::sql::quoted;
-use crate::word;
 
 /// What each field's column is called.
 pub(crate) struct Columns(pub(crate) Vec<(Ident, String)>);
@@ -33,7 +33,7 @@ impl Columns {
         let fields: Vec<_> = self.0.iter().map(|(it, _)| it.unraw().to_string()).collect();
         let known: Vec<_> =
             fields.iter().map(String::as_str).chain(others.iter().copied()).collect();
-        word::unknown("column", field, &known)
+        attribute::unknown_keyword("column", field, &known)
     }
 
     /// The field itself, as its struct has it.

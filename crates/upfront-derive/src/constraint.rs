@@ -5,9 +5,9 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitStr, Result, Token};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::columns::Columns;
 use crate::naming::{Deferral, Naming};
-use crate::word::{self, Flag, Setting};
 
 /// A constraint that stands in `CREATE TABLE`.
 pub(crate) enum Constraint {
@@ -43,7 +43,7 @@ pub(crate) struct Unique {
 
 impl Unique {
     /// Those of a unique constraint; a primary key has all but the first.
-    const WORDS: [&str; 6] = [
+    const KEYWORDS: [&str; 6] = [
         "nulls_not_distinct",
         "include",
         "deferrable",
@@ -53,54 +53,62 @@ impl Unique {
     ];
 
     /// `unique(a, b)` of a table.
-    pub(crate) fn of_table(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
-        let it = Self::parse(word, input)?;
+    pub(crate) fn of_table(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
+        let it = Self::parse(keyword, input)?;
         match it.columns.is_empty() {
-            true => Err(Error::new(word.span(), format!("over which columns? `{word}(a, b)`"))),
+            true => {
+                Err(Error::new(keyword.span(), format!("over which columns? `{keyword}(a, b)`")))
+            }
             false => Ok(it),
         }
     }
 
     /// `unique` of a field.
-    pub(crate) fn of_field(word: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
-        let mut it = Self::parse(word, input)?;
+    pub(crate) fn of_field(keyword: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
+        let mut it = Self::parse(keyword, input)?;
         if let Some(other) = it.columns.first() {
-            return Err(word::unknown(&format!("option of `{word}`"), other, it.words()));
+            return Err(attribute::unknown_keyword(
+                &format!("option of `{keyword}`"),
+                other,
+                it.keywords(),
+            ));
         }
         it.columns.push(field.clone());
         Ok(it)
     }
 
-    fn parse(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    fn parse(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self {
-            kind: if word == "unique" { "UNIQUE" } else { "PRIMARY KEY" },
+            kind: if keyword == "unique" { "UNIQUE" } else { "PRIMARY KEY" },
             columns: Vec::new(),
             naming: Naming::default(),
             nulls_not_distinct: Flag::default(),
             include: Setting::default(),
             deferral: Deferral::default(),
         };
-        word::maybe_nested(input, |input| it.item(input))?;
+        attribute::in_optional_parentheses(input, |input| it.item(input))?;
         Ok(it)
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "include" => self.include.set(&word, word::words(input)?),
-            "nulls_not_distinct" if self.kind == "UNIQUE" => self.nulls_not_distinct.set(&word, ()),
-            it if Deferral::WORDS.contains(&it) => self.deferral.parse(&word),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ if word::stands_alone(input) => {
-                self.columns.push(word);
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "include" => self.include.set(&keyword, attribute::keyword_list(input)?),
+            "nulls_not_distinct" if self.kind == "UNIQUE" => {
+                self.nulls_not_distinct.set(&keyword, ())
+            }
+            it if Deferral::KEYWORDS.contains(&it) => self.deferral.parse(&keyword),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ if attribute::is_at_item_end(input) => {
+                self.columns.push(keyword);
                 Ok(())
             }
-            _ => Err(word::unknown("option of a key", &word, self.words())),
+            _ => Err(attribute::unknown_keyword("option of a key", &keyword, self.keywords())),
         }
     }
 
-    fn words(&self) -> &'static [&'static str] {
-        const { &Self::WORDS }.split_at(usize::from(self.kind != "UNIQUE")).1
+    fn keywords(&self) -> &'static [&'static str] {
+        const { &Self::KEYWORDS }.split_at(usize::from(self.kind != "UNIQUE")).1
     }
 
     pub(crate) fn definition(&self, columns: &Columns) -> Result<TokenStream> {
@@ -123,29 +131,29 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    const WORDS: [&str; 3] = ["no_inherit", "name", "renamed_from"];
+    const KEYWORDS: [&str; 3] = ["no_inherit", "name", "renamed_from"];
 
     /// `check = "…"` or `check("…", name = "…")`.
-    pub(crate) fn parse(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn parse(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let (mut expression, mut naming) = (Setting::default(), Naming::default());
         let mut no_inherit = Flag::default();
         if input.peek(Token![=]) {
-            expression.set(word, word::text(word, input)?)?;
+            expression.set(keyword, attribute::text(keyword, input)?)?;
         }
-        word::maybe_nested(input, |input| {
+        attribute::in_optional_parentheses(input, |input| {
             if input.peek(LitStr) {
-                return expression.set(word, word::quoted(word, input)?);
+                return expression.set(keyword, attribute::quoted(keyword, input)?);
             }
-            let next = word::word(input)?;
+            let next = attribute::keyword(input)?;
             match next.to_string().as_str() {
                 "no_inherit" => no_inherit.set(&next, ()),
-                it if Naming::WORDS.contains(&it) => naming.parse(&next, input),
-                _ => Err(word::unknown("option of a check", &next, &Self::WORDS)),
+                it if Naming::KEYWORDS.contains(&it) => naming.parse(&next, input),
+                _ => Err(attribute::unknown_keyword("option of a check", &next, &Self::KEYWORDS)),
             }
         })?;
         match expression.get() {
             Some(it) => Ok(Self { expression: it.clone(), naming, no_inherit }),
-            None => Err(Error::new(word.span(), "what is checked? `check(\"age >= 18\")`")),
+            None => Err(Error::new(keyword.span(), "what is checked? `check(\"age >= 18\")`")),
         }
     }
 
@@ -165,29 +173,35 @@ pub(crate) struct Exclude {
 }
 
 impl Exclude {
-    const WORDS: [&str; 5] = ["where", "deferrable", "initially_deferred", "name", "renamed_from"];
+    const KEYWORDS: [&str; 5] =
+        ["where", "deferrable", "initially_deferred", "name", "renamed_from"];
 
-    pub(crate) fn parse(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn parse(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::default();
-        word::maybe_nested(input, |input| it.item(input))?;
+        attribute::in_optional_parentheses(input, |input| it.item(input))?;
         if it.elements.is_set() {
             return Ok(it);
         }
-        Err(Error::new(word.span(), "what excludes each other? `exclude(gist: \"room WITH =\")`"))
+        Err(Error::new(
+            keyword.span(),
+            "what excludes each other? `exclude(gist: \"room WITH =\")`",
+        ))
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
             method if input.peek(Token![:]) => {
                 input.parse::<Token![:]>()?;
-                let elements = word::quoted(&word, input)?;
-                self.elements.set(&word, (method.to_owned(), elements))
+                let elements = attribute::quoted(&keyword, input)?;
+                self.elements.set(&keyword, (method.to_owned(), elements))
             }
-            "where" => self.predicate.set(&word, word::text(&word, input)?),
-            it if Deferral::WORDS.contains(&it) => self.deferral.parse(&word),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => Err(word::unknown("option of an exclusion", &word, &Self::WORDS)),
+            "where" => self.predicate.set(&keyword, attribute::text(&keyword, input)?),
+            it if Deferral::KEYWORDS.contains(&it) => self.deferral.parse(&keyword),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => {
+                Err(attribute::unknown_keyword("option of an exclusion", &keyword, &Self::KEYWORDS))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
 
-use crate::word::{Flag, Setting};
+use crate::attribute::{Flag, Setting};
 
 /// What the database says about an object: the text that was given, or, where that is asked for,
 /// the doc comment.

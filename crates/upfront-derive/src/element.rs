@@ -6,12 +6,12 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitInt, LitStr, Result, Token, parenthesized, token};
 
+use crate::attribute::{self, Setting};
 use crate::columns::Columns;
 use crate::sql;
-use crate::word::{self, Setting};
 
 /// Words that are no columns, in whichever index.
-const WORDS: [&str; 3] = ["unique", "nulls_not_distinct", "include"];
+const KEYWORDS: [&str; 3] = ["unique", "nulls_not_distinct", "include"];
 
 /// One element of an index.
 pub(crate) struct Element {
@@ -65,7 +65,7 @@ impl Key {
         if input.peek(LitStr) {
             return Ok(Self::Sql(input.parse()?));
         }
-        let first = word::word(input)?;
+        let first = attribute::keyword(input)?;
         match input.peek(token::Paren) || input.peek(Token![.]) {
             true => Ok(Self::Call(Call::parse(first, input)?)),
             false => Ok(Self::Column(first)),
@@ -74,7 +74,7 @@ impl Key {
 
     fn sql(&self, columns: &Columns) -> Result<String> {
         match self {
-            Self::Column(field) => columns.quoted(field, &WORDS),
+            Self::Column(field) => columns.quoted(field, &KEYWORDS),
             Self::Call(call) => call.sql(columns),
             Self::Sql(text) => Ok(format!("({})", text.value())),
         }
@@ -86,14 +86,14 @@ impl Call {
         let mut function = vec![first];
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
-            function.push(word::word(input)?);
+            function.push(attribute::keyword(input)?);
         }
         let inner;
         parenthesized!(inner in input);
         let mut arguments = Vec::new();
-        word::each(&inner, |input| {
+        attribute::parse_list(&inner, |input| {
             arguments.push(Argument::parse(input)?);
-            match word::stands_alone(input) {
+            match attribute::is_at_item_end(input) {
                 true => Ok(()),
                 false => Err(no_call(input)),
             }
@@ -139,7 +139,7 @@ fn no_call(input: ParseStream<'_>) -> Error {
 impl Order {
     /// All of it, up to the next comma.
     pub(crate) fn parse_all(&mut self, input: ParseStream<'_>) -> Result<()> {
-        while !word::stands_alone(input) {
+        while !attribute::is_at_item_end(input) {
             self.parse(input)?;
         }
         Ok(())
@@ -151,13 +151,13 @@ impl Order {
             let text: LitStr = input.parse()?;
             return self.opclass.set(&Ident::new("opclass", text.span()), text.value());
         }
-        let first = word::word(input)?;
+        let first = attribute::keyword(input)?;
         match first.to_string().as_str() {
             "asc" => self.direction.set(&first, "ASC"),
             "desc" => self.direction.set(&first, "DESC"),
-            "collate" => self.collate.set(&first, word::quoted(&first, input)?),
+            "collate" => self.collate.set(&first, attribute::quoted(&first, input)?),
             "nulls" => self.nulls.set(&first, nulls(input)?),
-            _ => self.opclass.set(&first, word::path(&first, input)?),
+            _ => self.opclass.set(&first, attribute::path(&first, input)?),
         }
     }
 
@@ -167,17 +167,17 @@ impl Order {
         if let Some(collation) = self.collate.value() {
             add(&format!("COLLATE {}", sql::quoted(&collation)));
         }
-        let words = [self.opclass.get().map(String::as_str), self.direction.get().copied()];
-        words.into_iter().chain([self.nulls.get().copied()]).flatten().for_each(&mut add);
+        let keywords = [self.opclass.get().map(String::as_str), self.direction.get().copied()];
+        keywords.into_iter().chain([self.nulls.get().copied()]).flatten().for_each(&mut add);
         sql
     }
 }
 
 fn nulls(input: ParseStream<'_>) -> Result<&'static str> {
-    let which = word::word(input)?;
+    let which = attribute::keyword(input)?;
     match which.to_string().as_str() {
         "first" => Ok("NULLS FIRST"),
         "last" => Ok("NULLS LAST"),
-        _ => Err(word::unknown("place for nulls", &which, &["first", "last"])),
+        _ => Err(attribute::unknown_keyword("place for nulls", &which, &["first", "last"])),
     }
 }

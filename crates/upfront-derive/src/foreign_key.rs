@@ -7,10 +7,10 @@ use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{Error, Ident, Path, Result, Token, token};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::columns::Columns;
 use crate::naming::{Deferral, Naming};
 use crate::sql::quoted;
-use crate::word::{self, Flag, Setting};
 
 /// Columns that have their values from another table's.
 #[derive(Default)]
@@ -36,7 +36,7 @@ struct Action {
     columns: Vec<Ident>,
 }
 
-const WORDS: [&str; 7] = [
+const KEYWORDS: [&str; 7] = [
     "on_delete",
     "on_update",
     "match_full",
@@ -56,15 +56,15 @@ const ACTIONS: [(&str, &str); 5] = [
 
 impl ForeignKey {
     /// `references(Org.id, on_delete = cascade)` of a field.
-    pub(crate) fn of_field(word: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn of_field(keyword: &Ident, field: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self { columns: vec![field.clone()], ..Self::default() };
-        word::maybe_nested(input, |input| match it.option(input)? {
+        attribute::in_optional_parentheses(input, |input| match it.option(input)? {
             true => Ok(()),
             false => it.target(input),
         })?;
         match it.targets.as_slice() {
             [_] => Ok(it),
-            [] => Err(Error::new(word.span(), "which column? `references(Org.id)`")),
+            [] => Err(Error::new(keyword.span(), "which column? `references(Org.id)`")),
             [_, second, ..] => {
                 Err(Error::new(second.column.span(), "a field references one column"))
             }
@@ -72,34 +72,34 @@ impl ForeignKey {
     }
 
     /// `foreign_key(a, b, references(Org.a, Org.b), on_delete = cascade)` of a table.
-    pub(crate) fn of_table(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn of_table(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::default();
-        word::nested(input, |input| match it.option(input)? {
+        attribute::in_parentheses(input, |input| match it.option(input)? {
             true => Ok(()),
             false => it.columns(input),
         })?;
-        it.fits(word)?;
+        it.fits(keyword)?;
         Ok(it)
     }
 
     fn columns(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        if word == "references" && input.peek(token::Paren) {
-            return word::nested(input, |input| self.target(input));
+        let keyword = attribute::keyword(input)?;
+        if keyword == "references" && input.peek(token::Paren) {
+            return attribute::in_parentheses(input, |input| self.target(input));
         }
-        self.columns.push(word);
+        self.columns.push(keyword);
         Ok(())
     }
 
-    fn fits(&self, word: &Ident) -> Result<()> {
+    fn fits(&self, keyword: &Ident) -> Result<()> {
         let (columns, targets) = (self.columns.len(), self.targets.len());
         if columns == 0 || targets == 0 {
             let message = "write it as `foreign_key(a, b, references(Org.a, Org.b))`";
-            return Err(Error::new(word.span(), message));
+            return Err(Error::new(keyword.span(), message));
         }
         if columns != targets {
             let message = format!("columns: {columns}, and columns that they reference: {targets}");
-            return Err(Error::new(word.span(), message));
+            return Err(Error::new(keyword.span(), message));
         }
         let text = |it: &Target| it.table.to_token_stream().to_string();
         let first = text(&self.targets[0]);
@@ -116,26 +116,32 @@ impl ForeignKey {
             return Err(Error::new(table.span(), message));
         }
         input.parse::<Token![.]>()?;
-        self.targets.push(Target { table, column: identifier(&word::word(input)?) });
+        self.targets.push(Target { table, column: identifier(&attribute::keyword(input)?) });
         Ok(())
     }
 
     /// Whether the next word is an option; then it is read.
     fn option(&mut self, input: ParseStream<'_>) -> Result<bool> {
         let ahead = input.fork();
-        let next = word::word(&ahead)?;
+        let next = attribute::keyword(&ahead)?;
         let name = next.to_string();
-        if !ahead.peek(Token![=]) && !WORDS[2..5].contains(&name.as_str()) {
+        if !ahead.peek(Token![=]) && !KEYWORDS[2..5].contains(&name.as_str()) {
             return Ok(false);
         }
-        let word = word::word(input)?;
+        let keyword = attribute::keyword(input)?;
         match name.as_str() {
-            "on_delete" => self.on_delete.set(&word, Action::parse(input)?)?,
-            "on_update" => self.on_update.set(&word, Action::parse(input)?)?,
-            "match_full" => self.full.set(&word, ())?,
-            it if Deferral::WORDS.contains(&it) => self.deferral.parse(&word)?,
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input)?,
-            _ => return Err(word::unknown("option of a foreign key", &word, &WORDS)),
+            "on_delete" => self.on_delete.set(&keyword, Action::parse(input)?)?,
+            "on_update" => self.on_update.set(&keyword, Action::parse(input)?)?,
+            "match_full" => self.full.set(&keyword, ())?,
+            it if Deferral::KEYWORDS.contains(&it) => self.deferral.parse(&keyword)?,
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input)?,
+            _ => {
+                return Err(attribute::unknown_keyword(
+                    "option of a foreign key",
+                    &keyword,
+                    &KEYWORDS,
+                ));
+            }
         }
         Ok(true)
     }
@@ -152,7 +158,7 @@ impl ForeignKey {
                 #naming,
                 columns: &[#(#names),*],
                 targets: {
-                    const TARGETS: &[__upfront::Target] = &[#(#targets),*];
+                    const TARGETS: &[__upfront::ColumnRef] = &[#(#targets),*];
                     #(#checks)*
                     TARGETS
                 },
@@ -183,10 +189,10 @@ impl ForeignKey {
 }
 
 /// A field's name, which may be a word of Rust that only a raw identifier spells.
-fn identifier(word: &Ident) -> Ident {
-    match syn::parse2::<Ident>(quote! { #word }) {
+fn identifier(keyword: &Ident) -> Ident {
+    match syn::parse2::<Ident>(quote! { #keyword }) {
         Ok(it) => it,
-        Err(_) => Ident::new_raw(&word.unraw().to_string(), word.span()),
+        Err(_) => Ident::new_raw(&keyword.unraw().to_string(), keyword.span()),
     }
 }
 
@@ -209,12 +215,12 @@ impl Target {
 impl Action {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         input.parse::<Token![=]>()?;
-        let word = word::word(input)?;
-        let Some((_, sql)) = ACTIONS.iter().find(|(it, _)| word == it) else {
-            return Err(word::unknown("action", &word, &ACTIONS.map(|(it, _)| it)));
+        let keyword = attribute::keyword(input)?;
+        let Some((_, sql)) = ACTIONS.iter().find(|(it, _)| keyword == it) else {
+            return Err(attribute::unknown_keyword("action", &keyword, &ACTIONS.map(|(it, _)| it)));
         };
         let columns = match sql.starts_with("SET") && input.peek(token::Paren) {
-            true => word::words(input)?,
+            true => attribute::keyword_list(input)?,
             false => Vec::new(),
         };
         Ok(Self { sql, columns })

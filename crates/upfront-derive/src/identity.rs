@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitInt, Result, Token};
 
-use crate::word::{self, Flag, Setting};
+use crate::attribute::{self, Flag, Setting};
 
 /// A column whose values PostgreSQL counts up.
 pub(crate) struct Identity {
@@ -14,7 +14,7 @@ pub(crate) struct Identity {
     options: Vec<String>,
 }
 
-const WORDS: [&str; 8] =
+const KEYWORDS: [&str; 8] =
     ["always", "by_default", "start", "increment", "min", "max", "cache", "cycle"];
 
 #[derive(Default)]
@@ -25,11 +25,11 @@ struct Options {
 }
 
 impl Identity {
-    pub(crate) fn parse(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn parse(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut options = Options::default();
-        word::maybe_nested(input, |input| options.item(input))?;
+        attribute::in_optional_parentheses(input, |input| options.item(input))?;
         Ok(Self {
-            span: word.span(),
+            span: keyword.span(),
             by_default: options.kind.get().copied().unwrap_or_default(),
             options: options.given.into_iter().map(|(_, sql)| sql).collect(),
         })
@@ -47,35 +47,35 @@ impl Identity {
 
 impl Options {
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "always" => self.kind.set(&word, false),
-            "by_default" => self.kind.set(&word, true),
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "always" => self.kind.set(&keyword, false),
+            "by_default" => self.kind.set(&keyword, true),
             "cycle" => {
-                self.cycle.set(&word, ())?;
-                self.add(&word, "CYCLE".to_owned())
+                self.cycle.set(&keyword, ())?;
+                self.add(&keyword, "CYCLE".to_owned())
             }
-            "start" => self.number(&word, "START WITH", input),
-            "increment" => self.number(&word, "INCREMENT BY", input),
-            "min" => self.number(&word, "MINVALUE", input),
-            "max" => self.number(&word, "MAXVALUE", input),
-            "cache" => self.number(&word, "CACHE", input),
-            _ => Err(word::unknown("option of an identity", &word, &WORDS)),
+            "start" => self.number(&keyword, "START WITH", input),
+            "increment" => self.number(&keyword, "INCREMENT BY", input),
+            "min" => self.number(&keyword, "MINVALUE", input),
+            "max" => self.number(&keyword, "MAXVALUE", input),
+            "cache" => self.number(&keyword, "CACHE", input),
+            _ => Err(attribute::unknown_keyword("option of an identity", &keyword, &KEYWORDS)),
         }
     }
 
-    fn number(&mut self, word: &Ident, sql: &str, input: ParseStream<'_>) -> Result<()> {
+    fn number(&mut self, keyword: &Ident, sql: &str, input: ParseStream<'_>) -> Result<()> {
         input.parse::<Token![=]>()?;
         let minus = input.parse::<Option<Token![-]>>()?.map_or("", |_| "-");
         let number: i64 = input.parse::<LitInt>()?.base10_parse()?;
-        self.add(word, format!("{sql} {minus}{number}"))
+        self.add(keyword, format!("{sql} {minus}{number}"))
     }
 
-    fn add(&mut self, word: &Ident, sql: String) -> Result<()> {
-        if self.given.iter().any(|(it, _)| it == word) {
-            return Err(Error::new(word.span(), format!("`{word}` is given twice")));
+    fn add(&mut self, keyword: &Ident, sql: String) -> Result<()> {
+        if self.given.iter().any(|(it, _)| it == keyword) {
+            return Err(Error::new(keyword.span(), format!("`{keyword}` is given twice")));
         }
-        self.given.push((word.clone(), sql));
+        self.given.push((keyword.clone(), sql));
         Ok(())
     }
 }

@@ -7,10 +7,10 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitStr, Result, Token, token};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::columns::Columns;
 use crate::element::{Element, Key, Order};
 use crate::naming::Naming;
-use crate::word::{self, Flag, Setting};
 
 /// An index, of a table or of one column.
 #[derive(Default)]
@@ -32,9 +32,9 @@ const ORDER: [&str; 5] = ["asc", "desc", "nulls", "collate", "opclass"];
 
 impl Index {
     /// `index(a, lower(b) desc, unique)` of a table.
-    pub(crate) fn of_table(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn of_table(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::default();
-        word::nested(input, |input| {
+        attribute::in_parentheses(input, |input| {
             if !it.option(input)? {
                 it.elements.push(Element::parse(input)?);
             }
@@ -42,7 +42,7 @@ impl Index {
         })?;
         match it.elements.is_empty() {
             true => {
-                Err(Error::new(word.span(), "over which columns? `index(a, lower(b), unique)`"))
+                Err(Error::new(keyword.span(), "over which columns? `index(a, lower(b), unique)`"))
             }
             false => Ok(it),
         }
@@ -52,7 +52,7 @@ impl Index {
     pub(crate) fn of_field(field: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::default();
         let mut order = Order::default();
-        word::maybe_nested(input, |input| match it.option(input)? {
+        attribute::in_optional_parentheses(input, |input| match it.option(input)? {
             true => Ok(()),
             false => order_of_field(&mut order, input),
         })?;
@@ -63,15 +63,15 @@ impl Index {
     /// Whether the next word is an option; then it is read.
     fn option(&mut self, input: ParseStream<'_>) -> Result<bool> {
         let ahead = input.fork();
-        let Ok(next) = word::word(&ahead) else { return Ok(false) };
-        let flag = word::stands_alone(&ahead);
+        let Ok(next) = attribute::keyword(&ahead) else { return Ok(false) };
+        let flag = attribute::is_at_item_end(&ahead);
         let value = ahead.peek(Token![=]);
         let list = ahead.peek(token::Paren);
         match next.to_string().as_str() {
             "unique" | "nulls_not_distinct" if flag => self.flag(input)?,
             "include" if list => {
-                let word = word::word(input)?;
-                self.include.set(&word, word::words(input)?)?;
+                let keyword = attribute::keyword(input)?;
+                self.include.set(&keyword, attribute::keyword_list(input)?)?;
             }
             "opclass" | "collate" if value => return Ok(false),
             _ if value => self.value(input)?,
@@ -81,21 +81,21 @@ impl Index {
     }
 
     fn flag(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word == "unique" {
-            true => self.unique.set(&word, ()),
-            false => self.nulls_not_distinct.set(&word, ()),
+        let keyword = attribute::keyword(input)?;
+        match keyword == "unique" {
+            true => self.unique.set(&keyword, ()),
+            false => self.nulls_not_distinct.set(&keyword, ()),
         }
     }
 
     fn value(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "using" => self.using.set(&word, word::symbol(&word, input)?),
-            "where" => self.predicate.set(&word, word::text(&word, input)?),
-            "with" => self.with.set(&word, word::text(&word, input)?),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => Err(word::unknown("option of an index", &word, &OPTIONS)),
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "using" => self.using.set(&keyword, attribute::symbol(&keyword, input)?),
+            "where" => self.predicate.set(&keyword, attribute::text(&keyword, input)?),
+            "with" => self.with.set(&keyword, attribute::text(&keyword, input)?),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => Err(attribute::unknown_keyword("option of an index", &keyword, &OPTIONS)),
         }
     }
 
@@ -107,8 +107,8 @@ impl Index {
     }
 
     fn clause(&self, columns: &Columns) -> Result<String> {
-        if let (Some(word), false) = (self.nulls_not_distinct.word(), self.unique.is_set()) {
-            return Err(Error::new(word.span(), "`nulls_not_distinct` is for a `unique` index"));
+        if let (Some(keyword), false) = (self.nulls_not_distinct.keyword(), self.unique.is_set()) {
+            return Err(Error::new(keyword.span(), "`nulls_not_distinct` is for a `unique` index"));
         }
         let elements: Result<Vec<_>> = self.elements.iter().map(|it| it.sql(columns)).collect();
         let using = self.using.get().map(|it| format!("USING {it} ")).unwrap_or_default();
@@ -131,18 +131,18 @@ impl Index {
 }
 
 fn order_of_field(order: &mut Order, input: ParseStream<'_>) -> Result<()> {
-    let next = word::word(&input.fork())?;
+    let next = attribute::keyword(&input.fork())?;
     match next.to_string().as_str() {
         "asc" | "desc" | "nulls" => order.parse_all(input),
         "collate" => {
-            let word = word::word(input)?;
-            order.collate.set(&word, word::text(&word, input)?)
+            let keyword = attribute::keyword(input)?;
+            order.collate.set(&keyword, attribute::text(&keyword, input)?)
         }
         "opclass" => {
-            let word = word::word(input)?;
-            order.opclass.set(&word, word::symbol(&word, input)?)
+            let keyword = attribute::keyword(input)?;
+            order.opclass.set(&keyword, attribute::symbol(&keyword, input)?)
         }
-        _ => Err(word::unknown("option of an index", &next, &known())),
+        _ => Err(attribute::unknown_keyword("option of an index", &next, &known())),
     }
 }
 

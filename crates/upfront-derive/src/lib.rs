@@ -1,5 +1,6 @@
 //! The derives of [upfront-model](https://docs.rs/upfront-model), which has them as its own.
 
+mod attribute;
 mod case;
 mod column;
 mod columns;
@@ -15,7 +16,6 @@ mod pg_enum;
 mod policy;
 mod sql;
 mod table;
-mod word;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Path, parse_macro_input, parse_quote};

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitStr, Result};
 
-use crate::word::{self, Flag, Setting};
+use crate::attribute::{self, Flag, Setting};
 
 /// `name = "…"` and `renamed_from = "…"`.
 #[derive(Default)]
@@ -15,19 +15,19 @@ pub(crate) struct Naming {
 }
 
 impl Naming {
-    pub(crate) const WORDS: [&str; 2] = ["name", "renamed_from"];
+    pub(crate) const KEYWORDS: [&str; 2] = ["name", "renamed_from"];
 
-    /// What stands behind one of its [words](Self::WORDS).
-    pub(crate) fn parse(&mut self, word: &Ident, input: ParseStream<'_>) -> Result<()> {
-        let setting = if word == "name" { &mut self.name } else { &mut self.renamed_from };
-        setting.set(word, word::name(word, input)?)
+    /// What stands behind one of its [keywords](Self::KEYWORDS).
+    pub(crate) fn parse(&mut self, keyword: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let setting = if keyword == "name" { &mut self.name } else { &mut self.renamed_from };
+        setting.set(keyword, attribute::name(keyword, input)?)
     }
 
     /// The two fields of a definition.
     pub(crate) fn fields(&self) -> Result<TokenStream> {
-        if let (Some(word), false) = (self.renamed_from.word(), self.name.is_set()) {
+        if let (Some(keyword), false) = (self.renamed_from.keyword(), self.name.is_set()) {
             let message = "`renamed_from` says what it was called, and `name` is missing";
-            return Err(Error::new(word.span(), message));
+            return Err(Error::new(keyword.span(), message));
         }
         let name = optional(self.name.value().as_deref());
         let renamed_from = optional(self.renamed_from.value().as_deref());
@@ -57,13 +57,13 @@ pub(crate) struct Deferral {
 }
 
 impl Deferral {
-    pub(crate) const WORDS: [&str; 2] = ["deferrable", "initially_deferred"];
+    pub(crate) const KEYWORDS: [&str; 2] = ["deferrable", "initially_deferred"];
 
-    /// One of its [words](Self::WORDS).
-    pub(crate) fn parse(&mut self, word: &Ident) -> Result<()> {
-        match word == "deferrable" {
-            true => self.deferrable.set(word, ()),
-            false => self.initially_deferred.set(word, ()),
+    /// One of its [keywords](Self::KEYWORDS).
+    pub(crate) fn parse(&mut self, keyword: &Ident) -> Result<()> {
+        match keyword == "deferrable" {
+            true => self.deferrable.set(keyword, ()),
+            false => self.initially_deferred.set(keyword, ()),
         }
     }
 

@@ -5,13 +5,13 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::case::Case;
 use crate::constraint::{Check, Constraint, Exclude, Unique};
 use crate::foreign_key::ForeignKey;
 use crate::index::Index;
 use crate::naming::Naming;
 use crate::policy::Policy;
-use crate::word::{self, Flag, Setting};
 
 /// What stands in the attributes of the struct.
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(crate) enum RowSecurity {
     Forced,
 }
 
-const WORDS: [&str; 21] = [
+const KEYWORDS: [&str; 21] = [
     "schema",
     "name",
     "renamed_from",
@@ -69,41 +69,51 @@ const WORDS: [&str; 21] = [
 impl Options {
     pub(crate) fn parse(attributes: &[Attribute]) -> Result<Self> {
         let mut it = Self::default();
-        word::each_attribute(attributes, "table", |input| it.item(input))?;
+        attribute::parse_attributes(attributes, "table", |input| it.item(input))?;
         Ok(it)
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "crate" => self.path.set(&word, path(input)?),
-            "schema" => self.schema.set(&word, word::name(&word, input)?),
-            "rename_all" => self.rename_all.set(&word, Case::parse(&word::text(&word, input)?)?),
-            "comments" => self.comments.set(&word, ()),
-            "comment" => self.comment.set(&word, word::text(&word, input)?),
-            "unlogged" => self.unlogged.set(&word, ()),
-            "with" => self.with.set(&word, word::text(&word, input)?),
-            "partition_by" => self.partition_by.set(&word, word::text(&word, input)?),
-            "no_primary_key" => self.no_primary_key.set(&word, ()),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => self.object(&word, input),
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "crate" => self.path.set(&keyword, path(input)?),
+            "schema" => self.schema.set(&keyword, attribute::name(&keyword, input)?),
+            "rename_all" => {
+                self.rename_all.set(&keyword, Case::parse(&attribute::text(&keyword, input)?)?)
+            }
+            "comments" => self.comments.set(&keyword, ()),
+            "comment" => self.comment.set(&keyword, attribute::text(&keyword, input)?),
+            "unlogged" => self.unlogged.set(&keyword, ()),
+            "with" => self.with.set(&keyword, attribute::text(&keyword, input)?),
+            "partition_by" => self.partition_by.set(&keyword, attribute::text(&keyword, input)?),
+            "no_primary_key" => self.no_primary_key.set(&keyword, ()),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => self.object(&keyword, input),
         }
     }
 
     /// What there may be several of, and what is an object of its own in PostgreSQL.
-    fn object(&mut self, word: &Ident, input: ParseStream<'_>) -> Result<()> {
-        match word.to_string().as_str() {
-            "primary_key" => return self.primary_key.set(word, Unique::of_table(word, input)?),
-            "rls" => return self.row_security.set(word, RowSecurity::parse(input)?),
-            "unique" => self.constraints.push(Constraint::Unique(Unique::of_table(word, input)?)),
-            "check" => self.constraints.push(Constraint::Check(Check::parse(word, input)?)),
-            "exclude" => self.constraints.push(Constraint::Exclude(Exclude::parse(word, input)?)),
-            "index" => self.indexes.push(Index::of_table(word, input)?),
-            "foreign_key" => self.foreign_keys.push(ForeignKey::of_table(word, input)?),
-            "policy" => self.policies.push(Policy::parse(word, input)?),
-            "raw" => self.raw.push(raw(word, input)?),
-            "raw_before" => self.raw_before.push(raw(word, input)?),
-            _ => return Err(word::unknown("attribute of a table", word, &WORDS)),
+    fn object(&mut self, keyword: &Ident, input: ParseStream<'_>) -> Result<()> {
+        match keyword.to_string().as_str() {
+            "primary_key" => {
+                return self.primary_key.set(keyword, Unique::of_table(keyword, input)?);
+            }
+            "rls" => return self.row_security.set(keyword, RowSecurity::parse(input)?),
+            "unique" => {
+                self.constraints.push(Constraint::Unique(Unique::of_table(keyword, input)?))
+            }
+            "check" => self.constraints.push(Constraint::Check(Check::parse(keyword, input)?)),
+            "exclude" => {
+                self.constraints.push(Constraint::Exclude(Exclude::parse(keyword, input)?))
+            }
+            "index" => self.indexes.push(Index::of_table(keyword, input)?),
+            "foreign_key" => self.foreign_keys.push(ForeignKey::of_table(keyword, input)?),
+            "policy" => self.policies.push(Policy::parse(keyword, input)?),
+            "raw" => self.raw.push(raw(keyword, input)?),
+            "raw_before" => self.raw_before.push(raw(keyword, input)?),
+            _ => {
+                return Err(attribute::unknown_keyword("attribute of a table", keyword, &KEYWORDS));
+            }
         }
         Ok(())
     }
@@ -128,11 +138,11 @@ impl RowSecurity {
     /// Nothing, or `(force)`.
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut force = Flag::default();
-        word::maybe_nested(input, |input| {
-            let word = word::word(input)?;
-            match word == "force" {
-                true => force.set(&word, ()),
-                false => Err(word::unknown("option of `rls`", &word, &["force"])),
+        attribute::in_optional_parentheses(input, |input| {
+            let keyword = attribute::keyword(input)?;
+            match keyword == "force" {
+                true => force.set(&keyword, ()),
+                false => Err(attribute::unknown_keyword("option of `rls`", &keyword, &["force"])),
             }
         })?;
         Ok(if force.is_set() { Self::Forced } else { Self::On })
@@ -146,16 +156,19 @@ pub(crate) fn path(input: ParseStream<'_>) -> Result<Path> {
 }
 
 /// `= "…"` or a macro that makes a string.
-fn raw(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+fn raw(keyword: &Ident, input: ParseStream<'_>) -> Result<Expr> {
     if !input.peek(Token![=]) {
-        return Err(Error::new(word.span(), format!("`{word}` needs SQL: `{word} = \"…\"`")));
+        return Err(Error::new(
+            keyword.span(),
+            format!("`{keyword}` needs SQL: `{keyword} = \"…\"`"),
+        ));
     }
     input.parse::<Token![=]>()?;
     let sql: Expr = input.parse()?;
     match &sql {
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) | Expr::Macro(_) => Ok(sql),
         _ => {
-            let message = format!("`{word}` is SQL in a string, or `include_str!(\"…\")`");
+            let message = format!("`{keyword}` is SQL in a string, or `include_str!(\"…\")`");
             Err(Error::new_spanned(sql, message))
         }
     }

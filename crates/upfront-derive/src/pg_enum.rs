@@ -8,11 +8,11 @@ use syn::{
     Attribute, Data, DataEnum, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, Variant,
 };
 
+use crate::attribute::{self, Flag, Setting};
 use crate::case::Case;
 use crate::documentation;
 use crate::naming::{Naming, optional};
 use crate::options;
-use crate::word::{self, Flag, Setting};
 
 /// What stands in the attributes of the enum.
 #[derive(Default)]
@@ -25,7 +25,7 @@ struct Options {
     comment: Setting<LitStr>,
 }
 
-const WORDS: [&str; 7] =
+const KEYWORDS: [&str; 7] =
     ["schema", "name", "renamed_from", "rename_all", "comments", "comment", "crate"];
 
 /// The implementations of `PgEnum` and `SqlType`, or the errors. `path` is where upfront-model is
@@ -34,8 +34,8 @@ pub(crate) fn expand(input: &DeriveInput, path: &Path) -> TokenStream {
     match implementation(input, path) {
         Ok(tokens) => tokens,
         Err(err) => {
-            let (error, stand_in) = (err.to_compile_error(), stand_in(input, path));
-            quote! { #error #stand_in }
+            let (error, fallback_impl) = (err.to_compile_error(), fallback_impl(input, path));
+            quote! { #error #fallback_impl }
         }
     }
 }
@@ -81,7 +81,7 @@ fn variants(input: &DeriveInput) -> Result<&DataEnum> {
     if data.variants.is_empty() {
         return Err(Error::new_spanned(&input.ident, "an enum without variants has no values"));
     }
-    word::all(&data.variants, |variant| match &variant.fields {
+    attribute::collect_errors(&data.variants, |variant| match &variant.fields {
         Fields::Unit => Ok(()),
         fields => {
             let message =
@@ -96,7 +96,7 @@ fn variants(input: &DeriveInput) -> Result<&DataEnum> {
 fn labels(data: &DataEnum, rule: Option<Case>) -> Result<Vec<TokenStream>> {
     let mut seen: Vec<(String, &Ident)> = Vec::new();
     let mut tokens = Vec::new();
-    word::all(&data.variants, |variant| {
+    attribute::collect_errors(&data.variants, |variant| {
         let naming = naming(variant)?;
         let text = label(variant, &naming, rule)?;
         if let Some((_, other)) = seen.iter().find(|(it, _)| *it == text) {
@@ -113,11 +113,15 @@ fn labels(data: &DataEnum, rule: Option<Case>) -> Result<Vec<TokenStream>> {
 
 fn naming(variant: &Variant) -> Result<Naming> {
     let mut naming = Naming::default();
-    word::each_attribute(&variant.attrs, "pg_enum", |input| {
-        let word = word::word(input)?;
-        match Naming::WORDS.iter().any(|it| word == it) {
-            true => naming.parse(&word, input),
-            false => Err(word::unknown("attribute of a variant", &word, &Naming::WORDS)),
+    attribute::parse_attributes(&variant.attrs, "pg_enum", |input| {
+        let keyword = attribute::keyword(input)?;
+        match Naming::KEYWORDS.iter().any(|it| keyword == it) {
+            true => naming.parse(&keyword, input),
+            false => Err(attribute::unknown_keyword(
+                "attribute of a variant",
+                &keyword,
+                &Naming::KEYWORDS,
+            )),
         }
     })?;
     Ok(naming)
@@ -130,27 +134,29 @@ fn label(variant: &Variant, naming: &Naming, rule: Option<Case>) -> Result<Strin
     }
     let name = variant.ident.unraw().to_string();
     let text = rule.map_or(name.clone(), |it| it.apply(&name));
-    word::fits(&text, variant.ident.span())?;
+    attribute::check_length(&text, variant.ident.span())?;
     Ok(text)
 }
 
 impl Options {
     fn parse(attributes: &[Attribute]) -> Result<Self> {
         let mut it = Self::default();
-        word::each_attribute(attributes, "pg_enum", |input| it.item(input))?;
+        attribute::parse_attributes(attributes, "pg_enum", |input| it.item(input))?;
         Ok(it)
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "crate" => self.path.set(&word, options::path(input)?),
-            "schema" => self.schema.set(&word, word::name(&word, input)?),
-            "rename_all" => self.rename_all.set(&word, Case::parse(&word::text(&word, input)?)?),
-            "comments" => self.comments.set(&word, ()),
-            "comment" => self.comment.set(&word, word::text(&word, input)?),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => Err(word::unknown("attribute of an enum", &word, &WORDS)),
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "crate" => self.path.set(&keyword, options::path(input)?),
+            "schema" => self.schema.set(&keyword, attribute::name(&keyword, input)?),
+            "rename_all" => {
+                self.rename_all.set(&keyword, Case::parse(&attribute::text(&keyword, input)?)?)
+            }
+            "comments" => self.comments.set(&keyword, ()),
+            "comment" => self.comment.set(&keyword, attribute::text(&keyword, input)?),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => Err(attribute::unknown_keyword("attribute of an enum", &keyword, &KEYWORDS)),
         }
     }
 
@@ -161,7 +167,7 @@ impl Options {
             Some(it) => it.value(),
             None => Case::Snake.apply(&owner.unraw().to_string()),
         };
-        word::fits(&name, owner.span())?;
+        attribute::check_length(&name, owner.span())?;
         Ok(quote! { __upfront::Name::new(#name) #schema })
     }
 
@@ -184,7 +190,7 @@ impl Options {
 
 /// A type that fits whatever uses it, so that one mistake is one error. Nobody sees it, as the
 /// program does not compile.
-fn stand_in(input: &DeriveInput, path: &Path) -> TokenStream {
+fn fallback_impl(input: &DeriveInput, path: &Path) -> TokenStream {
     let (owner, generics) = (&input.ident, &input.generics);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let options = Options::parse(&input.attrs).unwrap_or_default();
@@ -201,7 +207,7 @@ fn stand_in(input: &DeriveInput, path: &Path) -> TokenStream {
             #[automatically_derived]
             impl #impl_generics __upfront::EnumTrait for #owner #type_generics #where_clause {
                 const NAME: __upfront::Name = __upfront::Name::new("");
-                const DEFINITION: __upfront::Enum = __upfront::Enum::UNKNOWN;
+                const DEFINITION: __upfront::Enum = __upfront::Enum::FALLBACK;
             }
         };
     }

@@ -5,8 +5,8 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, LitStr, Result, Token};
 
+use crate::attribute::{self, Flag, Setting};
 use crate::naming::{Naming, optional};
-use crate::word::{self, Flag, Setting};
 
 /// Which rows a role sees and writes.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Policy {
     check: Setting<LitStr>,
 }
 
-const WORDS: [&str; 7] =
+const KEYWORDS: [&str; 7] =
     ["name", "renamed_from", "restrictive", "for", "to", "using", "with_check"];
 
 const COMMANDS: [(&str, &str); 5] = [
@@ -31,25 +31,25 @@ const COMMANDS: [(&str, &str); 5] = [
 ];
 
 impl Policy {
-    pub(crate) fn parse(word: &Ident, input: ParseStream<'_>) -> Result<Self> {
+    pub(crate) fn parse(keyword: &Ident, input: ParseStream<'_>) -> Result<Self> {
         let mut it = Self::default();
-        word::nested(input, |input| it.item(input))?;
+        attribute::in_parentheses(input, |input| it.item(input))?;
         match it.naming.name() {
             Some(_) => Ok(it),
-            None => Err(Error::new(word.span(), "a policy has a name: `policy(name = \"…\")`")),
+            None => Err(Error::new(keyword.span(), "a policy has a name: `policy(name = \"…\")`")),
         }
     }
 
     fn item(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let word = word::word(input)?;
-        match word.to_string().as_str() {
-            "restrictive" => self.restrictive.set(&word, ()),
-            "for" => self.command.set(&word, command(input)?),
-            "to" => self.to.set(&word, word::text(&word, input)?),
-            "using" => self.using.set(&word, word::text(&word, input)?),
-            "with_check" => self.check.set(&word, word::text(&word, input)?),
-            it if Naming::WORDS.contains(&it) => self.naming.parse(&word, input),
-            _ => Err(word::unknown("option of a policy", &word, &WORDS)),
+        let keyword = attribute::keyword(input)?;
+        match keyword.to_string().as_str() {
+            "restrictive" => self.restrictive.set(&keyword, ()),
+            "for" => self.command.set(&keyword, command(input)?),
+            "to" => self.to.set(&keyword, attribute::text(&keyword, input)?),
+            "using" => self.using.set(&keyword, attribute::text(&keyword, input)?),
+            "with_check" => self.check.set(&keyword, attribute::text(&keyword, input)?),
+            it if Naming::KEYWORDS.contains(&it) => self.naming.parse(&keyword, input),
+            _ => Err(attribute::unknown_keyword("option of a policy", &keyword, &KEYWORDS)),
         }
     }
 
@@ -74,9 +74,9 @@ impl Policy {
 
 fn command(input: ParseStream<'_>) -> Result<&'static str> {
     input.parse::<Token![=]>()?;
-    let word = word::word(input)?;
-    match COMMANDS.iter().find(|(it, _)| word == it) {
+    let keyword = attribute::keyword(input)?;
+    match COMMANDS.iter().find(|(it, _)| keyword == it) {
         Some((_, sql)) => Ok(sql),
-        None => Err(word::unknown("command", &word, &COMMANDS.map(|(it, _)| it))),
+        None => Err(attribute::unknown_keyword("command", &keyword, &COMMANDS.map(|(it, _)| it))),
     }
 }

@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Error, Field, Fields, Ident, Path, Result};
 
+use crate::attribute;
 use crate::case::Case;
 use crate::column::Column;
 use crate::columns::Columns;
@@ -12,7 +13,6 @@ use crate::constraint::Unique;
 use crate::documentation;
 use crate::naming::optional;
 use crate::options::Options;
-use crate::word;
 
 /// A struct as a table.
 struct Table<'a> {
@@ -33,8 +33,9 @@ pub(crate) fn expand(input: &DeriveInput, path: &Path) -> TokenStream {
     match table.and_then(|it| it.expand(path)) {
         Ok(tokens) => tokens,
         Err(err) => {
-            let (error, stand_in) = (err.to_compile_error(), stand_in(input, &fields, path));
-            quote! { #error #stand_in }
+            let (error, fallback_impl) =
+                (err.to_compile_error(), fallback_impl(input, &fields, path));
+            quote! { #error #fallback_impl }
         }
     }
 }
@@ -64,7 +65,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<(&Field, &Ident)>> {
 impl<'a> Table<'a> {
     fn parse(input: &'a DeriveInput, fields: &[(&'a Field, &'a Ident)]) -> Result<Self> {
         let mut columns = Vec::new();
-        let parsed = word::all(fields, |(source, field)| {
+        let parsed = attribute::collect_errors(fields, |(source, field)| {
             columns.push(Column::parse(source, field)?);
             Ok(())
         });
@@ -92,7 +93,7 @@ impl<'a> Table<'a> {
                 #[derive(::core::fmt::Debug)]
                 #[allow(dead_code, missing_docs, unreachable_pub)]
                 pub struct #struct_name {
-                    #(pub #fields: __upfront::Target,)*
+                    #(pub #fields: __upfront::ColumnRef,)*
                 }
 
                 #[automatically_derived]
@@ -123,8 +124,8 @@ impl<'a> Table<'a> {
         let of_fields = self.columns.iter().map(|it| &it.primary_key);
         let keys = of_fields.chain([&self.options.primary_key]).filter(|it| it.is_set());
         let keys: Vec<_> = keys.collect();
-        let renounced = self.options.no_primary_key.word();
-        let message = match (keys.as_slice(), renounced) {
+        let opted_out = self.options.no_primary_key.keyword();
+        let message = match (keys.as_slice(), opted_out) {
             ([_, _, ..], _) => {
                 "a table has one primary key: for several columns write \
                                 `#[table(primary_key(a, b))]`"
@@ -132,8 +133,8 @@ impl<'a> Table<'a> {
             ([_], Some(_)) => "this table was said to have none",
             _ => return Ok(keys.first().and_then(|it| it.get())),
         };
-        let word = keys.last().and_then(|it| it.word());
-        Err(Error::new(word.map_or(self.owner.span(), Ident::span), message))
+        let keyword = keys.last().and_then(|it| it.keyword());
+        Err(Error::new(keyword.map_or(self.owner.span(), Ident::span), message))
     }
 
     /// The table's name: the struct's in snake case, unless told otherwise.
@@ -144,7 +145,7 @@ impl<'a> Table<'a> {
             Some(it) => it.value(),
             None => Case::Snake.apply(&self.owner.unraw().to_string()),
         };
-        word::fits(&name, self.owner.span())?;
+        attribute::check_length(&name, self.owner.span())?;
         Ok(quote! { __upfront::Name::new(#name) #schema })
     }
 
@@ -204,7 +205,7 @@ impl<'a> Table<'a> {
     fn key_kind(&self, key: Option<&Unique>) -> TokenStream {
         match (key, self.options.no_primary_key.is_set()) {
             (Some(_), _) => quote! { __upfront::Key::Primary },
-            (None, true) => quote! { __upfront::Key::Renounced },
+            (None, true) => quote! { __upfront::Key::OptedOut },
             (None, false) => quote! { __upfront::Key::Missing },
         }
     }
@@ -217,7 +218,7 @@ fn same(one: &Ident, other: &Ident) -> bool {
 /// All of them, or all of their errors.
 fn collect(items: impl Iterator<Item = Result<TokenStream>>) -> Result<Vec<TokenStream>> {
     let mut tokens = Vec::new();
-    word::all(items, |it| it.map(|it| tokens.push(it)))?;
+    attribute::collect_errors(items, |it| it.map(|it| tokens.push(it)))?;
     Ok(tokens)
 }
 
@@ -225,14 +226,14 @@ fn collect(items: impl Iterator<Item = Result<TokenStream>>) -> Result<Vec<Token
 fn both<T, U>(one: Result<T>, other: Result<U>) -> Result<(T, U)> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
-        (Err(one), Err(other)) => Err(word::joined(one, other)),
+        (Err(one), Err(other)) => Err(attribute::combine(one, other)),
         (Err(err), _) | (_, Err(err)) => Err(err),
     }
 }
 
 fn names(columns: &[Column<'_>], rule: Option<Case>) -> Result<Columns> {
     let mut names: Vec<(Ident, String)> = Vec::new();
-    word::all(columns, |column| {
+    attribute::collect_errors(columns, |column| {
         let name = column.name(rule)?;
         if let Some((field, _)) = names.iter().find(|(_, it)| *it == name) {
             let message = format!("the column of `{field}` is called `{name}` too");
@@ -246,7 +247,7 @@ fn names(columns: &[Column<'_>], rule: Option<Case>) -> Result<Columns> {
 
 /// A table that fits whatever references it, so that one mistake is one error. Nobody sees it, as
 /// the program does not compile.
-fn stand_in(input: &DeriveInput, fields: &[(&Field, &Ident)], path: &Path) -> TokenStream {
+fn fallback_impl(input: &DeriveInput, fields: &[(&Field, &Ident)], path: &Path) -> TokenStream {
     let (owner, struct_name) = (&input.ident, format_ident!("{}Columns", input.ident.unraw()));
     let options = Options::parse(&input.attrs).unwrap_or_default();
     let path = options.path.get().unwrap_or(path);
@@ -259,7 +260,7 @@ fn stand_in(input: &DeriveInput, fields: &[(&Field, &Ident)], path: &Path) -> To
             #[derive(::core::fmt::Debug)]
             #[allow(dead_code, missing_docs, unreachable_pub)]
             pub struct #struct_name {
-                #(pub #fields: __upfront::Target,)*
+                #(pub #fields: __upfront::ColumnRef,)*
             }
 
             #[automatically_derived]
@@ -267,8 +268,8 @@ fn stand_in(input: &DeriveInput, fields: &[(&Field, &Ident)], path: &Path) -> To
                 const NAME: __upfront::Name = __upfront::Name::new("");
                 type Columns = #struct_name;
                 const COLUMNS: Self::Columns =
-                    #struct_name { #(#fields: __upfront::Target::UNKNOWN,)* };
-                const DEFINITION: __upfront::Table = __upfront::Table::UNKNOWN;
+                    #struct_name { #(#fields: __upfront::ColumnRef::FALLBACK,)* };
+                const DEFINITION: __upfront::Table = __upfront::Table::FALLBACK;
             }
         };
     }

@@ -1,6 +1,6 @@
 //! What the compiler checks about a model once it knows the types.
 
-use crate::definition::Target;
+use crate::definition::ColumnRef;
 use crate::sql_type::{Kind, Type};
 
 // Each is a constant of its own that nothing uses, so that what it refuses is one error.
@@ -29,7 +29,7 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// A column of a primary key is never `NULL`.
 #[track_caller]
-pub const fn key(column: Target) {
+pub const fn key(column: ColumnRef) {
     if column.r#type.is_nullable() {
         panic_with(&["`", column.name, "` is part of the primary key and cannot be an `Option`"]);
     }
@@ -37,7 +37,7 @@ pub const fn key(column: Target) {
 
 /// An identity column is a whole number.
 #[track_caller]
-pub const fn identity(column: Target) {
+pub const fn identity(column: ColumnRef) {
     let it = column.r#type;
     let fits = match it.kind {
         Kind::Unknown => true,
@@ -56,7 +56,7 @@ pub const fn identity(column: Target) {
 
 /// A foreign key has the type of what it references.
 #[track_caller]
-pub const fn reference(from: Target, to: Target) {
+pub const fn reference(from: ColumnRef, to: ColumnRef) {
     if !agree(from.r#type, to.r#type) {
         let (one, other) = (describe(from.r#type), describe(to.r#type));
         panic_with(&[

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use crate::definition::{Column, Enum, ForeignKey, Index, Key, Policy, RowSecurity, Table};
+use crate::fragment::{ConstraintName, Header, Lines, RenameComment, Targets};
 use crate::model::Model;
 use crate::name::{List, Literal, Name, Quoted};
-use crate::piece::{Head, Lines, Named, Renamed, Targets};
 
 /// The SQL that makes a set of models in an empty database.
 ///
@@ -98,7 +98,7 @@ fn schemas<'a>(script: &mut Script, names: impl Iterator<Item = &'a Name>) {
 }
 
 fn create_enum(script: &mut Script, model: &Enum) {
-    let head = Head { model: model.model, renamed_from: model.renamed_from };
+    let head = Header { model: model.model, renamed_from: model.renamed_from };
     let labels = Lines(model.labels);
     script.statement(format_args!("{head}CREATE TYPE {} AS ENUM ({labels})", model.name));
     if let Some(text) = model.comment {
@@ -107,7 +107,7 @@ fn create_enum(script: &mut Script, model: &Enum) {
 }
 
 fn create_table(script: &mut Script, model: &Table) {
-    let head = Head { model: model.model, renamed_from: model.renamed_from };
+    let head = Header { model: model.model, renamed_from: model.renamed_from };
     let unlogged = if model.unlogged { "UNLOGGED " } else { "" };
     let lines: Vec<&dyn fmt::Display> = model
         .columns
@@ -122,7 +122,8 @@ fn create_table(script: &mut Script, model: &Table) {
 /// Before the foreign keys: one may reference the columns of a unique index.
 fn create_indexes(script: &mut Script, model: &Table) {
     for Index { unique, name, renamed_from, clause } in model.indexes {
-        let (renamed, name) = (Renamed(*renamed_from), name.map(|it| format!("{} ", Quoted(it))));
+        let (renamed, name) =
+            (RenameComment(*renamed_from), name.map(|it| format!("{} ", Quoted(it))));
         let (unique, name) = (if *unique { "UNIQUE " } else { "" }, name.unwrap_or_default());
         let table = model.name;
         script.statement(format_args!("{renamed}CREATE {unique}INDEX {name}ON {table} {clause}"));
@@ -132,7 +133,8 @@ fn create_indexes(script: &mut Script, model: &Table) {
 /// After all tables, so that two may reference each other.
 fn add_foreign_keys(script: &mut Script, model: &Table) {
     for ForeignKey { name, renamed_from, columns, targets, suffix } in model.foreign_keys {
-        let (renamed, name, columns) = (Renamed(*renamed_from), Named(*name), List(columns));
+        let (renamed, name, columns) =
+            (RenameComment(*renamed_from), ConstraintName(*name), List(columns));
         let targets = Targets(targets);
         script.statement(format_args!(
             "{renamed}ALTER TABLE {}\n  ADD {name}FOREIGN KEY ({columns}) REFERENCES {targets}{suffix}",
@@ -150,7 +152,7 @@ fn secure(script: &mut Script, model: &Table) {
         script.statement(format_args!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"));
     }
     for Policy { name, renamed_from, clause } in model.policies {
-        let (renamed, name) = (Renamed(*renamed_from), Quoted(name));
+        let (renamed, name) = (RenameComment(*renamed_from), Quoted(name));
         script.statement(format_args!("{renamed}CREATE POLICY {name} ON {table}{clause}"));
     }
 }

@@ -33,7 +33,7 @@ pub enum Key {
     Primary,
     Missing,
     /// It has none, and its author says so.
-    Renounced,
+    OptedOut,
 }
 
 /// Row level security.
@@ -74,7 +74,7 @@ pub struct ForeignKey {
     pub renamed_from: Option<&'static str>,
     pub columns: &'static [&'static str],
     /// As many, all of one table.
-    pub targets: &'static [Target],
+    pub targets: &'static [ColumnRef],
     /// `ON DELETE …` and the like.
     pub suffix: &'static str,
 }
@@ -118,7 +118,7 @@ pub struct Label {
 
 /// A column as other tables see it, whatever the visibility of its field.
 #[derive(Clone, Copy, Debug)]
-pub struct Target {
+pub struct ColumnRef {
     pub table: Name,
     pub name: &'static str,
     pub r#type: Type,
@@ -126,7 +126,7 @@ pub struct Target {
 
 /// What stands in for a model whose derive has failed. No program with it compiles.
 impl Table {
-    pub const UNKNOWN: Self = Self {
+    pub const FALLBACK: Self = Self {
         model: "",
         name: Name::new(""),
         renamed_from: None,
@@ -146,10 +146,10 @@ impl Table {
 }
 
 impl Enum {
-    pub const UNKNOWN: Self =
+    pub const FALLBACK: Self =
         Self { model: "", name: Name::new(""), renamed_from: None, labels: &[], comment: None };
 }
 
-impl Target {
-    pub const UNKNOWN: Self = Self { table: Name::new(""), name: "", r#type: Type::unknown() };
+impl ColumnRef {
+    pub const FALLBACK: Self = Self { table: Name::new(""), name: "", r#type: Type::unknown() };
 }

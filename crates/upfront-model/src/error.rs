@@ -6,19 +6,19 @@ use crate::name::Name;
 
 /// The models cannot be printed.
 #[derive(Debug)]
-pub struct Error(Kind);
+pub struct Error(ErrorKind);
 
 /// A result whose error is an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ErrorKind {
     Empty,
-    Clash { name: Name, paths: [&'static str; 2] },
+    DuplicateName { name: Name, paths: [&'static str; 2] },
 }
 
-impl From<Kind> for Error {
-    fn from(kind: Kind) -> Self {
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
         Self(kind)
     }
 }
@@ -26,11 +26,11 @@ impl From<Kind> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Empty => f.write_str(
+            ErrorKind::Empty => f.write_str(
                 "no model is linked into this program: name the crate that has them, as in \
                  `use my_service as _;`",
             ),
-            Kind::Clash { name, paths: [one, other] } => {
+            ErrorKind::DuplicateName { name, paths: [one, other] } => {
                 write!(f, "`{one}` and `{other}` are both called {name}")
             }
         }

@@ -60,11 +60,11 @@ mod ddl;
 #[allow(missing_docs)]
 mod definition;
 mod error;
-mod foreign;
+mod external_types;
+mod fragment;
 mod model;
 mod models;
 mod name;
-mod piece;
 mod print;
 mod sql_type;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ddl::Ddl;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Model, PgEnum, Table};
 use crate::name::Name;
 
@@ -60,7 +60,7 @@ impl Models {
     /// If there is none, or if two have one name.
     pub fn ddl(&self) -> Result<Ddl> {
         if self.0.is_empty() {
-            return Err(Kind::Empty.into());
+            return Err(ErrorKind::Empty.into());
         }
         Ok(Ddl::of(&self.by_name()?))
     }
@@ -70,15 +70,15 @@ impl Models {
         let mut it = BTreeMap::new();
         for model in &self.0 {
             if let Some(other) = it.insert(model.name(), *model) {
-                return Err(clash(model, &other));
+                return Err(duplicate_name(model, &other));
             }
         }
         Ok(it)
     }
 }
 
-fn clash(one: &Model, other: &Model) -> Error {
+fn duplicate_name(one: &Model, other: &Model) -> Error {
     let mut paths = [one.path(), other.path()];
     paths.sort_unstable();
-    Kind::Clash { name: one.name(), paths }.into()
+    ErrorKind::DuplicateName { name: one.name(), paths }.into()
 }

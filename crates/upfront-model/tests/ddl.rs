@@ -8,7 +8,7 @@
 use std::time::SystemTime;
 
 use upfront_model::{Models, PgEnum, SqlType, Table, Type};
-use upfront_scratch::{Server, Without};
+use upfront_scratch::{DiffFilter, Server};
 
 /// The SQL of the models has that snapshot, and PostgreSQL makes of it what it makes of `by_hand`.
 fn check(name: &str, models: &Models, by_hand: &str) {
@@ -21,7 +21,8 @@ fn check(name: &str, models: &Models, by_hand: &str) {
         database
     };
     let (theirs, ours) = (of(by_hand), of(&ddl.to_string()));
-    let difference = theirs.difference(&ours.url(), &Without::default()).expect("both are dumped");
+    let difference =
+        theirs.difference(&ours.url(), &DiffFilter::default()).expect("both are dumped");
     assert_eq!(difference, None, "with `+` what the models have");
 }
 

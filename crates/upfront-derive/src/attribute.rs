@@ -21,9 +21,9 @@ impl<T> Default for Setting<T> {
 }
 
 impl<T> Setting<T> {
-    pub(crate) fn set(&mut self, word: &Ident, value: T) -> Result<()> {
-        match self.0.replace((word.clone(), value)) {
-            Some(_) => Err(Error::new(word.span(), format!("`{word}` is given twice"))),
+    pub(crate) fn set(&mut self, keyword: &Ident, value: T) -> Result<()> {
+        match self.0.replace((keyword.clone(), value)) {
+            Some(_) => Err(Error::new(keyword.span(), format!("`{keyword}` is given twice"))),
             None => Ok(()),
         }
     }
@@ -37,8 +37,8 @@ impl<T> Setting<T> {
     }
 
     /// The word that gave it.
-    pub(crate) fn word(&self) -> Option<&Ident> {
-        self.0.as_ref().map(|(word, _)| word)
+    pub(crate) fn keyword(&self) -> Option<&Ident> {
+        self.0.as_ref().map(|(keyword, _)| keyword)
     }
 }
 
@@ -50,15 +50,15 @@ impl Setting<LitStr> {
 
 /// Reads all attributes of that name, `#[name(…, …)]`, one item after the other. Each attribute may
 /// be wrong in its own way.
-pub(crate) fn each_attribute(
+pub(crate) fn parse_attributes(
     attributes: &[Attribute],
     name: &str,
     mut read: impl FnMut(ParseStream<'_>) -> Result<()>,
 ) -> Result<()> {
     let ours = attributes.iter().filter(|it| it.path().is_ident(name));
-    all(ours, |attribute| match &attribute.meta {
+    collect_errors(ours, |attribute| match &attribute.meta {
         Meta::List(list) => {
-            let parser = |input: ParseStream<'_>| each(input, &mut read);
+            let parser = |input: ParseStream<'_>| parse_list(input, &mut read);
             Parser::parse2(parser, list.tokens.clone())
         }
         meta => Err(Error::new_spanned(meta, format!("write it as `#[{name}(…)]`"))),
@@ -66,7 +66,7 @@ pub(crate) fn each_attribute(
 }
 
 /// Reads what stands between commas.
-pub(crate) fn each(
+pub(crate) fn parse_list(
     input: ParseStream<'_>,
     mut read: impl FnMut(ParseStream<'_>) -> Result<()>,
 ) -> Result<()> {
@@ -80,86 +80,89 @@ pub(crate) fn each(
 }
 
 /// Does it for each and keeps every error.
-pub(crate) fn all<T>(
+pub(crate) fn collect_errors<T>(
     items: impl IntoIterator<Item = T>,
     check: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {
     let errors = items.into_iter().map(check).filter_map(Result::err);
-    match errors.reduce(joined) {
+    match errors.reduce(combine) {
         Some(err) => Err(err),
         None => Ok(()),
     }
 }
 
-pub(crate) fn joined(mut one: Error, other: Error) -> Error {
+pub(crate) fn combine(mut one: Error, other: Error) -> Error {
     one.combine(other);
     one
 }
 
 /// A word, keywords of Rust included.
-pub(crate) fn word(input: ParseStream<'_>) -> Result<Ident> {
+pub(crate) fn keyword(input: ParseStream<'_>) -> Result<Ident> {
     input.call(Ident::parse_any)
 }
 
 /// The words in parentheses behind a word.
-pub(crate) fn words(input: ParseStream<'_>) -> Result<Vec<Ident>> {
-    let mut words = Vec::new();
-    nested(input, |inner| {
-        words.push(word(inner)?);
+pub(crate) fn keyword_list(input: ParseStream<'_>) -> Result<Vec<Ident>> {
+    let mut keywords = Vec::new();
+    in_parentheses(input, |inner| {
+        keywords.push(keyword(inner)?);
         Ok(())
     })?;
-    Ok(words)
+    Ok(keywords)
 }
 
 /// Reads what stands in parentheses, between commas.
-pub(crate) fn nested(
+pub(crate) fn in_parentheses(
     input: ParseStream<'_>,
     read: impl FnMut(ParseStream<'_>) -> Result<()>,
 ) -> Result<()> {
     let inner;
     parenthesized!(inner in input);
-    each(&inner, read)
+    parse_list(&inner, read)
 }
 
 /// The same, where there may be no parentheses.
-pub(crate) fn maybe_nested(
+pub(crate) fn in_optional_parentheses(
     input: ParseStream<'_>,
     read: impl FnMut(ParseStream<'_>) -> Result<()>,
 ) -> Result<()> {
     match input.peek(token::Paren) {
-        true => nested(input, read),
+        true => in_parentheses(input, read),
         false => Ok(()),
     }
 }
 
 /// `= "…"`.
-pub(crate) fn text(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+pub(crate) fn text(keyword: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     if !input.peek(Token![=]) {
-        return Err(Error::new(word.span(), format!("`{word}` needs a value: `{word} = \"…\"`")));
+        return Err(Error::new(
+            keyword.span(),
+            format!("`{keyword}` needs a value: `{keyword} = \"…\"`"),
+        ));
     }
     input.parse::<Token![=]>()?;
-    quoted(word, input)
+    quoted(keyword, input)
 }
 
 /// `"…"`.
-pub(crate) fn quoted(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+pub(crate) fn quoted(keyword: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     let text: LitStr = input
         .parse()
-        .map_err(|err| Error::new(err.span(), format!("`{word}` is a string: `\"…\"`")))?;
+        .map_err(|err| Error::new(err.span(), format!("`{keyword}` is a string: `\"…\"`")))?;
     match text.value() {
-        it if it.contains('\0') => Err(refused(&text, "PostgreSQL has no text with a NUL in it")),
-        it if it.trim().is_empty() => Err(refused(&text, &format!("`{word}` is empty"))),
+        it if it.contains('\0') => Err(error_at(&text, "PostgreSQL has no text with a NUL in it")),
+        it if it.trim().is_empty() => Err(error_at(&text, &format!("`{keyword}` is empty"))),
         _ => Ok(text),
     }
 }
 
 /// `= gin`, `= extensions.gin_trgm_ops`, or SQL in a string.
-pub(crate) fn symbol(word: &Ident, input: ParseStream<'_>) -> Result<String> {
+pub(crate) fn symbol(keyword: &Ident, input: ParseStream<'_>) -> Result<String> {
     if !input.peek(Token![=]) || input.peek2(LitStr) {
-        return text(word, input).map(|it| it.value());
+        return text(keyword, input).map(|it| it.value());
     }
     input.parse::<Token![=]>()?;
-    path(&self::word(input)?, input)
+    path(&self::keyword(input)?, input)
 }
 
 /// What follows the first word of a name that may have dots in it.
@@ -167,29 +170,29 @@ pub(crate) fn path(first: &Ident, input: ParseStream<'_>) -> Result<String> {
     let mut path = vec![first.unraw().to_string()];
     while input.peek(Token![.]) {
         input.parse::<Token![.]>()?;
-        path.push(word(input)?.unraw().to_string());
+        path.push(keyword(input)?.unraw().to_string());
     }
     Ok(path.join("."))
 }
 
 /// `= "…"`, a name that PostgreSQL keeps as it is.
-pub(crate) fn name(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
-    let name = text(word, input)?;
-    fits(&name.value(), name.span())?;
+pub(crate) fn name(keyword: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    let name = text(keyword, input)?;
+    check_length(&name.value(), name.span())?;
     Ok(name)
 }
 
 /// `= "…"` on a single line: it goes into a comment.
-pub(crate) fn line(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
-    let text = text(word, input)?;
+pub(crate) fn single_line(keyword: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    let text = text(keyword, input)?;
     match text.value().contains(['\n', '\r']) {
-        true => Err(refused(&text, &format!("`{word}` stands on one line"))),
+        true => Err(error_at(&text, &format!("`{keyword}` stands on one line"))),
         false => Ok(text),
     }
 }
 
 /// Whether PostgreSQL keeps the name as it is.
-pub(crate) fn fits(name: &str, span: Span) -> Result<()> {
+pub(crate) fn check_length(name: &str, span: Span) -> Result<()> {
     let length = name.len();
     match length > LONGEST_NAME {
         true => Err(Error::new(
@@ -203,27 +206,27 @@ pub(crate) fn fits(name: &str, span: Span) -> Result<()> {
     }
 }
 
-fn refused(text: &LitStr, why: &str) -> Error {
+fn error_at(text: &LitStr, why: &str) -> Error {
     Error::new(text.span(), why)
 }
 
 /// The error for a word that is none of those.
-pub(crate) fn unknown(what: &str, word: &Ident, known: &[&str]) -> Error {
-    let hint = match closest(&word.unraw().to_string(), known) {
+pub(crate) fn unknown_keyword(what: &str, keyword: &Ident, known: &[&str]) -> Error {
+    let hint = match closest(&keyword.unraw().to_string(), known) {
         Some(it) => format!("; did you mean `{it}`?"),
         None if known.is_empty() => String::new(),
         None => format!("; there are `{}`", known.join("`, `")),
     };
-    Error::new(word.span(), format!("no {what} is called `{}`{hint}", word.unraw()))
+    Error::new(keyword.span(), format!("no {what} is called `{}`{hint}", keyword.unraw()))
 }
 
-fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distance = |it: &str| strsim::damerau_levenshtein(word, it);
+fn closest<'a>(keyword: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |it: &str| strsim::damerau_levenshtein(keyword, it);
     let best = known.iter().copied().min_by_key(|it| distance(it))?;
-    (distance(best) <= (word.chars().count() / 3).max(1)).then_some(best)
+    (distance(best) <= (keyword.chars().count() / 3).max(1)).then_some(best)
 }
 
-/// `word` alone, with nothing behind it.
-pub(crate) fn stands_alone(input: ParseStream<'_>) -> bool {
+/// `keyword` alone, with nothing behind it.
+pub(crate) fn is_at_item_end(input: ParseStream<'_>) -> bool {
     input.is_empty() || input.peek(Token![,])
 }

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-use crate::definition::{Column, Constraint, Label, Target};
+use crate::definition::{Column, ColumnRef, Constraint, Label};
 use crate::name::{List, Literal, Plain, Quoted};
 
 /// What stands above a table or an enum.
-pub(crate) struct Head {
+pub(crate) struct Header {
     pub(crate) model: &'static str,
     pub(crate) renamed_from: Option<&'static str>,
 }
 
-impl fmt::Display for Head {
+impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "-- {}\n{}", self.model, Renamed(self.renamed_from))
+        write!(f, "-- {}\n{}", self.model, RenameComment(self.renamed_from))
     }
 }
 
-pub(crate) struct Renamed(pub(crate) Option<&'static str>);
+pub(crate) struct RenameComment(pub(crate) Option<&'static str>);
 
-impl fmt::Display for Renamed {
+impl fmt::Display for RenameComment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => writeln!(f, "-- renamed from: {}", Plain(name)),
@@ -29,9 +29,9 @@ impl fmt::Display for Renamed {
 }
 
 /// `CONSTRAINT name`, or nothing.
-pub(crate) struct Named(pub(crate) Option<&'static str>);
+pub(crate) struct ConstraintName(pub(crate) Option<&'static str>);
 
-impl fmt::Display for Named {
+impl fmt::Display for ConstraintName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => write!(f, "CONSTRAINT {} ", Quoted(name)),
@@ -41,7 +41,7 @@ impl fmt::Display for Named {
 }
 
 /// What a foreign key references.
-pub(crate) struct Targets(pub(crate) &'static [Target]);
+pub(crate) struct Targets(pub(crate) &'static [ColumnRef]);
 
 impl fmt::Display for Targets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,6 +98,6 @@ impl fmt::Display for Constraint {
         if let Some(from) = self.renamed_from {
             write!(f, "-- renamed from: {}\n  ", Plain(from))?;
         }
-        write!(f, "{}{}", Named(self.name), self.clause)
+        write!(f, "{}{}", ConstraintName(self.name), self.clause)
     }
 }
