@@ -15,7 +15,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
-use upfront_redact::Known;
+use upfront_redact::KnownSecrets;
 
 use crate::{
     Direction, ForeignHistory,
@@ -207,7 +207,7 @@ impl Cause {
     /// Takes the server's error, without the secrets that it quotes.
     ///
     /// The rows of a `COPY` are no SQL in which secrets could be found: its columns tell.
-    pub(crate) fn of(err: &DbError, secrets: &Known, statement: Option<&Statement>) -> Self {
+    pub(crate) fn of(err: &DbError, secrets: &KnownSecrets, statement: Option<&Statement>) -> Self {
         let code = err.code().clone();
         if statement.is_some_and(|it| it.secret && it.data.is_some()) {
             let message = "the server's message is not shown, as the rows hold a secret".to_owned();

@@ -68,7 +68,7 @@ pub(crate) fn read(
 ) -> (Vec<Statement>, Vec<(usize, StatementError)>) {
     let (mut statements, mut errors) = (Vec::new(), Vec::new());
     let mut renames = RenameTracker::default();
-    let may_hold_secret = upfront_redact::may_hold(body);
+    let may_hold_secret = upfront_redact::may_contain_secret(body);
     let mut previous_insert = Vec::new();
     let open = for_each_statement(body, |tokens, data| {
         if let Some(previous) = statements.last()

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::{
-    lexer::{Kind, Token},
-    may_hold,
+    lexer::{Token, TokenKind},
+    may_contain_secret,
     names::{is_harmless, is_placeholder, is_secret},
-    scan::{Context, Outcome, read},
+    scan::{Context, Findings, read},
     view::View,
 };
 
@@ -25,8 +25,8 @@ pub(crate) struct Block<'a> {
     /// Of each token, the `(` around it.
     pub(crate) openers: Vec<Option<usize>>,
     pub(crate) found: Vec<Range<usize>>,
-    pub(crate) wants: bool,
-    pub(crate) ends_open: bool,
+    pub(crate) expects_secret: bool,
+    pub(crate) ends_before_value: bool,
     /// Literals into which a secret is put. Then any other literal may be it.
     templates: Vec<usize>,
 }
@@ -51,24 +51,34 @@ impl<'a> Block<'a> {
         });
         let openers = openers.collect();
         let (found, templates) = (Vec::new(), Vec::new());
-        let (wants, ends_open) = (false, false);
-        Self { view, tokens, context, depth, openers, found, wants, ends_open, templates }
+        let (expects_secret, ends_before_value) = (false, false);
+        Self {
+            view,
+            tokens,
+            context,
+            depth,
+            openers,
+            found,
+            expects_secret,
+            ends_before_value,
+            templates,
+        }
     }
 
-    pub(crate) fn read(mut self, out: &mut Outcome) {
+    pub(crate) fn read(mut self, out: &mut Findings) {
         for at in 0..self.tokens.len() {
             let token = self.tokens[at];
             match token.kind {
-                Kind::Text { .. } | Kind::Dollar | Kind::Quoted => self.text(at),
-                Kind::Word if self.is_word(at, "VALUES") => self.values(at),
-                Kind::Word if self.is_word(at, "SELECT") => self.selected(at),
-                Kind::Word
+                TokenKind::Text { .. } | TokenKind::Dollar | TokenKind::Quoted => self.text(at),
+                TokenKind::Word if self.is_word(at, "VALUES") => self.values(at),
+                TokenKind::Word if self.is_word(at, "SELECT") => self.selected(at),
+                TokenKind::Word
                     if self.is_word(at, "MAPPING") && self.is_word(at.wrapping_sub(1), "USER") =>
                 {
                     self.user_mapping(at);
                 }
-                Kind::Word if self.is_symbol(at + 1, b'(') => self.call(at),
-                Kind::Symbol(b'=') => self.row(at),
+                TokenKind::Word if self.is_symbol(at + 1, b'(') => self.call(at),
+                TokenKind::Symbol(b'=') => self.row(at),
                 _ => {}
             }
             if self.name(at).is_some_and(is_secret) {
@@ -76,11 +86,11 @@ impl<'a> Block<'a> {
             }
         }
         if !self.templates.is_empty() {
-            self.what_is_put_in();
+            self.mask_inserted_literals();
         }
         out.found.append(&mut self.found);
-        out.wants |= self.wants && self.context == Context::Text;
-        out.ends_open |= self.ends_open && self.context == Context::Text;
+        out.expects_secret |= self.expects_secret && self.context == Context::Text;
+        out.ends_before_value |= self.ends_before_value && self.context == Context::Text;
     }
 
     pub(crate) fn is_symbol(&self, at: usize, symbol: u8) -> bool {
@@ -92,7 +102,7 @@ impl<'a> Block<'a> {
     }
 
     pub(crate) fn word(&self, at: usize) -> Option<&str> {
-        let token = self.tokens.get(at).filter(|it| it.kind == Kind::Word)?;
+        let token = self.tokens.get(at).filter(|it| it.kind == TokenKind::Word)?;
         Some(token.inner(&self.view.text))
     }
 
@@ -108,7 +118,9 @@ impl<'a> Block<'a> {
     pub(crate) fn name(&self, at: usize) -> Option<&str> {
         let token = self.tokens.get(at)?;
         match token.kind {
-            Kind::Word | Kind::Quoted | Kind::Text { .. } => Some(token.inner(&self.view.text)),
+            TokenKind::Word | TokenKind::Quoted | TokenKind::Text { .. } => {
+                Some(token.inner(&self.view.text))
+            }
             _ => None,
         }
     }
@@ -123,16 +135,19 @@ impl<'a> Block<'a> {
         let token = self.tokens[at];
         let inside = self.view.inside(&token);
         let may_hold_a_name_and_a_value = inside.text.contains([' ', '\n', '=', ':', '>']);
-        if !may_hold_a_name_and_a_value || !may_hold(&inside.text) {
+        if !may_hold_a_name_and_a_value || !may_contain_secret(&inside.text) {
             return;
         }
-        let is_body = token.kind == Kind::Dollar && self.depth == 0 && self.is_routine();
+        let is_body = token.kind == TokenKind::Dollar && self.depth == 0 && self.is_routine();
         let context = if is_body { Context::Code } else { Context::Text };
-        let Outcome { found, wants, ends_open } = read(&inside, context, self.depth + 1);
+        let Findings { found, expects_secret, ends_before_value } =
+            read(&inside, context, self.depth + 1);
         let is_joined = self.is_symbol(at + 1, b'|') || self.is_called(at, &["concat", "format"]);
         let is_changed =
             !found.is_empty() && self.is_called(at, &["replace", "translate", "overlay"]);
-        if token.kind != Kind::Quoted && (wants || (ends_open && is_joined) || is_changed) {
+        if token.kind != TokenKind::Quoted
+            && (expects_secret || (ends_before_value && is_joined) || is_changed)
+        {
             self.templates.push(at);
         }
         self.found.extend(found);
@@ -150,7 +165,7 @@ impl<'a> Block<'a> {
     }
 
     /// Where a literal takes a secret in, every other literal may be one that is put in.
-    fn what_is_put_in(&mut self) {
+    fn mask_inserted_literals(&mut self) {
         for at in 0..self.tokens.len() {
             let token = self.tokens[at];
             if !token.is_literal() || self.templates.contains(&at) {
@@ -173,12 +188,13 @@ impl<'a> Block<'a> {
         }
         let token = self.tokens[at];
         let inside = self.view.inside(&token);
-        let is_never_closed =
-            token.inner.1 == token.end && token.kind != Kind::Word && token.kind != Kind::Number;
+        let is_never_closed = token.inner.1 == token.end
+            && token.kind != TokenKind::Word
+            && token.kind != TokenKind::Number;
         if inside.text.trim().is_empty() && is_never_closed {
-            self.ends_open = true;
+            self.ends_before_value = true;
         } else if is_placeholder(&inside.text) {
-            self.wants = true;
+            self.expects_secret = true;
         } else if !is_harmless(&inside.text) {
             self.found.push(self.view.place(token.inner.0..token.inner.1));
         }

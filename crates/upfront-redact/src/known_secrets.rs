@@ -2,17 +2,17 @@
 
 use std::{cmp::Reverse, ops::Range};
 
-use crate::{redact_message, replaced, secrets};
+use crate::{mask_ranges, redact_message, secrets};
 
 /// Secrets that must not be shown when a statement fails.
 ///
 /// ```
-/// let secrets = upfront_redact::Known::of("DO $$BEGIN EXECUTE format('… PASSWORD %L', 'hunter2'); END$$");
+/// let secrets = upfront_redact::KnownSecrets::of("DO $$BEGIN EXECUTE format('… PASSWORD %L', 'hunter2'); END$$");
 /// assert_eq!(secrets.redact("role \"a\" does not exist"), "role \"a\" does not exist");
 /// assert_eq!(secrets.redact("near \"hunter2\""), "(not shown: it quotes a secret)");
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct KnownSecrets {
     /// Those in the statement. The server may have put them together, or taken them apart.
     statement: Vec<String>,
     others: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Known {
 
 const NOT_SHOWN: &str = "(not shown: it quotes a secret)";
 
-impl Known {
+impl KnownSecrets {
     /// The secrets of the statement that fails.
     #[must_use]
     pub fn of(sql: &str) -> Self {
@@ -44,7 +44,7 @@ impl Known {
         }
         self.others
             .iter()
-            .fold(shown, |shown, secret| replaced(&shown, &places(&shown, secret)).into_owned())
+            .fold(shown, |shown, secret| mask_ranges(&shown, &places(&shown, secret)).into_owned())
     }
 }
 
@@ -93,7 +93,7 @@ fn places(text: &str, secret: &str) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::Known;
+    use super::KnownSecrets;
 
     #[test]
     fn hides_what_is_quoted() {
@@ -109,6 +109,6 @@ mod tests {
     }
 
     fn check(sql: &str, text: &str, expected: &str) {
-        assert_eq!(Known::of(sql).redact(text), expected, "{sql}");
+        assert_eq!(KnownSecrets::of(sql).redact(text), expected, "{sql}");
     }
 }

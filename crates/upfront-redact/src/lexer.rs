@@ -2,7 +2,7 @@
 //! ends with the text.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     Word,
     Number,
     /// In double quotes.
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) start: usize,
     pub(crate) end: usize,
     /// Between the quotes, in bytes; of a word all of it.
@@ -33,11 +33,11 @@ impl Token {
 
     /// A constant that can hold any text.
     pub(crate) fn is_literal(&self) -> bool {
-        matches!(self.kind, Kind::Text { .. } | Kind::Dollar)
+        matches!(self.kind, TokenKind::Text { .. } | TokenKind::Dollar)
     }
 
     pub(crate) fn is(&self, symbol: u8) -> bool {
-        self.kind == Kind::Symbol(symbol)
+        self.kind == TokenKind::Symbol(symbol)
     }
 }
 
@@ -64,41 +64,41 @@ fn token(text: &str, start: usize) -> Token {
     match rest[0] {
         b'-' if second == Some(b'-') => {
             let end = rest.iter().position(|it| *it == b'\n').unwrap_or(rest.len());
-            inside(Kind::Comment, text, start, 2, end, 0)
+            inside(TokenKind::Comment, text, start, 2, end, 0)
         }
         b'/' if second == Some(b'*') => {
             let end = block_comment(rest);
-            inside(Kind::Comment, text, start, 2, end, 2)
+            inside(TokenKind::Comment, text, start, 2, end, 2)
         }
-        b'\'' => quoted(Kind::Text { escapes: false }, text, start, 1),
+        b'\'' => quoted(TokenKind::Text { escapes: false }, text, start, 1),
         b'e' | b'E' if second == Some(b'\'') => {
-            quoted(Kind::Text { escapes: true }, text, start, 2)
+            quoted(TokenKind::Text { escapes: true }, text, start, 2)
         }
         b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if second == Some(b'\'') => {
-            quoted(Kind::Text { escapes: false }, text, start, 2)
+            quoted(TokenKind::Text { escapes: false }, text, start, 2)
         }
         b'u' | b'U' if rest[1..].starts_with(b"&'") => {
-            quoted(Kind::Text { escapes: false }, text, start, 3)
+            quoted(TokenKind::Text { escapes: false }, text, start, 3)
         }
-        b'u' | b'U' if rest[1..].starts_with(b"&\"") => quoted(Kind::Quoted, text, start, 3),
-        b'"' => quoted(Kind::Quoted, text, start, 1),
+        b'u' | b'U' if rest[1..].starts_with(b"&\"") => quoted(TokenKind::Quoted, text, start, 3),
+        b'"' => quoted(TokenKind::Quoted, text, start, 1),
         b'$' => dollar(text, start),
-        it if is_word_start(it) => plain(Kind::Word, start, length(rest, is_word)),
+        it if is_word_start(it) => plain(TokenKind::Word, start, length(rest, is_word)),
         it if it.is_ascii_digit() => {
-            plain(Kind::Number, start, length(rest, |it| is_word(it) || it == b'.'))
+            plain(TokenKind::Number, start, length(rest, |it| is_word(it) || it == b'.'))
         }
-        it => plain(Kind::Symbol(it), start, 1),
+        it => plain(TokenKind::Symbol(it), start, 1),
     }
 }
 
-fn plain(kind: Kind, start: usize, length: usize) -> Token {
+fn plain(kind: TokenKind, start: usize, length: usize) -> Token {
     Token { kind, start, end: start + length, inner: (start, start + length) }
 }
 
 /// A token of `length` bytes with marks before and after what it holds. Where it is never closed,
 /// the mark after it is missing.
 fn inside(
-    kind: Kind,
+    kind: TokenKind,
     text: &str,
     start: usize,
     before: usize,
@@ -115,14 +115,14 @@ fn inside(
     Token { kind, start, end, inner }
 }
 
-fn quoted(kind: Kind, text: &str, start: usize, prefix: usize) -> Token {
+fn quoted(kind: TokenKind, text: &str, start: usize, prefix: usize) -> Token {
     let rest = &text.as_bytes()[start..];
     let quote = rest[prefix - 1];
     let mut at = prefix;
     loop {
         match rest.get(at) {
             None => return inside(kind, text, start, prefix, rest.len(), 0),
-            Some(b'\\') if kind == (Kind::Text { escapes: true }) => at += 2,
+            Some(b'\\') if kind == (TokenKind::Text { escapes: true }) => at += 2,
             Some(it) if *it == quote && rest.get(at + 1) == Some(&quote) => at += 2,
             Some(it) if *it == quote => return inside(kind, text, start, prefix, at + 1, 1),
             Some(_) => at += 1,
@@ -135,12 +135,14 @@ fn dollar(text: &str, start: usize) -> Token {
     let tag = 1 + length(&rest.as_bytes()[1..], is_tag);
     let is_tag = rest.as_bytes().get(tag) == Some(&b'$') && !rest.as_bytes()[1].is_ascii_digit();
     if !is_tag {
-        return plain(Kind::Symbol(b'$'), start, 1);
+        return plain(TokenKind::Symbol(b'$'), start, 1);
     }
     let tag = &rest[..=tag];
     match rest[tag.len()..].find(tag) {
-        Some(at) => inside(Kind::Dollar, text, start, tag.len(), at + 2 * tag.len(), tag.len()),
-        None => inside(Kind::Dollar, text, start, tag.len(), rest.len(), 0),
+        Some(at) => {
+            inside(TokenKind::Dollar, text, start, tag.len(), at + 2 * tag.len(), tag.len())
+        }
+        None => inside(TokenKind::Dollar, text, start, tag.len(), rest.len(), 0),
     }
 }
 

@@ -10,18 +10,18 @@
 //! less. It never fails, whatever the text is.
 
 mod block;
-mod group;
-mod known;
+mod known_secrets;
 mod lexer;
+mod lists;
 mod names;
+mod patterns;
 mod scan;
-mod shapes;
 mod value;
 mod view;
 
 use std::{borrow::Cow, ops::Range};
 
-pub use known::Known;
+pub use known_secrets::KnownSecrets;
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "***";
@@ -35,7 +35,7 @@ pub const MASK: &str = "***";
 /// ```
 #[must_use]
 pub fn secrets(sql: &str) -> Vec<Range<usize>> {
-    match may_hold(sql) {
+    match may_contain_secret(sql) {
         true => merged(scan::statements(sql)),
         false => Vec::new(),
     }
@@ -49,7 +49,7 @@ pub fn secrets(sql: &str) -> Vec<Range<usize>> {
 /// ```
 #[must_use]
 pub fn redact(sql: &str) -> Cow<'_, str> {
-    replaced(sql, &secrets(sql))
+    mask_ranges(sql, &secrets(sql))
 }
 
 /// The line of a text of SQL in which a byte stands, without its secrets; and how many characters of
@@ -71,7 +71,7 @@ pub fn redact_line(sql: &str, at: usize) -> (String, usize) {
         let within = secrets.iter().filter(|it| it.start < range.end && range.start < it.end);
         let within = within
             .map(|it| it.start.max(range.start) - range.start..it.end.min(range.end) - range.start);
-        replaced(&sql[range.clone()], &within.collect::<Vec<_>>()).into_owned()
+        mask_ranges(&sql[range.clone()], &within.collect::<Vec<_>>()).into_owned()
     };
     let hidden = secrets.iter().find(|it| it.contains(&at)).map_or(at, |it| it.start.max(start));
     (shown(start..end), shown(start..hidden).chars().count())
@@ -87,15 +87,15 @@ pub fn redact_line(sql: &str, at: usize) -> (String, usize) {
 /// ```
 #[must_use]
 pub fn redact_message(text: &str) -> Cow<'_, str> {
-    match may_hold(text) {
-        true => replaced(text, &merged(scan::message(text))),
+    match may_contain_secret(text) {
+        true => mask_ranges(text, &merged(scan::message(text))),
         false => text.into(),
     }
 }
 
 /// Replaces these places of a text, which are in order and do not overlap.
 #[must_use]
-pub fn replaced<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
+pub fn mask_ranges<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
     if places.is_empty() {
         return text.into();
     }
@@ -113,7 +113,7 @@ pub fn replaced<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
 /// Is there any word without which a text holds no secret? A first look, as most texts of SQL hold
 /// none and there are large ones, which build scripts read without optimization: one pass.
 #[must_use]
-pub fn may_hold(text: &str) -> bool {
+pub fn may_contain_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -125,7 +125,7 @@ pub fn may_hold(text: &str) -> bool {
     false
 }
 
-/// The bytes with which the words of [`may_hold`] start.
+/// The bytes with which the words of [`may_contain_secret`] start.
 const STARTS: [bool; 256] = {
     let mut starts = [false; 256];
     let mut byte = u8::MAX;
@@ -154,7 +154,7 @@ fn is_key_constraint(before: &[u8], behind: &[u8]) -> bool {
     is_key && (ends_with(b"primary") || ends_with(b"foreign"))
 }
 
-/// What follows this letter in the words of [`may_hold`], in lower case.
+/// What follows this letter in the words of [`may_contain_secret`], in lower case.
 const fn rests(first: u8) -> &'static [&'static str] {
     match first {
         b'p' | b'P' => &["ass", "w", "sw"],

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     block::Block,
-    lexer::Kind,
+    lexer::TokenKind,
     names::{self, Arguments, is_secret},
 };
 
@@ -23,7 +23,7 @@ impl Columns {
     }
 
     /// May it be the value of what the column before it names?
-    fn may_hold_value(&self, place: usize) -> bool {
+    fn may_be_value(&self, place: usize) -> bool {
         self.names.is_empty() || self.names.get(place).is_some_and(|it| is_value(it))
     }
 }
@@ -66,13 +66,13 @@ impl Block<'_> {
                 Arguments::At(places) => places.contains(&place),
             };
             if is_secret {
-                self.hide(argument);
+                self.mask_all(argument);
             }
         }
     }
 
     /// Hides all literals in a range of tokens.
-    fn hide(&mut self, range: Range<usize>) {
+    fn mask_all(&mut self, range: Range<usize>) {
         for at in range {
             if self.is_literal(at) {
                 self.mask(at);
@@ -86,13 +86,13 @@ impl Block<'_> {
         let (mut depth, mut start) = (0_usize, open + 1);
         for at in open..self.tokens.len() {
             match self.tokens[at].kind {
-                Kind::Symbol(b'(' | b'[') => depth += 1,
-                Kind::Symbol(b')' | b']') if depth <= 1 => {
+                TokenKind::Symbol(b'(' | b'[') => depth += 1,
+                TokenKind::Symbol(b')' | b']') if depth <= 1 => {
                     parts.push(start..at);
                     return parts;
                 }
-                Kind::Symbol(b')' | b']') => depth -= 1,
-                Kind::Symbol(b',') if depth == 1 => {
+                TokenKind::Symbol(b')' | b']') => depth -= 1,
+                TokenKind::Symbol(b',') if depth == 1 => {
                     parts.push(start..at);
                     start = at + 1;
                 }
@@ -142,12 +142,12 @@ impl Block<'_> {
         for parts in rows {
             for (place, range) in parts.iter().enumerate() {
                 let is_named = place > 0
-                    && columns.may_hold_value(place)
+                    && columns.may_be_value(place)
                     && parts[place - 1].len() == 1
                     && self.is_literal(parts[place - 1].start)
                     && self.name(parts[place - 1].start).is_some_and(is_secret);
                 if are_secret || is_named || columns.is_secret(place) {
-                    self.hide_with_numbers(range.clone());
+                    self.mask_with_numbers(range.clone());
                 }
             }
         }
@@ -193,12 +193,12 @@ impl Block<'_> {
                 return;
             }
             match self.tokens[it].kind {
-                Kind::Symbol(b'(' | b'[') => depth += 1,
-                Kind::Symbol(b')' | b']') if depth == 0 => return,
-                Kind::Symbol(b')' | b']') => depth -= 1,
-                Kind::Symbol(b';') => return,
-                Kind::Symbol(b',') if depth == 0 => place += 1,
-                _ if columns.is_secret(place) => self.hide(it..it + 1),
+                TokenKind::Symbol(b'(' | b'[') => depth += 1,
+                TokenKind::Symbol(b')' | b']') if depth == 0 => return,
+                TokenKind::Symbol(b')' | b']') => depth -= 1,
+                TokenKind::Symbol(b';') => return,
+                TokenKind::Symbol(b',') if depth == 0 => place += 1,
+                _ if columns.is_secret(place) => self.mask_all(it..it + 1),
                 _ => {}
             }
         }
@@ -216,18 +216,18 @@ impl Block<'_> {
         let columns = self.columns(at - 1);
         for (place, range) in self.parts(open).into_iter().enumerate() {
             if columns.is_secret(place) {
-                self.hide(range);
+                self.mask_all(range);
             }
         }
     }
 
-    fn hide_with_numbers(&mut self, range: Range<usize>) {
+    fn mask_with_numbers(&mut self, range: Range<usize>) {
         for at in range.clone() {
-            if self.tokens[at].kind == Kind::Number && range.len() == 1 {
+            if self.tokens[at].kind == TokenKind::Number && range.len() == 1 {
                 self.mask(at);
             }
         }
-        self.hide(range);
+        self.mask_all(range);
     }
 
     /// All options of a user mapping but the name of the user: what they are called is the

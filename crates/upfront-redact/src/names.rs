@@ -103,12 +103,12 @@ pub(crate) fn takes_pairs(function: &str) -> bool {
 /// Texts that hide nothing where a secret could stand: names of algorithms, quotes, places for
 /// values.
 pub(crate) fn is_harmless(text: &str) -> bool {
-    const KNOWN: [&str; 17] = [
+    const HARMLESS: [&str; 17] = [
         "bf", "md5", "xdes", "des", "aes", "sha1", "sha224", "sha256", "sha384", "sha512", "hex",
         "base64", "escape", "utf8", "utf-8", "null", "default",
     ];
     let text = text.trim();
-    KNOWN.iter().any(|it| it.eq_ignore_ascii_case(text))
+    HARMLESS.iter().any(|it| it.eq_ignore_ascii_case(text))
         || is_placeholder(text)
         || text.chars().all(|it| "'\"(), ;:=%".contains(it))
 }

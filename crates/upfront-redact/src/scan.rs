@@ -4,18 +4,18 @@ use std::ops::Range;
 
 use crate::{
     block::Block,
-    lexer::{Kind, Token, tokens},
-    may_hold,
+    lexer::{Token, TokenKind, tokens},
+    may_contain_secret,
     names::is_secret,
-    shapes,
+    patterns,
     view::View,
 };
 
 /// Texts within texts are followed no deeper.
-const DEEPEST: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 /// So many of a sentence are tried.
-const APOSTROPHES: usize = 12;
+const MAX_APOSTROPHES: usize = 12;
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +28,17 @@ pub(crate) enum Context {
 
 /// The secrets of statements.
 pub(crate) fn statements(sql: &str) -> Vec<Range<usize>> {
-    let mut found = shapes::find(sql);
+    let mut found = patterns::find(sql);
     found.extend(read(&View::of(sql), Context::Code, 0).found);
     found
 }
 
 /// The secrets of what a server says.
 pub(crate) fn message(text: &str) -> Vec<Range<usize>> {
-    let mut found = shapes::find(text);
+    let mut found = patterns::find(text);
     found.extend(rows(text));
     // An apostrophe of the sentence is no quote of the statement in it.
-    let apostrophes = text.match_indices('\'').map(|(at, _)| at + 1).take(APOSTROPHES);
+    let apostrophes = text.match_indices('\'').map(|(at, _)| at + 1).take(MAX_APOSTROPHES);
     for start in std::iter::once(0).chain(apostrophes) {
         let part = read(&View::of(&text[start..]), Context::Text, 0).found;
         found.extend(part.into_iter().map(|it| it.start + start..it.end + start));
@@ -72,27 +72,27 @@ fn rows(text: &str) -> Vec<Range<usize>> {
 
 /// What reading a text came to.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct Findings {
     pub(crate) found: Vec<Range<usize>>,
     /// A secret is put in later, where `%L`, `$1` and the like stand.
-    pub(crate) wants: bool,
+    pub(crate) expects_secret: bool,
     /// It ends where a secret would stand: `'ALTER ROLE a PASSWORD ' || …`.
-    pub(crate) ends_open: bool,
+    pub(crate) ends_before_value: bool,
 }
 
-pub(crate) fn read(view: &View<'_>, context: Context, depth: usize) -> Outcome {
-    let mut out = Outcome::default();
-    if depth > DEEPEST {
+pub(crate) fn read(view: &View<'_>, context: Context, depth: usize) -> Findings {
+    let mut out = Findings::default();
+    if depth > MAX_DEPTH {
         return out;
     }
     let (comments, tokens): (Vec<_>, Vec<_>) =
-        tokens(&view.text).into_iter().partition(|it| it.kind == Kind::Comment);
+        tokens(&view.text).into_iter().partition(|it| it.kind == TokenKind::Comment);
     for it in comments {
         let inside = view.inside(&it);
-        if may_hold(&inside.text) {
+        if may_contain_secret(&inside.text) {
             let comment = read(&inside, Context::Text, depth + 1);
             out.found.extend(comment.found);
-            out.wants |= comment.wants && context == Context::Text;
+            out.expects_secret |= comment.expects_secret && context == Context::Text;
         }
     }
     let is_file = depth == 0 && context == Context::Code;
@@ -107,8 +107,8 @@ fn blocks(tokens: &[Token], is_file: bool) -> Vec<&[Token]> {
     let mut depth = 0_usize;
     let ends = |it: &Token| {
         match it.kind {
-            Kind::Symbol(b'(') => depth += 1,
-            Kind::Symbol(b')') => depth = depth.saturating_sub(1),
+            TokenKind::Symbol(b'(') => depth += 1,
+            TokenKind::Symbol(b')') => depth = depth.saturating_sub(1),
             _ => {}
         }
         is_file && depth == 0 && it.is(b';')

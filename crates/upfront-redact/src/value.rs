@@ -2,10 +2,10 @@
 
 use crate::{
     block::Block,
-    lexer::Kind,
+    lexer::TokenKind,
     names::{self, is_harmless, is_placeholder},
+    patterns,
     scan::Context,
-    shapes,
 };
 
 /// Words before which an expression ends.
@@ -87,7 +87,7 @@ impl Block<'_> {
         match between {
             Between::Equals => self.expression(at),
             Between::Colon => self.after_colon(at),
-            Between::Markup => self.hide_up_to(at, &['<']),
+            Between::Markup => self.mask_up_to(at, &['<']),
             Between::Nothing => self.directly_behind(name, at),
         }
     }
@@ -137,7 +137,7 @@ impl Block<'_> {
 
     fn directly_behind(&mut self, name: usize, at: usize) {
         let Some(token) = self.tokens.get(at).copied() else {
-            self.ends_open |= !self.is_literal(name);
+            self.ends_before_value |= !self.is_literal(name);
             return;
         };
         if self.is_literal(name) {
@@ -145,7 +145,7 @@ impl Block<'_> {
         }
         let is_text = self.context == Context::Text;
         match token.kind {
-            Kind::Text { .. } | Kind::Dollar => {
+            TokenKind::Text { .. } | TokenKind::Dollar => {
                 self.mask(at);
                 match self.is_symbol(at + 1, b'|') {
                     true => self.expression(at),
@@ -154,13 +154,13 @@ impl Block<'_> {
                     false => {}
                 }
             }
-            Kind::Symbol(b'%' | b'$' | b'?' | b'{') if is_text => {
-                self.wants |= is_placeholder(shapes::run(&self.view.text, token.start));
+            TokenKind::Symbol(b'%' | b'$' | b'?' | b'{') if is_text => {
+                self.expects_secret |= is_placeholder(patterns::run(&self.view.text, token.start));
             }
-            Kind::Word | Kind::Number | Kind::Quoted
+            TokenKind::Word | TokenKind::Number | TokenKind::Quoted
                 if self.is_word(name, "PASSWORD") && self.is_role(name) =>
             {
-                self.hide_up_to(at, &[' ', '\n', '\t', ';', '\'']);
+                self.mask_up_to(at, &[' ', '\n', '\t', ';', '\'']);
             }
             _ => self.declaration(at),
         }
@@ -175,12 +175,13 @@ impl Block<'_> {
                 || self.is_symbol(at + 1, b'%')
                 || (at > 0 && (self.is_symbol(at - 1, b'.') || self.is_symbol(at - 1, b'%')));
             match token.kind {
-                Kind::Word if self.is_word(at, "DEFAULT") => return self.expression(at + 1),
-                Kind::Symbol(b'=') => return self.expression(at + 1),
-                Kind::Word if is_type => {}
-                Kind::Number | Kind::Symbol(b'(' | b'[' | b']' | b'.' | b'%' | b':') => {}
+                TokenKind::Word if self.is_word(at, "DEFAULT") => return self.expression(at + 1),
+                TokenKind::Symbol(b'=') => return self.expression(at + 1),
+                TokenKind::Word if is_type => {}
+                TokenKind::Number | TokenKind::Symbol(b'(' | b'[' | b']' | b'.' | b'%' | b':') => {}
                 // Of `varchar(20)`, not of what it stands in.
-                Kind::Symbol(b')') if at > 0 && self.tokens[at - 1].kind == Kind::Number => {}
+                TokenKind::Symbol(b')')
+                    if at > 0 && self.tokens[at - 1].kind == TokenKind::Number => {}
                 _ => return,
             }
             at += 1;
@@ -190,11 +191,11 @@ impl Block<'_> {
     /// Hides the literals of an expression.
     fn expression(&mut self, from: usize) {
         let Some(first) = self.tokens.get(from).copied() else {
-            self.ends_open = true;
+            self.ends_before_value = true;
             return;
         };
         let is_plain = !first.is_literal()
-            && !matches!(first.kind, Kind::Quoted | Kind::Symbol(b'(' | b'\\' | b'|'))
+            && !matches!(first.kind, TokenKind::Quoted | TokenKind::Symbol(b'(' | b'\\' | b'|'))
             && !self.is_symbol(from + 1, b'(');
         let is_written_out = match self.context {
             Context::Text => is_plain,
@@ -203,35 +204,37 @@ impl Block<'_> {
             }
         };
         if is_written_out {
-            return self.hide_up_to(from, &[' ', '\n', '\t', '&', ';', ',', '\'', '"', ')']);
+            return self.mask_up_to(from, &[' ', '\n', '\t', '&', ';', ',', '\'', '"', ')']);
         }
         let mut depth = 0_usize;
         for at in from..self.tokens.len() {
             match self.tokens[at].kind {
-                Kind::Text { .. } | Kind::Dollar => self.mask(at),
-                Kind::Quoted if self.context == Context::Text => self.mask(at),
-                Kind::Symbol(b'(' | b'[') => depth += 1,
-                Kind::Symbol(b')' | b']' | b',' | b';') if depth == 0 => return,
-                Kind::Symbol(b')' | b']') => depth -= 1,
-                Kind::Word if depth == 0 && at > from && self.is_any(at, &ENDS) => return,
+                TokenKind::Text { .. } | TokenKind::Dollar => self.mask(at),
+                TokenKind::Quoted if self.context == Context::Text => self.mask(at),
+                TokenKind::Symbol(b'(' | b'[') => depth += 1,
+                TokenKind::Symbol(b')' | b']' | b',' | b';') if depth == 0 => return,
+                TokenKind::Symbol(b')' | b']') => depth -= 1,
+                TokenKind::Word if depth == 0 && at > from && self.is_any(at, &ENDS) => return,
                 _ => {}
             }
         }
         let is_joined_at_the_end = self.tokens.last().is_some_and(|it| it.is(b'|'));
-        self.ends_open |= is_joined_at_the_end;
+        self.ends_before_value |= is_joined_at_the_end;
     }
 
     fn after_colon(&mut self, at: usize) {
         const PLAIN: [&str; 9] =
             ["true", "false", "null", "none", "string", "text", "required", "optional", "%"];
         let Some(token) = self.tokens.get(at).copied() else {
-            self.ends_open = true;
+            self.ends_before_value = true;
             return;
         };
         match token.kind {
-            Kind::Text { .. } | Kind::Dollar | Kind::Quoted | Kind::Number => self.mask(at),
-            Kind::Symbol(b'%' | b'$' | b'?') => self.wants = true,
-            Kind::Symbol(b'{' | b'[') => {}
+            TokenKind::Text { .. } | TokenKind::Dollar | TokenKind::Quoted | TokenKind::Number => {
+                self.mask(at)
+            }
+            TokenKind::Symbol(b'%' | b'$' | b'?') => self.expects_secret = true,
+            TokenKind::Symbol(b'{' | b'[') => {}
             _ => {
                 let rest = &self.view.text[token.start..];
                 let value = rest.split(['\n', ',', ';', '}']).next().unwrap_or_default().trim();
@@ -246,15 +249,15 @@ impl Block<'_> {
     }
 
     /// Hides what is written without quotes, up to one of these.
-    fn hide_up_to(&mut self, at: usize, ends: &[char]) {
+    fn mask_up_to(&mut self, at: usize, ends: &[char]) {
         let Some(token) = self.tokens.get(at) else {
-            self.ends_open = true;
+            self.ends_before_value = true;
             return;
         };
         let rest = &self.view.text[token.start..];
         let value = &rest[..rest.find(ends).unwrap_or(rest.len())];
         if is_placeholder(value) {
-            self.wants = true;
+            self.expects_secret = true;
         } else if !is_harmless(value) {
             let range = token.start..token.start + value.len();
             self.found.push(self.view.place(range));

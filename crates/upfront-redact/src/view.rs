@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use crate::lexer::{Kind, Token};
+use crate::lexer::{Token, TokenKind};
 
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -36,11 +36,11 @@ impl<'a> View<'a> {
         let (start, end) = token.inner;
         let raw = &self.text[start..end];
         let quote = match token.kind {
-            Kind::Text { .. } => "''",
-            Kind::Quoted => "\"\"",
+            TokenKind::Text { .. } => "''",
+            TokenKind::Quoted => "\"\"",
             _ => "\0",
         };
-        let has_escapes = token.kind == (Kind::Text { escapes: true }) && raw.contains('\\');
+        let has_escapes = token.kind == (TokenKind::Text { escapes: true }) && raw.contains('\\');
         if !has_escapes && !raw.contains(quote) {
             return View { text: raw.into(), places: self.part(start, end) };
         }

@@ -12,7 +12,7 @@ use upfront_directory::{
     ServerRequirement, internal_options, long_names, server_requirement, split_foreign_keys,
     split_statements, unclosed,
 };
-use upfront_redact::Known;
+use upfront_redact::KnownSecrets;
 
 use crate::{
     catalog::extract::Scope,
@@ -492,7 +492,7 @@ fn first(files: &[File], open: Vec<PendingStatement>) -> Error {
         _ => format!("\n{others} more statements do not load either"),
     };
     excerpt.push_str(&more);
-    let secrets = Known::of(&file.text[it.range.clone()]);
+    let secrets = KnownSecrets::of(&file.text[it.range.clone()]);
     let message = it.error.as_ref().map(|err| match session::missing_role(err) {
         Some(_) => format!("{}, and it cannot be made on the scratch server", reason(err)),
         None => secrets.redact(&reason(err)),
