@@ -7,7 +7,7 @@ use std::{fmt::Write, time::Duration};
 use insta::assert_snapshot;
 use upfront::{AdoptReport, Error, ErrorKind, Migrator, Result};
 use upfront_directory::Sum;
-use upfront_scratch::{Database, PoolMode, Pooler, Server, Without};
+use upfront_scratch::{Database, DiffFilter, PoolMode, Pooler, Server};
 use upfront_tests::{builder, connect, database, migrator, pool, server, until};
 
 type File = (&'static str, &'static str);
@@ -128,7 +128,7 @@ async fn a_history_with_nothing_new_costs_one_look_afterwards() {
     let database = server.database().unwrap();
     atlas(&database, "atlas_schema_revisions", &[A, B]);
     let it = migrator(&database.url(), &[A, B]);
-    let mark = server.log_mark().unwrap();
+    let mark = server.log_position().unwrap();
     it.adopt(None).await.unwrap();
     let log = server.log_since(mark).unwrap();
     let words = ["INSERT INTO atlas", "UPDATE atlas", "DELETE FROM atlas", "LOCK TABLE atlas"];
@@ -136,7 +136,7 @@ async fn a_history_with_nothing_new_costs_one_look_afterwards() {
     let of_atlas = log.split("LOG:  statement:").filter(|it| it.contains("upfront_atlas"));
     assert!(of_atlas.into_iter().all(|it| !it.contains("ALTER")), "{log}");
 
-    let mark = server.log_mark().unwrap();
+    let mark = server.log_position().unwrap();
     assert!(it.up().await.unwrap().is_unchanged());
     let log = server.log_since(mark).unwrap();
     assert_eq!(log.matches("LOG:  statement:").count(), 1, "{log}");
@@ -641,7 +641,7 @@ async fn a_scratch_replay_tells_whether_a_baseline_is_true() {
     Migrator::new(first, pool(&scratch.url(), 2)).up().await.unwrap();
     let tables = upfront::history_tables();
     let tables: Vec<_> = tables.iter().map(String::as_str).collect();
-    let without = Without { schemas: &["upfront"], tables: &tables };
+    let without = DiffFilter { schemas: &["upfront"], tables: &tables };
     assert_eq!(scratch.difference(&database.url(), &without).unwrap(), None);
     migrator(&database.url(), &files).baseline("20260102000000").await.unwrap();
     assert_eq!(migrator(&database.url(), &files).up().await.unwrap().applied.len(), 1);

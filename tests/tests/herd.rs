@@ -56,7 +56,7 @@ async fn sixty_four_processes_apply_each_migration_once() {
     // And once more, with nothing to do: each asks once.
     let name = database.name();
     database.execute(&format!("ALTER DATABASE {name} SET log_statement = 'all'")).unwrap();
-    let mark = server().log_mark().unwrap();
+    let mark = server().log_position().unwrap();
     let applied = herd(&database, &tables(100), 64);
     assert_eq!(applied.iter().sum::<usize>(), 0);
     let (log, ours) = (server().log_since(mark).unwrap(), format!("@{name}/"));
@@ -67,7 +67,7 @@ async fn sixty_four_processes_apply_each_migration_once() {
 #[tokio::test]
 async fn sixty_four_processes_build_an_index_concurrently() {
     let database = database();
-    let mark = server().log_mark().unwrap();
+    let mark = server().log_position().unwrap();
     let mut files = tables(100);
     for at in [30, 60, 90] {
         files[at].1 = format!(

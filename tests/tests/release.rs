@@ -113,14 +113,14 @@ async fn a_dry_run_writes_nothing_and_prints_what_then_runs_byte_for_byte() {
     files[25].1 = odd.to_owned();
     let it = program(&database, &files);
     let (wal, mark) =
-        ("SELECT pg_snapshot_xmax(pg_current_snapshot())", server.log_mark().unwrap());
+        ("SELECT pg_snapshot_xmax(pg_current_snapshot())", server.log_position().unwrap());
     let before = ask(&database.url(), wal).await;
     let up = it.plan_up().await.unwrap();
     let nothing = it.plan_down(Target::All).await.unwrap();
     assert!(nothing.is_empty());
     assert_eq!(ask(&database.url(), wal).await, before);
     check_only_read(&statements(&server.log_since(mark).unwrap()));
-    let mark = server.log_mark().unwrap();
+    let mark = server.log_position().unwrap();
     it.up().await.unwrap();
     let ran = statements(&server.log_since(mark).unwrap());
     for step in &up.steps {
@@ -128,11 +128,11 @@ async fn a_dry_run_writes_nothing_and_prints_what_then_runs_byte_for_byte() {
     }
 
     for target in [Target::Steps(1), Target::Steps(3), Target::To("20260104000000".into())] {
-        let (mark, before) = (server.log_mark().unwrap(), ask(&database.url(), wal).await);
+        let (mark, before) = (server.log_position().unwrap(), ask(&database.url(), wal).await);
         let plan = it.plan_down(target.clone()).await.unwrap();
         check_only_read(&statements(&server.log_since(mark).unwrap()));
         assert_eq!(ask(&database.url(), wal).await, before, "nobody took a transaction id");
-        let mark = server.log_mark().unwrap();
+        let mark = server.log_position().unwrap();
         it.down(target).await.unwrap();
         let ran = statements(&server.log_since(mark).unwrap());
         for step in &plan.steps {

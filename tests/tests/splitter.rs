@@ -43,7 +43,7 @@ fn one(logged: &str) -> Option<String> {
 /// What the server logs while psql reads a file.
 fn logged(server: &Server, file: &Path) -> Vec<String> {
     let database = server.database().unwrap();
-    let mark = server.log_mark().unwrap();
+    let mark = server.log_position().unwrap();
     let mut psql = server.bin("psql");
     psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database.name(), "-f"]).arg(file);
     psql.env("PGAPPNAME", "splitter");

@@ -26,7 +26,7 @@ fn replicated() -> (Database<'static>, String) {
 #[tokio::test]
 async fn a_standby_boots_warm_and_refuses_what_is_pending() {
     let (database, url) = replicated();
-    let mark = STANDBY.log_mark().unwrap();
+    let mark = STANDBY.log_position().unwrap();
     let err = migrator(&url, &[A, B]).up().await.unwrap_err();
     assert!(err.kind() == ErrorKind::ReadOnly, "{err}");
     insta::assert_snapshot!(err, @r"

@@ -65,7 +65,7 @@ async fn second_boot(count: usize) -> (Counted, Vec<String>) {
     // The server has work of its own now and then; a boot that writes would do so each time.
     for _ in 0..5 {
         let before = written(&database).await;
-        let mark = SERVER.log_mark().unwrap();
+        let mark = SERVER.log_position().unwrap();
         wire.reset();
         assert!(migrator.up().await.unwrap().is_unchanged());
         let counted = wire.counted();

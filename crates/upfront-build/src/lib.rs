@@ -65,12 +65,12 @@ pub struct Config {
 
 /// Why nothing was embedded.
 #[derive(Debug)]
-pub struct EmbedError(Kind);
+pub struct EmbedError(ErrorKind);
 
 #[derive(Debug)]
-enum Kind {
+enum ErrorKind {
     Name(String),
-    NoCargo(&'static str),
+    MissingVariable(&'static str),
     Directory(Errors),
     Denied(Vec<String>),
     Write(PathBuf, std::io::Error),
@@ -148,7 +148,7 @@ impl Config {
 
     fn read(&self, directory: &Path) -> Result<Directory, EmbedError> {
         println!("cargo::rerun-if-changed={}", directory.display());
-        let read = Directory::read_as(&self.label(), directory).map_err(Kind::Directory)?;
+        let read = Directory::read_as(&self.label(), directory).map_err(ErrorKind::Directory)?;
         self.warn(&read)?;
         Ok(read)
     }
@@ -158,7 +158,7 @@ impl Config {
         // Where a script names nothing, Cargo runs it after every change of any file.
         println!("cargo::rerun-if-changed=Cargo.toml");
         let read = Directory::read_draft(&self.label(), directory, |_| false);
-        Ok(read.map_err(Kind::Directory)?)
+        Ok(read.map_err(ErrorKind::Directory)?)
     }
 
     fn label(&self) -> String {
@@ -170,7 +170,7 @@ impl Config {
         let warnings = directory.warnings().iter().map(ToString::to_string);
         match self.warnings {
             Warnings::Deny if !directory.warnings().is_empty() => {
-                Err(Kind::Denied(warnings.collect()).into())
+                Err(ErrorKind::Denied(warnings.collect()).into())
             }
             _ => {
                 for it in warnings {
@@ -183,11 +183,11 @@ impl Config {
 }
 
 /// The name becomes part of a variable's and of a file's.
-fn check_name(name: &str) -> Result<(), Kind> {
+fn check_name(name: &str) -> Result<(), ErrorKind> {
     let valid = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
     match !name.is_empty() && name.chars().all(valid) {
         true => Ok(()),
-        false => Err(Kind::Name(name.to_owned())),
+        false => Err(ErrorKind::Name(name.to_owned())),
     }
 }
 
@@ -196,22 +196,22 @@ fn is_debug_build() -> bool {
     env::var("PROFILE").is_ok_and(|it| it == "debug")
 }
 
-fn variable(name: &'static str) -> Result<String, Kind> {
-    env::var(name).map_err(|_| Kind::NoCargo(name))
+fn variable(name: &'static str) -> Result<String, ErrorKind> {
+    env::var(name).map_err(|_| ErrorKind::MissingVariable(name))
 }
 
 /// An unchanged file keeps its time, so that a build script that ran for another reason costs no
 /// compilation.
-fn write(file: &Path, text: &str) -> Result<(), Kind> {
+fn write(file: &Path, text: &str) -> Result<(), ErrorKind> {
     let has_same_length = fs::metadata(file).is_ok_and(|it| it.len() == text.len() as u64);
     if has_same_length && fs::read(file).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(());
     }
-    fs::write(file, text).map_err(|err| Kind::Write(file.to_owned(), err))
+    fs::write(file, text).map_err(|err| ErrorKind::Write(file.to_owned(), err))
 }
 
-impl From<Kind> for EmbedError {
-    fn from(kind: Kind) -> Self {
+impl From<ErrorKind> for EmbedError {
+    fn from(kind: ErrorKind) -> Self {
         Self(kind)
     }
 }
@@ -219,18 +219,18 @@ impl From<Kind> for EmbedError {
 impl fmt::Display for EmbedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Name(it) => {
+            ErrorKind::Name(it) => {
                 write!(f, "the name `{it}` of a set: expected letters, digits, `_` and `-`")
             }
-            Kind::NoCargo(it) => {
+            ErrorKind::MissingVariable(it) => {
                 write!(
                     f,
                     "`{it}` is not set: `upfront_build` is for build scripts, which Cargo runs"
                 )
             }
-            Kind::Directory(it) => it.fmt(f),
-            Kind::Denied(it) => f.write_str(&it.join("\n")),
-            Kind::Write(file, err) => write!(f, "cannot write {}: {err}", file.display()),
+            ErrorKind::Directory(it) => it.fmt(f),
+            ErrorKind::Denied(it) => f.write_str(&it.join("\n")),
+            ErrorKind::Write(file, err) => write!(f, "cannot write {}: {err}", file.display()),
         }
     }
 }
@@ -238,7 +238,7 @@ impl fmt::Display for EmbedError {
 impl Error for EmbedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Kind::Write(_, err) => Some(err),
+            ErrorKind::Write(_, err) => Some(err),
             _ => None,
         }
     }

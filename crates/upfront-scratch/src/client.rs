@@ -4,16 +4,16 @@ use std::thread;
 
 use postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 
 /// Runs the SQL and returns the first value that it gives.
 ///
 /// On a thread of its own: the client runs an async runtime, which must not be started on a thread
 /// that runs one, such as that of an async test.
-pub(crate) fn query(url: &str, doing: &str, sql: &str) -> Result<Option<String>> {
+pub(crate) fn query(url: &str, action: &str, sql: &str) -> Result<Option<String>> {
     thread::scope(|it| it.spawn(|| ask(url, sql)).join())
         .expect("the client does not panic")
-        .map_err(|source| Kind::Sql { doing: doing.to_owned(), source }.into())
+        .map_err(|source| ErrorKind::Sql { action: action.to_owned(), source }.into())
 }
 
 fn ask(url: &str, sql: &str) -> std::result::Result<Option<String>, postgres::Error> {

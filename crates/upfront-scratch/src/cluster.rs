@@ -8,15 +8,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::account::{self, Account};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Folder};
 use crate::install::Install;
 use crate::port;
-use crate::watch::Watched;
+use crate::supervisor::Supervised;
 
 /// A start takes a fifth of a second on an idle machine; a recovery on a busy one takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(2);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Trust stands behind the lines of the user: the socket is in a private folder, and only a server
 /// that was asked to listens to this machine's ports.
@@ -47,7 +47,7 @@ const VOLATILE: [(&str, &str); 2] = [("fsync", "off"), ("full_page_writes", "off
 
 /// How a server is to be.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct Config {
     pub(crate) major: Option<u32>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) hba: Vec<String>,
@@ -58,21 +58,21 @@ pub(crate) struct Wishes {
 /// The fields are dropped in their order: the server ends before its folder goes.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    process: Option<Watched>,
+    process: Option<Supervised>,
     folder: Folder,
     install: Install,
     account: Account,
-    wishes: Wishes,
+    config: Config,
     port: u16,
 }
 
 impl Cluster {
-    pub(crate) fn start(wishes: Wishes) -> Result<Self> {
-        let install = Install::find(wishes.major)?;
+    pub(crate) fn start(config: Config) -> Result<Self> {
+        let install = Install::find(config.major)?;
         let account = Account::find()?;
-        folder::sweep();
+        folder::remove_stale();
         let folder = Folder::create(account)?;
-        let mut it = Self { process: None, folder, install, account, wishes, port: port::DEFAULT };
+        let mut it = Self { process: None, folder, install, account, config, port: port::DEFAULT };
         it.fill()?;
         it.write_hba()?;
         it.start_on_a_free_port()?;
@@ -87,7 +87,7 @@ impl Cluster {
             folder,
             install: self.install.clone(),
             account: self.account,
-            wishes: self.wishes.clone(),
+            config: self.config.clone(),
             port: port::DEFAULT,
         };
         let mut backup = self.install.tool_as(self.account, "pg_basebackup");
@@ -119,7 +119,7 @@ impl Cluster {
     }
 
     pub(crate) fn listens(&self) -> bool {
-        self.wishes.tcp
+        self.config.tcp
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
@@ -140,15 +140,15 @@ impl Cluster {
 
     pub(crate) fn run(&mut self) -> Result<()> {
         let _ = fs::remove_file(self.status_file());
-        let process = Watched::start(&self.postgres(), self.account, self.folder())?;
+        let process = Supervised::start(&self.postgres(), self.account, self.folder())?;
         let since = Instant::now();
         while self.status(7).as_deref() != Some("ready") {
-            if process.ended() || since.elapsed() > PATIENCE {
+            if process.ended() || since.elapsed() > TIMEOUT {
                 // Not dropped, which would remove the folder.
                 process.end("QUIT");
                 return Err(self.did_not_start());
             }
-            sleep(PAUSE);
+            sleep(POLL_INTERVAL);
         }
         self.process = Some(process);
         Ok(())
@@ -156,7 +156,7 @@ impl Cluster {
 
     /// A free port may be taken before the server has it.
     fn start_on_a_free_port(&mut self) -> Result<()> {
-        port::retry(self.wishes.tcp, |port| {
+        port::retry(self.config.tcp, |port| {
             self.port = port;
             self.run()
         })
@@ -166,10 +166,10 @@ impl Cluster {
         let mut it = self.install.tool_as(self.account, "postgres");
         it.arg("-D").arg(self.data()).arg("-k").arg(self.folder());
         it.args(["-p", &self.port.to_string()]);
-        let host = if self.wishes.tcp { "127.0.0.1" } else { "" };
-        let volatile = VOLATILE.iter().filter(|_| !self.wishes.durable);
+        let host = if self.config.tcp { "127.0.0.1" } else { "" };
+        let volatile = VOLATILE.iter().filter(|_| !self.config.durable);
         let ours = SETTINGS.iter().chain(volatile).copied().chain([("listen_addresses", host)]);
-        for (name, value) in ours.chain(self.wishes.settings()) {
+        for (name, value) in ours.chain(self.config.settings()) {
             it.arg("-c").arg(format!("{name}={value}"));
         }
         it
@@ -179,7 +179,7 @@ impl Cluster {
     fn fill(&self) -> Result<()> {
         let data = self.data();
         DirBuilder::new().mode(0o700).create(&data).map_err(Error::path("create", &data))?;
-        self.account.own(&data)?;
+        self.account.give(&data)?;
         let seed = self.seed();
         if self.may_use(&seed) {
             return self.tar("-xf", &seed);
@@ -200,7 +200,7 @@ impl Cluster {
 
     fn seed(&self) -> PathBuf {
         let version = self.install.version().number();
-        folder::base().join(format!("upfront-scratch-initdb-{}-{version}.tar", self.account.user))
+        folder::parent().join(format!("upfront-scratch-initdb-{}-{version}.tar", self.account.user))
     }
 
     /// It may lie in a folder that is open to all.
@@ -217,7 +217,7 @@ impl Cluster {
 
     fn write_hba(&self) -> Result<()> {
         let path = self.data().join("pg_hba.conf");
-        let lines = self.wishes.hba.iter().map(String::as_str).chain([HBA]);
+        let lines = self.config.hba.iter().map(String::as_str).chain([HBA]);
         fs::write(&path, lines.collect::<Vec<_>>().join("\n")).map_err(Error::path("write", &path))
     }
 
@@ -238,11 +238,11 @@ impl Cluster {
     fn did_not_start(&self) -> Error {
         let what = format!("PostgreSQL {}", self.install.version());
         let log = fs::read_to_string(self.log()).unwrap_or_default();
-        Kind::Start { what, log: last_lines(&log) }.into()
+        ErrorKind::Start { what, log: last_lines(&log) }.into()
     }
 }
 
-impl Wishes {
+impl Config {
     /// The first wish that only a server of our own can fulfil.
     pub(crate) fn first(&self) -> Option<String> {
         let setting = self.settings.first().map(|(name, _)| format!("the setting `{name}`"));

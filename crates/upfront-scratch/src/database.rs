@@ -2,8 +2,8 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use crate::base;
 use crate::client;
+use crate::database_settings;
 use crate::error::Result;
 use crate::server::Server;
 
@@ -36,8 +36,9 @@ impl<'s> Database<'s> {
         client::query(&server.url("postgres"), "create a database", &sql)?;
         let it = Self { server, name };
         // `CREATE DATABASE … TEMPLATE` copies no settings.
-        if !server.base_settings().is_empty() {
-            let sql = server.base_settings().replace(base::DATABASE, &quote(&it.name));
+        if !server.prepared_settings().is_empty() {
+            let sql =
+                server.prepared_settings().replace(database_settings::DATABASE, &quote(&it.name));
             client::query(&it.url(), "set what the prepared database sets", &sql)?;
         }
         Ok(it)

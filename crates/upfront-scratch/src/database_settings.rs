@@ -18,7 +18,7 @@ SELECT string_agg(format('SELECT pg_catalog.set_config(%L, %L, false); ALTER %s 
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
 WHERE d.datname = current_database()";
 
-pub(crate) fn settings(of: &Database<'_>) -> Result<String> {
+pub(crate) fn statements(of: &Database<'_>) -> Result<String> {
     let more = if of.server().socket_dir().is_some() { " OR d.datname = 'postgres'" } else { "" };
     let sql = format!("{SETTINGS}{more}");
     Ok(client::query(&of.url(), "read the settings of a database", &sql)?.unwrap_or_default())

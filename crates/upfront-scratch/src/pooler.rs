@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::cluster::{Cluster, last_lines};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Folder;
 use crate::port;
 use crate::server::Server;
+use crate::supervisor::Supervised;
 use crate::url;
-use crate::watch::Watched;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(2);
+const TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// When a connection of the server goes back to the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum PoolMode {
 /// ```
 #[derive(Debug)]
 pub struct Pooler {
-    _process: Watched,
+    _process: Supervised,
     folder: Folder,
     port: u16,
 }
@@ -57,7 +57,7 @@ impl Pooler {
     /// If `pgbouncer` is not installed or does not start, or if the server is not ours.
     pub fn start(server: &Server, mode: PoolMode, size: u32) -> Result<Self> {
         let program = find()?;
-        let server = server.own("a pooler")?;
+        let server = server.cluster("a pooler")?;
         let mut started = None;
         port::retry(true, |port| {
             started = Some(start(&program, server, &settings(server, port, mode, size), port)?);
@@ -110,13 +110,13 @@ fn start(program: &Path, server: &Cluster, settings: &str, port: u16) -> Result<
     write(account, &folder.path().join("users.txt"), "\"postgres\" \"\"\n")?;
     let mut command = account.command(program);
     command.arg(&path);
-    let process = Watched::start(&command, account, folder.path())?;
+    let process = Supervised::start(&command, account, folder.path())?;
     wait(&process, &folder, port)?;
     Ok(Pooler { _process: process, folder, port })
 }
 
 /// Without the port it goes on with the socket alone and only warns.
-fn wait(process: &Watched, folder: &Folder, port: u16) -> Result<()> {
+fn wait(process: &Supervised, folder: &Folder, port: u16) -> Result<()> {
     let since = Instant::now();
     loop {
         let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
@@ -124,10 +124,10 @@ fn wait(process: &Watched, folder: &Folder, port: u16) -> Result<()> {
         if up && log.contains(&format!("listening on 127.0.0.1:{port}")) {
             return Ok(());
         }
-        if up || process.ended() || since.elapsed() > PATIENCE {
-            return Err(Kind::Start { what: "PgBouncer".into(), log: last_lines(&log) }.into());
+        if up || process.ended() || since.elapsed() > TIMEOUT {
+            return Err(ErrorKind::Start { what: "PgBouncer".into(), log: last_lines(&log) }.into());
         }
-        sleep(PAUSE);
+        sleep(POLL_INTERVAL);
     }
 }
 
@@ -159,7 +159,7 @@ fn settings(server: &Cluster, port: u16, mode: PoolMode, size: u32) -> String {
 
 fn write(account: Account, path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(Error::path("write", path))?;
-    account.own(path)
+    account.give(path)
 }
 
 fn find() -> Result<PathBuf> {
@@ -170,6 +170,6 @@ fn find() -> Result<PathBuf> {
     all.find(|it| it.is_file()).ok_or_else(|| {
         let system = if cfg!(target_os = "macos") { "brew" } else { "apt-get" };
         let hint = format!("`{system} install pgbouncer`");
-        Kind::NotInstalled { what: "PgBouncer".into(), hint }.into()
+        ErrorKind::NotInstalled { what: "PgBouncer".into(), hint }.into()
     })
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The port whose number names the socket of a server that listens to none.
 pub(crate) const DEFAULT: u16 = 5432;
@@ -17,7 +17,7 @@ pub(crate) fn retry(tcp: bool, mut start: impl FnMut(u16) -> Result<()>) -> Resu
     }
     for _ in 1..ATTEMPTS {
         match start(free()?) {
-            Err(err) if lost_the_port(&err) => {}
+            Err(err) if is_port_taken(&err) => {}
             done => return done,
         }
     }
@@ -29,9 +29,9 @@ fn free() -> Result<u16> {
     listener
         .and_then(|it| it.local_addr())
         .map(|it| it.port())
-        .map_err(|source| Kind::Run { tool: "bind".into(), source }.into())
+        .map_err(|source| ErrorKind::Run { tool: "bind".into(), source }.into())
 }
 
-fn lost_the_port(err: &Error) -> bool {
-    matches!(err.kind(), Kind::Start { log, .. } if log.contains("Address already in use"))
+fn is_port_taken(err: &Error) -> bool {
+    matches!(err.kind(), ErrorKind::Start { log, .. } if log.contains("Address already in use"))
 }

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use std::{env, str};
 
 use crate::account;
-use crate::base;
 use crate::client;
-use crate::cluster::{Cluster, Wishes};
+use crate::cluster::{Cluster, Config};
 use crate::database::{self, Database};
-use crate::difference::comparable;
-use crate::error::{Error, Kind, Result};
+use crate::database_settings;
+use crate::difference::normalize;
+use crate::error::{Error, ErrorKind, Result};
 use crate::install::{self, Install, Version};
 use crate::url;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(5);
+const TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A PostgreSQL server for as long as the value lives.
 ///
@@ -37,25 +37,25 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    place: Place,
+    origin: Origin,
     version: Version,
     /// The names of the databases that [`Server::template`] prepared.
     templates: Mutex<HashMap<String, String>>,
-    base: OnceLock<Base>,
+    prepared: OnceLock<PreparedDatabase>,
 }
 
 /// The database that [`Server::prepare`] prepared.
 #[derive(Debug)]
-struct Base {
+struct PreparedDatabase {
     name: String,
-    /// Statements that give another database the settings of this one, with [`base::DATABASE`] for its name.
+    /// Statements that give another database the settings of this one, with [`database_settings::DATABASE`] for its name.
     settings: String,
 }
 
 #[derive(Debug)]
-enum Place {
-    Own(Box<Cluster>),
-    Given(String),
+enum Origin {
+    Started(Box<Cluster>),
+    External(String),
 }
 
 impl Server {
@@ -71,7 +71,7 @@ impl Server {
     /// What the server shall be like, to be started then.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder(Wishes::default())
+        Builder(Config::default())
     }
 
     /// The one server of this process, started by the first who asks for it.
@@ -88,8 +88,8 @@ impl Server {
     /// As [`Server::start`]; whoever asks next tries again.
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        static TURN: Mutex<()> = Mutex::new(());
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        static LOCK: Mutex<()> = Mutex::new(());
+        let _guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         match SHARED.get() {
             Some(it) => Ok(it),
             None => Self::start().map(|it| SHARED.get_or_init(|| it)),
@@ -105,9 +105,11 @@ impl Server {
     /// The URL of one of its databases for the superuser, as libpq, psql and tokio-postgres read it.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        match &self.place {
-            Place::Own(it) => url::socket(it.folder(), it.port(), database),
-            Place::Given(it) => url::with_database(it, database).expect("it was checked at start"),
+        match &self.origin {
+            Origin::Started(it) => url::socket(it.folder(), it.port(), database),
+            Origin::External(it) => {
+                url::with_database(it, database).expect("it was checked at start")
+            }
         }
     }
 
@@ -120,19 +122,19 @@ impl Server {
     /// Its port on 127.0.0.1, if the server [listens](Builder::listen_tcp). It stays over a restart.
     #[must_use]
     pub fn tcp_port(&self) -> Option<u16> {
-        self.own("").ok().filter(|it| it.listens()).map(Cluster::port)
+        self.cluster("").ok().filter(|it| it.listens()).map(Cluster::port)
     }
 
     /// The folder of its socket, unless the server was given by `UPFRONT_SCRATCH_URL`.
     #[must_use]
     pub fn socket_dir(&self) -> Option<&Path> {
-        self.own("").ok().map(Cluster::folder)
+        self.cluster("").ok().map(Cluster::folder)
     }
 
     /// The process that all others of the server are children of, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.own("").ok().and_then(Cluster::pid)
+        self.cluster("").ok().and_then(Cluster::pid)
     }
 
     /// Makes an empty database with a name of its own.
@@ -141,7 +143,7 @@ impl Server {
     ///
     /// If the server does not run or may not be written to, as a standby.
     pub fn database(&self) -> Result<Database<'_>> {
-        Database::create(self, self.base.get().map_or("template0", |it| &it.name))
+        Database::create(self, self.prepared.get().map_or("template0", |it| &it.name))
     }
 
     /// Prepares the database that each later [`Server::database`] is a copy of, with the settings
@@ -167,19 +169,19 @@ impl Server {
         &self,
         prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.base.get().is_some() {
+        if self.prepared.get().is_some() {
             return Ok(());
         }
         let database = self.database()?;
         prepare(&database)?;
-        let settings = base::settings(&database)?;
-        let _ = self.base.set(Base { name: database.keep(), settings });
+        let settings = database_settings::statements(&database)?;
+        let _ = self.prepared.set(PreparedDatabase { name: database.keep(), settings });
         Ok(())
     }
 
     /// What gives a copy of a prepared database its settings, or nothing.
-    pub(crate) fn base_settings(&self) -> &str {
-        self.base.get().map_or("", |it| &it.settings)
+    pub(crate) fn prepared_settings(&self) -> &str {
+        self.prepared.get().map_or("", |it| &it.settings)
     }
 
     /// A copy of the database that `prepare` has made the first time this name was asked for.
@@ -223,7 +225,7 @@ impl Server {
     ///
     /// If the server is not ours.
     pub fn log(&self) -> Result<String> {
-        self.log_since(Mark(0))
+        self.log_since(LogPosition(0))
     }
 
     /// The end of the log as it is now.
@@ -231,7 +233,7 @@ impl Server {
     /// ```
     /// # fn main() -> Result<(), upfront_scratch::Error> {
     /// let server = upfront_scratch::Server::builder().setting("log_statement", "all").start()?;
-    /// let mark = server.log_mark()?;
+    /// let mark = server.log_position()?;
     /// server.psql("postgres", "select 42")?;
     /// assert!(server.log_since(mark)?.contains("LOG:  statement: select 42"));
     /// # Ok(())
@@ -241,9 +243,9 @@ impl Server {
     /// # Errors
     ///
     /// If the server is not ours.
-    pub fn log_mark(&self) -> Result<Mark> {
-        let path = self.own("its log")?.log();
-        fs::metadata(&path).map(|it| Mark(it.len())).map_err(Error::path("read", &path))
+    pub fn log_position(&self) -> Result<LogPosition> {
+        let path = self.cluster("its log")?.log();
+        fs::metadata(&path).map(|it| LogPosition(it.len())).map_err(Error::path("read", &path))
     }
 
     /// What the server has logged since then.
@@ -251,8 +253,8 @@ impl Server {
     /// # Errors
     ///
     /// If the server is not ours.
-    pub fn log_since(&self, mark: Mark) -> Result<String> {
-        let path = self.own("its log")?.log();
+    pub fn log_since(&self, mark: LogPosition) -> Result<String> {
+        let path = self.cluster("its log")?.log();
         let read = || {
             let mut file = fs::File::open(&path)?;
             file.seek(SeekFrom::Start(mark.0))?;
@@ -281,7 +283,7 @@ impl Server {
     ///
     /// If the server is not ours.
     pub fn crash(&mut self) -> Result<()> {
-        self.own_mut("a crash")?.kill();
+        self.cluster_mut("a crash")?.kill();
         Ok(())
     }
 
@@ -290,11 +292,11 @@ impl Server {
     /// # Errors
     ///
     /// If the server is not ours.
-    pub fn stop(&mut self, how: Stop) -> Result<()> {
-        self.own_mut("a stop")?.end(match how {
-            Stop::Smart => "TERM",
-            Stop::Fast => "INT",
-            Stop::Immediate => "QUIT",
+    pub fn stop(&mut self, how: StopMode) -> Result<()> {
+        self.cluster_mut("a stop")?.end(match how {
+            StopMode::Smart => "TERM",
+            StopMode::Fast => "INT",
+            StopMode::Immediate => "QUIT",
         });
         Ok(())
     }
@@ -305,8 +307,8 @@ impl Server {
     ///
     /// If the server is not ours or does not start.
     pub fn restart(&mut self) -> Result<()> {
-        self.stop(Stop::Fast)?;
-        self.own_mut("a restart")?.run()
+        self.stop(StopMode::Fast)?;
+        self.cluster_mut("a restart")?.run()
     }
 
     /// Starts a hot standby that streams from this server, with the same settings.
@@ -326,7 +328,7 @@ impl Server {
     ///
     /// If this server is not ours, if the base backup fails or the standby does not start.
     pub fn standby(&self) -> Result<Self> {
-        self.own("a standby")?.standby().map(Self::new)
+        self.cluster("a standby")?.standby().map(Self::new)
     }
 
     /// Waits until this standby has replayed what `primary` has committed by now.
@@ -340,11 +342,11 @@ impl Server {
         let there = format!("select pg_last_wal_replay_lsn() >= '{goal}'::pg_lsn");
         let since = Instant::now();
         while ask(self, &there)?.as_deref() != Some("t") {
-            if since.elapsed() > PATIENCE {
-                let doing = format!("the standby has not replayed {goal}");
-                return Err(Kind::Late { doing }.into());
+            if since.elapsed() > TIMEOUT {
+                let action = format!("the standby has not replayed {goal}");
+                return Err(ErrorKind::Timeout { action }.into());
             }
-            sleep(PAUSE);
+            sleep(POLL_INTERVAL);
         }
         Ok(())
     }
@@ -361,9 +363,9 @@ impl Server {
     /// ```
     #[must_use]
     pub fn bin(&self, tool: &str) -> Command {
-        let it = match &self.place {
-            Place::Own(it) => it.install().tool(tool),
-            Place::Given(_) => given_tool(&self.version, tool),
+        let it = match &self.origin {
+            Origin::Started(it) => it.install().tool(tool),
+            Origin::External(_) => external_tool(&self.version, tool),
         };
         self.with_environment(it)
     }
@@ -371,7 +373,7 @@ impl Server {
     /// A program that speaks to this server unless told otherwise.
     fn with_environment(&self, mut it: Command) -> Command {
         it.env("PGCLIENTENCODING", "UTF8");
-        if let Ok(own) = self.own("") {
+        if let Ok(own) = self.cluster("") {
             it.env("PGUSER", "postgres").env("PGHOST", own.folder());
             it.env("PGPORT", own.port().to_string());
         }
@@ -395,7 +397,7 @@ impl Server {
             it.spawn(move || input.write_all(sql.as_bytes()));
             child.wait_with_output()
         });
-        account::text("psql", &out.map_err(Error::run("psql"))?)
+        account::stdout_or_error("psql", &out.map_err(Error::run("psql"))?)
     }
 
     /// The schema of a database as `pg_dump --schema-only` writes it, to be compared: without the
@@ -408,13 +410,13 @@ impl Server {
     pub fn schema(&self, database: &str) -> Result<String> {
         let mut dump = self.pg_dump();
         let text = account::output(dump.args(["--schema-only", "-d", &self.url(database)]))?;
-        Ok(comparable(&text))
+        Ok(normalize(&text))
     }
 
     /// The `pg_dump` that fits servers of this major version best: of the same one if there is any,
     /// and of the newest minor version, which knows what an older one does not.
     pub(crate) fn pg_dump(&self) -> Command {
-        let own = self.own("").ok().map(|it| it.install().clone());
+        let own = self.cluster("").ok().map(|it| it.install().clone());
         let all = install::installs().into_iter().chain(own);
         let reads =
             |it: &Install| it.version().major() >= self.version.major() && it.has("pg_dump");
@@ -427,41 +429,45 @@ impl Server {
 
     fn new(own: Cluster) -> Self {
         let version = own.install().version().clone();
-        Self::at(Place::Own(Box::new(own)), version)
+        Self::at(Origin::Started(Box::new(own)), version)
     }
 
     /// A server that somebody else runs.
-    fn given(url: String, wishes: &Wishes) -> Result<Self> {
-        if let Some(asked) = wishes.first() {
-            return Err(Kind::Given { asked }.into());
+    fn external(url: String, config: &Config) -> Result<Self> {
+        if let Some(asked) = config.first() {
+            return Err(ErrorKind::ExternalServer { asked }.into());
         }
-        let maintenance = url::with_database(&url, "postgres").ok_or(Kind::GivenUrl)?;
-        let doing = "ask the server of `UPFRONT_SCRATCH_URL`";
-        let version = client::query(&maintenance, doing, "show server_version")?;
-        let version = version.and_then(|it| Version::parse(&it)).ok_or(Kind::GivenUrl)?;
-        match wishes.major {
+        let maintenance = url::with_database(&url, "postgres").ok_or(ErrorKind::InvalidUrl)?;
+        let action = "ask the server of `UPFRONT_SCRATCH_URL`";
+        let version = client::query(&maintenance, action, "show server_version")?;
+        let version = version.and_then(|it| Version::parse(&it)).ok_or(ErrorKind::InvalidUrl)?;
+        match config.major {
             Some(asked) if asked != version.major() => {
-                Err(Kind::GivenMajor { given: version.major(), asked }.into())
+                Err(ErrorKind::ExternalMajor { given: version.major(), asked }.into())
             }
-            _ => Ok(Self::at(Place::Given(url), version)),
+            _ => Ok(Self::at(Origin::External(url), version)),
         }
     }
 
-    fn at(place: Place, version: Version) -> Self {
-        Self { place, version, templates: Mutex::default(), base: OnceLock::new() }
+    fn at(origin: Origin, version: Version) -> Self {
+        Self { origin, version, templates: Mutex::default(), prepared: OnceLock::new() }
     }
 
-    pub(crate) fn own(&self, asked: &str) -> Result<&Cluster> {
-        match &self.place {
-            Place::Own(it) => Ok(it),
-            Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
+    pub(crate) fn cluster(&self, asked: &str) -> Result<&Cluster> {
+        match &self.origin {
+            Origin::Started(it) => Ok(it),
+            Origin::External(_) => {
+                Err(ErrorKind::ExternalServer { asked: asked.to_owned() }.into())
+            }
         }
     }
 
-    fn own_mut(&mut self, asked: &str) -> Result<&mut Cluster> {
-        match &mut self.place {
-            Place::Own(it) => Ok(it),
-            Place::Given(_) => Err(Kind::Given { asked: asked.to_owned() }.into()),
+    fn cluster_mut(&mut self, asked: &str) -> Result<&mut Cluster> {
+        match &mut self.origin {
+            Origin::Started(it) => Ok(it),
+            Origin::External(_) => {
+                Err(ErrorKind::ExternalServer { asked: asked.to_owned() }.into())
+            }
         }
     }
 }
@@ -469,7 +475,7 @@ impl Server {
 impl Drop for Server {
     /// A server that is not ours keeps running, and must not keep the prepared database.
     fn drop(&mut self) {
-        if let (Place::Given(_), Some(it)) = (&self.place, self.base.get()) {
+        if let (Origin::External(_), Some(it)) = (&self.origin, self.prepared.get()) {
             database::drop_database(self, &it.name);
         }
     }
@@ -489,7 +495,7 @@ impl Drop for Server {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Builder(Wishes);
+pub struct Builder(Config);
 
 impl Builder {
     /// A major version, as 18. The default is `UPFRONT_SCRATCH_MAJOR`, and without it the first of
@@ -537,22 +543,22 @@ impl Builder {
     /// `UPFRONT_SCRATCH_URL` names a server that cannot be as was asked.
     pub fn start(mut self) -> Result<Server> {
         if self.0.major.is_none() {
-            self.0.major = wished_major()?;
+            self.0.major = requested_major()?;
         }
         match env::var("UPFRONT_SCRATCH_URL") {
-            Ok(url) => Server::given(url, &self.0),
+            Ok(url) => Server::external(url, &self.0),
             Err(_) => Cluster::start(self.0).map(Server::new),
         }
     }
 }
 
-/// A place in a server's log, see [`Server::log_mark`].
+/// A place in a server's log, see [`Server::log_position`].
 #[derive(Clone, Copy, Debug)]
-pub struct Mark(u64);
+pub struct LogPosition(u64);
 
 /// How a server is stopped, as `pg_ctl stop -m` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopMode {
     /// When the last client has left.
     Smart,
     /// Clients are sent away.
@@ -561,15 +567,15 @@ pub enum Stop {
     Immediate,
 }
 
-fn wished_major() -> Result<Option<u32>> {
+fn requested_major() -> Result<Option<u32>> {
     match env::var("UPFRONT_SCRATCH_MAJOR") {
-        Ok(text) => text.parse().map(Some).map_err(|_| Kind::Major(text).into()),
+        Ok(text) => text.parse().map(Some).map_err(|_| ErrorKind::InvalidMajor(text).into()),
         Err(_) => Ok(None),
     }
 }
 
 /// The program of an install of the same major version, or else that on the `PATH`.
-fn given_tool(version: &Version, tool: &str) -> Command {
+fn external_tool(version: &Version, tool: &str) -> Command {
     let same = install::installs().into_iter().find(|it| it.version().major() == version.major());
-    same.map_or_else(|| account::clean(tool), |it| it.tool(tool))
+    same.map_or_else(|| account::clean_command(tool), |it| it.tool(tool))
 }

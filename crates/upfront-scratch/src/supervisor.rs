@@ -45,13 +45,13 @@ esac
 /// The pipe closes however we end, SIGKILL included. Our end is not inherited by programs that we
 /// run (the standard library opens it `O_CLOEXEC`), so they do not keep the server alive.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct Supervised {
     shell: Child,
-    orders: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     output: Option<JoinHandle<()>>,
 }
 
-impl Watched {
+impl Supervised {
     /// Starts `program` as `account`, logging into `folder`. When the value is dropped, the program
     /// is killed and the folder is removed.
     pub(crate) fn start(program: &Command, account: Account, folder: &Path) -> Result<Self> {
@@ -68,12 +68,12 @@ impl Watched {
         shell.process_group(0);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut shell = shell.spawn().map_err(Error::run("sh"))?;
-        let orders = shell.stdin.take();
+        let input = shell.stdin.take();
         let mut output = shell.stdout.take().expect("its output is piped");
         let output = thread::spawn(move || {
             let _ = io::copy(&mut output.by_ref(), &mut io::sink());
         });
-        Ok(Self { shell, orders, output: Some(output) })
+        Ok(Self { shell, input, output: Some(output) })
     }
 
     /// Whether the server and all its children have ended.
@@ -83,15 +83,15 @@ impl Watched {
 
     /// Sends the signal and waits for the end of the server and all its children.
     pub(crate) fn end(mut self, signal: &str) {
-        if let Some(mut orders) = self.orders.take() {
-            let _ = writeln!(orders, "{signal}");
+        if let Some(mut input) = self.input.take() {
+            let _ = writeln!(input, "{signal}");
         }
     }
 }
 
-impl Drop for Watched {
+impl Drop for Supervised {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.input.take());
         let _ = self.shell.wait();
         if let Some(it) = self.output.take() {
             let _ = it.join();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_scratch::{Server, Without, installs};
+use upfront_scratch::{DiffFilter, Server, installs};
 
 const SCHEMA: &str = "create extension if not exists plpgsql; create type mood as enum ('sad'); \
                       create table users (id bigint primary key, name text not null); create \
@@ -17,7 +17,7 @@ fn the_order_of_things_is_no_difference() {
         .unwrap();
     two.execute("create table z (i int); create table a (i int); create index zz on a (i)")
         .unwrap();
-    assert_eq!(one.difference(&two.url(), &Without::default()).unwrap(), None);
+    assert_eq!(one.difference(&two.url(), &DiffFilter::default()).unwrap(), None);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn owners_and_privileges_are_no_difference() {
                  public owner to somebody; grant all on schema public to somebody";
     two.execute(other).unwrap();
     two.execute("insert into users values (1, 'x')").unwrap();
-    assert_eq!(one.difference(&two.url(), &Without::default()).unwrap(), None);
+    assert_eq!(one.difference(&two.url(), &DiffFilter::default()).unwrap(), None);
 }
 
 /// As a 15.20 sets them for each column.
@@ -47,7 +47,7 @@ fn options_of_the_server_are_no_difference() {
                 where attrelid = 'users'::regclass and attnum > 0;
                 update pg_class set reloptions = '{pg_mark=1}' where relname ~ '^(users|names)'";
     two.psql(mark).unwrap();
-    assert_eq!(one.difference(&two.url(), &Without::default()).unwrap(), None);
+    assert_eq!(one.difference(&two.url(), &DiffFilter::default()).unwrap(), None);
     assert_eq!(one.schema().unwrap(), two.schema().unwrap());
 }
 
@@ -59,7 +59,7 @@ fn shows_what_differs() {
     two.execute(SCHEMA).unwrap();
     one.execute("create table only_here (i int)").unwrap();
     two.execute("alter table users add extra int; alter type mood add value 'ok'").unwrap();
-    let difference = one.difference(&two.url(), &Without::default()).unwrap().unwrap();
+    let difference = one.difference(&two.url(), &DiffFilter::default()).unwrap().unwrap();
     assert_eq!(
         difference,
         "\
@@ -94,9 +94,9 @@ fn leaves_out_what_it_is_told_to() {
     let more = r#"create schema "odd "" *"; create table "odd "" *".t (); create schema other; create
                   table other.history (id serial); create table history ()"#;
     two.execute(more).unwrap();
-    let without = Without { schemas: &["odd \" *", "other"], tables: &["history"] };
+    let without = DiffFilter { schemas: &["odd \" *", "other"], tables: &["history"] };
     assert_eq!(one.difference(&two.url(), &without).unwrap(), None);
-    let without = Without { schemas: &["o*"], tables: &["history", "history_id_seq"] };
+    let without = DiffFilter { schemas: &["o*"], tables: &["history", "history_id_seq"] };
     let difference = one.difference(&two.url(), &without).unwrap().unwrap();
     assert!(difference.contains("SCHEMA other") && !difference.contains("history"), "{difference}");
 }
@@ -114,14 +114,14 @@ fn no_password_of_the_other_is_shown() {
         let (port, name) = (server.tcp_port().unwrap(), two.name());
         format!("postgres://secretive:{password}@127.0.0.1:{port}/{name}")
     };
-    assert_eq!(one.difference(&url("p%40ss%25word"), &Without::default()).unwrap(), None);
-    let err = one.difference(&url("hunter2"), &Without::default()).unwrap_err();
+    assert_eq!(one.difference(&url("p%40ss%25word"), &DiffFilter::default()).unwrap(), None);
+    let err = one.difference(&url("hunter2"), &DiffFilter::default()).unwrap_err();
     assert!(!format!("{err:?}").contains("hunter2"), "{err:?}");
 
     let mapping = "create extension postgres_fdw; create server s foreign data wrapper \
                    postgres_fdw; create user mapping for public server s options (password 'hunter2')";
     if two.execute(mapping).is_ok() {
-        let difference = one.difference(&two.url(), &Without::default()).unwrap().unwrap();
+        let difference = one.difference(&two.url(), &DiffFilter::default()).unwrap().unwrap();
         assert!(difference.contains("USER MAPPING"), "{difference}");
         assert!(!difference.contains("hunter2"), "{difference}");
     }
@@ -137,7 +137,7 @@ fn other_major_versions_are_refused() {
     let (older, newer) = (start(older), start(newer));
     let (one, two) = (older.database().unwrap(), newer.database().unwrap());
     for (one, two) in [(&one, &two), (&two, &one)] {
-        let err = one.difference(&two.url(), &Without::default()).unwrap_err();
-        assert!(err.is_other_major(), "{err}");
+        let err = one.difference(&two.url(), &DiffFilter::default()).unwrap_err();
+        assert!(err.is_major_mismatch(), "{err}");
     }
 }

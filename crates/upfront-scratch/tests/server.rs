@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use upfront_scratch::{Database, Error, Server, Stop};
+use upfront_scratch::{Database, Error, Server, StopMode};
 
 #[test]
 fn leaves_nothing_behind() {
@@ -87,7 +87,7 @@ fn crashes_under_a_busy_session() {
 
 #[test]
 fn stops_and_starts_again() {
-    for how in [Stop::Smart, Stop::Fast, Stop::Immediate] {
+    for how in [StopMode::Smart, StopMode::Fast, StopMode::Immediate] {
         let mut server = Server::start().unwrap();
         server.stop(how).unwrap();
         assert!(server.database().is_err());
@@ -109,7 +109,7 @@ fn removes_a_crashed_server() {
 fn reads_its_log_from_a_mark_on() {
     let server = Server::builder().setting("log_statement", "all").start().unwrap();
     server.psql("postgres", "select 'before'").unwrap();
-    let mark = server.log_mark().unwrap();
+    let mark = server.log_position().unwrap();
     server.psql("postgres", "select 'after'").unwrap();
     let log = server.log_since(mark).unwrap();
     assert!(log.contains("select 'after'") && !log.contains("select 'before'"), "{log}");
