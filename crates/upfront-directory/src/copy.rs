@@ -1,10 +1,10 @@
 //! `COPY … FROM STDIN` and its data, which stand between two statements and are no SQL.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::cursor::Cursor;
 use crate::lexer::{Lexer, Token};
-use crate::statement::StatementError;
 
 /// A `COPY` that exchanges rows with the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +58,17 @@ pub(crate) fn data(
     body: &str,
     statement: &[Token],
     end: usize,
-) -> Option<Result<Data, (usize, StatementError)>> {
+) -> Option<Result<Data, (usize, CopyError)>> {
     if stream(Cursor::of(body, statement)) != Some(Stream::FromStdin) {
         return None;
     }
     let start = statement[0].start;
     let Some(line) = body[end..].find('\n') else {
-        return Some(Err((start, StatementError::CopyUnended)));
+        return Some(Err((start, CopyError::Unended)));
     };
     let first = end + line + 1;
     if let Some(at) = first_significant(&body[end..first]) {
-        return Some(Err((end + at, StatementError::CopyLine)));
+        return Some(Err((end + at, CopyError::SameLine)));
     }
     let mut at = first;
     for line in body[first..].split_inclusive('\n') {
@@ -77,7 +77,7 @@ pub(crate) fn data(
         }
         at += line.len();
     }
-    Some(Err((start, StatementError::CopyUnended)))
+    Some(Err((start, CopyError::Unended)))
 }
 
 /// Where the SQL goes on after data that are mistaken, so that one mistake is reported as one.
@@ -116,4 +116,33 @@ pub(crate) fn insert(mut it: Cursor<'_>) -> Option<String> {
     let columns = it.group()?.names();
     let values = vec!["'value'"; columns.len()].join(", ");
     Some(format!("INSERT INTO {table} ({}) VALUES ({values})", columns.join(", ")))
+}
+
+/// What is wrong with the data of a `COPY … FROM STDIN`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CopyError {
+    /// More SQL on the line of the statement. psql would run it after it has read the data below.
+    SameLine,
+    Unended,
+}
+
+impl fmt::Display for CopyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CopyError::SameLine => "more SQL follows on the line of a `COPY … FROM STDIN`",
+            CopyError::Unended => "the data of this `COPY … FROM STDIN` have no end",
+        })
+    }
+}
+
+impl CopyError {
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            CopyError::SameLine => "start a new line after the `\\.` that ends the data",
+            CopyError::Unended => {
+                "end the statement with `;`, write the rows on the lines after it, and `\\.` alone on \
+                 the line after the last row"
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::class::{Class, classify};
-use crate::copy::{self, CopyData, Stream};
+use crate::copy::{self, CopyData, CopyError, Stream};
 use crate::cursor::Cursor;
 use crate::data_loss::{DataLoss, RenameTracker};
 use crate::directive::TxMode;
@@ -50,9 +50,7 @@ pub(crate) enum StatementError {
     ReleasesLock(&'static str),
     Backslash,
     CopyToStdout,
-    /// Psql would run the rest of the line after it has read the data below.
-    CopyLine,
-    CopyUnended,
+    Copy(CopyError),
     /// A delimiter may be part of the data.
     CopyDelimiter,
     DelimiterCommand,
@@ -85,7 +83,8 @@ pub(crate) fn read(
             let data = data.as_ref()?.as_ref();
             let delimiter =
                 has_delimiter.then_some((tokens[0].start, StatementError::CopyDelimiter));
-            delimiter.or_else(|| data.err().cloned())
+            let copy = |(at, it): &(usize, CopyError)| (*at, StatementError::Copy(*it));
+            delimiter.or_else(|| data.err().map(copy))
         });
         if found.is_none() && Cursor::of(body, tokens).is_at("INSERT") {
             previous_insert.extend_from_slice(tokens);
@@ -191,7 +190,7 @@ pub(crate) fn split_tokens(body: &str) -> (Vec<Vec<Token>>, Option<(usize, lexer
 /// at once are many times the file.
 fn for_each_statement(
     body: &str,
-    mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, StatementError)>>),
+    mut statement: impl FnMut(&[Token], Option<Result<copy::Data, (usize, CopyError)>>),
 ) -> Option<(usize, lexer::LexerError)> {
     let mut cut = Splitter::default();
     let mut lexer = Lexer::of(body);
@@ -388,12 +387,7 @@ impl fmt::Display for StatementError {
             StatementError::CopyToStdout => {
                 f.write_str("`COPY … TO STDOUT` sends rows to a client, and a migration has none")
             }
-            StatementError::CopyLine => {
-                f.write_str("more SQL follows on the line of a `COPY … FROM STDIN`")
-            }
-            StatementError::CopyUnended => {
-                f.write_str("the data of this `COPY … FROM STDIN` have no end")
-            }
+            StatementError::Copy(it) => it.fmt(f),
             StatementError::CopyDelimiter => {
                 f.write_str("`COPY … FROM STDIN` in a file with an `atlas:delimiter`")
             }
@@ -435,11 +429,7 @@ impl StatementError {
                 "write the SQL that it stands for; `\\copy … FROM stdin` as `COPY … FROM stdin;`"
             }
             StatementError::CopyToStdout => "remove it, or write the rows to a table",
-            StatementError::CopyLine => "start a new line after the `\\.` that ends the data",
-            StatementError::CopyUnended => {
-                "end the statement with `;`, write the rows on the lines after it, and `\\.` alone on \
-                 the line after the last row"
-            }
+            StatementError::Copy(it) => it.help(),
             StatementError::CopyDelimiter => "move it to a file of its own, without a delimiter",
             StatementError::DelimiterCommand => {
                 "write `-- atlas:delimiter //` on the first line of the file"

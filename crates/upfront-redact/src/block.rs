@@ -1,14 +1,71 @@
-//! A statement, token by token.
+//! Reads a text of SQL, block by block and token by token, and the texts within it.
 
 use std::ops::Range;
 
 use crate::{
-    lexer::{Token, TokenKind},
-    may_contain_secret,
+    lexer::{Token, TokenKind, tokens},
     names::{is_harmless, is_placeholder, is_secret},
-    scan::{Context, Findings, read},
+    prefilter::may_contain_secret,
     view::View,
 };
+
+/// Texts within texts are followed no deeper.
+const MAX_DEPTH: usize = 6;
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// Statements, or the body of a routine: words without quotes are names.
+    Code,
+    /// A string: it may be a statement, a connection string, JSON, or a sentence.
+    Text,
+}
+
+/// What reading a text came to.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) found: Vec<Range<usize>>,
+    /// A secret is put in later, where `%L`, `$1` and the like stand.
+    pub(crate) expects_secret: bool,
+    /// It ends where a secret would stand: `'ALTER ROLE a PASSWORD ' || …`.
+    pub(crate) ends_before_value: bool,
+}
+
+pub(crate) fn read(view: &View<'_>, context: Context, depth: usize) -> Findings {
+    let mut out = Findings::default();
+    if depth > MAX_DEPTH {
+        return out;
+    }
+    let (comments, tokens): (Vec<_>, Vec<_>) =
+        tokens(&view.text).into_iter().partition(|it| it.kind == TokenKind::Comment);
+    for it in comments {
+        let inside = view.inside(&it);
+        if may_contain_secret(&inside.text) {
+            let comment = read(&inside, Context::Text, depth + 1);
+            out.found.extend(comment.found);
+            out.expects_secret |= comment.expects_secret && context == Context::Text;
+        }
+    }
+    let is_file = depth == 0 && context == Context::Code;
+    for tokens in blocks(&tokens, is_file) {
+        Block::of(view, tokens, context, depth).read(&mut out);
+    }
+    out
+}
+
+/// The statements of a file; any other text is one.
+fn blocks(tokens: &[Token], is_file: bool) -> Vec<&[Token]> {
+    let mut depth = 0_usize;
+    let ends = |it: &Token| {
+        match it.kind {
+            TokenKind::Symbol(b'(') => depth += 1,
+            TokenKind::Symbol(b')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        is_file && depth == 0 && it.is(b';')
+    };
+    tokens.split(ends).filter(|it| !it.is_empty()).collect()
+}
 
 /// How a text begins that is a statement.
 const VERBS: [&str; 16] = [

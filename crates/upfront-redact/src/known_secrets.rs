@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, ops::Range};
 
-use crate::{mask_ranges, redact_message, secrets};
+use crate::redact::{mask_ranges, redact_message, secrets};
 
 /// Secrets that must not be shown when a statement fails.
 ///

@@ -1,11 +1,10 @@
 //! What stands behind a name: `PASSWORD '…'`, `api_key => '…'`, `pw text := '…'`, `"token": "…"`.
 
 use crate::{
-    block::Block,
+    block::{Block, Context},
     lexer::TokenKind,
     names::{self, is_harmless, is_placeholder},
     patterns,
-    scan::Context,
 };
 
 /// Words before which an expression ends.

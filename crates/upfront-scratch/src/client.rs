@@ -23,3 +23,13 @@ fn ask(url: &str, sql: &str) -> std::result::Result<Option<String>, postgres::Er
         _ => None,
     }))
 }
+
+/// Drops a database, even if there are connections to it. `url` is that of another database.
+pub(crate) fn drop_database(url: &str, name: &str) {
+    let sql = format!("drop database if exists {} with (force)", quote(name));
+    let _ = query(url, "drop a database", &sql);
+}
+
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

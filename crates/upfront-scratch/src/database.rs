@@ -1,11 +1,12 @@
 use std::process;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use crate::client;
+use crate::client::{self, quote};
 use crate::database_settings;
-use crate::error::Result;
-use crate::server::Server;
+use crate::error::{Error, Result};
+use crate::server::{PreparedDatabase, Server};
 
 /// A database of a [`Server`], dropped with everything in it when the value is, even if there are
 /// connections to it.
@@ -104,19 +105,92 @@ impl<'s> Database<'s> {
     }
 }
 
+impl Server {
+    /// Makes an empty database with a name of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not run or may not be written to, as a standby.
+    pub fn database(&self) -> Result<Database<'_>> {
+        Database::create(self, self.prepared.get().map_or("template0", |it| &it.name))
+    }
+
+    /// Prepares the database that each later [`Server::database`] is a copy of, with the settings
+    /// of `ALTER DATABASE … SET`. On a server of our own, those of the database `postgres` count too,
+    /// as scripts for a hosted database name it.
+    ///
+    /// `prepare` must leave no connection open. Only the first call prepares anything.
+    ///
+    /// ```
+    /// # use upfront_scratch::{Error, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// let server = Server::start()?;
+    /// server.prepare(|it| it.execute("create schema auth"))?;
+    /// server.database()?.execute("create table auth.users ()")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare`, and if the database cannot be created.
+    pub fn prepare<E: From<Error>>(
+        &self,
+        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.prepared.get().is_some() {
+            return Ok(());
+        }
+        let database = self.database()?;
+        prepare(&database)?;
+        let settings = database_settings::statements(self, database.name())?;
+        let _ = self.prepared.set(PreparedDatabase { name: database.keep(), settings });
+        Ok(())
+    }
+
+    /// A copy of the database that `prepare` has made the first time this name was asked for.
+    ///
+    /// Copies are quick, and so each test can have one. `prepare` must leave no connection open.
+    ///
+    /// ```
+    /// # use upfront_scratch::{Database, Error, Server};
+    /// fn with_users(server: &Server) -> Result<Database<'_>, Error> {
+    ///     server.template("users", |it| it.execute("create table users (name text)"))
+    /// }
+    /// # fn main() -> Result<(), Error> {
+    /// let server = Server::start()?;
+    /// let (one, two) = (with_users(&server)?, with_users(&server)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare`, and whatever keeps a database from being made.
+    pub fn template<E: From<Error>>(
+        &self,
+        name: &str,
+        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
+    ) -> Result<Database<'_>, E> {
+        let mut all = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(name) {
+            let database = self.database()?;
+            prepare(&database)?;
+            all.insert(name.to_owned(), database.keep());
+        }
+        let template = all[name].clone();
+        drop(all);
+        Ok(Database::create(self, &template)?)
+    }
+}
+
 impl Drop for Database<'_> {
     fn drop(&mut self) {
         if self.name.is_empty() {
             return;
         }
-        drop_database(self.server, &self.name);
+        client::drop_database(&self.server.url("postgres"), &self.name);
     }
-}
-
-/// Drops a database, even if there are connections to it.
-pub(crate) fn drop_database(server: &Server, name: &str) {
-    let sql = format!("drop database if exists {} with (force)", quote(name));
-    let _ = client::query(&server.url("postgres"), "drop a database", &sql);
 }
 
 /// No two processes of a server that several use have the same.
@@ -125,8 +199,4 @@ fn unique() -> String {
     let since = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |it| it.as_micros());
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("scratch_{}_{since:x}_{number}", process::id())
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

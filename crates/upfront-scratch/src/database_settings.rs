@@ -1,8 +1,8 @@
 //! The settings that a database and roles within it have, as statements for another database.
 
 use crate::client;
-use crate::database::Database;
 use crate::error::Result;
+use crate::server::Server;
 
 /// Stands for the name of the other database.
 pub(crate) const DATABASE: &str = "{database}";
@@ -18,8 +18,10 @@ SELECT string_agg(format('SELECT pg_catalog.set_config(%L, %L, false); ALTER %s 
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
 WHERE d.datname = current_database()";
 
-pub(crate) fn statements(of: &Database<'_>) -> Result<String> {
-    let more = if of.server().socket_dir().is_some() { " OR d.datname = 'postgres'" } else { "" };
+/// Statements that give another database the settings of this one, with [`DATABASE`] as its name.
+pub(crate) fn statements(server: &Server, database: &str) -> Result<String> {
+    let more = if server.socket_dir().is_some() { " OR d.datname = 'postgres'" } else { "" };
     let sql = format!("{SETTINGS}{more}");
-    Ok(client::query(&of.url(), "read the settings of a database", &sql)?.unwrap_or_default())
+    let found = client::query(&server.url(database), "read the settings of a database", &sql)?;
+    Ok(found.unwrap_or_default())
 }

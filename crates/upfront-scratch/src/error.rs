@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io, iter};
 
-use crate::install::Version;
+use crate::version::Version;
 
 /// Why a server could not be started, asked or stopped.
 ///
@@ -142,7 +142,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Error, ErrorKind};
-    use crate::install::Version;
+    use crate::version::Version;
 
     #[test]
     fn says_what_to_change() {

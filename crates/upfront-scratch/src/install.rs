@@ -1,12 +1,13 @@
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt};
 
 use crate::account::{self, Account};
 use crate::download;
 use crate::error::{ErrorKind, Result};
+use crate::version::Version;
 
 /// A folder with the programs of one PostgreSQL version.
 ///
@@ -36,7 +37,7 @@ impl Install {
 
     /// The first install of this major version, or of any, fetched if there is none.
     pub(crate) fn find(major: Option<u32>) -> Result<Self> {
-        let fits = |it: &Self| major.is_none_or(|wanted| it.version.major == wanted);
+        let fits = |it: &Self| major.is_none_or(|wanted| it.version.major() == wanted);
         if let Some(it) = candidates().filter_map(|it| Self::at(&it)).find(fits) {
             return Ok(it);
         }
@@ -88,44 +89,6 @@ impl Install {
     }
 }
 
-/// A version of PostgreSQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    major: u32,
-    text: String,
-}
-
-impl Version {
-    /// The major version, as in 18.
-    #[must_use]
-    pub fn major(&self) -> u32 {
-        self.major
-    }
-
-    /// The version alone, as in `15.20`.
-    pub(crate) fn number(&self) -> &str {
-        self.text.split_whitespace().next().unwrap_or_default()
-    }
-
-    /// The number behind the major version, as 20 in `15.20`.
-    pub(crate) fn minor(&self) -> u32 {
-        let minor = self.number().split('.').nth(1);
-        minor.and_then(|it| it.parse().ok()).unwrap_or_default()
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let major = text.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()?;
-        Some(Self { major, text: text.to_owned() })
-    }
-}
-
-impl fmt::Display for Version {
-    /// All that the server says of its version, as in `15.20 (Debian 15.20-0+deb12u1)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
 /// All the installs that are found here, the first being the one that is used when no major
 /// version is asked for. Nothing is downloaded.
 #[must_use]
@@ -166,23 +129,4 @@ fn newest_first(parent: &str, prefix: &str) -> Vec<PathBuf> {
 fn trailing_number(name: &OsString) -> u32 {
     let text = name.to_string_lossy();
     text.rsplit(['-', '@']).next().and_then(|it| it.parse().ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Version;
-
-    #[test]
-    fn reads_a_version() {
-        check("15.20 (Debian 15.20-0+deb12u1)", Some((15, 20, "15.20")));
-        check("18.6", Some((18, 6, "18.6")));
-        check("19beta1", Some((19, 0, "19beta1")));
-        check("devel", None);
-    }
-
-    fn check(text: &str, expected: Option<(u32, u32, &str)>) {
-        let version = Version::parse(text);
-        let read = version.as_ref().map(|it| (it.major(), it.minor(), it.number()));
-        assert_eq!(read, expected, "{text}");
-    }
 }

@@ -1,4 +1,3 @@
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,12 +11,10 @@ use std::{env, str};
 use crate::account;
 use crate::client;
 use crate::cluster::{Cluster, Config};
-use crate::database::{self, Database};
-use crate::database_settings;
-use crate::difference::normalize;
 use crate::error::{Error, ErrorKind, Result};
-use crate::install::{self, Install, Version};
+use crate::install;
 use crate::url;
+use crate::version::Version;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -40,16 +37,16 @@ pub struct Server {
     origin: Origin,
     version: Version,
     /// The names of the databases that [`Server::template`] prepared.
-    templates: Mutex<HashMap<String, String>>,
-    prepared: OnceLock<PreparedDatabase>,
+    pub(crate) templates: Mutex<HashMap<String, String>>,
+    pub(crate) prepared: OnceLock<PreparedDatabase>,
 }
 
 /// The database that [`Server::prepare`] prepared.
 #[derive(Debug)]
-struct PreparedDatabase {
-    name: String,
-    /// Statements that give another database the settings of this one, with [`database_settings::DATABASE`] for its name.
-    settings: String,
+pub(crate) struct PreparedDatabase {
+    pub(crate) name: String,
+    /// Statements that give another database the settings of this one, with `{database}` for its name.
+    pub(crate) settings: String,
 }
 
 #[derive(Debug)]
@@ -137,86 +134,9 @@ impl Server {
         self.cluster("").ok().and_then(Cluster::pid)
     }
 
-    /// Makes an empty database with a name of its own.
-    ///
-    /// # Errors
-    ///
-    /// If the server does not run or may not be written to, as a standby.
-    pub fn database(&self) -> Result<Database<'_>> {
-        Database::create(self, self.prepared.get().map_or("template0", |it| &it.name))
-    }
-
-    /// Prepares the database that each later [`Server::database`] is a copy of, with the settings
-    /// of `ALTER DATABASE … SET`. On a server of our own, those of the database `postgres` count too,
-    /// as scripts for a hosted database name it.
-    ///
-    /// `prepare` must leave no connection open. Only the first call prepares anything.
-    ///
-    /// ```
-    /// # use upfront_scratch::{Error, Server};
-    /// # fn main() -> Result<(), Error> {
-    /// let server = Server::start()?;
-    /// server.prepare(|it| it.execute("create schema auth"))?;
-    /// server.database()?.execute("create table auth.users ()")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of `prepare`, and if the database cannot be created.
-    pub fn prepare<E: From<Error>>(
-        &self,
-        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.prepared.get().is_some() {
-            return Ok(());
-        }
-        let database = self.database()?;
-        prepare(&database)?;
-        let settings = database_settings::statements(&database)?;
-        let _ = self.prepared.set(PreparedDatabase { name: database.keep(), settings });
-        Ok(())
-    }
-
     /// What gives a copy of a prepared database its settings, or nothing.
     pub(crate) fn prepared_settings(&self) -> &str {
         self.prepared.get().map_or("", |it| &it.settings)
-    }
-
-    /// A copy of the database that `prepare` has made the first time this name was asked for.
-    ///
-    /// Copies are quick, and so each test can have one. `prepare` must leave no connection open.
-    ///
-    /// ```
-    /// # use upfront_scratch::{Database, Error, Server};
-    /// fn with_users(server: &Server) -> Result<Database<'_>, Error> {
-    ///     server.template("users", |it| it.execute("create table users (name text)"))
-    /// }
-    /// # fn main() -> Result<(), Error> {
-    /// let server = Server::start()?;
-    /// let (one, two) = (with_users(&server)?, with_users(&server)?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of `prepare`, and whatever keeps a database from being made.
-    pub fn template<E: From<Error>>(
-        &self,
-        name: &str,
-        prepare: impl FnOnce(&Database<'_>) -> Result<(), E>,
-    ) -> Result<Database<'_>, E> {
-        let mut all = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(name) {
-            let database = self.database()?;
-            prepare(&database)?;
-            all.insert(name.to_owned(), database.keep());
-        }
-        let template = all[name].clone();
-        drop(all);
-        Ok(Database::create(self, &template)?)
     }
 
     /// All that the server has logged, over restarts.
@@ -371,7 +291,7 @@ impl Server {
     }
 
     /// A program that speaks to this server unless told otherwise.
-    fn with_environment(&self, mut it: Command) -> Command {
+    pub(crate) fn with_environment(&self, mut it: Command) -> Command {
         it.env("PGCLIENTENCODING", "UTF8");
         if let Ok(own) = self.cluster("") {
             it.env("PGUSER", "postgres").env("PGHOST", own.folder());
@@ -398,33 +318,6 @@ impl Server {
             child.wait_with_output()
         });
         account::stdout_or_error("psql", &out.map_err(Error::run("psql"))?)
-    }
-
-    /// The schema of a database as `pg_dump --schema-only` writes it, to be compared: without the
-    /// `\restrict` lines, whose key is a new one each time, and without options that begin with
-    /// `pg_`, which servers set by themselves.
-    ///
-    /// # Errors
-    ///
-    /// If there is no `pg_dump`, or if it fails.
-    pub fn schema(&self, database: &str) -> Result<String> {
-        let mut dump = self.pg_dump();
-        let text = account::output(dump.args(["--schema-only", "-d", &self.url(database)]))?;
-        Ok(normalize(&text))
-    }
-
-    /// The `pg_dump` that fits servers of this major version best: of the same one if there is any,
-    /// and of the newest minor version, which knows what an older one does not.
-    pub(crate) fn pg_dump(&self) -> Command {
-        let own = self.cluster("").ok().map(|it| it.install().clone());
-        let all = install::installs().into_iter().chain(own);
-        let reads =
-            |it: &Install| it.version().major() >= self.version.major() && it.has("pg_dump");
-        let fit = |it: &Install| (Reverse(it.version().major()), it.version().minor());
-        match all.filter(reads).max_by_key(fit) {
-            Some(it) => self.with_environment(it.tool("pg_dump")),
-            None => self.bin("pg_dump"),
-        }
     }
 
     fn new(own: Cluster) -> Self {
@@ -476,7 +369,7 @@ impl Drop for Server {
     /// A server that is not ours keeps running, and must not keep the prepared database.
     fn drop(&mut self) {
         if let (Origin::External(_), Some(it)) = (&self.origin, self.prepared.get()) {
-            database::drop_database(self, &it.name);
+            client::drop_database(&self.url("postgres"), &it.name);
         }
     }
 }
