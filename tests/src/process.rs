@@ -1,23 +1,30 @@
 //! A program of its own that boots, so that it can race others and be killed.
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::Arc,
 };
+
+use tempfile::TempDir;
 
 /// A boot to be started as a process. The program is `src/bin/boot.rs`.
 #[derive(Debug, Clone)]
 pub struct Boot {
     program: PathBuf,
     url: String,
-    folder: PathBuf,
+    /// Removed with the last boot and the last process that use it.
+    folder: Arc<TempDir>,
     settings: Vec<(String, String)>,
 }
 
 /// A boot that was started; killed when dropped.
 #[derive(Debug)]
-pub struct Process(Option<Child>);
+pub struct Process {
+    child: Option<Child>,
+    _folder: Arc<TempDir>,
+}
 
 impl Boot {
     /// `program` is `env!("CARGO_BIN_EXE_boot")`, which only a test knows.
@@ -26,14 +33,12 @@ impl Boot {
     ///
     /// The folder cannot be written.
     pub fn new(program: &str, url: &str, files: &[(impl AsRef<str>, impl AsRef<str>)]) -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let unique = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = env::temp_dir().join(format!("upfront-boot-{unique}"));
-        fs::create_dir_all(folder.join("down")).unwrap();
+        let folder = tempfile::Builder::new().prefix("upfront-boot-").tempdir().unwrap();
+        fs::create_dir(folder.path().join("down")).unwrap();
         for (name, text) in files {
-            fs::write(folder.join(name.as_ref()), text.as_ref()).unwrap();
+            fs::write(folder.path().join(name.as_ref()), text.as_ref()).unwrap();
         }
+        let folder = Arc::new(folder);
         Self { program: program.into(), url: url.into(), folder, settings: Vec::new() }
     }
 
@@ -51,10 +56,10 @@ impl Boot {
     /// The program cannot be started.
     pub fn start(&self) -> Process {
         let mut command = Command::new(&self.program);
-        command.arg(&self.folder).env("DATABASE_URL", &self.url);
+        command.arg(self.folder.path()).env("DATABASE_URL", &self.url);
         command.envs(self.settings.iter().map(|(name, it)| (name, it)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Process(Some(command.spawn().unwrap()))
+        Process { child: Some(command.spawn().unwrap()), _folder: Arc::clone(&self.folder) }
     }
 }
 
@@ -69,7 +74,7 @@ impl Process {
     ///
     /// The process cannot be waited for.
     pub fn end(mut self) -> Result<String, String> {
-        let child = self.0.take().unwrap();
+        let child = self.child.take().unwrap();
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         let text = |it: Vec<u8>| String::from_utf8(it).unwrap();
         match status.success() {
@@ -84,7 +89,7 @@ impl Process {
     ///
     /// The process cannot be killed.
     pub fn kill(mut self) {
-        let mut child = self.0.take().unwrap();
+        let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -92,7 +97,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(mut it) = self.0.take() {
+        if let Some(mut it) = self.child.take() {
             let _ = it.kill();
             let _ = it.wait();
         }
