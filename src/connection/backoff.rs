@@ -33,3 +33,20 @@ impl Backoff {
         (self.waited() / 10).clamp(SHORTEST, LONGEST).mul_f64(jitter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_the_time_waited_and_differ() {
+        for (waited, shortest, longest) in [(0, 15, 25), (2_000, 150, 260), (60_000, 750, 1_250)] {
+            let since = Instant::now().checked_sub(Duration::from_millis(waited)).unwrap();
+            let backoff = Backoff { since };
+            let pauses: Vec<_> = (0..50).map(|_| backoff.next().as_millis()).collect();
+            let range = shortest..=longest;
+            assert!(pauses.iter().all(|it| range.contains(it)), "{waited}: {pauses:?}");
+            assert!(pauses.iter().any(|it| *it != pauses[0]), "{waited}: {pauses:?}");
+        }
+    }
+}

@@ -126,3 +126,32 @@ impl fmt::Display for Excerpt {
         write!(f, "  {margin} |\n  {number} | {text}\n  {margin} | {indent}^")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, caret: usize, expected: &str) {
+        let path = "migrations/1_a.sql";
+        let it = Excerpt { path, line: 12, column: caret + 1, text: text.to_owned(), caret };
+        assert_eq!(it.to_string(), expected);
+        assert_eq!(it.place(), format!("migrations/1_a.sql:12:{}", caret + 1));
+    }
+
+    #[test]
+    fn the_caret_is_below_the_character() {
+        check("SELECT x", 7, "     |\n  12 | SELECT x\n     |        ^");
+        check("", 0, "     |\n  12 | \n     | ^");
+        check("\tSELECT", 1, "     |\n  12 | \tSELECT\n     | \t^");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_caret() {
+        let text = format!("{}x{}", "a".repeat(300), "b".repeat(300));
+        let it = Excerpt { path: "m", line: 1, column: 301, text, caret: 300 }.to_string();
+        let lines: Vec<_> = it.lines().collect();
+        let shown = lines[1].strip_prefix("  1 | ").unwrap();
+        assert_eq!(shown.chars().count(), 160);
+        assert_eq!(lines[2].find('^').map(|it| it - 6), shown.find('x'));
+    }
+}

@@ -208,3 +208,66 @@ fn matches(text: &str, query: &str, is_quoted: bool, wanted: usize) -> Option<us
     // The end of a text is a place, too.
     found.or_else(|| (wanted == query.chars().count()).then(|| rest.offset()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_counts_characters_from_one() {
+        assert_eq!(character("abc", 0, 1), Some(0));
+        assert_eq!(character("äbc", 0, 2), Some(2));
+        assert_eq!(character("abc", 1, 2), Some(2));
+        assert_eq!(character("abc", 0, 0), None);
+        assert_eq!(character("abc", 0, 4), None);
+        assert_eq!(character("äbc", 1, 1), None, "the middle of a character");
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let text = "a\nb\n\nc";
+        let starts = (0..=5).map(|it| line_start(text, it)).collect::<Vec<_>>();
+        assert_eq!(starts, [None, Some(0), Some(2), Some(4), Some(5), None]);
+    }
+
+    #[test]
+    fn finds_the_line_behind_the_name_of_a_function() {
+        let number = |context, name, is_plpgsql| {
+            after_name(context, name, is_plpgsql).and_then(first_number)
+        };
+        let check = |context, name, is_plpgsql, expected| {
+            assert_eq!(number(context, name, is_plpgsql), expected, "{context}");
+        };
+        check("PL/pgSQL function f(integer) line 3 at RAISE", "f", true, Some(3));
+        check("PL/pgSQL function s.f(integer) line 3 at RAISE", "f", true, Some(3));
+        check("PL/pgSQL function off(integer) line 3 at RAISE", "f", true, None);
+        check("PL/pgSQL function \"F g\"(integer) line 12 at RAISE", "F g", true, Some(12));
+        check("PL/pgSQL function f2(text) line 4 at RAISE", "f2", true, Some(4));
+        check("compilation of PL/pgSQL function \"f\" near line 2", "f", true, Some(2));
+        check("SQL function \"f\" statement 2", "f", false, Some(2));
+        check("SQL function \"f\" during startup", "f", false, None);
+        check("SQL function f(integer) statement 2", "f", false, None);
+    }
+
+    #[test]
+    fn reads_the_value_of_a_copied_column() {
+        assert_eq!(value("column id: \"x\""), Some("x"));
+        assert_eq!(value("column id: \"a\"b\""), Some("a\"b"));
+        assert_eq!(value("column id: \"\""), None);
+        assert_eq!(value("line 3: too few columns"), None);
+    }
+
+    #[test]
+    fn a_query_matches_text_with_doubled_quotes_and_blanked_variables() {
+        assert_eq!(matches("SELECT x", "SELECT x", false, 7), Some(7));
+        assert_eq!(matches("SELECT y", "SELECT x", false, 7), None);
+        assert_eq!(matches("SELECT", "SELECT x", false, 7), None);
+        assert_eq!(
+            matches("SELECT a INTO b FROM t", "SELECT a        FROM t", false, 16),
+            Some(16)
+        );
+        assert_eq!(matches("SELECT ''a'' || x", "SELECT 'a' || x", true, 14), Some(16));
+        assert_eq!(matches("SELECT x", "SELECT x", false, 8), Some(8), "the end of the text");
+        assert_eq!(matches("x", " ", false, 0), None, "a query does not start with a blank");
+    }
+}

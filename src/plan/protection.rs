@@ -77,3 +77,37 @@ pub(crate) fn protection(standing: &ProtectionState) -> Option<Protection> {
     let (at, by, copied) = (at.clone(), by.clone(), standing.copied_mark().is_some());
     Some(Protection { at, by, copied, digest: digest.finish() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(here: &str, marked: Option<&str>) -> ProtectionState {
+        let identity =
+            |database: &str| Identity { system: "7001".to_owned(), database: database.to_owned() };
+        let mark = marked.map(|it| Mark {
+            of: identity(it),
+            at: "2026-01-01 00:00:00".to_owned(),
+            by: "admin".to_owned(),
+        });
+        ProtectionState { here: identity(here), mark, log: "1".to_owned() }
+    }
+
+    #[test]
+    fn a_copy_of_a_protected_database_stays_protected_and_warns() {
+        assert!(!state("5", None).is_protected());
+        assert!(state("5", Some("5")).is_protected() && state("6", Some("5")).is_protected());
+        assert!(state("5", Some("5")).warning().is_none());
+        let warning = state("6", Some("5")).warning().unwrap();
+        assert!(warning.contains("by admin") && warning.contains("--renew"), "{warning}");
+    }
+
+    #[test]
+    fn a_digest_approves_one_mark_on_one_database() {
+        let digest = |here, marked| protection(&state(here, Some(marked))).unwrap().digest;
+        assert_eq!(digest("5", "5"), digest("5", "5"));
+        let all = [digest("5", "5"), digest("6", "5"), digest("6", "6")];
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
+        assert!(protection(&state("5", None)).is_none());
+    }
+}

@@ -686,3 +686,91 @@ impl fmt::Display for Before {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::pending::tests::{rows, set};
+
+    fn describe(it: &Write) -> String {
+        match it {
+            Write::Remove { version } => format!("remove {version}"),
+            Write::Insert { migration, .. } => format!("insert {}", migration.version),
+            Write::Restore { version, .. } => format!("restore {version}"),
+            Write::Chains(chains) => {
+                let versions: Vec<_> = chains.iter().map(|(version, _)| version.as_str()).collect();
+                format!("chain {}", versions.join(" "))
+            }
+            Write::ForgetJournal { version } => format!("forget journal {version}"),
+            Write::Release { version } => format!("release {version}"),
+            Write::ForgetTargets => "forget targets".to_owned(),
+            Write::FinishStep { version, ordinal, .. } => format!("finish {version}.{ordinal}"),
+            Write::ForgetStep { version, ordinal, .. } => format!("forget {version}.{ordinal}"),
+            Write::Rewrite { version, .. } => format!("rewrite {version}"),
+            Write::Log { version, .. } => format!("log {version}"),
+        }
+    }
+
+    fn decided(program: &str, rows: Vec<Row>, asked: &Resolve) -> String {
+        let history = History { rows, ..History::default() };
+        let set = set(program);
+        let input = ResolutionInput { set, history: &history, logged: &[], was_breaking: false };
+        match decide(input, asked) {
+            Ok(it) => it.writes.iter().map(describe).collect::<Vec<_>>().join(", "),
+            Err(Mistake::UnknownVersion { .. }) => "unknown version".to_owned(),
+            Err(Mistake::StillCarried { later, .. }) => format!("still carried, {later} is later"),
+            Err(Mistake::NotCarried { .. }) => "not carried".to_owned(),
+            Err(Mistake::OlderPending { pending, .. }) => format!("pending: {}", pending.join(" ")),
+            Err(Mistake::NotPartial { .. }) => "not partial".to_owned(),
+            Err(Mistake::NoStatement { .. }) => "no statement".to_owned(),
+            Err(Mistake::Diverged(found)) => format!("diverged: {}", found.len()),
+        }
+    }
+
+    fn migration(version: &str, outcome: Resolution) -> Resolve {
+        Resolve::Migration { version: version.to_owned(), outcome }
+    }
+
+    fn check(program: &str, history: &str, asked: &Resolve, expected: &str) {
+        let found = decided(program, rows(history), asked);
+        assert_eq!(found, expected, "{program} on {history}: {asked:?}");
+    }
+
+    #[test]
+    fn a_rolled_back_migration_loses_its_row() {
+        let newest = migration("2", Resolution::RolledBack);
+        check("1a 2b", "1a 2b", &newest, "remove 2, log 2");
+        check("1a 2b", "1a", &newest, "");
+        check("1a", "1a", &newest, "unknown version");
+        let oldest = migration("1_m.sql", Resolution::RolledBack);
+        check("2b", "1a 2b", &oldest, "remove 1, chain 2, log 1");
+        check("1a 2b", "1a 2b", &oldest, "still carried, 2_m is later");
+    }
+
+    #[test]
+    fn an_applied_migration_gets_a_row_at_its_place() {
+        let asked = migration("2", Resolution::Applied);
+        check("1a 2b", "1a", &asked, "insert 2, release 2, log 2");
+        check("1a 2b 3c", "1a 3c", &asked, "insert 2, chain 3, release 2, log 2");
+        check("1a 2b", "1a 2b", &asked, "");
+        check("1a 2b", "", &asked, "pending: 1_m");
+        check("1a 2x", "1a 2b", &asked, "diverged: 1");
+    }
+
+    #[test]
+    fn a_history_changed_by_hand_gets_no_new_chain() {
+        let mut altered = rows("1a 2b 3c");
+        altered[1].hash = checksum::sha256("x");
+        let asked = migration("3", Resolution::RolledBack);
+        assert_eq!(decided("1a 2b 3c", altered, &asked), "diverged: 1");
+    }
+
+    #[test]
+    fn only_a_partially_applied_migration_has_statements_to_resolve() {
+        let outcome = Resolution::Applied;
+        let statement = Resolve::Statement { version: "1".to_owned(), statement: 2, outcome };
+        check("1a", "1a", &statement, "not partial");
+        let edited = Resolve::Edited { version: "1".to_owned(), outcome };
+        check("1a", "1a", &edited, "not partial");
+    }
+}

@@ -172,3 +172,114 @@ impl Row {
         self.chain == checksum::START && self.breaking
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::pending::tests::{rows, set};
+
+    fn versions(found: &[&Row]) -> String {
+        found.iter().map(|it| it.version.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn check(program: &str, history: &str, target: &Target, expected: &str) {
+        let rows = rows(history);
+        let found = above(set(program), &rows, target);
+        assert_eq!(versions(&found.unwrap()), expected, "{program} on {history}: {target:?}");
+    }
+
+    fn refuses(program: &str, history: &str, target: &Target, expected: &Mistake) {
+        let rows = rows(history);
+        let found = above(set(program), &rows, target).unwrap_err();
+        assert_eq!(found, *expected, "{program} on {history}: {target:?}");
+    }
+
+    fn to(version: &str) -> Target {
+        Target::To(version.to_owned())
+    }
+
+    #[test]
+    fn a_target_selects_the_newest_rows_first() {
+        check("1a 2b 3c", "1a 2b 3c", &Target::Steps(0), "");
+        check("1a 2b 3c", "1a 2b 3c", &Target::Steps(2), "3 2");
+        check("1a 2b 3c", "1a 2b 3c", &Target::Steps(3), "3 2 1");
+        check("1a 2b 3c", "1a 2b 3c", &Target::All, "3 2 1");
+        check("1a 2b 3c", "1a 2b 3c", &to("1"), "3 2");
+        check("1a 2b 3c", "1a 2b 3c", &to("3"), "");
+        check("1a", "1a 2b 3c", &Target::ToEmbedded, "3 2");
+        check("1a 2b 3c", "1a", &Target::ToEmbedded, "");
+    }
+
+    #[test]
+    fn a_version_may_stand_with_its_name_and_its_extension() {
+        for name in ["1", "1_m", "1_m.sql"] {
+            check("1a 2b", "1a 2b", &to(name), "2");
+        }
+    }
+
+    #[test]
+    fn refuses_targets_that_no_row_has() {
+        refuses("1a", "1a", &Target::Steps(2), &Mistake::Beyond { steps: 2, applied: 1 });
+        refuses("", "1a", &Target::ToEmbedded, &Mistake::NoHead);
+        let (version, head) = ("2".to_owned(), Some("1_m".to_owned()));
+        refuses("1a 2b", "1a", &to("2"), &Mistake::NotApplied { version, head });
+        let (version, head) = ("1".to_owned(), None);
+        refuses("1a", "", &to("1"), &Mistake::NotApplied { version, head });
+        let known = ["6_m", "5_m", "4_m", "3_m", "2_m"].map(str::to_owned).to_vec();
+        let unknown = Mistake::UnknownVersion { version: "9".to_owned(), known };
+        refuses("1a", "1a 2b 3c 4d 5e 6f", &to("9"), &unknown);
+        let unknown = Mistake::UnknownVersion { version: "1_m.txt".to_owned(), known: Vec::new() };
+        refuses("", "", &to("1_m.txt"), &unknown);
+    }
+
+    #[test]
+    fn a_row_whose_rollback_was_interrupted_is_no_target() {
+        let mut rows = rows("1a 2b");
+        rows[1].chain = checksum::START.to_owned();
+        assert!(!rows[1].is_being_rolled_back(), "somebody changed its chain");
+        rows[1].breaking = true;
+        assert!(rows[1].is_being_rolled_back());
+        let found = above(set("1a 2b"), &rows, &to("2")).unwrap_err();
+        let (version, head) = ("2".to_owned(), Some("1_m".to_owned()));
+        assert_eq!(found, Mistake::NotApplied { version, head });
+        assert_eq!(versions(&above(set("1a 2b"), &rows, &Target::Steps(1)).unwrap()), "2");
+    }
+
+    #[test]
+    fn rows_changed_or_deleted_by_hand_are_tampered_and_edited_files_are_not() {
+        let count =
+            |program, rows: &[Row], missing: &[String]| tampered(set(program), rows, missing).len();
+        assert_eq!(count("1a 2b", &rows("1a 2b"), &[]), 0);
+        assert_eq!(count("1a 2x", &rows("1a 2b"), &[]), 0);
+        assert_eq!(count("1a 2b", &rows("1a"), &["2".to_owned()]), 1);
+        let mut altered = rows("1a 2b");
+        altered[0].chain = checksum::sha256("x");
+        assert!(count("1a 2b", &altered, &[]) > 0);
+    }
+
+    #[test]
+    fn the_embedded_script_runs_only_if_its_text_was_applied() {
+        let is_embedded = |program, row: &Row| embedded(set(program), row).is_some();
+        let row = &rows("1a")[0];
+        assert!(is_embedded("1a", row));
+        assert!(!is_embedded("1x", row), "edited");
+        assert!(!is_embedded("2a", row), "not in this program");
+        let stored = Row { down_hash: Some(checksum::sha256("down")), ..row.clone() };
+        assert!(!is_embedded("1a", &stored), "only the database has a down script");
+        let renamed = Row { name: "other".to_owned(), ..row.clone() };
+        assert!(!is_embedded("1a", &renamed));
+    }
+
+    #[test]
+    fn a_checkpoint_needs_a_down_script_only_if_it_created_the_schema() {
+        let step = |program: &str, kind, is_first| {
+            let found = undo(&set(program).migrations[0], kind, is_first);
+            found.map(|it| it.side.is_some())
+        };
+        let missing = || Err(("1_m".to_owned(), Obstacle::NoDownSide));
+        assert_eq!(step("1a*", "applied", true), missing());
+        assert_eq!(step("1a*", "applied", false), Ok(false));
+        assert_eq!(step("1a*", "covered", true), Ok(false));
+        assert_eq!(step("1a", "covered", false), missing());
+    }
+}
