@@ -16,7 +16,7 @@ fn a_service_carries_what_its_directory_has_and_needs_no_file() {
     let database = database();
     let url = database.url();
     service.write("migrations/1_a.sql", "CREATE TABLE a (id bigint);\n");
-    assert!(service.builds().contains("there is no `atlas.sum` in this folder"));
+    assert!(service.builds().contains("this folder has no `atlas.sum`"));
     assert_eq!(service.runs(&url), "a");
     service.write("migrations/2_b.sql", "CREATE TABLE b (id bigint);\n");
     service.write("migrations/down/2_b.sql", "DROP TABLE b;\n");

@@ -1,5 +1,8 @@
-//! Compiles a PostgreSQL migrations directory into a Rust service: the `build.rs` half of
+//! Embeds a PostgreSQL migrations directory into a Rust program: the `build.rs` half of
 //! [upfront](https://docs.rs/upfront).
+//!
+//! Add `upfront-build` to the build dependencies, in the same version as `upfront`, and call it
+//! from the build script:
 //!
 //! ```no_run
 //! // build.rs
@@ -8,12 +11,16 @@
 //! }
 //! ```
 //!
-//! The directory is read, checked and written out as plain data, which `upfront::embedded!()`
-//! places into the program: a release binary needs no file at run time. Cargo runs the script again
-//! whenever a file is added, edited or removed.
+//! The program embeds the result by `upfront::embedded!()` and needs no files at run time:
 //!
-//! With [`Config::dev`] a debug build reads the directory when it starts, and Cargo compiles nothing
-//! when a migration changes.
+//! ```ignore
+//! let migrator = upfront::Migrator::new(pool, upfront::embedded!());
+//! migrator.up().await?;
+//! ```
+//!
+//! The build script checks the directory and reports errors as build errors, with file and line.
+//! Cargo runs it again when a file is added, edited or removed. Use [`Config`] for several sets, to
+//! deny warnings, or for [development builds](Config::dev) that read the directory when they start.
 
 #![allow(clippy::needless_doctest_main, reason = "a build script is a program")]
 
@@ -29,26 +36,26 @@ use std::{
 
 use upfront_directory::{Directory, Errors};
 
-/// Embeds a directory, given from the crate's root, as the set `main`.
+/// Embeds a directory as the set `main`. Its path is relative to the root of the package.
 ///
-/// To be called from a build script. What is wrong with the directory is printed as errors of the
-/// build, with file, line and what to do, and ends the script; what is merely odd is printed as
-/// warnings.
+/// Call it from a build script. Errors of the directory become build errors with file, line and
+/// remedy, and end the script. Warnings become build warnings.
 pub fn embed(directory: impl AsRef<Path>) {
     Config::new(directory).embed();
 }
 
-/// What to do about warnings.
+/// How warnings are handled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Warnings {
-    /// Print them, and go on.
+    /// Print warnings and continue.
     #[default]
     Print,
-    /// Print them as errors, and end the build.
+    /// Print warnings as errors and fail the build.
     Deny,
 }
 
-/// The long form of [`embed`].
+/// The configuration of a set to embed.
 ///
 /// ```no_run
 /// // build.rs: two sets, `embedded!()` and `embedded!("billing")`
@@ -63,7 +70,7 @@ pub struct Config {
     dev: bool,
 }
 
-/// Why nothing was embedded.
+/// The error of [`Config::try_embed`].
 #[derive(Debug)]
 pub struct EmbedError(ErrorKind);
 
@@ -77,13 +84,13 @@ enum ErrorKind {
 }
 
 impl Config {
-    /// A directory, given from the crate's root.
+    /// Creates the configuration for a directory. Its path is relative to the root of the package.
     pub fn new(directory: impl AsRef<Path>) -> Self {
         let directory = directory.as_ref().to_owned();
         Self { directory, name: "main".into(), warnings: Warnings::default(), dev: false }
     }
 
-    /// Names the set; `main` where nothing is said. The program asks for it by the same name:
+    /// Sets the name of the set, `main` by default. The program embeds it by the same name:
     /// `upfront::embedded!("billing")`.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -91,7 +98,7 @@ impl Config {
         self
     }
 
-    /// What to do about warnings.
+    /// Sets how warnings are handled. By default, they are printed.
     #[must_use]
     pub fn warnings(mut self, warnings: Warnings) -> Self {
         self.warnings = warnings;
@@ -114,10 +121,10 @@ impl Config {
         self
     }
 
-    /// Embeds the directory; ends the build script where it cannot.
+    /// Embeds the directory. On an error, prints it for Cargo and exits the build script.
     pub fn embed(self) {
         if let Err(err) = self.try_embed() {
-            // One instruction to Cargo is one line.
+            // An instruction to Cargo is a single line.
             err.to_string().lines().for_each(|it| println!("cargo::error={it}"));
             process::exit(1);
         }
@@ -127,8 +134,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The directory has mistakes, all of which are named, or cannot be read; the script does not
-    /// run under Cargo; the output cannot be written.
+    /// If the name of the set is invalid, the directory has errors or cannot be read, the script does
+    /// not run under Cargo, or the output cannot be written.
     pub fn try_embed(self) -> Result<(), EmbedError> {
         check_name(&self.name)?;
         let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
@@ -155,7 +162,7 @@ impl Config {
 
     /// A warning would be repeated by every build, however old it is.
     fn read_dev(&self, directory: &Path) -> Result<Directory, EmbedError> {
-        // Where a script names nothing, Cargo runs it after every change of any file.
+        // Without an instruction, Cargo would run the script after a change of any file.
         println!("cargo::rerun-if-changed=Cargo.toml");
         let read = Directory::read_draft(&self.label(), directory, |_| false);
         Ok(read.map_err(ErrorKind::Directory)?)
@@ -182,7 +189,7 @@ impl Config {
     }
 }
 
-/// The name becomes part of a variable's and of a file's.
+/// The name becomes part of the names of a variable and a file.
 fn check_name(name: &str) -> Result<(), ErrorKind> {
     let valid = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
     match !name.is_empty() && name.chars().all(valid) {
@@ -200,8 +207,7 @@ fn variable(name: &'static str) -> Result<String, ErrorKind> {
     env::var(name).map_err(|_| ErrorKind::MissingVariable(name))
 }
 
-/// An unchanged file keeps its time, so that a build script that ran for another reason costs no
-/// compilation.
+/// Keeps the modification time of an unchanged file, so that Cargo does not recompile the crate.
 fn write(file: &Path, text: &str) -> Result<(), ErrorKind> {
     let has_same_length = fs::metadata(file).is_ok_and(|it| it.len() == text.len() as u64);
     if has_same_length && fs::read(file).is_ok_and(|it| it == text.as_bytes()) {

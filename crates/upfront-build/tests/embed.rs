@@ -230,7 +230,7 @@ fn an_error_has_its_file_and_line_and_nothing_is_written() {
 #[test]
 fn warnings_are_printed_or_denied() {
     let lines = [
-        "migrations: there is no `atlas.sum` in this folder",
+        "migrations: this folder has no `atlas.sum`",
         "  help: `upfront hash` (or `atlas migrate hash`) writes it",
     ];
     let watch = "cargo::rerun-if-changed=ROOT/migrations".to_owned();

@@ -1,4 +1,4 @@
-//! Words of an attribute, and what stands behind them.
+//! Parses attributes: keywords and their values.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
@@ -8,10 +8,10 @@ use syn::{Attribute, Error, Ident, LitStr, Meta, Result, Token, parenthesized, t
 /// PostgreSQL cuts longer names off.
 const LONGEST_NAME: usize = 63;
 
-/// Something that may be given once.
+/// A setting that may be given once.
 pub(crate) struct Setting<T>(Option<(Ident, T)>);
 
-/// A word that may be given once and has nothing behind it.
+/// A keyword without a value that may be given once.
 pub(crate) type Flag = Setting<()>;
 
 impl<T> Default for Setting<T> {
@@ -36,7 +36,7 @@ impl<T> Setting<T> {
         self.0.is_some()
     }
 
-    /// The word that gave it.
+    /// Its keyword.
     pub(crate) fn keyword(&self) -> Option<&Ident> {
         self.0.as_ref().map(|(keyword, _)| keyword)
     }
@@ -48,8 +48,8 @@ impl Setting<LitStr> {
     }
 }
 
-/// Reads all attributes of that name, `#[name(…, …)]`, one item after the other. Each attribute may
-/// be wrong in its own way.
+/// Parses all attributes of that name, `#[name(…, …)]`, item by item. Reports an error for each
+/// attribute.
 pub(crate) fn parse_attributes(
     attributes: &[Attribute],
     name: &str,
@@ -65,7 +65,7 @@ pub(crate) fn parse_attributes(
     })
 }
 
-/// Reads what stands between commas.
+/// Parses a comma-separated list.
 pub(crate) fn parse_list(
     input: ParseStream<'_>,
     mut read: impl FnMut(ParseStream<'_>) -> Result<()>,
@@ -79,7 +79,7 @@ pub(crate) fn parse_list(
     Ok(())
 }
 
-/// Does it for each and keeps every error.
+/// Checks each item and combines all errors.
 pub(crate) fn collect_errors<T>(
     items: impl IntoIterator<Item = T>,
     check: impl FnMut(T) -> Result<()>,
@@ -96,12 +96,12 @@ pub(crate) fn combine(mut one: Error, other: Error) -> Error {
     one
 }
 
-/// A word, keywords of Rust included.
+/// An identifier, including keywords of Rust.
 pub(crate) fn keyword(input: ParseStream<'_>) -> Result<Ident> {
     input.call(Ident::parse_any)
 }
 
-/// The words in parentheses behind a word.
+/// Identifiers in parentheses.
 pub(crate) fn keyword_list(input: ParseStream<'_>) -> Result<Vec<Ident>> {
     let mut keywords = Vec::new();
     in_parentheses(input, |inner| {
@@ -111,7 +111,7 @@ pub(crate) fn keyword_list(input: ParseStream<'_>) -> Result<Vec<Ident>> {
     Ok(keywords)
 }
 
-/// Reads what stands in parentheses, between commas.
+/// Parses a comma-separated list in parentheses.
 pub(crate) fn in_parentheses(
     input: ParseStream<'_>,
     read: impl FnMut(ParseStream<'_>) -> Result<()>,
@@ -121,7 +121,7 @@ pub(crate) fn in_parentheses(
     parse_list(&inner, read)
 }
 
-/// The same, where there may be no parentheses.
+/// The same, if there are parentheses.
 pub(crate) fn in_optional_parentheses(
     input: ParseStream<'_>,
     read: impl FnMut(ParseStream<'_>) -> Result<()>,
@@ -210,7 +210,7 @@ fn error_at(text: &LitStr, why: &str) -> Error {
     Error::new(text.span(), why)
 }
 
-/// The error for a word that is none of those.
+/// The error for an unknown keyword.
 pub(crate) fn unknown_keyword(what: &str, keyword: &Ident, known: &[&str]) -> Error {
     let hint = match closest(&keyword.unraw().to_string(), known) {
         Some(it) => format!("; did you mean `{it}`?"),
@@ -226,7 +226,7 @@ fn closest<'a>(keyword: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(best) <= (keyword.chars().count() / 3).max(1)).then_some(best)
 }
 
-/// `keyword` alone, with nothing behind it.
+/// Whether the item ends here.
 pub(crate) fn is_at_item_end(input: ParseStream<'_>) -> bool {
     input.is_empty() || input.peek(Token![,])
 }

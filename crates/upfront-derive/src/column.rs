@@ -129,7 +129,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// What the column is called: as its field, unless told otherwise.
+    /// The name of the column, by default that of its field.
     pub(crate) fn name(&self, rule: Option<Case>) -> Result<String> {
         if let Some(name) = self.naming.name() {
             return Ok(name.value());

@@ -9,7 +9,7 @@ use crate::attribute::{self, Flag, Setting};
 use crate::columns::Columns;
 use crate::naming::{Deferral, Naming};
 
-/// A constraint that stands in `CREATE TABLE`.
+/// A constraint in `CREATE TABLE`.
 pub(crate) enum Constraint {
     Unique(Unique),
     Check(Check),

@@ -146,7 +146,7 @@ impl ForeignKey {
         Ok(true)
     }
 
-    /// Each column that is referenced stands in it once, so that a mistake there is one error.
+    /// Contains each referenced column once, so that one mistake is one error.
     pub(crate) fn definition(&self, columns: &Columns, owner: &Ident) -> Result<TokenStream> {
         let naming = self.naming.fields()?;
         let names =

@@ -1,4 +1,7 @@
-//! The derives of [upfront-model](https://docs.rs/upfront-model), which has them as its own.
+//! The derives of [upfront-model](https://docs.rs/upfront-model), which reexports them.
+//!
+//! **Internal to [upfront](https://docs.rs/upfront); no stability promise.** Use `upfront::model` or
+//! `upfront_model` instead.
 
 mod attribute;
 mod case;

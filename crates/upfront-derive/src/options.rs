@@ -1,4 +1,4 @@
-//! `#[table(…)]`: what is said about a table as a whole.
+//! `#[table(…)]`: the attributes of a table.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,7 +13,7 @@ use crate::index::Index;
 use crate::naming::Naming;
 use crate::policy::Policy;
 
-/// What stands in the attributes of the struct.
+/// The attributes of the struct.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) path: Setting<Path>,

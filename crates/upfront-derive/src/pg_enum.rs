@@ -1,4 +1,4 @@
-//! `#[derive(PgEnum)]`: parse, check, expand; where that fails, the error and an enum that stands in.
+//! `#[derive(PgEnum)]`: parse, check, expand; on failure, emit the error and a fallback implementation.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -14,7 +14,7 @@ use crate::documentation;
 use crate::naming::{Naming, optional};
 use crate::options;
 
-/// What stands in the attributes of the enum.
+/// The attributes of the enum.
 #[derive(Default)]
 struct Options {
     path: Setting<Path>,
@@ -28,8 +28,8 @@ struct Options {
 const KEYWORDS: [&str; 7] =
     ["schema", "name", "renamed_from", "rename_all", "comments", "comment", "crate"];
 
-/// The implementations of `PgEnum` and `SqlType`, or the errors. `path` is where upfront-model is
-/// unless told.
+/// The implementations of `PgEnum` and `SqlType`, or the errors. `path` is the default path of
+/// upfront-model.
 pub(crate) fn expand(input: &DeriveInput, path: &Path) -> TokenStream {
     match implementation(input, path) {
         Ok(tokens) => tokens,
@@ -127,7 +127,7 @@ fn naming(variant: &Variant) -> Result<Naming> {
     Ok(naming)
 }
 
-/// What the variant is called, as it stands unless told otherwise.
+/// The label of a variant, by default its identifier.
 fn label(variant: &Variant, naming: &Naming, rule: Option<Case>) -> Result<String> {
     if let Some(name) = naming.name() {
         return Ok(name.value());
@@ -160,7 +160,7 @@ impl Options {
         }
     }
 
-    /// The type's name: the enum's in snake case, unless told otherwise.
+    /// The name of the type, by default that of the enum in snake case.
     fn name(&self, owner: &Ident) -> Result<TokenStream> {
         let schema = self.schema.get().map(|it| quote! { .in_schema(#it) });
         let name = match self.naming.name() {
@@ -188,8 +188,7 @@ impl Options {
     }
 }
 
-/// A type that fits whatever uses it, so that one mistake is one error. Nobody sees it, as the
-/// program does not compile.
+/// An implementation that satisfies all uses of the type, so that one mistake is one error.
 fn fallback_impl(input: &DeriveInput, path: &Path) -> TokenStream {
     let (owner, generics) = (&input.ident, &input.generics);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();

@@ -5,8 +5,8 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// `DEFAULT` takes most expressions bare. Whatever is more than a value or a call gets parentheses,
-/// for `now() AT TIME ZONE 'utc'` is none of them.
+/// `DEFAULT` takes most expressions bare. Anything other than a value or a call, such as
+/// `now() AT TIME ZONE 'utc'`, gets parentheses.
 pub(crate) fn default(expression: &str) -> String {
     let simple = |it: char| it.is_ascii_alphanumeric() || "_.,:()[]{}'".contains(it);
     match expression.chars().all(simple) {

@@ -1,4 +1,4 @@
-//! `#[derive(Table)]`: parse, check, expand; where that fails, the error and a table that stands in.
+//! `#[derive(Table)]`: parse, check, expand; on failure, emit the error and a fallback implementation.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -23,7 +23,7 @@ struct Table<'a> {
     comment: Option<String>,
 }
 
-/// The implementation of `Table`, or the errors. `path` is where upfront-model is unless told.
+/// The implementation of `Table`, or the errors. `path` is the default path of upfront-model.
 pub(crate) fn expand(input: &DeriveInput, path: &Path) -> TokenStream {
     let fields = match fields(input) {
         Ok(it) => it,
@@ -137,7 +137,7 @@ impl<'a> Table<'a> {
         Err(Error::new(keyword.map_or(self.owner.span(), Ident::span), message))
     }
 
-    /// The table's name: the struct's in snake case, unless told otherwise.
+    /// The name of the table, by default that of the struct in snake case.
     fn name(&self) -> Result<TokenStream> {
         let schema = self.options.schema.get();
         let schema = schema.map(|it| quote! { .in_schema(#it) });

@@ -1,6 +1,7 @@
-//! Comments that say of an object what a schema cannot: what it was called, what its rows get.
+//! Comments that annotate an object of the desired schema: its previous name, the value that
+//! existing rows get.
 //!
-//! They stand in the SQL of a schema that is wanted, before an object or on its line:
+//! An annotation precedes the object or follows it on the same line:
 //!
 //! ```sql
 //! -- renamed from: accounts
@@ -19,19 +20,19 @@ use crate::cursor::fold;
 use crate::lexer::{Lexer, Token, TokenKind};
 use crate::statement::split_statements;
 
-/// What is said of an object.
+/// The contents of an annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnnotationKind {
-    /// It had this name.
+    /// The previous name.
     RenamedFrom(String),
-    /// Rows that are there get this, where it becomes NOT NULL.
+    /// The expression for existing rows of a column that becomes `NOT NULL`.
     Fill(String),
 }
 
-/// What an annotation is on.
+/// The kind of object that an annotation applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnnotationTarget {
-    /// Made by a statement `CREATE …`: a table, an index, a function.
+    /// An object that a `CREATE` statement creates: a table, an index, a function.
     Object(&'static str),
     /// A column of a table.
     Column,
@@ -41,31 +42,32 @@ pub enum AnnotationTarget {
     Label,
 }
 
-/// A comment that says something of an object.
+/// A comment that annotates an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
-    /// What it is on.
+    /// The kind of object.
     pub target: AnnotationTarget,
-    /// The object's names, as far as they are written: schema, table, column.
+    /// The qualified name of the object, as written: schema, table, column.
     pub names: Vec<String>,
-    /// What it says.
+    /// The contents.
     pub kind: AnnotationKind,
-    /// Where it stands in the text, in bytes.
+    /// Its range in the text, in bytes.
     pub range: Range<usize>,
 }
 
-/// An annotation that says nothing, or is on nothing.
+/// An annotation that cannot be parsed or has no object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationError {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Where it stands in the text, in bytes.
+    /// Its range in the text, in bytes.
     pub range: Range<usize>,
 }
 
-/// The annotations of any SQL text, in their order.
+/// Returns the annotations of SQL text, in order.
 ///
-/// A comment behind something on its line is about that, and otherwise about what comes next.
+/// A comment applies to the object before it on the same line, if any, and otherwise to the next
+/// object.
 ///
 /// ```
 /// let sql = "create table users (\n  id int,\n  handle text -- renamed from: nick\n);";
@@ -84,7 +86,7 @@ pub fn annotations(sql: &str) -> Vec<Result<Annotation, AnnotationError>> {
             let (target, names) = target::find(sql, &tokens, at, &statements)?;
             match (&kind, target) {
                 (AnnotationKind::Fill(_), target) if target != AnnotationTarget::Column => {
-                    Err("a fill is for a column".to_owned())
+                    Err("a fill applies only to a column".to_owned())
                 }
                 _ => Ok(Annotation { target, names, kind, range: range.clone() }),
             }
@@ -94,7 +96,7 @@ pub fn annotations(sql: &str) -> Vec<Result<Annotation, AnnotationError>> {
     comments.filter_map(read).collect()
 }
 
-/// What a comment says, if it is an annotation.
+/// Parses a comment, if it is an annotation.
 fn parse_comment(comment: &str) -> Option<Result<AnnotationKind, String>> {
     let text = match comment.strip_prefix("--") {
         Some(it) => it.trim(),
@@ -107,7 +109,7 @@ fn parse_comment(comment: &str) -> Option<Result<AnnotationKind, String>> {
         });
     }
     let name = after(text, "renamed from:").or_else(|| tagged(text))?;
-    let missing = "one name is wanted, as in `-- renamed from: nick`";
+    let missing = "expected one name, as in `-- renamed from: nick`";
     Some(one_name(name).map(AnnotationKind::RenamedFrom).ok_or_else(|| missing.to_owned()))
 }
 
@@ -182,7 +184,8 @@ mod tests {
             "constraint b.c: was a",
         );
         check(
-            "-- m::S\n-- renamed from: a\ncreate type s.t as enum (\n  'x',\n  -- renamed from: y\n  'it''s'\n);",
+            "-- m::S\n-- renamed from: a\ncreate type s.t as enum (\n  'x',\n  -- renamed from: \
+             y\n  'it''s'\n);",
             "type s.t: was a; label s.t.it's: was y",
         );
         check(
@@ -227,13 +230,13 @@ mod tests {
             let shown = shown(sql);
             assert!(shown.ends_with(reason), "{sql}: {shown}");
         };
-        let name = "one name is wanted, as in `-- renamed from: nick`";
+        let name = "expected one name, as in `-- renamed from: nick`";
         check("-- renamed from:\ncreate table b ();", name);
         check("-- renamed from: a b\ncreate table b ();", name);
         check("-- renamed from: s.a\ncreate table b ();", name);
         check("-- fill:\ncreate table b ();", "as in `-- fill: lower(email)`");
-        check("-- fill: 1\ncreate table b ();", "a fill is for a column");
-        let nothing = "nothing stands here that it could be about";
+        check("-- fill: 1\ncreate table b ();", "a fill applies only to a column");
+        let nothing = "there is no object here that it could apply to";
         check("create table b ();\n-- renamed from: a\n", nothing);
         check("-- renamed from: a\ninsert into b values (1);", "at a statement that makes nothing");
         check("-- renamed from: a\nalter table b drop c;", "at an action that adds nothing");
@@ -242,7 +245,7 @@ mod tests {
             "before one of the actions",
         );
         check("-- renamed from: a\ncreate extension b;", "makes cannot be renamed");
-        check("create table b (i int\n-- renamed from: a\n);", "nothing comes after it here");
+        check("create table b (i int\n-- renamed from: a\n);", "nothing follows it here");
         check(
             "create table b (\n-- renamed from: a\ncheck (true));",
             "needs a name to have had another one",

@@ -1,17 +1,17 @@
-//! The bytes of a file as the text that is hashed, stored and executed.
+//! Converts the bytes of a file to the canonical text, which is hashed, stored and executed.
 
 use std::fmt;
 
 use crate::location::Location;
 
-/// A file's text with the byte order mark and the carriage returns of line ends taken out.
+/// The text of a file without byte order mark and without carriage returns at line ends.
 #[derive(Debug)]
 pub(crate) struct Canonical {
     pub(crate) text: String,
     pub(crate) normalized: Normalized,
 }
 
-/// What was taken out.
+/// What was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Normalized {
     Nothing,
@@ -30,9 +30,8 @@ pub(crate) enum EncodingError {
 
 /// Reads the bytes of a file.
 ///
-/// One set of hashes for every checkout is worth more than the bytes as they are: see the cascade
-/// of <https://github.com/openai/codex/issues/23777>, where Windows and Linux builds refused each
-/// other's database.
+/// Hashes must not depend on the checkout. In <https://github.com/openai/codex/issues/23777>, Windows
+/// and Linux builds refused each other's database.
 pub(crate) fn read(bytes: &[u8]) -> Result<Canonical, (Location, EncodingError)> {
     let (marked, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => (true, rest),
@@ -73,8 +72,8 @@ fn is_utf16(bytes: &[u8]) -> bool {
             && (0..2).any(|from| zeros(from).count() >= 2 && zeros(1 - from).count() == 0))
 }
 
-/// The line of a merge conflict that nobody has settled; all three markers are needed, since a text
-/// may hold one.
+/// The line of an unresolved merge conflict. All three markers are required, as valid text may
+/// contain one.
 fn conflict(text: &str) -> Option<usize> {
     let first = marker(text, 0, "<<<<<<< ")?;
     let middle = marker(text, first, "=======")?;
@@ -117,16 +116,17 @@ impl EncodingError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
             EncodingError::Utf16 => {
-                "save it as UTF-8; PowerShell's `>` writes UTF-16, `Set-Content -Encoding utf8` does not"
+                "save it as UTF-8; PowerShell's `>` writes UTF-16, `Set-Content -Encoding utf8` \
+                 does not"
             }
             EncodingError::InvalidUtf8(_) => {
                 "save the file as UTF-8, for instance `iconv -f latin1 -t utf8`"
             }
-            EncodingError::Nul => "take it out; PostgreSQL's texts cannot hold it",
+            EncodingError::Nul => "remove it; PostgreSQL text cannot contain it",
             EncodingError::LoneCarriageReturn => {
                 "end lines with a line feed; in a string write E'\\r'"
             }
-            EncodingError::ConflictMarker => "settle the conflict and take its three markers out",
+            EncodingError::ConflictMarker => "resolve the conflict and delete its three markers",
         }
     }
 }

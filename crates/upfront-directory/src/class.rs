@@ -1,71 +1,71 @@
-//! How a statement stands to transactions, and so what can be known about it after a crash.
+//! Whether a statement can run in a transaction, and how its outcome is determined after a crash.
 
 use crate::cursor::{Cursor, fold};
 use crate::lexer::TokenKind;
 
-/// How a statement behaves with transactions, which decides what is done when a crash leaves open
-/// whether it ran.
+/// How a statement behaves in transactions. This decides what happens if its outcome is unknown
+/// after a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Class {
-    /// It may run in a transaction block, and so shares one with the row that records it.
+    /// It can run in a transaction block, together with the row that records it.
     Transactional,
-    /// It changes the settings of the session and nothing else: a new session has to run it again.
+    /// It changes only settings of the session: a new session must run it again.
     Session,
-    /// `CREATE INDEX CONCURRENTLY`: the catalog tells whether the index is absent, invalid or
+    /// `CREATE INDEX CONCURRENTLY`: the catalog shows whether the index is absent, invalid or
     /// finished.
     CreateIndex {
-        /// The index as the catalog names it, without its schema, which is the table's. PostgreSQL
-        /// chooses when there is none.
+        /// The index as named in the catalog, without its schema, which is that of the table. If
+        /// omitted, PostgreSQL chooses the name.
         index: Option<String>,
         /// The table as it is written, for `to_regclass`.
         table: String,
-        /// Whether an index that is there already is passed over, an invalid one too.
+        /// Whether an existing index is skipped, even an invalid one.
         if_not_exists: bool,
     },
     /// `DROP INDEX CONCURRENTLY`, which takes one index.
     DropIndex {
         /// The index as it is written, for `to_regclass`.
         index: String,
-        /// Whether an index that is not there is passed over.
+        /// Whether a missing index is skipped.
         if_exists: bool,
     },
     /// `REINDEX … CONCURRENTLY`, which may leave invalid indexes named `…_ccnew` and `…_ccold`.
     Reindex {
-        /// What is built anew.
+        /// What is rebuilt.
         kind: ReindexKind,
-        /// Its name as it is written. From PostgreSQL 16 on a database needs none.
+        /// Its name as written. Since PostgreSQL 16, a database needs none.
         target: Option<String>,
     },
-    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: `pg_inherits.inhdetachpending` tells, and
-    /// `FINALIZE` ends it.
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`: `pg_inherits.inhdetachpending` shows
+    /// its state, and `FINALIZE` completes it.
     DetachPartition {
         /// The partitioned table as it is written.
         parent: String,
         /// The partition as it is written.
         partition: String,
     },
-    /// It cannot run in a transaction block, or cannot always (`REINDEX` and `CLUSTER` of a
-    /// partitioned table), and running it again is harmless.
+    /// It cannot, or cannot always, run in a transaction block (`REINDEX` and `CLUSTER` of a
+    /// partitioned table), but running it again is harmless.
     Repeatable,
-    /// `CREATE DATABASE`: `pg_database` tells.
+    /// `CREATE DATABASE`: `pg_database` shows the outcome.
     CreateDatabase {
-        /// The database as the catalog names it.
+        /// The database as named in the catalog.
         name: String,
     },
-    /// `DROP DATABASE`: `pg_database` tells.
+    /// `DROP DATABASE`: `pg_database` shows the outcome.
     DropDatabase {
-        /// The database as the catalog names it.
+        /// The database as named in the catalog.
         name: String,
-        /// Whether a database that is not there is passed over.
+        /// Whether a missing database is skipped.
         if_exists: bool,
     },
-    /// It may commit by itself (`CALL`, `DO`), or leaves traces outside the catalog: after a crash
-    /// nobody can tell.
+    /// It may commit (`CALL`, `DO`), or has effects outside the catalog: the outcome cannot be
+    /// determined after a crash.
     Unknown,
 }
 
-/// What `REINDEX` builds anew.
+/// What `REINDEX` rebuilds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReindexKind {
@@ -75,7 +75,7 @@ pub enum ReindexKind {
     Table,
     /// The indexes of one schema.
     Schema,
-    /// The indexes of the database but those of the catalog.
+    /// The indexes of the database, except those of the catalog.
     Database,
     /// The indexes of the catalog.
     System,

@@ -1,4 +1,4 @@
-//! `COPY … FROM STDIN` and its data, which stand between two statements and are no SQL.
+//! `COPY … FROM STDIN` and its data, which is between two statements and is not SQL.
 
 use std::fmt;
 use std::ops::Range;
@@ -30,30 +30,30 @@ pub(crate) fn stream(mut it: Cursor<'_>) -> Option<Stream> {
 /// The data of a `COPY … FROM STDIN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyData {
-    /// Where they stand in the body, in bytes: whole lines, without the `\.` that ends them.
+    /// Its range in the body, in bytes: whole lines, without the `\.` that ends it.
     pub lines: Range<usize>,
-    /// An `EXPLAIN` that locks what the `COPY` locks, and fails where table or columns are not there
-    /// or may not be written; empty if the table cannot be read from the statement.
+    /// An `EXPLAIN` that takes the same locks as the `COPY` and fails if the table or a column does
+    /// not exist or is not writable; empty if the table is unknown.
     pub probe: String,
 }
 
-/// Where the data of a statement are.
+/// The location of the data of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Data {
-    /// What is sent: whole lines.
+    /// The data: whole lines.
     pub(crate) lines: Range<usize>,
-    /// Where the SQL goes on.
+    /// Where the SQL continues.
     pub(crate) end: usize,
 }
 
 const END: &str = "\\.";
 
-/// The data of a statement that ended at this place, as psql finds them: they start on the next
-/// line and end before a line that is `\.`.
+/// The data of a statement that ends at this offset, as psql reads it: from the next line up to a
+/// line that is `\.`.
 ///
 /// See `handleCopyIn` in
-/// <https://github.com/postgres/postgres/blob/master/src/bin/psql/copy.c>. Psql takes the end of
-/// the file for an end of the data; here a `\.` that was forgotten would swallow statements.
+/// <https://github.com/postgres/postgres/blob/master/src/bin/psql/copy.c>. psql also accepts the
+/// end of the file; here a missing `\.` would swallow statements.
 pub(crate) fn data(
     body: &str,
     statement: &[Token],
@@ -80,7 +80,7 @@ pub(crate) fn data(
     Some(Err((start, CopyError::Unended)))
 }
 
-/// Where the SQL goes on after data that are mistaken, so that one mistake is reported as one.
+/// Where the SQL continues after invalid data, so that one mistake is one error.
 pub(crate) fn end_of_mistaken(body: &str, end: usize) -> usize {
     body[end..].find("\n\\.\n").map_or(body.len(), |at| end + at + 1 + END.len())
 }
@@ -108,7 +108,7 @@ pub(crate) fn probe(mut it: Cursor<'_>) -> String {
     }
 }
 
-/// An `INSERT` of one row into the same columns, for whoever judges their names.
+/// An `INSERT` of one row into the same columns, to find columns with secrets.
 pub(crate) fn insert(mut it: Cursor<'_>) -> Option<String> {
     it.eat("COPY");
     it.eat("BINARY");
@@ -130,7 +130,7 @@ impl fmt::Display for CopyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             CopyError::SameLine => "more SQL follows on the line of a `COPY … FROM STDIN`",
-            CopyError::Unended => "the data of this `COPY … FROM STDIN` have no end",
+            CopyError::Unended => "the data of this `COPY … FROM STDIN` has no end marker",
         })
     }
 }
@@ -140,7 +140,8 @@ impl CopyError {
         match self {
             CopyError::SameLine => "start a new line after the `\\.` that ends the data",
             CopyError::Unended => {
-                "end the statement with `;`, write the rows on the lines after it, and `\\.` alone on \
+                "end the statement with `;`, write the rows on the lines after it, and `\\.` \
+                 alone on \
                  the line after the last row"
             }
         }

@@ -1,11 +1,11 @@
-//! What a statement takes away that no later statement brings back.
+//! The data that a statement may delete.
 
 use std::fmt;
 
 use crate::cursor::Cursor;
 use crate::lexer::{Token, TokenKind};
 
-/// What a statement may lose. Names are as the statement writes them.
+/// Data that a statement may delete. Names are as written in the statement.
 ///
 /// It prints as `table "public"."users"`, `column users.email`, `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,38 +20,39 @@ pub enum DataLoss {
         /// The column.
         column: String,
     },
-    /// Whatever the new type of a column cannot hold.
+    /// The values of a column that its new type cannot represent.
     ColumnType {
         /// The table.
         table: String,
         /// The column.
         column: String,
     },
-    /// Rows that are deleted, or overwritten.
+    /// Deleted or overwritten rows.
     Rows(String),
     /// The columns of a type.
     Type(String),
-    /// A schema with all that is in it.
+    /// A schema with its objects.
     Schema(String),
-    /// How far a sequence has counted.
+    /// The current value of a sequence.
     Sequence(String),
-    /// An extension with the tables that it brought.
+    /// An extension with its tables.
     Extension(String),
-    /// Nobody can tell from the text: `DO`, `CALL`, a function's side effects, a `CASCADE`.
+    /// Cannot be determined from the text: `DO`, `CALL`, side effects of a function, `CASCADE`.
     Unknown,
 }
 
-/// What the statements before have made of names: they are looked up before the first of them runs.
+/// The names that earlier statements have changed. Names are resolved before the first statement
+/// runs.
 #[derive(Default)]
 pub(crate) struct RenameTracker {
-    /// The search path, or whose it is.
+    /// Whether the search path or the role has changed.
     path: bool,
-    /// Names that may have become another's, without quotes and in lower case.
+    /// Names that may refer to another object now, without quotes and in lower case.
     names: Vec<String>,
 }
 
 impl RenameTracker {
-    /// What the next statement may lose.
+    /// The data that the next statement may delete.
     pub(crate) fn losses(&mut self, statement: Cursor<'_>) -> Vec<DataLoss> {
         let known = |it: DataLoss| if self.hides(&it) { DataLoss::Unknown } else { it };
         let mut losses: Vec<_> = losses(statement).into_iter().map(known).collect();
@@ -61,7 +62,8 @@ impl RenameTracker {
         losses
     }
 
-    /// Is it not what its name stands for now? Of a `U&` name the server cannot be asked.
+    /// Whether the name may refer to another object when the statement runs. `U&` names cannot be
+    /// resolved.
     fn hides(&self, loss: &DataLoss) -> bool {
         let (name, column, by_path) = match loss {
             DataLoss::Column { table, column } | DataLoss::ColumnType { table, column } => {
@@ -85,7 +87,7 @@ fn plain(name: &str) -> String {
     name.replace('"', "").to_lowercase()
 }
 
-/// Does it change where names are looked for?
+/// Whether the statement changes the search path.
 fn moves_path(statement: Cursor<'_>) -> bool {
     let names_it = || {
         let tokens = statement.tokens().iter();
@@ -101,7 +103,7 @@ fn moves_path(statement: Cursor<'_>) -> bool {
     }
 }
 
-/// The name that means something else after the statement, or more.
+/// The name that refers to another object after the statement.
 fn moved(statement: Cursor<'_>) -> Option<String> {
     let mut it = statement;
     if !it.eat("ALTER") {
@@ -123,7 +125,7 @@ fn moved(statement: Cursor<'_>) -> Option<String> {
     Some(split(&name).map_or(name.clone(), |(_, last)| last))
 }
 
-/// What this statement may lose; a statement that is not recognised may lose anything.
+/// The data that this statement may delete: `Unknown` for an unrecognized statement.
 fn losses(statement: Cursor<'_>) -> Vec<DataLoss> {
     let mut it = statement;
     let Some(verb) = it.word().map(str::to_ascii_uppercase) else {
@@ -151,7 +153,7 @@ fn losses(statement: Cursor<'_>) -> Vec<DataLoss> {
     }
 }
 
-/// Statements that describe or tune, and take nothing away.
+/// Statements that never delete data.
 const HARMLESS: &str = "\
     ANALYSE ANALYZE CHECKPOINT CLOSE CLUSTER COMMENT DEALLOCATE DECLARE DISCARD FETCH GRANT IMPORT LISTEN LOAD LOCK MOVE NOTIFY PREPARE REASSIGN REFRESH REINDEX RELEASE RESET \
     REVOKE ROLLBACK SAVEPOINT SECURITY SET SHOW START UNLISTEN VACUUM";
@@ -164,7 +166,7 @@ fn none_unless(unknown: bool) -> Vec<DataLoss> {
     if unknown { vec![DataLoss::Unknown] } else { Vec::new() }
 }
 
-/// What is created takes nothing away, unless a query fills it that does.
+/// Creating an object deletes nothing, unless the query that fills it does.
 fn create(mut it: Cursor<'_>) -> Vec<DataLoss> {
     it.skip();
     it.eat_any(&["TEMPORARY", "TEMP", "UNLOGGED"]);
@@ -318,14 +320,14 @@ fn one_table(mut it: Cursor<'_>) -> Vec<DataLoss> {
     vec![it.name().map_or(DataLoss::Unknown, DataLoss::Rows)]
 }
 
-/// A query takes nothing away, unless a function that it calls does.
+/// A query deletes nothing, unless a function that it calls does.
 fn read_only(statement: Cursor<'_>) -> Vec<DataLoss> {
     let (text, tokens) = (statement.text(), statement.tokens());
     let calls = |at: usize| tokens[at].kind == TokenKind::Open && is_call(text, &tokens[..at]);
     none_unless((0..tokens.len()).any(calls))
 }
 
-/// Do these tokens end in the name of a function that is called?
+/// Whether these tokens end in the name of a called function.
 fn is_call(text: &str, tokens: &[Token]) -> bool {
     let is_part =
         |it: &&Token| matches!(it.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Dot);
@@ -339,7 +341,7 @@ fn is_call(text: &str, tokens: &[Token]) -> bool {
     {
         (before, qualifier) = (rest, Some(schema.text(text)));
     }
-    // A name that is given here, or a table with its columns.
+    // A name that is defined here, or a table with its columns.
     if before.last().is_some_and(|it| holds("AS INTO RECURSIVE WITH", it.text(text))) {
         return false;
     }
@@ -347,8 +349,7 @@ fn is_call(text: &str, tokens: &[Token]) -> bool {
     ours || name.kind == TokenKind::Quoted || !holds(CALLED_FREELY, name.text(text))
 }
 
-/// Keywords that stand before a parenthesis, and functions that write nothing but a counter or a
-/// setting.
+/// Keywords that precede a parenthesis, and functions that write at most a counter or a setting.
 const CALLED_FREELY: &str = "\
     abs age all and any array array_agg array_length array_to_string as avg between bool_and \
     bool_or btrim by cardinality case cast ceil char clock_timestamp coalesce concat concat_ws \
@@ -381,7 +382,7 @@ impl fmt::Display for DataLoss {
     }
 }
 
-/// What stands before the last dot outside quotes, and behind it.
+/// The parts before and after the last dot outside quotes.
 fn split(name: &str) -> Option<(String, String)> {
     let mut dots = name.match_indices('.').map(|(at, _)| at);
     let at = dots.rfind(|at| name[..*at].matches('"').count().is_multiple_of(2))?;

@@ -15,8 +15,8 @@ pub(crate) enum DelimiterError {
 ///
 /// The `;` takes the place of the delimiter's last character, and its line ends stay: so a comment
 /// before it ends before it. As in Atlas, a delimiter counts outside quotes, comments and
-/// parentheses (<https://github.com/ariga/atlas/blob/master/sql/migrate/lex.go>). Errors of the
-/// lexer are left to whoever reads the body.
+/// parentheses (<https://github.com/ariga/atlas/blob/master/sql/migrate/lex.go>). The
+/// statement splitter reports errors of the lexer.
 pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, DelimiterError)> {
     if delimiter == ";" {
         return Ok(source.to_owned());
@@ -33,7 +33,7 @@ pub(crate) fn body(source: &str, delimiter: &str) -> Result<String, (usize, Deli
     Ok(body)
 }
 
-/// Delimiters are ASCII, which whoever reads the directive sees to.
+/// The directive is parsed such that delimiters are ASCII.
 fn push_end(body: &mut String, delimiter: &str) {
     let blank = |it| if it == '\n' { '\n' } else { ' ' };
     body.extend(delimiter[..delimiter.len() - 1].chars().map(blank));
@@ -96,10 +96,10 @@ impl fmt::Display for DelimiterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DelimiterError::InsideWord(word) => {
-                write!(f, "the delimiter stands inside the word `{word}`")
+                write!(f, "the delimiter is part of the word `{word}`")
             }
             DelimiterError::AfterComment => f.write_str(
-                "Atlas does not see this delimiter: the comment before it takes a line end",
+                "Atlas does not see this delimiter: the preceding comment includes a line end",
             ),
         }
     }

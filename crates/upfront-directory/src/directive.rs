@@ -1,9 +1,9 @@
-//! `-- atlas:…` and `-- upfront:…`: what a file says about itself.
+//! Directives: `-- atlas:…` and `-- upfront:…` comments.
 //!
 //! Atlas reads directives from the block of comment lines at the very start of a file, and only
-//! when a blank line or the end of the file follows; all others it passes over in silence
-//! (<https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>). Here whatever it would pass
-//! over is a mistake.
+//! when a blank line or the end of the file follows. It silently ignores all others
+//! (<https://github.com/ariga/atlas/blob/master/sql/migrate/dir.go>). Here they are
+//! errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,7 +35,7 @@ pub(crate) struct Directives {
     pub(crate) checkpoint: bool,
     pub(crate) breaking: bool,
     pub(crate) irreversible: Option<String>,
-    /// Why a down script has no statement.
+    /// The reason why a down script has no statement.
     pub(crate) nothing_to_undo: Option<String>,
     pub(crate) accepts: Vec<Hash>,
     pub(crate) lock_timeout: Option<Duration>,
@@ -64,14 +64,14 @@ pub(crate) enum DirectiveError {
     DelimiterText(String),
 }
 
-/// Whose directives are read.
+/// The tools whose directives are read.
 const TOOLS: [&str; 2] = ["atlas", "upfront"];
 const ATLAS: [&str; 9] =
     ["txmode", "delimiter", "nolint", "checkpoint", "sum", "txtar", "import", "assert", "lint"];
 const UPFRONT: [&str; 6] =
     ["breaking", "irreversible", "nothing-to-undo", "accepts", "lock-timeout", "statement-timeout"];
 
-/// Reads what a file says about itself, and every mistake in it.
+/// Reads the directives of a file and their errors.
 pub(crate) fn read(
     file: &Canonical,
     direction: Direction,
@@ -104,7 +104,8 @@ pub(crate) fn read(
     (reader.read, reader.errors)
 }
 
-/// Is a tool's name anywhere in the text? The standard library is optimized in build scripts, too.
+/// A fast check whether the text contains the name of a tool. The standard library is optimized in
+/// build scripts, too.
 fn may_hold_directive(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     TOOLS.iter().any(|it| text.contains(it))
@@ -200,7 +201,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Atlas takes `#` for a comment in the header; PostgreSQL does not.
+    /// Atlas reads `#` for a comment in the header; PostgreSQL does not.
     fn hash_comments(&mut self) {
         let lines = self.file.text.split('\n').take(self.header.lines).enumerate();
         for (at, line) in lines {
@@ -226,8 +227,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What the file was meant to say counts for what is said about its statements: one mistake,
-    /// one error.
+    /// The intended mode applies to the checks of the statements: one mistake is one error.
     fn refuse(&mut self, location: Location, error: DirectiveError, name: &str, value: &str) {
         if name.eq_ignore_ascii_case("txmode") && value.trim().eq_ignore_ascii_case("none") {
             self.read.mode = TxMode::None;
@@ -400,7 +400,11 @@ impl fmt::Display for DirectiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DirectiveError::Misspelt(full) => {
-                write!(f, "this is not quite `-- {full}`, and would be a mere comment")
+                write!(
+                    f,
+                    "this looks like a misspelled `-- {full}`, and would be ignored as a \
+                           comment"
+                )
             }
             DirectiveError::Unknown { tool, name } => {
                 write!(f, "there is no directive `{tool}:{name}`")
@@ -410,7 +414,7 @@ impl fmt::Display for DirectiveError {
                 "`atlas:sum ignore` leaves this file out of `atlas.sum`, and Atlas cannot apply it",
             ),
             DirectiveError::NotAlone(full) => {
-                write!(f, "Atlas takes `{full}` for a directive in this line")
+                write!(f, "Atlas reads `{full}` in this line as a directive")
             }
             DirectiveError::NoBlankLine(full) => {
                 write!(
@@ -427,9 +431,12 @@ impl fmt::Display for DirectiveError {
             DirectiveError::BlockComment(full) => {
                 write!(f, "Atlas does not see `{full}` in a `/* */` comment")
             }
-            DirectiveError::NolintAlone => f.write_str("`atlas:nolint` stands above no statement"),
+            DirectiveError::NolintAlone => f.write_str(
+                "`atlas:nolint` does not precede a \
+                                                        statement",
+            ),
             DirectiveError::HashComment(full) => {
-                write!(f, "`{full}` stands after `#`, which is no comment in PostgreSQL")
+                write!(f, "`{full}` follows a `#`, which does not start a comment in PostgreSQL")
             }
             DirectiveError::Bytes(full, Normalized::ByteOrderMark) => {
                 write!(f, "Atlas does not see `{full}`: the file starts with a byte order mark")
@@ -437,23 +444,28 @@ impl fmt::Display for DirectiveError {
             DirectiveError::Bytes(full, _) => {
                 write!(f, "Atlas does not see `{full}`: the lines of this file end in CRLF")
             }
-            DirectiveError::OnlyUp(full) => write!(f, "`{full}` says nothing about a down side"),
-            DirectiveError::OnlyDown(full) => write!(f, "`{full}` belongs into a down script"),
-            DirectiveError::TxModeAll => f.write_str("`atlas:txmode all` is no mode of one file"),
+            DirectiveError::OnlyUp(full) => write!(f, "`{full}` has no effect in a down script"),
+            DirectiveError::OnlyDown(full) => write!(
+                f,
+                "`{full}` is allowed only in a down \
+                                                         script"
+            ),
+            DirectiveError::TxModeAll => f.write_str("`atlas:txmode all` cannot be set in a file"),
             DirectiveError::Value { name, value, wants } if value.is_empty() => {
-                write!(f, "`{name}` wants {wants}")
+                write!(f, "`{name}` needs {wants}")
             }
             DirectiveError::Value { name, value, wants } => {
-                write!(f, "`{name}` wants {wants}, not `{value}`")
+                write!(f, "`{name}` needs {wants}, not `{value}`")
             }
             DirectiveError::Contradiction(full) => {
-                write!(f, "`{full}` stands here a second time, with another value")
+                write!(f, "`{full}` is repeated with a different value")
             }
             DirectiveError::DelimiterPlace => f.write_str(
-                "`atlas:delimiter` counts on the first line alone, as `-- atlas:delimiter` exactly",
+                "`atlas:delimiter` is read only on the first line, written exactly as `-- \
+                 atlas:delimiter`",
             ),
             DirectiveError::DelimiterText(text) if text.is_empty() => {
-                f.write_str("`atlas:delimiter` wants the delimiter")
+                f.write_str("`atlas:delimiter` needs a delimiter")
             }
             DirectiveError::DelimiterText(text) => write!(f, "`{text}` cannot be a delimiter"),
         }
@@ -467,22 +479,27 @@ impl DirectiveError {
                 return format!("write `-- {full}`").into();
             }
             DirectiveError::NotAlone(full) => {
-                return format!("write `-- {full} …` on a line of its own, or other words").into();
+                return format!(
+                    "write `-- {full} …` on a line of its own, or reword the \
+                                comment"
+                )
+                .into();
             }
             DirectiveError::BlockComment(full) => {
                 return format!("write `-- {full}` on the first line, and a blank line below")
                     .into();
             }
             DirectiveError::Unknown { tool: "upfront", .. } => {
-                return format!("they are `{}`", UPFRONT.join("`, `")).into();
+                return format!("the directives are `{}`", UPFRONT.join("`, `")).into();
             }
             DirectiveError::Unknown { .. } => {
-                "Atlas's are `txmode`, `delimiter`, `nolint` and `checkpoint`"
+                "the directives are `txmode`, `delimiter`, `nolint` and `checkpoint`"
             }
             DirectiveError::Unsupported(_) => {
-                "write the up side as plain SQL, and its down side into `down/` under the same name"
+                "write the up script as plain SQL, and its down script to `down/` under the same \
+                 name"
             }
-            DirectiveError::SumIgnored => "take the directive out, then run `upfront hash`",
+            DirectiveError::SumIgnored => "remove the directive, then run `upfront hash`",
             DirectiveError::NoBlankLine(_) => {
                 "leave a blank line between these comments and the first statement"
             }
@@ -494,20 +511,20 @@ impl DirectiveError {
             }
             DirectiveError::Bytes(_, Normalized::ByteOrderMark) => "save the file without it",
             DirectiveError::Bytes(..) => {
-                "put `*.sql text eol=lf` into `.gitattributes`, and check the files out again"
+                "add `*.sql text eol=lf` to `.gitattributes`, and check out the files again"
             }
-            DirectiveError::OnlyUp(_) => "move it to the up side",
+            DirectiveError::OnlyUp(_) => "move it to the up script",
             DirectiveError::OnlyDown(_) => {
                 "move it into the file of the same name in `down/`; for a migration that cannot be \
                  rolled back write `-- upfront:irreversible REASON`"
             }
             DirectiveError::TxModeAll => "write `none` or `file`",
             DirectiveError::Value { .. } | DirectiveError::Contradiction(_) => {
-                "correct it, or take it out"
+                "correct or remove it"
             }
-            DirectiveError::DelimiterPlace => "move it there, or take it out",
+            DirectiveError::DelimiterPlace => "move it there, or remove it",
             DirectiveError::DelimiterText(_) => {
-                "write one of ASCII, without quotes, `$`, parentheses and blanks at its end, such \
+                "use ASCII characters without quotes, `$`, parentheses or trailing blanks, such \
                  as `-- end` or `\\n\\n`"
             }
         };

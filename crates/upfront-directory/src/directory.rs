@@ -16,7 +16,7 @@ use crate::migration::{self, Migration, Side};
 use crate::name::{self, Name};
 use crate::sum::{Change, Difference, Sum};
 
-/// A migrations directory without mistakes.
+/// A valid migrations directory.
 ///
 /// ```
 /// # use upfront_directory::Directory;
@@ -35,17 +35,17 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Reads the folder. In messages it is called by its path.
+    /// Reads the folder. Messages name it by its path.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it, not the first mistake alone.
+    /// All errors of the directory, not only the first.
     pub fn read(path: impl AsRef<Path>) -> Result<Directory, Errors> {
         let label = path.as_ref().display().to_string();
         Directory::read_as(&label, path)
     }
 
-    /// Reads the folder, which messages call by the label.
+    /// Reads the folder. Messages name it by the label.
     ///
     /// # Errors
     ///
@@ -56,12 +56,12 @@ impl Directory {
         Directory::from_files(label, files)
     }
 
-    /// Reads a folder in which somebody is at work, so that `atlas.sum` may be behind.
+    /// Reads a folder that is being edited and whose `atlas.sum` may be outdated.
     ///
-    /// A file that was added since, and one that was edited or removed and is not `is_committed`, is a
-    /// warning here and no error. `is_committed` is asked about a path from the folder, with `/`, and
-    /// only where something differs. As each line of `atlas.sum` covers the files before it, what
-    /// differs after the first difference cannot be told.
+    /// An added file is a warning rather than an error, as is an edited or removed file that is not
+    /// committed. `is_committed` gets the path relative to the folder, with `/`, and is called only
+    /// for files that differ. Each line of `atlas.sum` covers the files before it, so only the first
+    /// difference is known.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Directory {
         Directory::parse(label, files, SumPolicy::Ignore, EmptyUpScripts::Refuse)
     }
 
-    /// Reads the folder for whoever adds a file to it: others may have no statement yet.
+    /// Reads the folder while a file is added: up scripts may have no statement yet.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Directory {
         Directory::parse(label, files, SumPolicy::Check(&|_, _| false), EmptyUpScripts::Allow)
     }
 
-    /// The same from paths and bytes. The paths are relative to the folder, with `/`.
+    /// Reads a directory from paths and bytes. The paths are relative to the folder, with `/`.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Directory {
         })
     }
 
-    /// What messages call the directory.
+    /// The name of the directory in messages.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
@@ -144,8 +144,8 @@ impl Directory {
         &self.migrations
     }
 
-    /// The same directory, in which statements do nothing: for a server that cannot run them. Hashes
-    /// and places stay what they are.
+    /// Replaces the skipped statements by statements without effect, for a server that cannot run
+    /// them. Hashes and locations do not change.
     #[must_use]
     pub fn without_statements(mut self, is_skipped: impl Fn(&str) -> bool) -> Self {
         for it in &mut self.migrations {
@@ -157,7 +157,7 @@ impl Directory {
         self
     }
 
-    /// What is worth a look.
+    /// Problems that are not errors.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -169,27 +169,27 @@ impl Directory {
         fingerprint(self.migrations.iter().map(Migration::row))
     }
 
-    /// What `atlas.sum` should hold, computed from the files.
+    /// The expected contents of `atlas.sum`, computed from the files.
     #[must_use]
     pub fn sum(&self) -> &Sum {
         &self.sum
     }
 
-    /// What `down/atlas.sum` should hold, when there are down sides.
+    /// The expected contents of `down/atlas.sum`, if there are down scripts.
     #[must_use]
     pub fn down_sum(&self) -> Option<&Sum> {
         self.down_sum.as_ref()
     }
 }
 
-/// Computes `atlas.sum`, and `down/atlas.sum` where there are down sides, and writes those that
+/// Computes `atlas.sum`, and `down/atlas.sum` if there are down scripts, and writes those that
 /// differ.
 ///
-/// It gives the files that it wrote. Mistakes within the migrations do not matter here.
+/// Returns the paths of the written files. The contents of the migrations are not checked.
 ///
 /// # Errors
 ///
-/// When a file cannot be read or written.
+/// If a file cannot be read or written.
 pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
     let label = path.display().to_string();
     let (top, down) = Folder::sort(&label, walk(&label, path)?);
@@ -210,13 +210,13 @@ pub fn write_sums(path: &Path) -> Result<Vec<PathBuf>, Errors> {
 
 const SUM: &str = "atlas.sum";
 
-/// So few files are read faster than a thread is started.
+/// Starting a thread takes longer than reading this many files.
 const MIN_SHARE: usize = 16;
 
-/// A file, and the mistakes in it.
+/// A file and its errors.
 type ReadFile = (Option<migration::Read>, Vec<Error>);
 
-/// The files of both folders, read.
+/// The files of both folders.
 struct Files {
     up: Vec<ReadFile>,
     down: Vec<ReadFile>,
@@ -234,9 +234,9 @@ struct Folder {
     files: BTreeMap<String, Vec<u8>>,
     /// The bytes of `atlas.sum`.
     recorded: Option<Vec<u8>>,
-    /// All else, files of other folders too.
+    /// All other files, including those of other folders.
     others: Vec<String>,
-    /// Computed once: hashing takes a build script most of the time that a large file costs.
+    /// Computed once: hashing is the most expensive part of reading a large file.
     sum: OnceLock<Sum>,
 }
 
@@ -261,11 +261,11 @@ impl Folder {
         (top, down)
     }
 
-    /// Reads the files of the two folders on all cores, and computes the sums besides: build scripts
-    /// are not optimized, and few of them run at the end of a build.
+    /// Reads the files of both folders on all cores while it computes the sums: build scripts are
+    /// not optimized, and few of them run at the end of a build.
     fn read_with(&self, down: Option<&Folder>) -> Files {
         thread::scope(|scope| {
-            // Without a thread, each sum is computed when it is first asked for.
+            // Without a thread, each sum is computed on first use.
             let sums = || std::iter::once(self).chain(down).for_each(|it| _ = it.sum());
             let _ = thread::Builder::new().spawn_scoped(scope, sums);
             let down = down.map(|it| it.read(Direction::Down)).unwrap_or_default();
@@ -273,7 +273,7 @@ impl Folder {
         })
     }
 
-    /// What each file holds, in their order.
+    /// The files in their order.
     fn read(&self, direction: Direction) -> Vec<ReadFile> {
         let read = |(file, bytes): &(&String, &Vec<u8>)| {
             let mut errors = Vec::new();
@@ -291,7 +291,7 @@ impl Folder {
             let started: Vec<_> = shares.map(|it| (it, start(it))).collect();
             let read = started.into_iter().flat_map(|(it, thread)| match thread {
                 Ok(thread) => joined(thread),
-                // No thread could be started: the files are read all the same.
+                // No thread could be started, so the files are read on this one.
                 Err(_) => read_share(it),
             });
             own.map(read_share).into_iter().flatten().chain(read).collect()
@@ -324,8 +324,8 @@ impl Folder {
         Sum::of(files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())))
     }
 
-    /// Compares the files with what is recorded. A difference in line ends is none, and that of a
-    /// draft is no error.
+    /// Compares the files with the recorded sum. A difference in line ends alone, or in a draft, is a
+    /// warning.
     fn check_sum(&self, is_draft: impl Fn(&Difference) -> bool) -> Result<Option<Warning>, Error> {
         let path = self.path(SUM);
         let Some(recorded) = &self.recorded else {
@@ -356,7 +356,7 @@ impl Folder {
         }
     }
 
-    /// Nothing that looks like a migration is passed over in silence.
+    /// Files that look like migrations but are ignored.
     fn warnings(&self) -> impl Iterator<Item = Warning> {
         let files = self.others.iter().filter(|it| !it.contains('/'));
         let files = files.filter(|it| it.to_ascii_lowercase().contains(".sql"));
@@ -369,7 +369,7 @@ impl Folder {
         files.chain(folders).chain(self.collisions())
     }
 
-    /// The first folder that is a migration of a tool which makes a folder for each.
+    /// The first folder that is a migration of a tool with one folder per migration.
     fn folder_of_other_tool(&self) -> Option<Error> {
         self.others.iter().find_map(|it| {
             let tool = match it.split_once('/')?.1 {
@@ -403,7 +403,7 @@ fn with(line_end: &[u8], bytes: &[u8]) -> Vec<u8> {
     lines.collect::<Vec<_>>().join(line_end)
 }
 
-/// What is read of a directory so far.
+/// A directory while it is read.
 struct Reader {
     top: Folder,
     down: Option<Folder>,
@@ -412,17 +412,17 @@ struct Reader {
     empty_up_scripts: EmptyUpScripts,
 }
 
-/// What to do about up scripts without a statement.
+/// Whether up scripts may have no statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EmptyUpScripts {
     Refuse,
     Allow,
 }
 
-/// What to do about the sums.
+/// Whether the sums are compared.
 #[derive(Clone, Copy)]
 enum SumPolicy<'a> {
-    /// Compare them. What the function calls a draft is a warning.
+    /// Compares them. A difference is a warning if the function returns true.
     Check(&'a dyn Fn(&str, Change) -> bool),
     Ignore,
 }
@@ -472,7 +472,7 @@ impl Reader {
         migrations
     }
 
-    /// The names of the up sides that are names; the others, and their order, are reported.
+    /// The valid names of up scripts. Reports invalid names and an invalid order.
     fn names(&mut self) -> BTreeMap<String, Name> {
         let mut names = BTreeMap::new();
         let undo: HashSet<_> = name::undo_files(self.top.files.keys()).collect();
@@ -523,8 +523,8 @@ impl Reader {
     }
 }
 
-/// The side of a down script that can take a migration back. Without a statement it cannot,
-/// unless it says that there is nothing to undo.
+/// The down side of a migration. A script without a statement is not one, unless it is marked
+/// `upfront:nothing-to-undo`.
 fn down_side(
     down: migration::Read,
     errors: &mut Vec<Error>,
@@ -550,7 +550,7 @@ fn unnamed_indexes(migration: &Migration) -> Vec<Warning> {
     unnamed.map(|(side, it)| Warning::at(&side.path, it.line, WarningKind::UnnamedIndex)).collect()
 }
 
-/// The files of the folder and of the folders in it, sorted; only those that count are read.
+/// The files of the folder and its subfolders, sorted. Only relevant files are read.
 fn walk(label: &str, path: &Path) -> Result<Vec<(String, Vec<u8>)>, Errors> {
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     walk_folder(label, path, "", &mut files, &mut errors);
@@ -592,17 +592,17 @@ fn walk_folder(
     }
 }
 
-/// What an entry of a folder is for us.
+/// An entry of a folder.
 enum Entry {
-    /// The bytes of a file that counts; nothing of the others.
+    /// The bytes of a relevant file; empty for other files.
     File(Vec<u8>),
-    /// To be walked.
+    /// A folder to walk.
     Folder,
 }
 
 const DOWN: &str = "down";
 
-/// Never opens what is not a file: a named pipe without a writer would block for ever.
+/// Opens regular files only: a named pipe without a writer would block forever.
 fn read_entry(path: &Path, file: &str) -> Result<Entry, ErrorKind> {
     let name = file.strip_prefix("down/").unwrap_or(file);
     let is_top = !file.contains('/');

@@ -1,4 +1,4 @@
-//! What is wrong with a directory, and what to do about it.
+//! The errors and warnings of a directory, each with a remedy.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -10,12 +10,12 @@ use crate::other_tools::ToolMark;
 use crate::sum::{Change, Difference, ParseSumError};
 use crate::{canonical, delimiter, directive, name, statement};
 
-/// Everything that is wrong with a directory: one [`Error`] or more, by file and line.
+/// The errors of a directory, at least one, ordered by file and line.
 #[derive(Debug)]
 pub struct Errors(Vec<Error>);
 
 impl Errors {
-    /// Nothing, when there is no error.
+    /// Fails if there are errors.
     pub(crate) fn check(mut errors: Vec<Error>) -> Result<(), Errors> {
         if errors.is_empty() {
             return Ok(());
@@ -24,7 +24,7 @@ impl Errors {
         Err(Errors(errors))
     }
 
-    /// The errors; there is at least one.
+    /// The errors, at least one.
     pub fn iter(&self) -> std::slice::Iter<'_, Error> {
         self.0.iter()
     }
@@ -66,13 +66,13 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// One thing that is wrong with a directory.
+/// An error in a directory.
 ///
-/// It prints as `migrations/1_a.sql:3:1: what is wrong`, and below it what to do.
+/// It prints as `migrations/1_a.sql:3:1: message`, followed by a line with the remedy.
 #[derive(Debug)]
 pub struct Error(Box<Diagnostic<ErrorKind>>);
 
-/// Something about a directory that is worth a look, and no error.
+/// A problem of a directory that is not an error.
 #[derive(Debug)]
 pub struct Warning(Box<Diagnostic<WarningKind>>);
 
@@ -103,7 +103,7 @@ pub(crate) enum ErrorKind {
     Differs(Difference),
     DownWithoutUp,
     DownOfIrreversible,
-    /// The hash is that of the file as it is.
+    /// With the hash of the file.
     NoStatement(Hash),
     NothingToUndo,
     DanglingLink,
@@ -136,7 +136,7 @@ impl Error {
         Error(Box::new(Diagnostic { file: file.to_owned(), location: Some(location), kind }))
     }
 
-    /// The file, or the folder, with the label of the directory before it.
+    /// The file or folder, prefixed with the label of the directory.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.0.file
@@ -156,13 +156,13 @@ impl Error {
 }
 
 impl Error {
-    /// What is wrong, without the place.
+    /// The message without the location.
     #[must_use]
     pub fn message(&self) -> String {
         self.0.kind.to_string()
     }
 
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn help(&self) -> String {
         self.0.kind.help().into_owned()
@@ -170,13 +170,13 @@ impl Error {
 }
 
 impl Warning {
-    /// What is worth a look, without the place.
+    /// The message without the location.
     #[must_use]
     pub fn message(&self) -> String {
         self.0.kind.to_string()
     }
 
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn help(&self) -> &'static str {
         self.0.kind.help()
@@ -191,7 +191,7 @@ impl Warning {
         Warning(Box::new(Diagnostic { file: file.to_owned(), location, kind }))
     }
 
-    /// The file, or the folder, with the label of the directory before it.
+    /// The file or folder, prefixed with the label of the directory.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.0.file
@@ -235,8 +235,8 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ErrorKind::NoFolder => f.write_str("there is no such folder"),
-            ErrorKind::Read(err) => write!(f, "cannot read it: {err}"),
-            ErrorKind::Write(err) => write!(f, "cannot write it: {err}"),
+            ErrorKind::Read(err) => write!(f, "cannot read: {err}"),
+            ErrorKind::Write(err) => write!(f, "cannot write: {err}"),
             ErrorKind::FileName => f.write_str("this file name is not valid UTF-8"),
             ErrorKind::Name(it) => it.fmt(f),
             ErrorKind::Bytes(it) => it.fmt(f),
@@ -249,15 +249,15 @@ impl fmt::Display for ErrorKind {
             }
             ErrorKind::Sum(it) => it.fmt(f),
             ErrorKind::Differs(it) => differs(f, it),
-            ErrorKind::DownWithoutUp => f.write_str("this down side has no up side"),
+            ErrorKind::DownWithoutUp => f.write_str("this down script has no up script"),
             ErrorKind::DownOfIrreversible => f.write_str(
-                "this is the down side of a migration which says `upfront:irreversible`",
+                "this is the down script of a migration that is marked `upfront:irreversible`",
             ),
             ErrorKind::NoStatement(_) => f.write_str("this up script has no statement"),
             ErrorKind::NothingToUndo => f.write_str(
-                "this down script declares `upfront:nothing-to-undo`, and has statements",
+                "this down script declares `upfront:nothing-to-undo`, but contains statements",
             ),
-            ErrorKind::DanglingLink => f.write_str("this symbolic link leads nowhere"),
+            ErrorKind::DanglingLink => f.write_str("this symbolic link is broken"),
             ErrorKind::NotAFile(what) => write!(f, "this is {what}, not a file"),
             ErrorKind::NotAFolder => f.write_str("this is not a folder"),
         }
@@ -279,8 +279,9 @@ impl ErrorKind {
             ErrorKind::Name(it) => return it.help(),
             ErrorKind::NoStatement(hash) => {
                 return format!(
-                    "write the migration, or delete the file, and run `upfront hash`; if a database \
-                     has applied it as it is, write `-- upfront:accepts {hash}`, a blank line and \
+                    "write the migration, or delete the file, and run `upfront hash`; if a \
+                     database has already applied it, write `-- upfront:accepts {hash}`, a blank \
+                     line and \
                      `SELECT 1;`"
                 )
                 .into();
@@ -288,9 +289,9 @@ impl ErrorKind {
             ErrorKind::Directive(it) => return it.help(),
             ErrorKind::OtherTool(it) => return it.help().into(),
             ErrorKind::OtherToolFolder { .. } => {
-                "write it as `<version>_<name>.sql`, and its down script into `down/` under the same \
-                 name; or move the folder away. `upfront import` converts folders of sqlx and \
-                 golang-migrate alone"
+                "write it as `<version>_<name>.sql` and its down script to `down/` under the same \
+                 name, or move the folder elsewhere. `upfront import` converts only folders of \
+                 sqlx and golang-migrate"
             }
             ErrorKind::NoFolder => {
                 "create it, or correct the path; `upfront new NAME` writes the first migration"
@@ -302,25 +303,23 @@ impl ErrorKind {
             ErrorKind::Bytes(it) => it.help(),
             ErrorKind::Delimiter(it) => it.help(),
             ErrorKind::Statement(it) => it.help(),
-            ErrorKind::Sum(_) => {
-                "run `upfront hash` (or `atlas migrate hash`), which writes the file anew"
-            }
+            ErrorKind::Sum(_) => "run `upfront hash` (or `atlas migrate hash`) to rewrite the file",
             ErrorKind::Differs(it) => match it.change {
                 Change::Added => {
-                    "if that is what you want, run `upfront hash` (or `atlas migrate hash`)"
+                    "if this is intended, run `upfront hash` (or `atlas migrate hash`)"
                 }
                 Change::Edited => {
                     "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); \
-                     else undo the edit"
+                     otherwise undo the edit"
                 }
                 Change::Removed => {
                     "if no database has applied it, run `upfront hash` (or `atlas migrate hash`); \
-                     else bring it back"
+                     otherwise restore it"
                 }
             },
-            ErrorKind::DownWithoutUp => "give it the file name of its up side, or delete it",
-            ErrorKind::DownOfIrreversible => "delete the file, or take the directive out",
-            ErrorKind::NothingToUndo => "take out the statements or the directive",
+            ErrorKind::DownWithoutUp => "give it the file name of its up script, or delete it",
+            ErrorKind::DownOfIrreversible => "delete the file, or remove the directive",
+            ErrorKind::NothingToUndo => "remove the statements or the directive",
             ErrorKind::DanglingLink => "correct its target, or delete it",
             ErrorKind::NotAFile(_) => "delete it, or give it another name",
             ErrorKind::NotAFolder => {
@@ -334,8 +333,8 @@ impl ErrorKind {
 impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WarningKind::Empty => f.write_str("there is no migration in this folder"),
-            WarningKind::NoSum => f.write_str("there is no `atlas.sum` in this folder"),
+            WarningKind::Empty => f.write_str("this folder has no migrations"),
+            WarningKind::NoSum => f.write_str("this folder has no `atlas.sum`"),
             WarningKind::SumLineEnds => {
                 f.write_str("the files differ from this sum in their line ends")
             }
@@ -347,11 +346,16 @@ impl fmt::Display for WarningKind {
                 f.write_str("the SQL files in this folder are not migrations")
             }
             WarningKind::Collision(other) => {
-                write!(f, "this file and `{other}` are one file where case does not matter")
+                write!(
+                    f,
+                    "this file and `{other}` are the same file on a case-insensitive file \
+                           system"
+                )
             }
-            WarningKind::UnnamedIndex => {
-                f.write_str("this index has no name, so that nobody can tell after a crash")
-            }
+            WarningKind::UnnamedIndex => f.write_str(
+                "this index has no name, so its state after a crash cannot be \
+                             determined",
+            ),
             WarningKind::NoStatement => f.write_str(
                 "this down script has no statement, so the migration cannot be rolled back",
             ),
@@ -362,17 +366,18 @@ impl fmt::Display for WarningKind {
                 )
             }
             WarningKind::Placeholder(name) => {
-                write!(f, "`${{{name}}}` is sent as it is: nothing replaces placeholders")
+                write!(f, "`${{{name}}}` is sent unchanged: placeholders are not replaced")
             }
             WarningKind::NonTransactional(ScopeProblem::TransactionOnly(words)) => write!(
                 f,
-                "`{words}` has no effect on later statements: with `atlas:txmode none` each runs in \
-                 a transaction of its own"
+                "`{words}` has no effect on later statements: with `atlas:txmode none` each \
+                 statement runs in its own transaction"
             ),
             WarningKind::NonTransactional(ScopeProblem::SessionDependent(words)) => write!(
                 f,
-                "the later statements of this file depend on `{words}`, and with `atlas:txmode none` \
-                 they run one by one, after an interruption in another session"
+                "the later statements of this file depend on `{words}`, and with `atlas:txmode \
+                 none` \
+                 they run one by one, possibly in another session after an interruption"
             ),
         }
     }
@@ -383,26 +388,25 @@ impl WarningKind {
         match self {
             WarningKind::Empty => "`upfront new NAME` writes the first one",
             WarningKind::NoSum => "`upfront hash` (or `atlas migrate hash`) writes it",
-            WarningKind::SumLineEnds => "put `*.sql text eol=lf` into `.gitattributes`",
+            WarningKind::SumLineEnds => "add `*.sql text eol=lf` to `.gitattributes`",
             WarningKind::Draft(_) => {
                 "run `upfront hash` (or `atlas migrate hash`) before the migrations are committed"
             }
             WarningKind::Ignored => "rename it, or move it out of this folder",
             WarningKind::IgnoredFolder => {
-                "only this folder itself and `down/` are read; move them, or leave them"
+                "only this folder itself and `down/` are read; move the files if they are \
+                 migrations"
             }
             WarningKind::Collision(_) => "rename one of them",
             WarningKind::UnnamedIndex => "write `CREATE INDEX CONCURRENTLY name ON …`",
             WarningKind::NoStatement => {
-                "write what takes the migration back; if there is nothing to undo, write \
+                "write the SQL that undoes the migration; if there is nothing to undo, write \
                  `-- upfront:nothing-to-undo REASON` on the first line"
             }
             WarningKind::Restrict(_) => {
-                "nothing needs to be done; before the file is applied the line may be deleted"
+                "no action is needed; you may delete the line before the file is applied"
             }
-            WarningKind::Placeholder(_) => {
-                "write the value; a password is better set outside of migrations"
-            }
+            WarningKind::Placeholder(_) => "write the value; set passwords outside of migrations",
             WarningKind::NonTransactional(ScopeProblem::TransactionOnly(_)) => {
                 "set it without `LOCAL`, write names with their schema, or move these statements \
                  into a file without `atlas:txmode none`"

@@ -1,4 +1,4 @@
-//! Hashes of migrations, and what is computed from them.
+//! Hashes of migrations, chains and fingerprints.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// A SHA-256.
 ///
-/// It prints as 64 lower-case hexadecimal digits, and is read back from them.
+/// It prints as 64 lower-case hexadecimal digits, and parses from them.
 ///
 /// ```
 /// # use upfront_directory::Hash;
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    /// 32 zero bytes: where a chain starts, and the fingerprint of an empty history.
+    /// 32 zero bytes: the start of a chain, and the fingerprint of an empty history.
     pub const ZERO: Hash = Hash([0; 32]);
 
     /// The hash of these bytes.
@@ -27,7 +27,7 @@ impl Hash {
         Hash(Sha256::digest(bytes).into())
     }
 
-    /// A hash that was computed before.
+    /// Creates a hash from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Hash {
         Hash(bytes)
@@ -56,7 +56,7 @@ pub fn chain(previous: &Hash, version: &str, name: &str, hash: &Hash) -> Hash {
     Hash(link.finalize().into())
 }
 
-/// What a fingerprint covers of one migration.
+/// The part of a migration that a fingerprint covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
     /// The version.
@@ -104,13 +104,13 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// A text that is not a [`struct@Hash`].
+/// The error for a text that is not a [`struct@Hash`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseHashError(());
 
 impl fmt::Display for ParseHashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a hash is written as 64 hexadecimal digits")
+        f.write_str("a hash has 64 hexadecimal digits")
     }
 }
 

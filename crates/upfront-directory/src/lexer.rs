@@ -48,7 +48,7 @@ impl Token {
     }
 }
 
-/// Something that was opened and never closed.
+/// An unclosed token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LexerError {
     String,
@@ -57,7 +57,7 @@ pub(crate) enum LexerError {
     Comment,
 }
 
-/// Every byte of the text belongs to exactly one token, up to the first mistake.
+/// Every byte of the text up to the first error belongs to exactly one token.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
     text: &'a str,
@@ -69,7 +69,7 @@ impl<'a> Lexer<'a> {
         Lexer { text, at: 0 }
     }
 
-    /// Goes on at this offset, for data between statements which is not SQL.
+    /// Continues at this offset, to skip data between statements.
     pub(crate) fn go_to(&mut self, offset: usize) {
         self.at = offset;
     }
@@ -161,7 +161,7 @@ enum Escapes {
     Backslash,
 }
 
-/// A string with its prefix; after a line end it goes on, in the same manner, at the next quote.
+/// A string with its prefix. After a line end, it continues at the next quote.
 fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, LexerError> {
     let mut at = prefix;
     loop {
@@ -178,8 +178,8 @@ fn string(rest: &[u8], prefix: usize, escapes: Escapes) -> Result<usize, LexerEr
     }
 }
 
-/// The length of the gap to the quote at which a string goes on: blanks and `--` comments with a
-/// line end among them.
+/// The length of the gap to the quote that continues a string: blanks and `--` comments that
+/// include a line end.
 fn continuation(rest: &[u8]) -> Option<usize> {
     let mut at = 0;
     let mut has_line_end = false;
@@ -270,7 +270,7 @@ impl fmt::Display for LexerError {
             LexerError::String => f.write_str("this string is never closed"),
             LexerError::Identifier => f.write_str("this quoted name is never closed"),
             LexerError::Dollar(tag) => {
-                write!(f, "the text that `{tag}` opens here is never closed")
+                write!(f, "the text opened by `{tag}` is never closed")
             }
             LexerError::Comment => f.write_str("this comment is never closed"),
         }

@@ -1,13 +1,23 @@
-//! What a PostgreSQL migrations directory is: names, directives, statements, checksums.
+//! Reads PostgreSQL migrations directories: names, directives, statements, checksums.
 //!
-//! A directory is an Atlas migration directory
-//! (<https://atlasgo.io/concepts/migration-directory-integrity>): files `<version>_<name>.sql` at
-//! top level, in the bytewise order of their names, and an `atlas.sum` over them. Either tool may
-//! write it. Down sides, which Atlas does not have, live in `down/` under the same file names.
+//! **Internal to [upfront](https://docs.rs/upfront); no stability promise.** Its API may change in
+//! any release. Use `upfront` or `upfront-build` instead.
 //!
-//! [`Directory::read`] reads all of it and reports every mistake at once, each with its place and
-//! with what to do. Nothing here knows of a database or of Cargo: what is decided is decided from
-//! the bytes alone, and so is the same in `build.rs`, in a test and in a running service.
+//! The format is that of Atlas (<https://atlasgo.io/concepts/migration-directory-integrity>): files
+//! `<version>_<name>.sql` at top level, in the bytewise order of their names, and an `atlas.sum` of
+//! their hashes. Both tools can write it. Down scripts, which Atlas does not have, are in `down/`
+//! under the same file names.
+//!
+//! [`Directory::read`] reads the directory and reports all errors at once, each with its location
+//! and a remedy. The result depends on the bytes alone. It is the same in `build.rs`, in a test and
+//! in a running service.
+//!
+//! ```
+//! # use upfront_directory::Directory;
+//! let files = [("1_a.sql".to_owned(), b"SELECT 1;\nCOMMIT;\n".to_vec())];
+//! let errors = Directory::from_files("migrations", files).unwrap_err();
+//! assert!(errors.to_string().starts_with("migrations/1_a.sql:2:1: `COMMIT`"));
+//! ```
 
 mod alias_list;
 mod annotation;

@@ -1,4 +1,4 @@
-//! One migration: two files and what they say.
+//! A migration: its files and their directives.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -25,25 +25,25 @@ pub struct Migration {
     pub name: String,
     /// The file name.
     pub file: String,
-    /// What applies it.
+    /// The up script.
     pub up: Side,
-    /// What takes it back. A file without a statement counts only if it says
+    /// The down script. A file without a statement counts only if it is marked
     /// `upfront:nothing-to-undo`.
     pub down: Option<Side>,
-    /// The hash of this migration and of all before it.
+    /// The hash of this migration and all before it.
     pub chain: Hash,
-    /// `upfront:breaking`: older programs cannot work on the schema that it leaves.
+    /// `upfront:breaking`: older programs cannot use the resulting schema.
     pub breaking: bool,
     /// `upfront:irreversible`: why it has no down side.
     pub irreversible: Option<String>,
-    /// `atlas:checkpoint`: it stands for all migrations before it on an empty database.
+    /// `atlas:checkpoint`: it replaces all earlier migrations on an empty database.
     pub checkpoint: bool,
-    /// `upfront:accepts`: hashes of the up side before edits that changed nothing of what it does.
+    /// `upfront:accepts`: hashes of the up script before edits that did not change its effect.
     pub accepts: Vec<Hash>,
 }
 
 impl Migration {
-    /// What a fingerprint covers of it.
+    /// The part that a fingerprint covers.
     #[must_use]
     pub fn row(&self) -> Row<'_> {
         Row {
@@ -56,21 +56,21 @@ impl Migration {
     }
 }
 
-/// One file: the up side or the down side of a migration.
+/// The up or down script of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
-    /// The file, with the label of the directory before it.
+    /// The path, prefixed with the label of the directory.
     pub path: String,
     /// The canonical text, which is hashed and stored: no byte order mark, and lines that end in a
     /// line feed.
     pub source: String,
-    /// What is executed. It differs from the source in two ways: a `;` replaces each
+    /// The executed text. It differs from the source in two ways: a `;` replaces each
     /// `atlas:delimiter`, and blanks replace the `\\restrict` and `\\unrestrict` lines of `pg_dump`. A
     /// position in one is a position in the other. Lines are counted in the source.
     pub body: String,
     /// The hash of the source.
     pub hash: Hash,
-    /// Whether it runs in a transaction, as it does without `atlas:txmode none`.
+    /// Whether it runs in a transaction; false with `atlas:txmode none`.
     pub transactional: bool,
     /// The statements of the body, in order.
     pub statements: Vec<Statement>,
@@ -81,7 +81,7 @@ pub struct Side {
 }
 
 impl Side {
-    /// Replaces statements by one that does nothing and is as long.
+    /// Replaces statements by a statement without effect, of the same length.
     pub(crate) fn skip_statements(&mut self, is_skipped: &impl Fn(&str) -> bool) {
         const NOTHING: &str = "SELECT 1";
         for it in &mut self.statements {
@@ -97,14 +97,14 @@ impl Side {
     }
 }
 
-/// A file without mistakes, or with mistakes that were reported.
+/// A file whose errors, if any, were reported.
 pub(crate) struct Read {
     pub(crate) side: Side,
     pub(crate) directives: Directives,
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Reads one file; every mistake in it goes to `errors`.
+/// Reads a file and adds its errors to `errors`.
 pub(crate) fn read(
     path: String,
     bytes: &[u8],

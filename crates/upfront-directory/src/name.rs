@@ -215,30 +215,31 @@ impl fmt::Display for NameError {
         match self {
             NameError::Hidden => f.write_str("Atlas would run this hidden file"),
             NameError::Directional => {
-                f.write_str("this file would run forward, as a migration of its own")
+                f.write_str("this file would run forward, as a separate migration")
             }
             NameError::Undo => f.write_str(
-                "this name is that of one direction in another tool, and the file would run \
-                 forward, as a migration of its own",
+                "another tool uses this name for one direction, and the file would run forward, \
+                 as a separate migration",
             ),
             NameError::Flyway('U') => f.write_str(
-                "this is an undo migration of Flyway (or an unversioned one of refinery), and would \
+                "this is an undo migration of Flyway (or an unversioned one of refinery), and \
+                 would \
                  run forward, before the `V` files",
             ),
             NameError::Flyway('R') => f.write_str(
-                "this is a repeatable migration of Flyway, and there are none here",
+                "this is a repeatable migration of Flyway, which upfront does not support",
             ),
             NameError::Flyway(_) => f.write_str(
                 "this is a baseline migration of Flyway, and would run before the `V` files",
             ),
-            NameError::Unprintable => f.write_str("there is a control character in the file name"),
-            NameError::InSum => f.write_str("`atlas.sum` cannot hold this file name"),
+            NameError::Unprintable => f.write_str("the file name contains a control character"),
+            NameError::InSum => f.write_str("`atlas.sum` cannot contain this file name"),
             NameError::NoVersion => f.write_str("this file name does not start with a version"),
             NameError::Duplicate { version, other } => {
-                write!(f, "version {version} is that of `{other}` too")
+                write!(f, "version {version} is also the version of `{other}`")
             }
             NameError::Unpadded { other, .. } => {
-                write!(f, "this file runs after `{other}`, whose version is the greater number")
+                write!(f, "this file runs after `{other}`, whose version is a greater number")
             }
             NameError::Order { other } => {
                 write!(f, "this file runs after `{other}`, but its version sorts before")
@@ -252,25 +253,25 @@ impl NameError {
         let fixed = match self {
             NameError::Hidden => "delete it, or give it a name without the dot",
             NameError::Directional => {
-                "down sides live in `down/` under the name of their up side; `upfront import` \
-                 converts the folder"
+                "down scripts belong in `down/`, under the name of their up script; `upfront \
+                 import` converts the folder"
             }
             NameError::Undo => {
-                "move the down script into `down/` under the name of its up script, and take the \
-                 direction out of both names; `upfront import` converts folders of sqlx and \
-                 golang-migrate alone"
+                "move the down script into `down/` under the name of its up script, and remove \
+                 the direction from both names; `upfront import` converts only folders of sqlx \
+                 and golang-migrate"
             }
             NameError::Flyway('U') => {
                 "move it into `down/` under the name of its `V` file; `upfront import` converts \
-                 folders of sqlx and golang-migrate alone"
+                 only folders of sqlx and golang-migrate"
             }
             NameError::Flyway('R') => {
-                "write its text as a migration with a version, again whenever it changes; `upfront \
-                 import` converts folders of sqlx and golang-migrate alone"
+                "write its text as a versioned migration, and again whenever it changes; `upfront \
+                 import` converts only folders of sqlx and golang-migrate"
             }
             NameError::Flyway(_) => {
-                "give it the version that it stands for, and write `-- atlas:checkpoint` on its \
-                 first line; `upfront import` converts folders of sqlx and golang-migrate alone"
+                "give it the version that it represents, and write `-- atlas:checkpoint` on its \
+                 first line; `upfront import` converts only folders of sqlx and golang-migrate"
             }
             NameError::Unprintable | NameError::InSum | NameError::NoVersion => {
                 "name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`"
@@ -279,11 +280,11 @@ impl NameError {
                 "give the newer one a later version, then run `upfront hash`"
             }
             NameError::Unpadded { padded, .. } => {
-                let one = "write versions with one width: rename it to";
+                let one = "use versions of one width: rename it to";
                 return format!("{one} `{padded}`, then run `upfront hash`").into();
             }
             NameError::Order { .. } => {
-                "write versions of one form and width, such as `20261122101500`"
+                "use versions of one form and width, such as `20261122101500`"
             }
         };
         fixed.into()

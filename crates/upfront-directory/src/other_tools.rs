@@ -90,7 +90,7 @@ pub fn tool_mark(sql: &str) -> Option<ToolMark> {
     down.or(certain.first()).map(|it| it.mark.clone())
 }
 
-/// The lines that look like comments of other tools, whatever they stand in.
+/// The lines that look like comments of other tools, even inside strings.
 fn candidates(sql: &str) -> Vec<Candidate> {
     let (mut found, mut start) = (Vec::new(), 0);
     for (line, number) in sql.split_inclusive('\n').zip(1_usize..) {
@@ -263,11 +263,11 @@ impl fmt::Display for ToolMark {
         match self.part {
             Part::Down => write!(
                 f,
-                "`{text}` starts a down section of {tool}, which would run forward here, after the \
-                 up section"
+                "`{text}` starts a down section of {tool}, which would run here as part of the up \
+                 script"
             ),
             Part::Up | Part::Other => {
-                write!(f, "`{text}` belongs to {tool}, and would be an ordinary comment here")
+                write!(f, "`{text}` is a directive of {tool}, and would be ignored as a comment")
             }
         }
     }
@@ -278,23 +278,23 @@ impl ToolMark {
         let ToolMark { tool, .. } = self;
         let by_hand = match self.part {
             Part::Down => {
-                "move the statements below this line into `down/`, under the name of this file, and \
+                "move the statements below this line to a file of the same name in `down/`, and \
                  delete the comments of the other tool"
             }
             Part::Up => {
-                "delete the comments of the other tool; a down section belongs into `down/`, under \
+                "delete the comments of the other tool; a down section belongs in `down/`, under \
                  the name of this file"
             }
             Part::Other if *tool == "Liquibase" => {
-                "write each changeset as a file of its own, its `--rollback` into `down/` under the \
+                "write each changeset to its own file, and its `--rollback` to `down/` under the \
                  same name, and delete the comments of Liquibase"
             }
             Part::Other => {
-                "write what the comment asks for as upfront has it, such as `-- atlas:txmode none` \
+                "write the equivalent directive of upfront, such as `-- atlas:txmode none` \
                  on the first line, and delete the comment"
             }
         };
-        format!("{by_hand}; `upfront import` converts folders of sqlx and golang-migrate alone")
+        format!("{by_hand}; `upfront import` converts only folders of sqlx and golang-migrate")
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn without_restrict(mut body: String) -> (String, Vec<RestrictLine>) 
     (body, found)
 }
 
-/// The lines that look like it, whatever they stand in.
+/// The lines that look like such commands, even inside strings.
 fn candidates(body: &str) -> Vec<RestrictLine> {
     if !COMMANDS.iter().any(|it| body.contains(it)) {
         return Vec::new();

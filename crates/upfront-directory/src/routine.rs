@@ -1,4 +1,4 @@
-//! The bodies of functions: where they stand in their statements, for errors that come from inside.
+//! The bodies of functions and their ranges, to locate errors inside them.
 
 use std::ops::Range;
 
@@ -8,17 +8,17 @@ use crate::lexer::{Lexer, Token, TokenKind};
 /// The body of a function or procedure, or of a `DO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routine {
-    /// The name without its schema, as the catalog has it; empty for a `DO`.
+    /// The name without its schema, as in the catalog; empty for a `DO`.
     pub name: String,
-    /// The body, in bytes, without its quotes. For `BEGIN ATOMIC` it is what stands before `END`.
+    /// The range of the body, in bytes, without its quotes. For `BEGIN ATOMIC` it ends before `END`.
     pub body: Range<usize>,
-    /// Whether a quote in the body is written twice.
+    /// Whether quotes in the body are doubled.
     pub is_quoted: bool,
-    /// Where the statements of an SQL function start, in bytes; empty for other languages.
+    /// The offsets of the statements of an SQL function, in bytes; empty for other languages.
     pub statements: Vec<usize>,
 }
 
-/// The routine that a statement creates or is.
+/// The routine that a statement creates, or the body of a `DO`.
 pub(crate) fn read(mut it: Cursor<'_>) -> Option<Routine> {
     let text = it.text();
     if it.eat("DO") {
@@ -62,7 +62,7 @@ fn literal_body(text: &str, literal: Token, name: String, is_sql: bool) -> Optio
     let written = literal.text(text);
     let is_quoted = literal.kind == TokenKind::Text;
     let quote = match is_quoted {
-        // With escapes or a prefix, places in the body are none in the text.
+        // With escapes or a prefix, offsets in the body differ from those in the text.
         true if !written.starts_with('\'') => return None,
         true => 1,
         false => written[1..].find('$')? + 2,

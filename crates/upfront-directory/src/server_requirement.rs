@@ -1,4 +1,4 @@
-//! What a statement makes or needs beyond its own database.
+//! What a statement requires of the server, beyond its own database.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use crate::cursor::{Cursor, fold};
 use crate::lexer::TokenKind;
 use crate::statement::split_tokens;
 
-/// What a statement is about that a server has, and not a database alone.
+/// Something of a server, rather than of a database, that a statement creates or uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerRequirement {
-    /// `CREATE EXTENSION`: its name, and the version where one is named.
+    /// `CREATE EXTENSION`: its name, and its version if given.
     Extension {
         /// The extension.
         name: String,
-        /// As the statement has it.
+        /// The version, as written.
         version: Option<String>,
     },
     /// `COMMENT ON EXTENSION`.
@@ -22,11 +22,11 @@ pub enum ServerRequirement {
     Role(String),
     /// `CREATE SUBSCRIPTION`.
     Subscription(String),
-    /// `SECURITY LABEL`: what it is on, as the statement writes it.
+    /// `SECURITY LABEL`: the labelled object, as written.
     SecurityLabel(String),
 }
 
-/// Reads a statement as far as that.
+/// Returns the server requirement of a statement, if any.
 ///
 /// ```
 /// use upfront_directory::ServerRequirement;
@@ -68,7 +68,7 @@ pub fn server_requirement(sql: &str) -> Option<ServerRequirement> {
     None
 }
 
-/// The names of a text that the server cuts to 63 bytes, by their places.
+/// Returns the ranges of names that the server truncates to 63 bytes.
 #[must_use]
 pub fn long_names(sql: &str) -> Vec<Range<usize>> {
     let (statements, _) = split_tokens(sql);

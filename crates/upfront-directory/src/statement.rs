@@ -1,4 +1,4 @@
-//! Cutting a file into its statements, and what each of them may and may not be.
+//! Splits a file into statements and checks the rules for each.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,8 +15,7 @@ use crate::routine::{self, Routine};
 /// One statement of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Where it stands in the body, in bytes: without blanks and comments around it and without its
-    /// `;`.
+    /// Its range in the body, in bytes, without surrounding blanks and comments and without its `;`.
     pub range: Range<usize>,
     /// The data of a `COPY … FROM STDIN`.
     pub data: Option<CopyData>,
@@ -24,40 +23,40 @@ pub struct Statement {
     pub routine: Option<Routine>,
     /// The line of the source on which it starts, from 1.
     pub line: u32,
-    /// How it stands to transactions.
+    /// Whether it can run in a transaction, and how its outcome is determined otherwise.
     pub class: Class,
-    /// What it may lose; nothing when empty.
+    /// The data that it may delete.
     pub losses: Vec<DataLoss>,
-    /// Whether a password or another secret stands in it, so that no message shows that.
+    /// Whether it contains a password or another secret, which messages must not show.
     pub secret: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StatementError {
     Unclosed(lexer::LexerError),
-    /// A statement that ends or opens a transaction, by its words.
+    /// A statement that begins or ends a transaction, by its keywords.
     TransactionControl(String),
-    /// The transaction is fixed by the time the file runs.
+    /// The transaction has already started when the file runs.
     SetTransaction,
-    /// Savepoints need a transaction, and this file has none.
+    /// Savepoints need a transaction, and this file runs without one.
     Savepoint(String),
-    /// It goes with the session, and a file that runs statement by statement may need a second one.
+    /// It ends with the session, but the file may continue in another session.
     Temporary,
     SessionAuthorization,
-    /// A setting on which the reading of the file itself depends.
+    /// A setting that changes how the file is parsed.
     LexicalSetting(&'static str),
-    /// It lets go of the lock under which migrations run.
+    /// It releases the migration lock.
     ReleasesLock(&'static str),
     Backslash,
     CopyToStdout,
     Copy(CopyError),
-    /// A delimiter may be part of the data.
+    /// The data may contain the delimiter.
     CopyDelimiter,
     DelimiterCommand,
     NeedsNoTransaction(&'static str),
 }
 
-/// The statements of a body, and where they break a rule. The lines are those of the source.
+/// The statements of a body and the offsets of rule violations. Lines are those of the source.
 pub(crate) fn read(
     body: &str,
     lines: &Lines<'_>,
@@ -101,9 +100,8 @@ pub(crate) fn read(
     (statements, errors)
 }
 
-/// Does an `INSERT` without a mistake repeat the one before it, with other literals at most? All but
-/// its place and its secrets is then the same. A file of seed data has such statements by the
-/// hundred thousand.
+/// Whether an `INSERT` repeats the previous valid one, except for its literals. Everything but its
+/// location and its secrets is then the same. Seed files have hundreds of thousands of them.
 fn is_same_insert(body: &str, previous: &[Token], tokens: &[Token]) -> bool {
     let is_literal =
         |it: &Token| matches!(it.kind, TokenKind::Text | TokenKind::DollarText | TokenKind::Number);
@@ -130,8 +128,10 @@ fn holds_secret(body: &str, tokens: &[Token], it: &Statement) -> bool {
     }
 }
 
-/// Where the statements of any SQL text stand, in bytes: without blanks and comments around them and
-/// without their `;`. No rule of a migration is checked; what is opened and not closed is left out.
+/// Splits SQL text into statements: their ranges in bytes, without surrounding blanks and comments
+/// and without their `;`.
+///
+/// The rules for migrations are not checked. An unclosed string or comment ends the last statement.
 ///
 /// ```
 /// let sql = "select 1; -- one\nselect ';'";
@@ -144,7 +144,7 @@ pub fn split_statements(sql: &str) -> Vec<Range<usize>> {
     cut.iter().map(|it| it[0].start..it[it.len() - 1].end).collect()
 }
 
-/// What is opened in a text of SQL and not closed: where, in bytes, and what.
+/// The first unclosed string, name or comment of SQL text: its offset in bytes and a message.
 ///
 /// ```
 /// let (at, what) = upfront_directory::unclosed("select 'one").unwrap();
@@ -269,7 +269,7 @@ fn is_routine(mut it: Cursor<'_>) -> bool {
     }
 }
 
-/// The first rule that a statement breaks.
+/// The first rule that a statement violates.
 fn violation(body: &str, tokens: &[Token], mode: TxMode) -> Option<(usize, StatementError)> {
     let it = Cursor::of(body, tokens);
     let start = tokens[0].start;
@@ -361,38 +361,44 @@ impl fmt::Display for StatementError {
         match self {
             StatementError::Unclosed(it) => it.fmt(f),
             StatementError::TransactionControl(words) => {
-                write!(f, "`{words}` would end or open a transaction in the middle of a migration")
+                write!(f, "`{words}` would begin or end a transaction in the middle of a migration")
             }
             StatementError::SetTransaction => {
-                f.write_str("`SET TRANSACTION` comes too late: the transaction is under way")
+                f.write_str("`SET TRANSACTION` has no effect: the transaction has already started")
             }
             StatementError::Savepoint(words) => {
                 write!(f, "`{words}` needs a transaction, and this file runs without one")
             }
             StatementError::Temporary => f.write_str(
-                "a temporary table is gone after a crash, and this file goes on behind it",
+                "a temporary table does not survive a crash, and this file would resume after it",
             ),
-            StatementError::SessionAuthorization => {
-                f.write_str("`SESSION AUTHORIZATION` would change who records this migration")
-            }
+            StatementError::SessionAuthorization => f.write_str(
+                "`SESSION AUTHORIZATION` would change the role that records this \
+                             migration",
+            ),
             StatementError::LexicalSetting(setting) => {
-                write!(f, "this would change `{setting}`, by which migrations are read")
+                write!(
+                    f,
+                    "this would change `{setting}`, which determines how migrations are \
+                           parsed"
+                )
             }
             StatementError::ReleasesLock(words) => {
-                write!(f, "`{words}` would let go of the lock under which migrations run")
+                write!(f, "`{words}` would release the migration lock")
             }
             StatementError::Backslash => {
-                f.write_str("a backslash stands here: psql's commands are not SQL")
+                f.write_str("unexpected backslash: psql commands are not SQL")
             }
-            StatementError::CopyToStdout => {
-                f.write_str("`COPY … TO STDOUT` sends rows to a client, and a migration has none")
-            }
+            StatementError::CopyToStdout => f.write_str(
+                "`COPY … TO STDOUT` sends rows to a client, which a migration does \
+                             not have",
+            ),
             StatementError::Copy(it) => it.fmt(f),
             StatementError::CopyDelimiter => {
                 f.write_str("`COPY … FROM STDIN` in a file with an `atlas:delimiter`")
             }
             StatementError::DelimiterCommand => {
-                f.write_str("`DELIMITER` is a command of MySQL's client")
+                f.write_str("`DELIMITER` is a command of the MySQL client")
             }
             StatementError::NeedsNoTransaction(name) => {
                 write!(f, "`{name}` cannot run in a transaction")
@@ -406,27 +412,25 @@ impl StatementError {
         match self {
             StatementError::Unclosed(it) => it.help(),
             StatementError::TransactionControl(_) => {
-                "take it out: each migration has a transaction of its own, or none with \
-                 `-- atlas:txmode none`"
+                "remove it: each migration runs in its own transaction, or in none with `-- \
+                 atlas:txmode none`"
             }
             StatementError::SetTransaction => {
-                "take it out, or set `default_transaction_isolation` where you connect"
+                "remove it, or set `default_transaction_isolation` for the connection"
             }
-            StatementError::Savepoint(_) => "take it out, or take `-- atlas:txmode none` out",
+            StatementError::Savepoint(_) => "remove it, or remove `-- atlas:txmode none`",
             StatementError::Temporary => {
                 "use a plain table and drop it, or a transactional file before this one"
             }
             StatementError::SessionAuthorization => {
-                "write `SET ROLE`; it is taken back after the migration"
+                "use `SET ROLE`, which is reset after the migration"
             }
             StatementError::LexicalSetting(_) => {
-                "take it out: files are UTF-8, and a backslash in a plain string is a backslash"
+                "remove it: files are UTF-8, and a backslash in a plain string is a backslash"
             }
-            StatementError::ReleasesLock(_) => {
-                "take it out; settings are reset after each migration"
-            }
+            StatementError::ReleasesLock(_) => "remove it; settings are reset after each migration",
             StatementError::Backslash => {
-                "write the SQL that it stands for; `\\copy … FROM stdin` as `COPY … FROM stdin;`"
+                "write the equivalent SQL, such as `COPY … FROM stdin;` for `\\copy … FROM stdin`"
             }
             StatementError::CopyToStdout => "remove it, or write the rows to a table",
             StatementError::Copy(it) => it.help(),
@@ -435,8 +439,8 @@ impl StatementError {
                 "write `-- atlas:delimiter //` on the first line of the file"
             }
             StatementError::NeedsNoTransaction(_) => {
-                "write `-- atlas:txmode none` on the first line and leave the second one blank, best \
-                 in a file of its own"
+                "write `-- atlas:txmode none` on the first line and leave the second line blank, \
+                 preferably in a separate file"
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `atlas.sum`: a hash of the directory, so that two branches that add a migration conflict.
+//! `atlas.sum`: a hash of the directory, which makes two branches that add migrations conflict.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ pub struct Sum {
     lines: Vec<(String, String)>,
 }
 
-/// The hash that runs from line to line of an `atlas.sum`.
+/// Computes the hashes of an `atlas.sum`, line by line.
 ///
 /// ```
 /// # use upfront_directory::{SumHasher, Sum};
@@ -36,7 +36,7 @@ pub struct Sum {
 pub struct SumHasher(Sha256);
 
 impl SumHasher {
-    /// Takes the next file in, and gives the hash in its line, without `h1:`. A file that the sum
+    /// Adds the next file and returns the hash in its line, without `h1:`. A file that the sum
     /// ignores has none.
     pub fn update(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
         self.0.update(name);
@@ -48,14 +48,14 @@ impl SumHasher {
     }
 }
 
-/// The first place where a directory is not what its `atlas.sum` says.
+/// The first difference between a directory and its `atlas.sum`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The file's name.
     pub file: String,
     /// What happened to it.
     pub change: Change,
-    /// The line of `atlas.sum` where it stands, or would stand.
+    /// The line of the file in `atlas.sum`, or where it would be.
     pub line: u32,
 }
 
@@ -64,14 +64,14 @@ pub struct Difference {
 pub enum Change {
     /// It is new.
     Added,
-    /// Its bytes are others.
+    /// Its bytes have changed.
     Edited,
-    /// It is gone.
+    /// It was removed.
     Removed,
 }
 
 impl Sum {
-    /// The sum of these files, name and bytes, which come in the order of the directory.
+    /// Computes the sum of these files, name and bytes, in the order of the directory.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Sum {
         let mut running = SumHasher::default();
         let line = |(name, bytes): (&'a str, &'a [u8])| {
@@ -80,10 +80,9 @@ impl Sum {
         Sum { lines: files.into_iter().filter_map(line).collect() }
     }
 
-    /// The hash in a file's line, without its `h1:`: what Atlas writes into a row of its history.
+    /// The hash in the line of a file, without `h1:`, as Atlas records it in its history.
     ///
-    /// It covers the file and all before it, so it is another one in a directory that has other
-    /// files before.
+    /// It covers the file and all files before it.
     ///
     /// ```
     /// # use upfront_directory::Sum;
@@ -105,7 +104,7 @@ impl Sum {
         STANDARD.encode(total.finalize())
     }
 
-    /// The first difference of the directory, whose sum is `actual`, to this recorded sum.
+    /// The first difference between this recorded sum and the sum of the directory, `actual`.
     #[must_use]
     pub fn difference(&self, actual: &Sum) -> Option<Difference> {
         let end = self.lines.len().max(actual.lines.len());
@@ -174,7 +173,7 @@ impl FromStr for Sum {
     }
 }
 
-/// A text that is not an `atlas.sum`.
+/// The error for a text that is not an `atlas.sum`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSumError {
     line: u32,
@@ -199,7 +198,7 @@ impl ParseSumError {
         }
     }
 
-    /// The line that is wrong, from 1.
+    /// The invalid line, from 1.
     #[must_use]
     pub fn line(&self) -> u32 {
         self.line
@@ -209,9 +208,9 @@ impl ParseSumError {
 impl fmt::Display for ParseSumError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            ParseSumErrorKind::Format => "this is not a line of an `atlas.sum`",
-            ParseSumErrorKind::Conflict => "a merge conflict stands here",
-            ParseSumErrorKind::Total => "the first line does not belong to the others",
+            ParseSumErrorKind::Format => "this line is not valid in an `atlas.sum`",
+            ParseSumErrorKind::Conflict => "this line is a merge conflict marker",
+            ParseSumErrorKind::Total => "the hash in the first line does not match the other lines",
         })
     }
 }

@@ -76,17 +76,17 @@ fn refuses_file_names_that_no_fixture_can_have() {
         report(Directory::from_files("migrations", files))
     };
     insta::assert_snapshot!(check(&["1_a\n.sql", "2_h1:b.sql", " 3_c.sql"]), @r"
-    migrations/ 3_c.sql: `atlas.sum` cannot hold this file name
+    migrations/ 3_c.sql: `atlas.sum` cannot contain this file name
       help: name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`
-    migrations/1_a\n.sql: there is a control character in the file name
+    migrations/1_a\n.sql: the file name contains a control character
       help: name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`
-    migrations/2_h1:b.sql: `atlas.sum` cannot hold this file name
+    migrations/2_h1:b.sql: `atlas.sum` cannot contain this file name
       help: name it `<version>_<name>.sql`, such as `20261122101500_add_users.sql`
     ");
     insta::assert_snapshot!(check(&["V1_a.sql", "v1_A.sql"]), @r"
-    warning: migrations/v1_A.sql: this file and `V1_a.sql` are one file where case does not matter
+    warning: migrations/v1_A.sql: this file and `V1_a.sql` are the same file on a case-insensitive file system
       help: rename one of them
-    warning: migrations: there is no `atlas.sum` in this folder
+    warning: migrations: this folder has no `atlas.sum`
       help: `upfront hash` (or `atlas migrate hash`) writes it
     ");
 }
@@ -120,7 +120,7 @@ fn refuses_entries_that_are_no_files() {
     for (make, expected) in [
         ("mkfifo down", "migrations/down: this is not a folder"),
         ("touch down", "migrations/down: this is not a folder"),
-        ("ln -s nowhere down", "migrations/down: this symbolic link leads nowhere"),
+        ("ln -s nowhere down", "migrations/down: this symbolic link is broken"),
     ] {
         let made = Command::new("sh").args(["-c", make]).current_dir(down.path()).status();
         assert!(made.unwrap().success());

@@ -72,8 +72,8 @@ pub const fn reference(from: ColumnRef, to: ColumnRef) {
     }
 }
 
-/// Whether both are one type, as far as can be told: of `app.mood` and an enum of that name nobody
-/// knows what the `search_path` makes of them.
+/// Whether both are the same type, as far as known. Whether `app.mood` is an enum of that name
+/// depends on the `search_path`.
 const fn agree(one: Type, other: Type) -> bool {
     match (one.kind, other.kind) {
         (Kind::Sql(left), Kind::Sql(right)) => one.array == other.array && same(left, right),

@@ -8,14 +8,14 @@ use crate::fragment::{ConstraintName, Header, Lines, RenameComment, Targets};
 use crate::model::Model;
 use crate::name::{List, Literal, Name, Quoted};
 
-/// The SQL that makes a set of models in an empty database.
+/// The SQL that creates a set of models in an empty database.
 ///
-/// [`Display`](fmt::Display) writes it. Statements stand in an order in which each finds what it
-/// needs: schemas, enums, what `raw_before` says, tables, indexes, foreign keys, row level security
-/// and policies, comments, what `raw` says. Among themselves they go by name.
+/// [`Display`](fmt::Display) writes it. Statements follow their dependencies: schemas, enums,
+/// `raw_before`, tables, indexes, foreign keys, row level security and policies, comments, `raw`.
+/// Objects of the same kind are sorted by name.
 ///
-/// What a schema cannot say stands before an object or a column as a comment:
-/// `-- renamed from: nick`, `-- fill: lower(email)`.
+/// Comments before an object or a column annotate it: `-- renamed from: nick`,
+/// `-- fill: lower(email)`.
 #[derive(Clone, Debug)]
 pub struct Ddl {
     sql: String,

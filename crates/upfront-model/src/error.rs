@@ -1,10 +1,10 @@
-//! What can be wrong with a set of models.
+//! Errors of a set of models.
 
 use std::fmt;
 
 use crate::name::Name;
 
-/// The models cannot be printed.
+/// The error of a set of models that cannot be printed.
 #[derive(Debug)]
 pub struct Error(ErrorKind);
 

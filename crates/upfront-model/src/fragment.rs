@@ -1,11 +1,11 @@
-//! Pieces of statements.
+//! Fragments of statements.
 
 use std::fmt;
 
 use crate::definition::{Column, ColumnRef, Constraint, Label};
 use crate::name::{List, Literal, Plain, Quoted};
 
-/// What stands above a table or an enum.
+/// The comments above a table or an enum.
 pub(crate) struct Header {
     pub(crate) model: &'static str,
     pub(crate) renamed_from: Option<&'static str>,
@@ -51,7 +51,7 @@ impl fmt::Display for Targets {
     }
 }
 
-/// What stands in the parentheses of a definition: each on lines of its own, indented.
+/// The elements of a definition in its parentheses, each on its own indented lines.
 pub(crate) struct Lines<'a, T>(pub(crate) &'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Lines<'_, T> {

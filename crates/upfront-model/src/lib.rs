@@ -1,8 +1,11 @@
-//! A PostgreSQL schema written as Rust structs.
+//! Defines a PostgreSQL schema by Rust structs.
 //!
-//! A struct that derives [`Table`] is a table, an enum that derives [`PgEnum`] a type, and
-//! [`print`](print()) writes the SQL that makes them. The structs stay what they are: nothing but
-//! implementations is added, so that any row mapper can be derived beside.
+//! A struct that derives [`Table`] is a table, and an enum that derives [`PgEnum`] is a type.
+//! [`print`](print()) writes the SQL that creates them. The derives only add implementations, so
+//! the structs work with any row mapper.
+//!
+//! The feature `models` of [upfront](https://docs.rs/upfront) exports this crate as `upfront::model`.
+//! Depend on `upfront-model` directly in crates that only define models.
 //!
 //! ```
 //! use upfront_model::{PgEnum, Table};
@@ -41,22 +44,22 @@
 //! # Ok::<(), upfront_model::Error>(())
 //! ```
 //!
-//! A misspelt word, a column that is not there, a reference to a column of another type: those are
-//! errors of the compiler, where they stand. SQL in strings is left to PostgreSQL.
+//! A misspelled attribute, a missing column or a reference to a column of another type is a compiler
+//! error at its location. SQL in strings is checked by PostgreSQL.
 //!
 //! # Names
 //!
-//! Names of constraints and indexes are left to PostgreSQL where none is given, so they are those
-//! of the same schema written by hand: `users_pkey`, `posts_author_fkey`, `posts_author_idx`.
+//! By default, PostgreSQL chooses the names of constraints and indexes, as in a schema written by
+//! hand: `users_pkey`, `posts_author_fkey`, `posts_author_idx`.
 //!
 //! # Features
 //!
-//! `derive` has the derives; `chrono`, `jiff`, `rust_decimal`, `serde_json`, `time` and `uuid` the
-//! types of those crates.
+//! `derive`, a default feature, adds the derives. `chrono`, `jiff`, `rust_decimal`, `serde_json`,
+//! `time` and `uuid` add the types of those crates.
 
 mod check;
 mod ddl;
-// What a field says, its name says.
+// The names of the fields document them.
 #[allow(missing_docs)]
 mod definition;
 mod error;
@@ -78,7 +81,7 @@ pub use sql_type::{SqlType, Type};
 #[cfg(feature = "derive")]
 pub use upfront_derive::{ModelPgEnum as PgEnum, ModelTable as Table};
 
-/// What derives write. It is theirs alone and changes with them.
+/// Used by the generated code of the derives. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

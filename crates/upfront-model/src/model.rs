@@ -1,10 +1,10 @@
-//! What a derived type is, and the registry of all of them.
+//! The traits of derived types, and their registry.
 
 use crate::definition;
 use crate::name::Name;
 use crate::sql_type::SqlType;
 
-/// A struct whose rows are those of a table. `#[derive(Table)]` implements it.
+/// A struct that defines a table. `#[derive(Table)]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no table",
     label = "no table is derived for this",
@@ -24,7 +24,7 @@ pub trait Table {
     const DEFINITION: definition::Table;
 }
 
-/// An enum that PostgreSQL has as a type. `#[derive(PgEnum)]` implements it.
+/// An enum that defines a PostgreSQL enum type. `#[derive(PgEnum)]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no enum of PostgreSQL",
     note = "derive `PgEnum` for it"
@@ -37,7 +37,7 @@ pub trait PgEnum: SqlType {
     const DEFINITION: definition::Enum;
 }
 
-/// A derived type. Whatever program links the crate that it stands in finds it by [`inventory`].
+/// A derived type. A program that links its crate finds it by [`inventory`].
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Model {

@@ -1,4 +1,4 @@
-//! Which models there are, and in which order they are printed.
+//! A set of models and its SQL.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Model, PgEnum, Table};
 use crate::name::Name;
 
-/// Derived types, to be printed together.
+/// A set of derived types.
 ///
 /// ```
 /// use upfront_model::{Models, Table};
@@ -27,13 +27,13 @@ use crate::name::Name;
 pub struct Models(Vec<Model>);
 
 impl Models {
-    /// None yet.
+    /// Creates an empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// All that were derived in the crates which the program is linked from.
+    /// Returns all types derived in the crates that are linked into the program.
     #[must_use]
     pub fn registered() -> Self {
         Self(inventory::iter::<Model>.into_iter().copied().collect())
@@ -53,11 +53,11 @@ impl Models {
         self
     }
 
-    /// The SQL that makes them in an empty database, in the same order each time.
+    /// Returns the SQL that creates the models in an empty database, in a stable order.
     ///
     /// # Errors
     ///
-    /// If there is none, or if two have one name.
+    /// If the set is empty, or if two models have the same name.
     pub fn ddl(&self) -> Result<Ddl> {
         if self.0.is_empty() {
             return Err(ErrorKind::Empty.into());

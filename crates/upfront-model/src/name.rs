@@ -77,7 +77,7 @@ impl fmt::Display for List<'_> {
 
 /// An identifier as a person writes it: in quotes only where it would not be itself without them.
 ///
-/// It stands in comments, so reserved words need none.
+/// It is used in comments, where reserved words need no quotes.
 pub(crate) struct Plain<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Plain<'_> {

@@ -1,4 +1,4 @@
-//! What `examples/upfront_models.rs` calls.
+//! The functions for `examples/upfront_models.rs`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use crate::ddl::Ddl;
 use crate::error::Result;
 use crate::models::Models;
 
-/// The SQL of all models that are linked into the program.
+/// Returns the SQL of all models that are linked into the program.
 ///
 /// ```
 /// # use upfront_model::Table;
@@ -19,14 +19,14 @@ use crate::models::Models;
 ///
 /// # Errors
 ///
-/// If there is none, or if two have one name.
+/// If there are no models, or if two have the same name.
 pub fn ddl() -> Result<Ddl> {
     Models::registered().ddl()
 }
 
-/// Prints the SQL of all models that are linked into the program, and is what `main` returns.
+/// Prints the SQL of all models that are linked into the program, and returns the exit code.
 ///
-/// Warnings and errors go to the standard error, and an error makes the program fail.
+/// Warnings and errors go to standard error.
 ///
 /// ```
 /// // examples/upfront_models.rs

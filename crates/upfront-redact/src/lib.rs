@@ -1,13 +1,20 @@
-//! Finds passwords and other secrets in SQL text, so that no message shows them.
+//! Finds passwords and other secrets in SQL text, to mask them in messages.
 //!
-//! A secret is known by what stands before it (`PASSWORD '…'`, `api_key => '…'`, a column of that
-//! name in an `INSERT`), by the function that takes it (`crypt`, `pgp_sym_encrypt`), by what is put
-//! into a statement that wants one (`format('… PASSWORD %L', '…')`), or by its own look (a URL
-//! with a password, a private key). Texts are searched within texts: the body of a function, a
-//! statement that it executes, a connection string in that.
+//! **Internal to [upfront](https://docs.rs/upfront); no stability promise.** Its API may change in
+//! any release.
 //!
-//! It errs on the side of silence, a literal at a time: what is taken for a secret is merely shown
-//! less. It never fails, whatever the text is.
+//! A secret is recognized by the preceding name (`PASSWORD '…'`, `api_key => '…'`, a column of that
+//! name in an `INSERT`), by the function that takes it (`crypt`, `pgp_sym_encrypt`), by the
+//! statement that it is formatted into (`format('… PASSWORD %L', '…')`), or by its shape (a URL with
+//! a password, a private key). Nested texts are searched as well: the body of a function, a
+//! statement that it executes, a connection string in that statement.
+//!
+//! In doubt, a literal is masked. No function of this crate fails, whatever the text.
+//!
+//! ```
+//! let shown = upfront_redact::redact("ALTER ROLE app PASSWORD 'hunter2'");
+//! assert_eq!(shown, "ALTER ROLE app PASSWORD '***'");
+//! ```
 
 mod block;
 mod known_secrets;

@@ -57,7 +57,7 @@ pub(crate) fn current_user() -> Result<u32> {
     id("-u", None)
 }
 
-/// The program at `path`, unaware of the `PG…` variables and the language of whoever runs us.
+/// The program at `path` without the `PG…` variables and the locale of this process.
 pub(crate) fn clean_command(path: impl AsRef<Path>) -> Command {
     let mut it = Command::new(path.as_ref());
     for (name, _) in env::vars_os() {

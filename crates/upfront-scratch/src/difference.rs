@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::dump::{dump, exact_pattern, in_caller_environment};
 use crate::error::Result;
 
-/// What a comparison of two schemas leaves out: exact names.
+/// Names of objects that a comparison of schemas excludes.
 ///
 /// ```
 /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -28,9 +28,9 @@ use crate::error::Result;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiffFilter<'a> {
-    /// With all that is in them.
+    /// Schemas with all their objects.
     pub schemas: &'a [&'a str],
-    /// In whatever schema; sequences too.
+    /// Tables and sequences, in any schema.
     pub tables: &'a [&'a str],
 }
 
@@ -46,16 +46,16 @@ impl DiffFilter<'_> {
 }
 
 impl Database<'_> {
-    /// How the schema of another database differs from this one's, as a diff: with `-` what only
-    /// this one has, with `+` what only the other has. `None` where they are the same.
+    /// Returns the difference between the schemas of two databases as a diff: `-` lines are only in
+    /// this database, `+` lines only in the other. `None` if the schemas are the same.
     ///
-    /// Both are dumped by `pg_dump --schema-only` and compared entry by entry, in whatever order
-    /// the entries came to be. Left out are owners and privileges, as they name roles, which differ
+    /// Both are dumped by `pg_dump --schema-only` and compared entry by entry, regardless of their
+    /// order. Left out are owners and privileges, as they name roles, which differ
     /// from server to server; tablespaces, security labels and subscriptions, which belong to a
     /// server too; and all rows. The order of a table's columns counts.
     ///
-    /// The other database's URL is read by libpq, together with the `PG…` variables and the
-    /// `.pgpass` of whoever runs us. A password in it is not seen in the list of processes.
+    /// The other database's URL is read by libpq, with the `PG…` variables and the `.pgpass` of
+    /// this process. A password in it does not appear in the list of processes.
     ///
     /// # Errors
     ///

@@ -132,7 +132,7 @@ fn unpack(python: &str, pin: &Pin, work: &Path) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// One rename makes it visible, complete; whoever loses a race finds the winner's.
+/// A single rename makes it visible. If another process was faster, its files are used.
 fn publish(root: &Path, bin: &Path) -> Result<()> {
     let home = bin.parent().expect("`bin` is in the folder of its version");
     match fs::rename(root, home) {

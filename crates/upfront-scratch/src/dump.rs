@@ -61,12 +61,12 @@ impl Server {
     }
 }
 
-/// What a dump leaves out.
+/// Names of objects that a dump excludes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DumpFilter {
-    /// With all that is in them.
+    /// Schemas with all their objects.
     pub schemas: Vec<String>,
-    /// Schema and name; views and sequences too.
+    /// Tables, views and sequences: schema and name.
     pub tables: Vec<[String; 2]>,
 }
 
@@ -97,7 +97,7 @@ impl DumpFilter {
     }
 }
 
-/// The same program with the environment of whoever runs us.
+/// The same program with the environment of this process.
 pub(crate) fn in_caller_environment(ours: &Command) -> Command {
     let mut it = Command::new(ours.get_program());
     let kept = ["LC_ALL", "LD_LIBRARY_PATH", "PGCLIENTENCODING"];

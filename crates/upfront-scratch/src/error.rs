@@ -3,11 +3,11 @@ use std::{error, fmt, io, iter};
 
 use crate::version::Version;
 
-/// Why a server could not be started, asked or stopped.
+/// The error type of this crate.
 ///
-/// [`Display`](fmt::Display) says what was being done and what to change; the cause, if there is
-/// one, is its [`source`](error::Error::source). [`Debug`](fmt::Debug) says both, for `unwrap` and
-/// for an error that `main` returns.
+/// [`Display`](fmt::Display) shows the failed action and a remedy. The cause, if any, is the
+/// [`source`](error::Error::source). [`Debug`](fmt::Debug) shows both, for `unwrap` and for errors
+/// returned from `main`.
 pub struct Error(Box<ErrorKind>);
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,19 +30,19 @@ pub(crate) enum ErrorKind {
 }
 
 impl Error {
-    /// Whether the program which was asked for is not on this machine and could not be fetched.
+    /// Whether the program is not installed and could not be fetched.
     #[must_use]
     pub fn is_not_installed(&self) -> bool {
         matches!(*self.0, ErrorKind::NotInstalled { .. })
     }
 
-    /// Whether the request needs a server of our own, but `UPFRONT_SCRATCH_URL` names another.
+    /// Whether the operation is not possible on the external server at `UPFRONT_SCRATCH_URL`.
     #[must_use]
     pub fn is_external_server(&self) -> bool {
         matches!(*self.0, ErrorKind::ExternalServer { .. } | ErrorKind::ExternalMajor { .. })
     }
 
-    /// Whether two servers of different major versions were to be compared.
+    /// Whether the compared servers have different major versions.
     #[must_use]
     pub fn is_major_mismatch(&self) -> bool {
         matches!(*self.0, ErrorKind::MajorMismatch { .. })
@@ -99,22 +99,22 @@ impl fmt::Display for Error {
             }
             ErrorKind::ExternalServer { asked } => write!(
                 f,
-                "the server of `UPFRONT_SCRATCH_URL` is not ours, so {asked} cannot be had from \
-                 it: unset the variable to let a server be started"
+                "the external server at `UPFRONT_SCRATCH_URL` does not support {asked}: \
+                 unset the variable to start a temporary server"
             ),
             ErrorKind::InvalidUrl => f.write_str(
-                "`UPFRONT_SCRATCH_URL` is not of the form `postgresql://user@host:port/database`",
+                "`UPFRONT_SCRATCH_URL` does not have the form `postgresql://user@host:port/database`",
             ),
             ErrorKind::ExternalMajor { given, asked } => write!(
                 f,
-                "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL {given}, but {asked} was asked \
-                 for: unset the variable to let a server be started"
+                "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL {given}, but {asked} was \
+                 requested: unset the variable to start a temporary server"
             ),
             ErrorKind::InvalidMajor(it) => {
                 write!(f, "`UPFRONT_SCRATCH_MAJOR` is `{it}`, not a major version such as 18")
             }
             ErrorKind::Sql { action, .. } => write!(f, "cannot {action}"),
-            ErrorKind::Timeout { action } => write!(f, "waited in vain: {action}"),
+            ErrorKind::Timeout { action } => write!(f, "timed out: {action}"),
             ErrorKind::MajorMismatch { major, other } => write!(
                 f,
                 "PostgreSQL {major} cannot be compared with PostgreSQL {}: start a server of that \
@@ -145,7 +145,7 @@ mod tests {
     use crate::version::Version;
 
     #[test]
-    fn says_what_to_change() {
+    fn shows_the_remedy() {
         check(
             ErrorKind::NotInstalled {
                 what: "PgBouncer".into(),
@@ -168,17 +168,17 @@ mod tests {
         );
         check(
             ErrorKind::ExternalServer { asked: "a crash".into() },
-            "the server of `UPFRONT_SCRATCH_URL` is not ours, so a crash cannot be had from it: \
-             unset the variable to let a server be started",
+            "the external server at `UPFRONT_SCRATCH_URL` does not support a crash: \
+                 unset the variable to start a temporary server",
         );
         check(
             ErrorKind::InvalidUrl,
-            "`UPFRONT_SCRATCH_URL` is not of the form `postgresql://user@host:port/database`",
+            "`UPFRONT_SCRATCH_URL` does not have the form `postgresql://user@host:port/database`",
         );
         check(
             ErrorKind::ExternalMajor { given: 15, asked: 18 },
-            "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL 15, but 18 was asked for: unset \
-             the variable to let a server be started",
+            "the server of `UPFRONT_SCRATCH_URL` is PostgreSQL 15, but 18 was requested: \
+             unset the variable to start a temporary server",
         );
         check(
             ErrorKind::InvalidMajor("new".into()),
@@ -186,7 +186,7 @@ mod tests {
         );
         check(
             ErrorKind::Timeout { action: "the standby has not replayed 0/1".into() },
-            "waited in vain: the standby has not replayed 0/1",
+            "timed out: the standby has not replayed 0/1",
         );
         check(
             ErrorKind::MajorMismatch {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_all_to_a_programmer() {
+    fn debug_shows_the_cause() {
         let err = Error::run("initdb")(io::Error::other("why"));
         assert_eq!(format!("{err:?}"), "cannot run `initdb`: why");
     }

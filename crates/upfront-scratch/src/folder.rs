@@ -20,7 +20,7 @@ const WANTED_KILOBYTES: u64 = 1 << 20;
 /// macOS allows 104 bytes with the NUL, Linux 108.
 const LONGEST_SOCKET: usize = 103;
 
-/// A private folder, removed on drop. Its name tells whose it is: process, start time, number.
+/// A private folder, removed on drop. Its name identifies its owner: process, start time, number.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -114,7 +114,7 @@ fn is_running(pid: u32, _since: u64) -> bool {
 }
 
 /// When a process started, in ticks since boot: the 22nd field of its `stat`, which is the 20th
-/// after the name. The name stands in parentheses and may hold anything.
+/// after the name. The name is in parentheses and may contain any character.
 fn start_time(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()

@@ -76,7 +76,7 @@ impl Install {
         if self.has(name) { self.bin.join(name) } else { name.into() }
     }
 
-    /// An unpacked archive brings its own libpq, and a standby must not take the system's:
+    /// An unpacked archive has its own libpq, and a standby must not use that of the system:
     /// `libpqwalreceiver` of 18 fails with `invalid connection option "sslnegotiation"` on an old one.
     fn with_libraries(&self, mut command: Command) -> Command {
         let lib = self.bin.with_file_name("lib");

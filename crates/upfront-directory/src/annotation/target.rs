@@ -6,7 +6,7 @@ use super::AnnotationTarget;
 use crate::cursor::{Cursor, fold};
 use crate::lexer::{Token, TokenKind};
 
-/// What it is on and its names, or why that cannot be told.
+/// The kind of object and its names, or the reason why they are unknown.
 pub(super) type FoundTarget = Result<(AnnotationTarget, Vec<String>), String>;
 
 /// What the comment at this place is on.
@@ -16,7 +16,7 @@ pub(super) fn find(
     comment: usize,
     statements: &[Range<usize>],
 ) -> FoundTarget {
-    let nothing = "nothing stands here that it could be about";
+    let nothing = "there is no object here that it could apply to";
     let (anchor, side) = anchor(sql, tokens, comment).ok_or(nothing)?;
     let it = statements.iter().find(|it| it.contains(&anchor.start)).ok_or(nothing)?;
     let within = |token: &&Token| token.is_significant() && it.contains(&token.start);
@@ -24,7 +24,7 @@ pub(super) fn find(
     read_statement(Cursor::of(sql, &solid), &Location { at: anchor.start, side })
 }
 
-/// On which side of the comment stands what it is about.
+/// On which side of the comment its object is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Before,
@@ -86,11 +86,11 @@ fn read_statement(mut it: Cursor<'_>, place: &Location) -> FoundTarget {
         return read_alter(it, place);
     }
     if !it.eat("CREATE") {
-        return Err("it stands at a statement that makes nothing".to_owned());
+        return Err("it is at a statement that creates nothing".to_owned());
     }
     it.eat("OR REPLACE");
     let made = MADE.iter().find(|(words, _)| it.eat(words));
-    let (_, kind) = made.ok_or("what this statement makes cannot be renamed")?;
+    let (_, kind) = made.ok_or("the object that this statement creates cannot be renamed")?;
     it.eat("CONCURRENTLY");
     it.eat("IF NOT EXISTS");
     let mut names = if is_nameless(kind, it) { Vec::new() } else { path(&mut it)? };
@@ -110,7 +110,7 @@ fn is_nameless(kind: &str, it: Cursor<'_>) -> bool {
 
 /// A name with what stands before it.
 fn path(it: &mut Cursor<'_>) -> Result<Vec<String>, String> {
-    let unclear = || "the name of what it is about cannot be told".to_owned();
+    let unclear = || "the name of the object cannot be determined".to_owned();
     let mut names = Vec::new();
     loop {
         names.push(it.identifier().and_then(fold).ok_or_else(unclear)?);
@@ -120,9 +120,9 @@ fn path(it: &mut Cursor<'_>) -> Result<Vec<String>, String> {
     }
 }
 
-/// An index stands in the schema of its table.
+/// An index is in the schema of its table.
 fn of_index(own: &[String], it: Cursor<'_>) -> Result<Vec<String>, String> {
-    let own = own.last().cloned().ok_or("the index needs a name to have had another one")?;
+    let own = own.last().cloned().ok_or("an index without a name cannot be renamed")?;
     let mut names = of_table(it)?;
     names.pop();
     names.push(own);
@@ -137,7 +137,7 @@ fn of_table(it: Cursor<'_>) -> Result<Vec<String>, String> {
         behind.skip();
         behind.is_at_any(&["SELECT", "INSERT", "UPDATE", "DELETE"])
     };
-    let mut target = positions.find(|it| !is_event(it)).ok_or("its table cannot be told")?;
+    let mut target = positions.find(|it| !is_event(it)).ok_or("its table cannot be determined")?;
     target.skip();
     target.eat("ONLY");
     path(&mut target)
@@ -161,7 +161,7 @@ fn read_enum(names: Vec<String>, it: Cursor<'_>, place: &Location) -> FoundTarge
     };
     let token = label.peek().filter(|it| it.kind == TokenKind::Text);
     let text = token.map(|it| it.text(label.text())).and_then(|it| it.strip_prefix('\''));
-    let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("no value of the enum is here")?;
+    let text = text.and_then(|it| it.strip_suffix('\'')).ok_or("there is no enum value here")?;
     Ok((AnnotationTarget::Label, [names, vec![text.replace("''", "'")]].concat()))
 }
 
@@ -180,7 +180,7 @@ fn element<'a>(mut it: Cursor<'a>, place: &Location) -> Result<Option<Cursor<'a>
         return Ok(None);
     }
     match (within.parts().into_iter().find(|it| place.is_in(*it)), place.side) {
-        (None, Side::Behind) => Err("nothing comes after it here".to_owned()),
+        (None, Side::Behind) => Err("nothing follows it here".to_owned()),
         (found, _) => Ok(found),
     }
 }
@@ -193,12 +193,13 @@ fn of_element(table: Vec<String>, mut it: Cursor<'_>) -> FoundTarget {
     let mut ahead = it;
     let is_exclusion = ahead.eat("EXCLUDE") && (ahead.is_at("USING") || ahead.group().is_some());
     if is_exclusion || it.is_at_any(&["PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]) {
-        return Err("the constraint needs a name to have had another one".to_owned());
+        return Err("a constraint without a name cannot be renamed".to_owned());
     }
     if it.is_at("LIKE") {
-        return Err("what `LIKE` takes over cannot be renamed here".to_owned());
+        return Err("columns copied by `LIKE` cannot be renamed here".to_owned());
     }
-    let name = it.identifier().and_then(fold).ok_or("the name of the column cannot be told")?;
+    let name =
+        it.identifier().and_then(fold).ok_or("the name of the column cannot be determined")?;
     Ok((AnnotationTarget::Column, [table, vec![name]].concat()))
 }
 
@@ -212,9 +213,9 @@ fn read_alter(mut it: Cursor<'_>, place: &Location) -> FoundTarget {
         [one] => Some(one),
         all => all.iter().find(|it| place.is_in(**it)),
     };
-    let mut action = *action.ok_or("it belongs before one of the actions")?;
+    let mut action = *action.ok_or("it must precede one of the actions")?;
     if !action.eat("ADD") {
-        return Err("it stands at an action that adds nothing".to_owned());
+        return Err("it is at an action that adds nothing".to_owned());
     }
     if action.eat("COLUMN") {
         action.eat("IF NOT EXISTS");
