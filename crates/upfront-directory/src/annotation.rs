@@ -238,18 +238,21 @@ mod tests {
         check("-- fill: 1\ncreate table b ();", "a fill applies only to a column");
         let nothing = "there is no object here that it could apply to";
         check("create table b ();\n-- renamed from: a\n", nothing);
-        check("-- renamed from: a\ninsert into b values (1);", "at a statement that makes nothing");
+        check(
+            "-- renamed from: a\ninsert into b values (1);",
+            "at a statement that creates nothing",
+        );
         check("-- renamed from: a\nalter table b drop c;", "at an action that adds nothing");
         check(
             "-- renamed from: a\nalter table b add c int, add d int;",
             "before one of the actions",
         );
-        check("-- renamed from: a\ncreate extension b;", "makes cannot be renamed");
+        check("-- renamed from: a\ncreate extension b;", "creates cannot be renamed");
         check("create table b (i int\n-- renamed from: a\n);", "nothing follows it here");
         check(
             "create table b (\n-- renamed from: a\ncheck (true));",
-            "needs a name to have had another one",
+            "without a name cannot be renamed",
         );
-        check("-- renamed from: a\ncreate index on b (i);", "needs a name to have had another one");
+        check("-- renamed from: a\ncreate index on b (i);", "without a name cannot be renamed");
     }
 }

@@ -358,7 +358,7 @@ impl Reader<'_> {
             "breaking" if value.is_empty() => self.read.breaking = true,
             "breaking" => return Err(wrong("nothing after it")),
             "irreversible" | "nothing-to-undo" if value.is_empty() => {
-                return Err(wrong("the reason"));
+                return Err(wrong("a reason"));
             }
             "irreversible" => self.read.irreversible = Some(value.to_owned()),
             "nothing-to-undo" => self.read.nothing_to_undo = Some(value.to_owned()),
