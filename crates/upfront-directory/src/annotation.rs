@@ -245,7 +245,7 @@ mod tests {
         check("-- renamed from: a\nalter table b drop c;", "at an action that adds nothing");
         check(
             "-- renamed from: a\nalter table b add c int, add d int;",
-            "before one of the actions",
+            "precede one of the actions",
         );
         check("-- renamed from: a\ncreate extension b;", "creates cannot be renamed");
         check("create table b (i int\n-- renamed from: a\n);", "nothing follows it here");
