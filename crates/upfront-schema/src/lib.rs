@@ -46,10 +46,11 @@ pub use generate::Manages;
 pub use generate::{
     Annotations, Candidate, Change, ColumnExpression, ConsentPolicy, Decisions, DesiredSource,
     DownResult, InsertOutcome, KeptObjects, ModelSchema, ObjectNames, Question, Removal, Rename,
-    Renaming, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable, UpDown,
-    Violations, changed_results, load, load_dump, load_within, tables_with_rows, truncated_names,
-    uncompared_differences,
+    Renaming, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, Unmanaged, UnseededTable,
+    UpDown, Violations, changed_results, load, load_dump, load_within, tables_with_rows,
+    truncated_names, uncompared_differences,
 };
+pub use kinds::object_kind::{ObjectKind, UnknownKind};
 pub use options::{Options, Strategy};
 pub use scratch::observe::Lock;
 pub use scratch::preflight::{has_extension, preflight};

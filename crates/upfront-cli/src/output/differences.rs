@@ -35,14 +35,5 @@ fn value(it: Option<&Value>) -> String {
 
 /// Its names, without the kind. Comments and privileges are called by the kind of their object, too.
 pub(crate) fn object_name(id: &Identity) -> String {
-    let of = |id: &Identity| {
-        let text = id.to_string();
-        text.strip_prefix(id.kind).unwrap_or(&text).trim_start().to_owned()
-    };
-    match (id.kind, id.names.split_first()) {
-        ("comment" | "privileges", Some((kind, names))) => {
-            format!("{kind} {}", of(&Identity { names: names.to_vec(), ..id.clone() }))
-        }
-        _ => of(id),
-    }
+    id.target().map_or_else(|| id.signature(), |target| target.to_string())
 }

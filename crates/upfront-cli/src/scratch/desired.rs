@@ -7,7 +7,7 @@ use std::{
 
 use upfront::cli::{Exit, Output};
 use upfront_schema::{
-    Annotations, ConsentPolicy, Decisions, DesiredSource, Identity, Manages, ModelSchema,
+    Annotations, ConsentPolicy, Decisions, DesiredSource, Identity, Manages, ModelSchema, Unmanaged,
 };
 use upfront_scratch::{Database, Server};
 
@@ -31,7 +31,7 @@ pub(crate) struct Parts<'s> {
 pub(crate) struct Wanted<'s> {
     pub(crate) database: Database<'s>,
     /// What is not managed, which stays as it is; nothing where all is managed.
-    pub(crate) left: Option<Vec<Identity>>,
+    pub(crate) left: Option<Vec<Unmanaged>>,
     /// What cannot stay, and what the server says about it.
     pub(crate) stuck: Vec<(Identity, String)>,
 }
@@ -103,7 +103,7 @@ impl Wanted<'_> {
     pub(crate) fn left(&self) -> Option<Vec<String>> {
         let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
         for it in self.left.as_ref()? {
-            let name = object_name(it);
+            let name = object_name(&it.id);
             match lines.iter_mut().find(|(kind, _)| *kind == it.kind) {
                 Some((_, names)) => names.push(name),
                 None => lines.push((it.kind, vec![name])),

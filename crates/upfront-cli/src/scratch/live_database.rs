@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write};
 use deadpool_postgres::Pool;
 use tokio_postgres::SimpleQueryMessage;
 use upfront::cli::{Exit, Output};
-use upfront_schema::{Pattern, Setup};
+use upfront_schema::{ObjectKind, Pattern, Setup};
 use upfront_scratch::DumpFilter;
 
 use crate::{
@@ -111,7 +111,8 @@ impl Found {
     pub(crate) fn warn(&self, project: &Project, output: &Output) {
         let excluded = scope::excluded(project);
         for [kind, name, words, schema] in &self.left_out {
-            let is_excluded = excluded.iter().any(|it| it.names(kind, name));
+            let is_excluded =
+                kind.parse().is_ok_and(|kind| excluded.iter().any(|it| it.names(kind, name)));
             if !is_excluded && !is_omitted(schema, project, &excluded) {
                 output.warning(&format!("{words} of the database is not compared"));
             }
@@ -130,9 +131,10 @@ impl Found {
         let excluded = scope::excluded(project);
         let is_excluded = |[kind, schema, name, of]: &&[String; 4]| {
             let path = format!("{schema}.{name}");
-            excluded
-                .iter()
-                .any(|it| it.names(kind, &path) || !of.is_empty() && it.names("table", of))
+            excluded.iter().any(|it| {
+                kind.parse().is_ok_and(|kind| it.names(kind, &path))
+                    || !of.is_empty() && it.names(ObjectKind::Table, of)
+            })
         };
         let tables = self.tables.iter().filter(is_excluded);
         let tables = tables.map(|[_, schema, name, _]| [schema.clone(), name.clone()]).collect();
@@ -209,14 +211,14 @@ fn is_omitted(schema: &str, project: &Project, excluded: &[Pattern]) -> bool {
     let others = || project.schemas().is_some_and(|all| !all.iter().any(|it| it == schema));
     !schema.is_empty()
         && (is_own()
-            || excluded.iter().any(|it| it.names("schema", schema))
+            || excluded.iter().any(|it| it.names(ObjectKind::Schema, schema))
             || is_of_service(schema, project)
             || others())
 }
 
 fn is_of_service(schema: &str, project: &Project) -> bool {
     let schemas = project.preset().map(Preset::schemas).unwrap_or_default();
-    schemas.iter().any(|it| it.names("schema", schema))
+    schemas.iter().any(|it| it.names(ObjectKind::Schema, schema))
 }
 
 fn rows<const N: usize>(all: &[Vec<String>]) -> Vec<[String; N]> {

@@ -2,7 +2,7 @@
 
 use upfront::cli::Output;
 use upfront_directory::{Directory, ServerRequirement, server_requirement};
-use upfront_schema::Setup;
+use upfront_schema::{ObjectKind, Setup};
 use upfront_scratch::Server;
 
 use crate::{
@@ -116,7 +116,7 @@ fn skipped(
     let missing = project.missing_tools.get().map(Vec::as_slice).unwrap_or_default();
     let mut skipped = Vec::new();
     for name in named {
-        let is_left_alone = excluded.iter().any(|it| it.names("extension", &name));
+        let is_left_alone = excluded.iter().any(|it| it.names(ObjectKind::Extension, &name));
         if stand_ins.contains(&name.as_str())
             || missing.contains(&name.as_str())
             || is_left_alone && !scratch::has_extension(server, &name)?

@@ -22,9 +22,6 @@ use crate::{
     quote,
 };
 
-/// What may hold a `FROM`.
-const KINDS: [&str; 6] = ["view", "materialized view", "rule", "function", "procedure", "policy"];
-
 /// The attributes that may hold a `FROM`.
 const QUERIES: [&str; 3] = ["definition", "using", "check"];
 
@@ -204,7 +201,7 @@ impl Facts {
 
     /// Replaces the lists of aliases of all definitions by what does not depend on the order of columns.
     pub(crate) fn name_aliases(&mut self) {
-        for it in self.all.iter_mut().filter(|it| KINDS.contains(&it.id.kind)) {
+        for it in self.all.iter_mut().filter(|it| it.id.kind.holds_query()) {
             by_name(&self.orders, &mut it.attributes, &mut it.notes);
         }
     }

@@ -11,6 +11,7 @@ use crate::{
         facts::Address,
     },
     error::{Error, Kind, Result},
+    kinds::queries,
 };
 
 /// Every object that a user can make, by the catalog that it is in.
@@ -61,17 +62,6 @@ UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
 UNION ALL SELECT 'pg_amop'::regclass, a.oid FROM pg_amop a WHERE a.oid >= 16384
 UNION ALL SELECT 'pg_amproc'::regclass, a.oid FROM pg_amproc a WHERE a.oid >= 16384";
 
-/// What hangs on objects that have a rule, or cannot be seen by everybody: what it is on, its kind
-/// and its name, and the schema.
-const LABELS: &str = "
-SELECT l.classoid, l.objoid, l.objsubid, 'security label', coalesce(i.identity, i.name),
-  'security label on ' || i.type || ' ' || i.identity, coalesce(i.schema, '')
-FROM pg_seclabel l CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) i
-UNION ALL SELECT 'pg_subscription'::regclass, s.oid, 0, 'subscription', s.subname,
-  'subscription ' || quote_ident(s.subname), '' FROM pg_subscription s
-  JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
-ORDER BY 6";
-
 /// Kind, name and words of each. What stands in no schema and uses something of one that is left
 /// out is left out, too.
 const NAMES: &str = "
@@ -109,7 +99,9 @@ pub(crate) fn unknown(
     is_left_alone: impl Fn(usize) -> bool,
 ) -> Result<Vec<UnmodeledObject>> {
     let mut unknown = objects(transaction, scope, addresses, depend)?;
-    let labels = transaction.query(LABELS, &[]).map_err(Error::postgres("list labels"))?;
+    let labels = transaction
+        .query(queries::UNMODELED_LABELS, &[])
+        .map_err(Error::postgres("list labels"))?;
     unknown.extend(labels.iter().map(read));
     unknown.retain(|it| {
         let within = depend.resolve(it.address, addresses);

@@ -2,9 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{
-    extract::{Owners, Scope},
-    facts::{Fact, Facts},
+use crate::{
+    catalog::{
+        extract::{Owners, Scope},
+        facts::{Fact, Facts},
+    },
+    kinds::object_kind::ObjectKind,
 };
 
 const OWNER: &str = "@owner";
@@ -52,7 +55,8 @@ impl Facts {
 /// Takes what the migrating role may do in the schema `public`, which is nobody's own; whether nothing
 /// else was granted there.
 fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
-    if it.id.kind != "privileges" || it.id.names != ["schema", "public"] {
+    if it.id.kind != ObjectKind::Privileges || it.id.names != [ObjectKind::Schema.name(), "public"]
+    {
         return false;
     }
     let Some(grants) = it.attributes.get_mut("grants").and_then(Value::as_object_mut) else {
@@ -64,8 +68,8 @@ fn was_right_to_migrate(it: &mut Fact, roles: &[String]) -> bool {
 
 fn has_nothing_left(it: &mut Fact, by_default: bool, roles: &[String]) -> bool {
     match it.id.kind {
-        "privileges" if by_default => {}
-        "default privileges" => {
+        ObjectKind::Privileges if by_default => {}
+        ObjectKind::DefaultPrivileges => {
             if roles.contains(&it.id.names[0]) {
                 OWNER.clone_into(&mut it.id.names[0]);
             }

@@ -9,13 +9,8 @@ use crate::{
         identity::Identity,
     },
     error::{Error, Kind, Result},
-    generate::ROW_SECURITY,
-    kinds,
+    kinds::object_kind::ObjectKind,
 };
-
-/// Kinds without a rule, as `pg_identify_object` calls them: they can only be left alone. Row-level
-/// security is an attribute of its table.
-const UNMODELED: [&str; 4] = ["security label", "subscription", "type", ROW_SECURITY];
 
 /// Objects by kind and name, in which `*` stands for any text: `table legacy.*`.
 ///
@@ -31,7 +26,7 @@ const UNMODELED: [&str; 4] = ["security label", "subscription", "type", ROW_SECU
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    kind: String,
+    kind: ObjectKind,
     path: String,
 }
 
@@ -41,11 +36,14 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |why: String| Kind::Answer { given: text.to_owned(), why };
         let text = text.trim();
-        let kinds = kinds::all().map(|it| it.kind).chain(UNMODELED);
-        let read = |kind: &'static str| Some((kind, text.strip_prefix(kind)?.strip_prefix(' ')?));
+        let kinds = ObjectKind::ALL.iter().copied().filter(|kind| kind.is_excludable());
+        let read = |kind: ObjectKind| {
+            Some((kind, text.strip_prefix(kind.name())?.strip_prefix(' ')?.trim()))
+        };
         // `table constraint` is no `table` called `constraint …`.
-        if let Some((kind, path)) = kinds.filter_map(read).max_by_key(|(kind, _)| kind.len()) {
-            return Ok(Self { kind: kind.to_owned(), path: path.trim().to_owned() });
+        if let Some((kind, path)) = kinds.filter_map(read).max_by_key(|(kind, _)| kind.name().len())
+        {
+            return Ok(Self { kind, path: path.to_owned() });
         }
         Err(invalid(match text.rsplit_once(' ') {
             Some((kind, _)) => format!("there is no kind `{}`", kind.trim()),
@@ -71,12 +69,12 @@ impl Pattern {
 
     /// Whether it is the schema of something.
     fn holds(&self, id: &Identity) -> bool {
-        self.kind == "schema" && id.schema().is_some_and(|it| glob(&self.path, it))
+        self.kind == ObjectKind::Schema && id.schema().is_some_and(|it| glob(&self.path, it))
     }
 
     /// Whether something of this kind and name is left alone by it.
     #[must_use]
-    pub fn names(&self, kind: &str, path: &str) -> bool {
+    pub fn names(&self, kind: ObjectKind, path: &str) -> bool {
         self.kind == kind && glob(&self.path, path)
     }
 }
@@ -84,8 +82,9 @@ impl Pattern {
 impl Scope {
     /// Whether something that has no fact is left alone by its name or by its schema's.
     pub(crate) fn leaves_alone(&self, kind: &str, path: &str, schema: &str) -> bool {
-        let is_in = |it: &Pattern| !schema.is_empty() && it.names("schema", schema);
-        self.exclude.iter().any(|it| it.names(kind, path) || is_in(it))
+        let known = kind.parse().ok();
+        let is_in = |it: &Pattern| !schema.is_empty() && it.names(ObjectKind::Schema, schema);
+        self.exclude.iter().any(|it| known.is_some_and(|kind| it.names(kind, path)) || is_in(it))
             || self.setup.has(kind, path, schema)
     }
 }
@@ -117,9 +116,11 @@ impl Facts {
     /// Takes the flags of row-level security from tables where that is left alone.
     pub(crate) fn leave_row_security_alone(&mut self, patterns: &[Pattern]) {
         let is_named = |it: &Fact| {
-            patterns.iter().any(|pattern| pattern.names(ROW_SECURITY, &it.id.names.join(".")))
+            patterns
+                .iter()
+                .any(|pattern| pattern.names(ObjectKind::RowSecurity, &it.id.names.join(".")))
         };
-        for it in self.all.iter_mut().filter(|it| it.id.kind == "table" && is_named(it)) {
+        for it in self.all.iter_mut().filter(|it| it.id.kind == ObjectKind::Table && is_named(it)) {
             it.attributes.remove("row_security");
             it.attributes.remove("force_row_security");
         }
@@ -137,7 +138,7 @@ impl Facts {
             }
             let goes_along = |(user, how): &(usize, Dependency)| {
                 matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith)
-                    || matches!(self.all[*user].id.kind, "cast" | "transform")
+                    || matches!(self.all[*user].id.kind, ObjectKind::Cast | ObjectKind::Transform)
             };
             let users = self.users[at].iter().copied();
             open.extend(users.filter(goes_along).map(|(user, _)| user));
@@ -156,6 +157,8 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::kinds::object_kind::ObjectKind;
+
     #[test]
     fn a_star_stands_for_any_text() {
         let check = |pattern, text, expected| assert_eq!(super::glob(pattern, text), expected);
@@ -183,8 +186,8 @@ mod tests {
             let pattern: super::Pattern = it.parse().unwrap();
             assert!(pattern.names(kind, path), "{it}");
         };
-        check("table constraint a.b.c", "table constraint", "a.b.c");
-        check("table a.my table", "table", "a.my table");
-        check("subscription *", "subscription", "s");
+        check("table constraint a.b.c", ObjectKind::TableConstraint, "a.b.c");
+        check("table a.my table", ObjectKind::Table, "a.my table");
+        check("subscription *", ObjectKind::Subscription, "s");
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         setup::Setup,
     },
     error::{Error, Kind, Result},
-    kinds,
+    kinds::{base_type, object_kind::ObjectKind, registry},
 };
 
 /// With an empty search path every text of the server names schemas; the other settings are those
@@ -124,8 +124,8 @@ fn read_unchecked(
     let depend = CatalogDependencies::read(transaction)?;
     let version = version(transaction)?;
     let mut raw = Vec::new();
-    for rule in kinds::all() {
-        raw.extend(rows(transaction, rule.kind, rule.query, scope, version)?);
+    for it in registry::all() {
+        raw.extend(rows(transaction, it.kind, it.query, scope, version)?);
     }
     let all = addresses(&raw);
     raw.retain(|it| it.is_on_something(&depend, &all));
@@ -133,7 +133,7 @@ fn read_unchecked(
     let facts = raw.iter().map(|it| it.fact(&raw, &addresses, &depend)).collect::<Result<_>>()?;
     let mut facts = Facts::new(facts, casts(transaction)?);
     connect(&mut facts, &raw, &addresses, &depend);
-    kinds::break_base_type_cycle(&mut facts);
+    base_type::break_base_type_cycle(&mut facts);
     let left_alone = either(facts.left_alone(&scope.exclude), &facts.of_setup(&scope.setup));
     let unknown = coverage::unknown(transaction, scope, &addresses, &depend, |at| left_alone[at])?;
     let mut has_nothing_left = facts.read_owners(scope);
@@ -208,7 +208,7 @@ pub(crate) struct CatalogRow {
 
 fn rows(
     transaction: &mut Transaction<'_>,
-    kind: &str,
+    kind: ObjectKind,
     query: &str,
     scope: &Scope,
     version: u32,
@@ -270,11 +270,11 @@ impl CatalogRow {
         depend: &CatalogDependencies,
         addresses: &HashMap<Address, usize>,
     ) -> bool {
-        match (self.kind.as_str(), self.parent) {
-            ("comment", Some(it)) => {
+        match (self.kind.parse().ok(), self.parent) {
+            (Some(ObjectKind::Comment), Some(it)) => {
                 !depend.rides_on_member(it) && depend.resolve(it, addresses).is_some()
             }
-            ("privileges", Some(it)) => depend.resolve(it, addresses).is_some(),
+            (Some(ObjectKind::Privileges), Some(it)) => depend.resolve(it, addresses).is_some(),
             _ => true,
         }
     }
@@ -284,15 +284,15 @@ impl CatalogRow {
     }
 
     fn identity(&self) -> Result<Identity> {
-        let kind = kinds::find(&self.kind).map(|it| it.kind);
-        let kind = kind.ok_or_else(|| Kind::Unmodeled(vec![self.kind.clone()]))?;
+        let kind = self.kind.parse();
+        let kind = kind.map_err(|_| Kind::Unmodeled(vec![self.kind.clone()]))?;
         Ok(Identity { kind, names: self.names.clone(), arguments: self.arguments.clone() })
     }
 
     /// Comments and privileges are called by what they are on.
     fn identity_on(&self, parent: &CatalogRow) -> Result<Identity> {
         let mut id = self.identity()?;
-        if matches!(id.kind, "comment" | "privileges") {
+        if id.kind.is_on_target() {
             id.names = [parent.kind.clone()].into_iter().chain(parent.names.clone()).collect();
             id.arguments.clone_from(&parent.arguments);
         }
@@ -329,9 +329,9 @@ fn connect(
 
 fn how(facts: &Facts, user: usize, base: usize, ends_with: bool) -> Dependency {
     match (facts.all[user].id.kind, facts.all[base].id.kind) {
-        ("sequence", "column") if ends_with => Dependency::OnlyDroppedWith,
+        (ObjectKind::Sequence, ObjectKind::Column) if ends_with => Dependency::OnlyDroppedWith,
         // A partition may be detached and stay.
-        ("table" | "foreign table", "table") => Dependency::Requires,
+        (ObjectKind::Table | ObjectKind::ForeignTable, ObjectKind::Table) => Dependency::Requires,
         _ if ends_with => Dependency::DroppedWith,
         _ => Dependency::Requires,
     }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{aliases::ColumnOrders, identity::Identity};
+use crate::{
+    catalog::{aliases::ColumnOrders, identity::Identity},
+    kinds::object_kind::ObjectKind,
+};
 
 /// Class, object and sub-object: the address of something within one database.
 pub(crate) type Address = (u32, u32, i32);
@@ -137,13 +140,13 @@ impl Facts {
         self.index.get(id).copied()
     }
 
-    pub(crate) fn get(&self, kind: &'static str, names: &[String]) -> Option<&Fact> {
+    pub(crate) fn get(&self, kind: ObjectKind, names: &[String]) -> Option<&Fact> {
         self.find(&Identity::new(kind, names)).map(|at| &self.all[at])
     }
 
     /// Takes note of the default privileges among these facts.
     pub(crate) fn defaults(&self) -> HashMap<Vec<String>, Fact> {
-        let all = self.all.iter().filter(|it| it.id.kind == "default privileges");
+        let all = self.all.iter().filter(|it| it.id.kind == ObjectKind::DefaultPrivileges);
         all.map(|it| (it.id.names.clone(), it.clone())).collect()
     }
 
@@ -153,7 +156,9 @@ impl Facts {
 
     /// The default privileges of a role, in a schema or everywhere, on a kind of objects.
     pub(crate) fn default_privileges(&self, names: &[String; 3]) -> Option<&Fact> {
-        self.defaults.get(names.as_slice()).or_else(|| self.get("default privileges", names))
+        self.defaults
+            .get(names.as_slice())
+            .or_else(|| self.get(ObjectKind::DefaultPrivileges, names))
     }
 
     /// What a fact stands in.
@@ -164,12 +169,12 @@ impl Facts {
     /// The table of which another one is a partition.
     pub(crate) fn partitioned_above(&self, partition: &Fact) -> Option<&Fact> {
         let is_it = |it: &&Fact| {
-            it.id.kind == "inheritance"
+            it.id.kind == ObjectKind::Inheritance
                 && it.id.names[..2] == partition.id.names[..]
                 && it.attributes.contains_key("bound")
         };
         let inheritance = self.iter().find(is_it)?;
-        self.get("table", &inheritance.id.names[2..])
+        self.get(ObjectKind::Table, &inheritance.id.names[2..])
     }
 
     /// Whether one uses the other.

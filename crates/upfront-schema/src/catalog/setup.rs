@@ -19,7 +19,7 @@ use crate::{
         identity::Identity,
     },
     error::{Error, Kind, Result},
-    kinds::subtract_grants,
+    kinds::{object_kind::ObjectKind, privileges::subtract_grants},
     scratch::{load, roles, session},
 };
 
@@ -32,7 +32,12 @@ const LOCK: &str = "SELECT pg_catalog.pg_advisory_lock(8031170205431811443)";
 
 /// Kinds that a table has and that somebody else may make: on the table of a service, they are
 /// the user's unless the setup makes them too.
-const ATTACHED: [&str; 4] = ["trigger", "policy", "publication relation", "publication namespace"];
+const ATTACHED: [ObjectKind; 4] = [
+    ObjectKind::Trigger,
+    ObjectKind::Policy,
+    ObjectKind::PublicationRelation,
+    ObjectKind::PublicationNamespace,
+];
 
 /// The objects that the setup of scratch databases makes.
 ///
@@ -101,27 +106,32 @@ impl Setup {
     /// Whether it has made an extension.
     #[must_use]
     pub fn has_extension(&self, name: &str) -> bool {
-        let id = Identity::new("extension", &[name.to_owned()]);
+        let id = Identity::new(ObjectKind::Extension, &[name.to_owned()]);
         self.made.contains_key(&id)
     }
 
     /// Whether a schema belongs to it, with all that is in it.
     #[must_use]
     pub fn is_own_schema(&self, name: &str) -> bool {
-        self.schemas.iter().any(|it| it.names("schema", name))
+        self.schemas.iter().any(|it| it.names(ObjectKind::Schema, name))
     }
 
     /// Whether a table belongs to it.
     #[must_use]
     pub fn is_own_table(&self, schema: &str, name: &str) -> bool {
-        let is_it = |it: &Identity| it.kind == "table" && it.names == [schema, name];
+        let is_it = |it: &Identity| it.kind == ObjectKind::Table && it.names == [schema, name];
         self.is_own_schema(schema) || self.made.keys().any(is_it)
     }
 
     /// Adds the tables and the like that it makes to what a dump leaves out.
     pub fn add_to(&self, filter: &mut DumpFilter) {
-        const KINDS: [&str; 5] =
-            ["table", "view", "materialized view", "foreign table", "sequence"];
+        const KINDS: [ObjectKind; 5] = [
+            ObjectKind::Table,
+            ObjectKind::View,
+            ObjectKind::MaterializedView,
+            ObjectKind::ForeignTable,
+            ObjectKind::Sequence,
+        ];
         let tables = self.made.keys().filter(|it| KINDS.contains(&it.kind));
         filter.tables.extend(tables.filter_map(|it| it.names.first_chunk().cloned()));
     }
@@ -129,7 +139,7 @@ impl Setup {
     /// Whether something without a fact is its own.
     pub(crate) fn has(&self, kind: &str, path: &str, schema: &str) -> bool {
         let is_named = || {
-            let is_it = |it: &Identity| it.kind == kind && it.names.join(".") == path;
+            let is_it = |it: &Identity| it.kind.name() == kind && it.names.join(".") == path;
             self.unmodeled.contains(&(kind.to_owned(), path.to_owned()))
                 || self.made.keys().any(is_it)
         };
@@ -145,7 +155,7 @@ impl Setup {
         match self.made.get(id) {
             _ if !is_shared(id) => None,
             Some(it) => Some(Cow::Borrowed(it)),
-            None if id.kind == "default privileges" => self.of_runner(id, owners),
+            None if id.kind == ObjectKind::DefaultPrivileges => self.of_runner(id, owners),
             None => None,
         }
     }
@@ -155,7 +165,8 @@ impl Setup {
     fn of_runner(&self, id: &Identity, owners: &[String]) -> Option<Cow<'_, Map<String, Value>>> {
         let [_, schema, letter] = id.names.first_chunk()?;
         let names = ["@owner".to_owned(), schema.clone(), letter.clone()];
-        let mut made = self.made.get(&Identity::new("default privileges", &names))?.clone();
+        let mut made =
+            self.made.get(&Identity::new(ObjectKind::DefaultPrivileges, &names))?.clone();
         let grants = made.get_mut("grants").and_then(Value::as_object_mut)?;
         if let Some(own) = grants.get("@owner").cloned() {
             grants.extend(owners.iter().map(|it| (it.clone(), own.clone())));
@@ -165,7 +176,7 @@ impl Setup {
 
     fn owns(&self, id: &Identity) -> bool {
         let schema = match id.kind {
-            "schema" => id.names.first().map(String::as_str),
+            ObjectKind::Schema => id.names.first().map(String::as_str),
             kind if ATTACHED.contains(&kind) => None,
             _ => id.schema(),
         };
@@ -176,7 +187,7 @@ impl Setup {
 
 /// Privileges that every database has: on the schema `public`, and those of new objects.
 fn is_shared(id: &Identity) -> bool {
-    matches!(id.kind, "privileges" | "default privileges")
+    matches!(id.kind, ObjectKind::Privileges | ObjectKind::DefaultPrivileges)
 }
 
 fn names(client: &mut Client) -> Result<HashSet<String>> {
@@ -218,9 +229,12 @@ impl Facts {
     /// Whether what uses an object of the setup is the setup's too.
     fn goes_along(&self, base: usize, user: usize, how: Dependency) -> bool {
         match (self.all[user].id.kind, self.all[base].id.kind) {
-            ("cast" | "transform", _) => true,
-            ("trigger" | "policy", _)
-            | ("publication relation" | "publication namespace", "publication") => false,
+            (ObjectKind::Cast | ObjectKind::Transform, _) => true,
+            (ObjectKind::Trigger | ObjectKind::Policy, _)
+            | (
+                ObjectKind::PublicationRelation | ObjectKind::PublicationNamespace,
+                ObjectKind::Publication,
+            ) => false,
             _ => matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith),
         }
     }
@@ -230,11 +244,11 @@ impl Facts {
     fn is_trigger_of(&self, at: usize, own: &[bool]) -> bool {
         let runs = || {
             let bases = self.uses[at].iter().map(|(base, _)| *base);
-            bases.into_iter().any(|it| self.all[it].id.kind == "function" && own[it])
+            bases.into_iter().any(|it| self.all[it].id.kind == ObjectKind::Function && own[it])
         };
         match self.all[at].id.kind {
-            "trigger" => self.all[at].parent.is_some_and(|it| own[it]) && runs(),
-            "event trigger" => runs(),
+            ObjectKind::Trigger => self.all[at].parent.is_some_and(|it| own[it]) && runs(),
+            ObjectKind::EventTrigger => runs(),
             _ => false,
         }
     }

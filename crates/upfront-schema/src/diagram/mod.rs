@@ -11,17 +11,9 @@ use upfront_scratch::Database;
 use crate::{
     catalog::extract::{PRELUDE, Scope, pin},
     error::{Error, Result},
+    kinds::queries,
     scratch::session,
 };
-
-/// Partitions are one with their table.
-const TABLES: &str = "
-SELECT c.oid, c.nspname::text, c.relname::text,
-  CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END,
-  (SELECT count(*) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid AND p.relispartition
-    WHERE i.inhparent = c.oid),
-  array(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno)
-FROM relation c WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition ORDER BY 2, 3";
 
 const COLUMNS: &str = "
 SELECT c.oid, a.attnum::int4, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull
@@ -186,7 +178,7 @@ impl Column {
 
 fn tables(client: &mut Client, scope: &Scope) -> Result<Vec<Table>> {
     let mut all = Vec::new();
-    for row in query(client, TABLES, scope)? {
+    for row in query(client, queries::DIAGRAM_TABLES, scope)? {
         let (schema, name): (String, String) = (row.get(1), row.get(2));
         if !scope.leaves_alone(row.get(3), &format!("{schema}.{name}"), &schema) {
             all.push(Table {

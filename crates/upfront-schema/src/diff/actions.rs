@@ -4,7 +4,12 @@ use crate::{
     catalog::facts::{Dependency, Fact, Facts},
     diff::difference::differing,
     error::{Error, Kind, Result},
-    kinds::{self, Change, Outcome, RecreatePolicy},
+    kinds::{
+        column_type,
+        definition::{Change, Outcome},
+        object_kind::{ObjectKind, RecreatePolicy},
+        privileges, registry,
+    },
     options::Options,
     sql::Sql,
 };
@@ -79,7 +84,9 @@ impl<'a> Actions<'a> {
     fn replace_indexes_above(&mut self) {
         for at in 0..self.a.all.len() {
             let fact = &self.a.all[at];
-            let Some(counterpart) = self.counterpart(at).filter(|_| fact.id.kind == "index") else {
+            let Some(counterpart) =
+                self.counterpart(at).filter(|_| fact.id.kind == ObjectKind::Index)
+            else {
                 continue;
             };
             let attached = |it: &Fact| it.text("attached_to").map(str::to_owned);
@@ -100,19 +107,22 @@ impl<'a> Actions<'a> {
 
     /// What is taken from a role on a table is taken on its columns too.
     fn grant_on_columns_anew(&mut self) {
-        let privileges = |it: &&usize| self.a.all[**it].id.kind == "privileges";
+        let privileges = |it: &&usize| self.a.all[**it].id.kind == ObjectKind::Privileges;
         let all: Vec<_> = (0..self.a.all.len()).collect();
         let all: Vec<_> = all.iter().filter(privileges).copied().collect();
-        for &at in all.iter().filter(|it| self.a.all[**it].id.names[0] == "column") {
+        for &at in
+            all.iter().filter(|it| self.a.all[**it].id.target_kind() == Some(ObjectKind::Column))
+        {
             let fact = &self.a.all[at];
             let is_touched = |it: &usize| {
-                kinds::is_on_table_of(&self.a.all[*it], fact)
+                privileges::is_on_table_of(&self.a.all[*it], fact)
                     && !matches!(self.all[*it], Action::Keep)
             };
             if let (Action::Keep, true, Some(counterpart)) =
                 (&self.all[at], all.iter().any(is_touched), self.counterpart(at))
             {
-                self.all[at] = Action::Alter(kinds::grant_anew(self.b, &self.b.all[counterpart]));
+                self.all[at] =
+                    Action::Alter(privileges::grant_anew(self.b, &self.b.all[counterpart]));
             }
         }
     }
@@ -139,7 +149,7 @@ impl<'a> Actions<'a> {
     fn overwritten(&self, at: usize, counterpart: usize) -> Vec<Sql> {
         let (from, to) = (&self.a.all[at], &self.b.all[counterpart]);
         let mut sql = Vec::new();
-        for attribute in kinds::inherited_attributes(from.id.kind) {
+        for attribute in registry::of(from).inherited {
             let value =
                 |of: Option<&Fact>| of.and_then(|it| it.attributes.get(*attribute)).cloned();
             let Some((old, new)) = self.above(to) else { continue };
@@ -152,7 +162,7 @@ impl<'a> Actions<'a> {
             from.attributes.extend(new.map(|it| ((*attribute).to_owned(), it)));
             let (a, b, options) = (self.a, self.b, self.options);
             let change = Change { a, b, from: &from, to, attribute, options };
-            let alter = kinds::of(to).attributes.iter().find(|(name, _)| name == attribute);
+            let alter = registry::of(to).attributes.iter().find(|(name, _)| name == attribute);
             if let Some(Outcome::InPlace(it)) = alter.map(|(_, alter)| alter(&change)) {
                 sql.extend(it);
             }
@@ -163,7 +173,7 @@ impl<'a> Actions<'a> {
     /// The same of the column above, in both schemas, where that is there in both.
     fn above(&self, fact: &Fact) -> Option<(Option<&'a Fact>, Option<&'a Fact>)> {
         let column = match fact.id.kind {
-            "column" => fact,
+            ObjectKind::Column => fact,
             _ => self.b.parent(fact)?,
         };
         let above = &self.b.all[column.origin?].id;
@@ -183,7 +193,7 @@ impl<'a> Actions<'a> {
         if all.is_empty() {
             return Ok(Action::Keep);
         }
-        let rule = kinds::of(from);
+        let rule = registry::of(from);
         if let Some(it) = all.iter().find(|it| rule.attributes.iter().all(|(name, _)| name != *it))
         {
             return Err(Kind::Unmodeled(vec![Error::unknown_attribute(&from.id, it)]).into());
@@ -240,7 +250,7 @@ impl<'a> Actions<'a> {
         }
         // With a base type goes what reads and writes its values.
         let is_of_type =
-            self.a.all[base].id.kind == "base type" && how == Dependency::OnlyDroppedWith;
+            self.a.all[base].id.kind == ObjectKind::BaseType && how == Dependency::OnlyDroppedWith;
         if comes_back && is_of_type {
             return self.set(user, Action::Replace);
         }
@@ -252,7 +262,7 @@ impl<'a> Actions<'a> {
         if is_definition(fact) {
             return self.set(user, Action::Replace);
         }
-        match comes_back && kinds::of(&self.a.all[base]).recreate == RecreatePolicy::BySwap {
+        match comes_back && self.a.all[base].id.kind.recreate() == RecreatePolicy::BySwap {
             true => self.set(base, Action::Swap),
             false if comes_back => self.refuse(user, base),
             false => {}
@@ -262,7 +272,7 @@ impl<'a> Actions<'a> {
     /// Whether what is done to the user anyway makes it let go. A constraint is never written anew in
     /// place.
     fn is_released(&self, user: usize, base: usize) -> bool {
-        if self.a.all[user].id.kind == "table constraint" {
+        if self.a.all[user].id.kind == ObjectKind::TableConstraint {
             return false;
         }
         let is_altered = matches!(self.all[user], Action::Alter(_) | Action::Retype(_));
@@ -283,10 +293,10 @@ impl<'a> Actions<'a> {
         if is_definition(fact) {
             return self.set(user, Action::Replace);
         }
-        if kinds::of(fact).recreate == RecreatePolicy::BySwap {
+        if fact.id.kind.recreate() == RecreatePolicy::BySwap {
             return self.set(user, Action::Swap);
         }
-        if fact.id.kind != "column" {
+        if fact.id.kind != ObjectKind::Column {
             return self.refuse(user, base);
         }
         let mut sql = match &self.all[user] {
@@ -295,7 +305,7 @@ impl<'a> Actions<'a> {
             _ => Vec::new(),
         };
         let to = &self.b.all[counterpart];
-        sql.extend((fact.origin.is_none()).then(|| kinds::force_column(self.b, to)));
+        sql.extend((fact.origin.is_none()).then(|| column_type::force(self.b, to)));
         self.set(user, Action::Retype(sql));
     }
 
@@ -317,12 +327,17 @@ impl<'a> Actions<'a> {
     fn must_move(&self, user: usize, base: usize) -> bool {
         let fact = &self.a.all[user];
         match fact.id.kind {
-            "column" => {
-                fact.attributes.contains_key("generated") && self.a.all[base].id.kind == "column"
+            ObjectKind::Column => {
+                fact.attributes.contains_key("generated")
+                    && self.a.all[base].id.kind == ObjectKind::Column
             }
-            "default value" => !matches!(self.all[user], Action::Keep) || self.changes_root(base),
-            "table constraint" if fact.note("type") == Some("f") => self.retypes_both_ends(user),
-            _ => kinds::of(fact).blocks_retype,
+            ObjectKind::DefaultValue => {
+                !matches!(self.all[user], Action::Keep) || self.changes_root(base)
+            }
+            ObjectKind::TableConstraint if fact.note("type") == Some("f") => {
+                self.retypes_both_ends(user)
+            }
+            _ => registry::of(fact).blocks_retype,
         }
     }
 
@@ -345,5 +360,5 @@ impl<'a> Actions<'a> {
 
 /// Whether it can be dropped and made again without a loss.
 fn is_definition(fact: &Fact) -> bool {
-    kinds::of(fact).recreate == RecreatePolicy::Anytime || fact.attributes.contains_key("generated")
+    fact.id.kind.recreate() == RecreatePolicy::Anytime || fact.attributes.contains_key("generated")
 }

@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{
-    facts::{Fact, Facts},
-    identity::Identity,
+use crate::{
+    catalog::{
+        facts::{Fact, Facts},
+        identity::Identity,
+    },
+    kinds::object_kind::ObjectKind,
 };
 
 /// One way in which the second schema differs from the first.
@@ -33,7 +36,7 @@ impl Difference {
     /// Whether it is about privileges, on objects or for new ones.
     #[must_use]
     pub fn is_about_privileges(&self) -> bool {
-        matches!(self.id().kind, "privileges" | "default privileges")
+        matches!(self.id().kind, ObjectKind::Privileges | ObjectKind::DefaultPrivileges)
     }
 
     /// What it is about.

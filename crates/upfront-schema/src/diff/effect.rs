@@ -3,7 +3,7 @@
 use crate::{
     catalog::identity::Identity,
     diff::steps::{PlannedStep, Verb},
-    generate::ROW_SECURITY,
+    kinds::object_kind::ObjectKind,
     sql::Sql,
 };
 
@@ -35,9 +35,10 @@ impl Effect {
         let is_unprotected =
             ["DISABLE ROW", "NO FORCE ROW"].iter().any(|it| sql.text.starts_with(it));
         match work.verb {
-            Verb::Alter if is_unprotected => {
-                Self { action: EffectKind::Drop, id: Identity { kind: ROW_SECURITY, ..id } }
-            }
+            Verb::Alter if is_unprotected => Self {
+                action: EffectKind::Drop,
+                id: Identity { kind: ObjectKind::RowSecurity, ..id },
+            },
             Verb::Drop => Self { action: EffectKind::Drop, id },
             Verb::Alter => Self { action: EffectKind::Change, id },
             Verb::Create => Self { action: EffectKind::Create, id },

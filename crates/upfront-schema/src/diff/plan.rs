@@ -10,7 +10,7 @@ use crate::{
         steps::{self, PlannedStep, Verb},
     },
     error::Result,
-    kinds::{self, RecreatePolicy},
+    kinds::object_kind::{ObjectKind, RecreatePolicy},
     options::{Options, Strategy},
     scratch::observe::Lock,
     sql::{Hazard, Placement, Sql},
@@ -80,8 +80,11 @@ pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
 fn leaves_a_gap(works: &[PlannedStep<'_>]) -> bool {
     // Indexes and keys have forms that leave none.
     let is_definition = |it: &&PlannedStep<'_>| {
-        kinds::of(it.fact).recreate == RecreatePolicy::Anytime
-            && !matches!(it.fact.id.kind, "index" | "table constraint" | "comment")
+        it.fact.id.kind.recreate() == RecreatePolicy::Anytime
+            && !matches!(
+                it.fact.id.kind,
+                ObjectKind::Index | ObjectKind::TableConstraint | ObjectKind::Comment
+            )
     };
     let of = |verb| works.iter().filter(is_definition).filter(move |it| it.verb == verb);
     let made: HashSet<_> = of(Verb::Create).map(|it| &it.fact.id).collect();
@@ -90,9 +93,15 @@ fn leaves_a_gap(works: &[PlannedStep<'_>]) -> bool {
 
 /// Whether a routine is made beside something that its body may name.
 fn may_name_each_other(works: &[PlannedStep<'_>]) -> bool {
-    let is_routine = |it: &PlannedStep<'_>| matches!(it.fact.id.kind, "function" | "procedure");
+    let is_routine = |it: &PlannedStep<'_>| {
+        matches!(it.fact.id.kind, ObjectKind::Function | ObjectKind::Procedure)
+    };
     let is_other = |it: &PlannedStep<'_>| {
-        !is_routine(it) && !matches!(it.fact.id.kind, "comment" | "privileges" | "trigger")
+        !is_routine(it)
+            && !matches!(
+                it.fact.id.kind,
+                ObjectKind::Comment | ObjectKind::Privileges | ObjectKind::Trigger
+            )
     };
     let makes = works.iter().any(|it| is_routine(it) && it.verb != Verb::Drop);
     makes && (works.iter().any(is_other) || works.iter().filter(|it| is_routine(it)).count() > 1)
@@ -132,7 +141,7 @@ impl Plan {
     fn add(&mut self, work: PlannedStep<'_>) {
         let comment = comment(&work);
         let table = match work.fact.id.kind {
-            "index" => comment.clone(),
+            ObjectKind::Index => comment.clone(),
             _ => {
                 format!("Modify \"{}\" table", work.fact.id.names.get(1).map_or("", String::as_str))
             }
@@ -278,12 +287,14 @@ fn comment(work: &PlannedStep<'_>) -> String {
     let id = &work.fact.id;
     let names: Vec<_> = id.names.iter().map(|it| format!("\"{it}\"")).collect();
     match (id.kind, work.verb) {
-        ("comment" | "privileges", _) => format!("Set {} of {}", id.kind, names[1..].join(".")),
-        ("inheritance", Verb::Drop) => format!("Detach {} from {}", names[1], names[3]),
-        ("inheritance", _) => format!("Attach {} to {}", names[1], names[3]),
-        ("sequence owner", _) => format!("Set owner of {} sequence", names[1]),
-        ("default privileges", _) => format!("Set default privileges in {}", names[1]),
-        ("cast", _) => format!("{verb} cast"),
+        (ObjectKind::Comment | ObjectKind::Privileges, _) => {
+            format!("Set {} of {}", id.kind, names[1..].join("."))
+        }
+        (ObjectKind::Inheritance, Verb::Drop) => format!("Detach {} from {}", names[1], names[3]),
+        (ObjectKind::Inheritance, _) => format!("Attach {} to {}", names[1], names[3]),
+        (ObjectKind::SequenceOwner, _) => format!("Set owner of {} sequence", names[1]),
+        (ObjectKind::DefaultPrivileges, _) => format!("Set default privileges in {}", names[1]),
+        (ObjectKind::Cast, _) => format!("{verb} cast"),
         (kind, _) => format!("{verb} \"{}\" {kind}", id.name()),
     }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
+    kinds::object_kind::ObjectKind,
     quote,
 };
 
@@ -16,19 +17,23 @@ pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<Strin
     for (at, counterpart) in counterparts {
         let (old, new) = (&there.all[at], &wanted.all[counterpart]);
         match old.id.kind {
-            "table" | "foreign table" => {
+            ObjectKind::Table | ObjectKind::ForeignTable => {
                 all.extend(order(
                     &old.id.path(),
                     &columns(there, at),
                     &columns(wanted, counterpart),
                 ));
             }
-            "composite type" => all.extend(order(&old.id.path(), &fields(old), &fields(new))),
-            "column" if old.is_noted("local") != new.is_noted("local") => all.push(format!(
-                "{} is inherited, and {} its table's own too",
-                old.id.path(),
-                if old.is_noted("local") { "is" } else { "is not" }
-            )),
+            ObjectKind::CompositeType => {
+                all.extend(order(&old.id.path(), &fields(old), &fields(new)))
+            }
+            ObjectKind::Column if old.is_noted("local") != new.is_noted("local") => {
+                all.push(format!(
+                    "{} is inherited, and {} its table's own too",
+                    old.id.path(),
+                    if old.is_noted("local") { "is" } else { "is not" }
+                ))
+            }
             _ => {}
         }
     }
@@ -50,7 +55,7 @@ pub(crate) fn order<T: AsRef<str> + PartialEq>(
 fn columns(facts: &Facts, table: usize) -> Vec<&str> {
     let within = facts.users[table].iter().map(|(it, _)| &facts.all[*it]);
     let mut columns: Vec<_> =
-        within.filter(|it| it.id.kind == "column" && it.parent == Some(table)).collect();
+        within.filter(|it| it.id.kind == ObjectKind::Column && it.parent == Some(table)).collect();
     columns.sort_by_key(|it| it.notes.get("position").and_then(Value::as_i64));
     columns.into_iter().map(|it| it.id.name()).collect()
 }

@@ -12,6 +12,7 @@ use crate::{
         decisions::{self, ColumnExpression},
         fills,
     },
+    kinds::object_kind::ObjectKind,
     scratch::load,
 };
 
@@ -137,10 +138,10 @@ impl Annotations {
 /// Whether rows that are there need a value in it.
 fn becomes_not_null(have: &Facts, wanted: &Facts, column: &Identity) -> bool {
     let is_not_null = |facts: &Facts| {
-        facts.get("column", &column.names).is_some_and(|it: &Fact| it.is("not_null"))
+        facts.get(ObjectKind::Column, &column.names).is_some_and(|it: &Fact| it.is("not_null"))
     };
     let table = &column.names[..column.names.len() - 1];
-    is_not_null(wanted) && !is_not_null(have) && have.get("table", table).is_some()
+    is_not_null(wanted) && !is_not_null(have) && have.get(ObjectKind::Table, table).is_some()
 }
 
 impl ParsedAnnotation {
@@ -150,9 +151,9 @@ impl ParsedAnnotation {
             return self.label(wanted);
         }
         let kinds = kinds(self.target);
-        let found = decisions::find(wanted, kinds, &self.names);
+        let found = decisions::find(wanted, &kinds, &self.names);
         found.map(|it| it.id.clone()).map_err(|why| {
-            let what = kinds.first().unwrap_or(&"object");
+            let what = kinds.first().map_or("object", |kind| kind.name());
             let name = self.names.join(".");
             self.at.error(format!("no {what} `{name}` is in the desired schema: {why}"))
         })
@@ -160,38 +161,25 @@ impl ParsedAnnotation {
 
     fn label(&self, wanted: &Facts) -> Result<Identity> {
         let (label, path) = self.names.split_last().unwrap_or((&self.at.place, &[]));
-        let owner = decisions::find(wanted, &["enum"], path).map_err(|why| self.at.error(why))?;
+        let owner =
+            decisions::find(wanted, &[ObjectKind::Enum], path).map_err(|why| self.at.error(why))?;
         Ok(Identity::new(
-            "enum value",
+            ObjectKind::EnumValue,
             &[owner.id.names.as_slice(), std::slice::from_ref(label)].concat(),
         ))
     }
 }
 
-fn kinds(target: AnnotationTarget) -> &'static [&'static str] {
+/// The kinds that a target may be of. SQL has one word for most types.
+fn kinds(target: AnnotationTarget) -> Vec<ObjectKind> {
     match target {
-        AnnotationTarget::Column => &["column"],
-        AnnotationTarget::Constraint => &["table constraint"],
-        AnnotationTarget::Label => &["enum"],
-        AnnotationTarget::Object(kind) => match kind {
-            "table" => &["table"],
-            "foreign table" => &["foreign table"],
-            "view" => &["view"],
-            "materialized view" => &["materialized view"],
-            "sequence" => &["sequence"],
-            "index" => &["index"],
-            "type" => &["enum", "composite type", "range type"],
-            "domain" => &["domain"],
-            "schema" => &["schema"],
-            "function" => &["function"],
-            "procedure" => &["procedure"],
-            "aggregate" => &["aggregate"],
-            "trigger" => &["trigger"],
-            "policy" => &["policy"],
-            "rule" => &["rule"],
-            "collation" => &["collation"],
-            "publication" => &["publication"],
-            _ => &[],
-        },
+        AnnotationTarget::Column => vec![ObjectKind::Column],
+        AnnotationTarget::Constraint => vec![ObjectKind::TableConstraint],
+        AnnotationTarget::Label => vec![ObjectKind::Enum],
+        AnnotationTarget::Object(word) => {
+            let all = ObjectKind::ALL.iter().copied();
+            let is_meant = |it: &ObjectKind| it.noun().eq_ignore_ascii_case(word);
+            all.filter(|it| it.is_renamed_by_comment() && is_meant(it)).collect()
+        }
     }
 }

@@ -23,6 +23,7 @@ use crate::{
         object_names::ObjectNames,
         renames::{self, Candidate, Renaming},
     },
+    kinds::object_kind::ObjectKind,
     options::{Options, Strategy},
     scratch::{apply, session},
     sql::Hazard,
@@ -270,9 +271,10 @@ impl<'a> Change<'a> {
         let mut using = BTreeMap::new();
         for it in usings {
             let wrong = |why: &str| decisions::not(it.to_string(), why);
-            let column = decisions::find(&self.wanted, &["column"], &it.column);
+            let column = decisions::find(&self.wanted, &[ObjectKind::Column], &it.column);
             let column = column.map_err(|why| wrong(&why))?;
-            let old = self.have.get("column", &column.id.names).and_then(|it| it.text("type"));
+            let old =
+                self.have.get(ObjectKind::Column, &column.id.names).and_then(|it| it.text("type"));
             if old.is_none() || old == column.text("type") {
                 return Err(wrong("its type does not change here"));
             }
@@ -333,7 +335,7 @@ impl<'a> Change<'a> {
 /// The indexes that made way for others of their names.
 fn indexes_back(after: &Database<'_>, before: &Database<'_>) -> Result<Vec<Renaming>> {
     let mut all = ObjectNames::read(after)?.back_to(&ObjectNames::read(before)?);
-    all.retain(|it| it.id.kind == "index");
+    all.retain(|it| it.id.kind == ObjectKind::Index);
     Ok(all)
 }
 

@@ -6,6 +6,7 @@ use crate::{
     catalog::facts::{Fact, Facts},
     error::{Error, Kind, Result},
     generate::{annotations::Annotations, removals::KeptObjects},
+    kinds::object_kind::ObjectKind,
 };
 
 /// All that was said.
@@ -87,7 +88,7 @@ pub(crate) fn not(given: impl Into<String>, why: impl Into<String>) -> Error {
 /// The one object of these kinds with this name, whose schema may be left out.
 pub(crate) fn find<'a>(
     facts: &'a Facts,
-    kinds: &[&str],
+    kinds: &[ObjectKind],
     name: &[String],
 ) -> Result<&'a Fact, String> {
     let is_meant = |it: &&Fact| kinds.contains(&it.id.kind) && is_named(&it.id.names, name);

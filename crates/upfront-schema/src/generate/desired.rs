@@ -5,6 +5,7 @@ use upfront_scratch::Database;
 use crate::{
     catalog::extract::Scope,
     error::{Error, Result},
+    kinds::object_kind::ObjectKind,
     scratch::{load::texts, session},
 };
 
@@ -81,7 +82,7 @@ pub fn tables_with_rows(database: &Database<'_>, scope: &Scope) -> Result<Vec<St
     for row in client.query(TABLES, &[&scope.without_schemas]).map_err(failed())? {
         let (path, name, schema): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
         let sql = format!("SELECT EXISTS (SELECT FROM {name})");
-        if scope.leaves_alone("table", path, schema) {
+        if scope.leaves_alone(ObjectKind::Table.name(), path, schema) {
             continue;
         }
         if client.query_one(&sql, &[]).map_err(failed())?.get(0) {

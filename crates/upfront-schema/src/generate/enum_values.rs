@@ -6,28 +6,26 @@ use crate::{
         identity::Identity,
     },
     generate::decisions,
+    kinds::object_kind::ObjectKind,
 };
-
-/// What a value of an enum is called: schema, type, value.
-pub(crate) const KIND: &str = "enum value";
 
 /// The one value with this name, whose schema may be left out.
 pub(crate) fn find(facts: &Facts, name: &[String]) -> Option<Identity> {
     let (label, name) = name.split_last()?;
-    let it = decisions::find(facts, &["enum"], name).ok()?;
+    let it = decisions::find(facts, &[ObjectKind::Enum], name).ok()?;
     has(it, label).then(|| identity(it, label))
 }
 
 /// Whether there is such a value.
 pub(crate) fn is_there(facts: &Facts, value: &Identity) -> bool {
     let Some((label, name)) = value.names.split_last() else { return false };
-    facts.get("enum", name).is_some_and(|it| has(it, label))
+    facts.get(ObjectKind::Enum, name).is_some_and(|it| has(it, label))
 }
 
 /// A value that is gone with the one that has come in its place, where no other of the type did.
 pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identity)> {
     let counterparts =
-        have.iter().filter_map(|old| Some((old, wanted.get("enum", enum_name(old)?)?)));
+        have.iter().filter_map(|old| Some((old, wanted.get(ObjectKind::Enum, enum_name(old)?)?)));
     counterparts.filter_map(|(old, new)| candidate(old, new)).collect()
 }
 
@@ -43,13 +41,13 @@ fn candidate(old: &Fact, new: &Fact) -> Option<(Identity, Identity)> {
 }
 
 fn enum_name(fact: &Fact) -> Option<&[String]> {
-    (fact.id.kind == "enum").then_some(&fact.id.names[..])
+    (fact.id.kind == ObjectKind::Enum).then_some(&fact.id.names[..])
 }
 
 fn identity(of: &Fact, label: &str) -> Identity {
     let mut names = of.id.names.clone();
     names.push(label.to_owned());
-    Identity::new(KIND, &names)
+    Identity::new(ObjectKind::EnumValue, &names)
 }
 
 fn has(it: &Fact, label: &str) -> bool {

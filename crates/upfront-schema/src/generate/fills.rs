@@ -6,6 +6,7 @@ use crate::{
     catalog::facts::{Fact, Facts},
     error::Result,
     generate::decisions::{self, ColumnExpression},
+    kinds::object_kind::ObjectKind,
 };
 
 /// What rows get in which column, by its path.
@@ -25,10 +26,11 @@ pub(crate) fn fills(
 
 fn column<'a>(have: &Facts, wanted: &'a Facts, it: &ColumnExpression) -> Result<&'a Fact> {
     let wrong = |why: &str| decisions::not(it.to_string(), why);
-    let column = decisions::find(wanted, &["column"], &it.column).map_err(|why| wrong(&why))?;
+    let column =
+        decisions::find(wanted, &[ObjectKind::Column], &it.column).map_err(|why| wrong(&why))?;
     let before = have.find(&column.id).map(|at| &have.all[at]);
     let is_new = column.is("not_null") && before.is_none_or(|it| !it.is("not_null"));
-    let has_rows = have.get("table", &column.id.names[..2]).is_some();
+    let has_rows = have.get(ObjectKind::Table, &column.id.names[..2]).is_some();
     match (is_new, has_rows) {
         (true, true) if before.is_none() && gets_value(wanted, column) => {
             Err(wrong("it is new, and rows get its default"))
@@ -42,5 +44,5 @@ fn column<'a>(have: &Facts, wanted: &'a Facts, it: &ColumnExpression) -> Result<
 /// Whether the server itself puts a value into the rows that are there.
 pub(crate) fn gets_value(wanted: &Facts, column: &Fact) -> bool {
     ["identity", "generated"].iter().any(|it| column.attributes.contains_key(*it))
-        || wanted.get("default value", &column.id.names).is_some()
+        || wanted.get(ObjectKind::DefaultValue, &column.id.names).is_some()
 }

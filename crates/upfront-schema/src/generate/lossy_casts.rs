@@ -2,6 +2,7 @@
 
 use crate::{
     diff::{difference::Difference, plan::Plan},
+    kinds::object_kind::ObjectKind,
     quote,
     sql::Hazard,
 };
@@ -13,7 +14,7 @@ pub(crate) fn mark(plan: &mut Plan, differences: &[Difference]) {
             continue;
         };
         let (Some(from), Some(to)) = (from.as_str(), to.as_str()) else { continue };
-        if id.kind != "column" || attribute != "type" || !loses(from, to) {
+        if id.kind != ObjectKind::Column || attribute != "type" || !loses(from, to) {
             continue;
         }
         let head = format!("ALTER TABLE {}\n", id.owner_path());

@@ -1,130 +1,76 @@
 //! What a desired schema manages: the kinds of object that its source can express.
 
-use crate::error::{Error, Kind};
+use std::str::FromStr;
 
-/// Kinds of object, and attributes of them, under one name.
-struct Group {
-    name: &'static str,
-    kinds: &'static [&'static str],
-    /// Kind and attribute; `*` is any kind.
-    attributes: &'static [(&'static str, &'static str)],
-}
+use crate::{
+    error::{Error, Kind},
+    kinds::{groups::Group, object_kind::ObjectKind},
+};
 
-const fn group(name: &'static str, kinds: &'static [&'static str]) -> Group {
-    Group { name, kinds, attributes: &[] }
-}
-
-/// All groups, those first that a program's models can express.
-const GROUPS: [Group; 36] = [
-    group("schemas", &["schema"]),
-    group("tables", &["table"]),
-    group("columns", &["column"]),
-    group("constraints", &["table constraint"]),
-    group("indexes", &["index"]),
-    group("enums", &["enum"]),
-    group("sequences", &["sequence", "sequence owner"]),
-    group("defaults", &["default value"]),
-    group("comments", &["comment"]),
-    Group {
-        name: "identity",
-        kinds: &[],
-        attributes: &[("column", "identity"), ("column", "identity_options")],
-    },
-    Group { name: "generated", kinds: &[], attributes: &[("column", "generated")] },
-    Group {
-        name: "partitions",
-        kinds: &["inheritance"],
-        attributes: &[("table", "partition_key")],
-    },
-    Group {
-        name: "row security",
-        kinds: &[],
-        attributes: &[("table", "row_security"), ("table", "force_row_security")],
-    },
-    group("policies", &["policy"]),
-    group("views", &["view"]),
-    group("materialized views", &["materialized view"]),
-    group("functions", &["function", "procedure", "aggregate"]),
-    group("triggers", &["trigger", "trigger state"]),
-    group("event triggers", &["event trigger"]),
-    group("rules", &["rule"]),
-    group("grants", &["privileges", "default privileges"]),
-    Group { name: "owners", kinds: &[], attributes: &[("*", "owner")] },
-    group("extensions", &["extension"]),
-    group("domains", &["domain", "domain constraint"]),
-    group("types", &["composite type", "range type", "base type", "shell type"]),
-    group("casts", &["cast", "transform"]),
-    group(
-        "operators",
-        &["operator", "operator class", "operator family", "operator family member"],
-    ),
-    group("collations", &["collation"]),
-    group("conversions", &["conversion"]),
-    group(
-        "text search",
-        &[
-            "text search parser",
-            "text search template",
-            "text search dictionary",
-            "text search configuration",
-        ],
-    ),
-    group("languages", &["language"]),
-    group("access methods", &["access method"]),
-    Group {
-        name: "statistics",
-        kinds: &["statistics object"],
-        attributes: &[("column", "statistics"), ("index", "statistics")],
-    },
-    Group {
-        name: "storage",
-        kinds: &["replica identity"],
-        attributes: &[
-            ("table", "options"),
-            ("table", "access_method"),
-            ("table", "tablespace"),
-            ("table", "persistence"),
-            ("column", "storage"),
-            ("column", "compression"),
-            ("column", "options"),
-            ("index", "options"),
-            ("index", "tablespace"),
-            ("index", "clustered"),
-            ("table constraint", "options"),
-            ("table constraint", "tablespace"),
-            ("table constraint", "clustered"),
-            ("sequence", "persistence"),
-        ],
-    },
-    group("foreign data", &["foreign-data wrapper", "server", "user mapping", "foreign table"]),
-    group("publications", &["publication", "publication relation", "publication namespace"]),
+/// Attributes that do not belong to the group of their kind.
+const ATTRIBUTES: [(Group, ObjectKind, &str); 22] = [
+    (Group::Identity, ObjectKind::Column, "identity"),
+    (Group::Identity, ObjectKind::Column, "identity_options"),
+    (Group::Generated, ObjectKind::Column, "generated"),
+    (Group::Partitions, ObjectKind::Table, "partition_key"),
+    (Group::RowSecurity, ObjectKind::Table, "row_security"),
+    (Group::RowSecurity, ObjectKind::Table, "force_row_security"),
+    (Group::Statistics, ObjectKind::Column, "statistics"),
+    (Group::Statistics, ObjectKind::Index, "statistics"),
+    (Group::Storage, ObjectKind::Table, "options"),
+    (Group::Storage, ObjectKind::Table, "access_method"),
+    (Group::Storage, ObjectKind::Table, "tablespace"),
+    (Group::Storage, ObjectKind::Table, "persistence"),
+    (Group::Storage, ObjectKind::Column, "storage"),
+    (Group::Storage, ObjectKind::Column, "compression"),
+    (Group::Storage, ObjectKind::Column, "options"),
+    (Group::Storage, ObjectKind::Index, "options"),
+    (Group::Storage, ObjectKind::Index, "tablespace"),
+    (Group::Storage, ObjectKind::Index, "clustered"),
+    (Group::Storage, ObjectKind::TableConstraint, "options"),
+    (Group::Storage, ObjectKind::TableConstraint, "tablespace"),
+    (Group::Storage, ObjectKind::TableConstraint, "clustered"),
+    (Group::Storage, ObjectKind::Sequence, "persistence"),
 ];
 
-/// How many of [`GROUPS`] the output of programs manages by default.
+/// The attribute that each kind has in a group of its own.
+const OWNER: &str = "owner";
+
+/// How many of the groups the output of programs manages by default.
 const OF_PROGRAMS: usize = 9;
-/// How many of [`GROUPS`] models manage by default.
+/// How many of the groups models manage by default.
 const OF_MODELS: usize = 11;
 
 /// The name for all groups.
 const EVERYTHING: &str = "everything";
 
 /// States of objects that only SQL written by hand can express.
-const BY_HAND: [(&str, &str); 2] = [("table constraint", "not_valid"), ("index", "invalid")];
+const BY_HAND: [(ObjectKind, &str); 2] =
+    [(ObjectKind::TableConstraint, "not_valid"), (ObjectKind::Index, "invalid")];
+
+impl FromStr for Group {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let group = Self::ALL.iter().copied().find(|group| group.name() == text);
+        group.ok_or_else(|| unknown(text))
+    }
+}
 
 /// The kinds of object that a desired schema creates, alters and drops. Objects of other kinds stay
 /// as they are.
 ///
 /// ```
-/// use upfront_schema::Manages;
+/// use upfront_schema::{Manages, ObjectKind};
 ///
 /// let manages = Manages::only(&["tables", "columns"])?;
-/// assert!(manages.kind("column") && !manages.kind("policy"));
+/// assert!(manages.kind(ObjectKind::Column) && !manages.kind(ObjectKind::Policy));
 /// assert!(Manages::only(&["furniture"]).is_err());
 /// # Ok::<(), upfront_schema::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manages {
-    names: Vec<&'static str>,
+    groups: Vec<Group>,
     strictness: Strictness,
 }
 
@@ -141,8 +87,7 @@ impl Manages {
     /// All kinds: the desired schema is complete.
     #[must_use]
     pub fn everything() -> Self {
-        let names = GROUPS.iter().map(|it| it.name).collect();
-        Self { names, strictness: Strictness::Strict }
+        Self { groups: Group::ALL.to_vec(), strictness: Strictness::Strict }
     }
 
     /// What the SQL that an ORM prints can express. An object of another kind is managed if the
@@ -159,8 +104,8 @@ impl Manages {
     }
 
     fn first(many: usize) -> Self {
-        let names = GROUPS[..many].iter().map(|it| it.name).collect();
-        Self { names, strictness: Strictness::ManagesWhatIsThere }
+        let groups = Group::ALL[..many].to_vec();
+        Self { groups, strictness: Strictness::ManagesWhatIsThere }
     }
 
     /// These groups and nothing else.
@@ -172,42 +117,39 @@ impl Manages {
         if names.iter().any(|it| it.as_ref().trim() == EVERYTHING) {
             return Ok(Self::everything());
         }
-        let mut all = Vec::new();
-        for it in names.iter().map(|it| it.as_ref().trim()) {
-            let group = GROUPS.iter().find(|group| group.name == it);
-            all.push(group.ok_or_else(|| unknown(it))?.name);
-        }
-        if all.contains(&"columns") && !all.contains(&"tables") {
+        let groups = names.iter().map(|it| it.as_ref().trim().parse());
+        let groups = groups.collect::<Result<Vec<Group>, Error>>()?;
+        if groups.contains(&Group::Columns) && !groups.contains(&Group::Tables) {
             let why = "it needs `tables` in the same list".to_owned();
-            return Err(Kind::Answer { given: "columns".to_owned(), why }.into());
+            return Err(Kind::Answer { given: Group::Columns.name().to_owned(), why }.into());
         }
-        Ok(Self { names: all, strictness: Strictness::Strict })
+        Ok(Self { groups, strictness: Strictness::Strict })
     }
 
     /// The names that [`only`](Self::only) knows.
     pub fn known() -> impl Iterator<Item = &'static str> {
-        GROUPS.iter().map(|it| it.name).chain([EVERYTHING])
+        Group::ALL.iter().map(|group| group.name()).chain([EVERYTHING])
     }
 
     /// Whether nothing is left unmanaged.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        GROUPS.iter().all(|it| self.names.contains(&it.name))
+        Group::ALL.iter().all(|group| self.groups.contains(group))
     }
 
     /// Whether objects of this kind are managed.
     #[must_use]
-    pub fn kind(&self, kind: &str) -> bool {
-        self.groups().any(|it| it.kinds.contains(&kind))
+    pub fn kind(&self, kind: ObjectKind) -> bool {
+        kind.group().is_some_and(|group| self.groups.contains(&group))
     }
 
     /// Whether an attribute comes from the desired schema, where it is `wanted`.
-    pub(crate) fn decides(&self, kind: &str, attribute: &str, is_wanted: bool) -> bool {
+    pub(crate) fn decides(&self, kind: ObjectKind, attribute: &str, is_wanted: bool) -> bool {
         if self.is_everything() {
             return true;
         }
         let is_managed = match group_of(kind, attribute) {
-            Some(group) => self.names.contains(&group.name),
+            Some(group) => self.groups.contains(&group),
             None if BY_HAND.contains(&(kind, attribute)) => false,
             None => self.kind(kind) || !self.is_strict(),
         };
@@ -218,22 +160,21 @@ impl Manages {
     pub(crate) fn is_strict(&self) -> bool {
         self.strictness == Strictness::Strict
     }
-
-    fn groups(&self) -> impl Iterator<Item = &'static Group> {
-        GROUPS.iter().filter(|it| self.names.contains(&it.name))
-    }
 }
 
 /// The group of an attribute that does not belong to its kind.
-fn group_of(kind: &str, attribute: &str) -> Option<&'static Group> {
-    let is_it = |(of, name): &(&str, &str)| *name == attribute && (*of == "*" || *of == kind);
-    GROUPS.iter().find(|it| it.attributes.iter().any(is_it))
+fn group_of(kind: ObjectKind, attribute: &str) -> Option<Group> {
+    if attribute == OWNER {
+        return Some(Group::Owners);
+    }
+    let mut all = ATTRIBUTES.iter();
+    all.find(|(_, of, name)| *of == kind && *name == attribute).map(|(group, ..)| *group)
 }
 
 /// What messages call an attribute, as far as it is not managed with its kind.
-pub(crate) fn name_of(kind: &str, attribute: &str) -> Option<&'static str> {
+pub(crate) fn name_of(kind: ObjectKind, attribute: &str) -> Option<&'static str> {
     match group_of(kind, attribute) {
-        Some(it) => Some(it.name),
+        Some(group) => Some(group.name()),
         None => BY_HAND.contains(&(kind, attribute)).then_some("state"),
     }
 }
@@ -246,25 +187,21 @@ fn unknown(name: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{BY_HAND, GROUPS, Manages, OF_MODELS, OF_PROGRAMS};
-    use crate::kinds;
+    use super::{ATTRIBUTES, BY_HAND, Manages, OF_MODELS, OF_PROGRAMS};
+    use crate::kinds::{groups::Group, registry};
 
     #[test]
-    fn each_kind_is_in_one_group() {
-        for it in kinds::all() {
-            let groups = GROUPS.iter().filter(|group| group.kinds.contains(&it.kind));
-            assert_eq!(groups.count(), 1, "{}", it.kind);
-        }
-        assert_eq!(GROUPS[OF_PROGRAMS].name, "identity");
-        assert_eq!(GROUPS[OF_MODELS].name, "partitions");
+    fn defaults_end_before_what_sources_cannot_express() {
+        assert_eq!(Group::ALL[OF_PROGRAMS], Group::Identity);
+        assert_eq!(Group::ALL[OF_MODELS], Group::Partitions);
     }
 
     #[test]
     fn each_attribute_is_one() {
-        let of_groups = GROUPS.iter().flat_map(|it| it.attributes);
-        for (kind, attribute) in of_groups.chain(&BY_HAND).filter(|(kind, _)| *kind != "*") {
-            let all = kinds::find(kind).unwrap().attributes;
-            assert!(all.iter().any(|(name, _)| name == attribute), "{kind} {attribute}");
+        let of_groups = ATTRIBUTES.iter().map(|(_, kind, attribute)| (*kind, *attribute));
+        for (kind, attribute) in of_groups.chain(BY_HAND) {
+            let all = registry::definition(kind).unwrap().attributes;
+            assert!(all.iter().any(|(name, _)| *name == attribute), "{kind} {attribute}");
         }
     }
 

@@ -16,6 +16,7 @@ mod overlay;
 mod removals;
 mod renames;
 mod test_rows;
+mod unmanaged;
 
 pub use annotations::Annotations;
 pub use change::{Change, DownResult, Question, UpDown, uncompared_differences};
@@ -24,10 +25,10 @@ pub use desired::{load, load_dump, load_within, tables_with_rows, truncated_name
 pub use manages::Manages;
 pub use models::{DesiredSource, ModelSchema};
 pub use object_names::ObjectNames;
-pub(crate) use removals::ROW_SECURITY;
 pub use removals::{ConsentPolicy, KeptObjects, Removal};
 pub use renames::{Candidate, Renaming};
 pub use test_rows::{
     InsertOutcome, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable,
     Violations, changed_results,
 };
+pub use unmanaged::Unmanaged;

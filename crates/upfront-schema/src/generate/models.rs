@@ -15,7 +15,8 @@ use crate::{
     },
     diff::{actions::Actions, steps},
     error::{Error, Result, reason},
-    generate::{decisions::Decisions, manages::Manages, overlay, renames},
+    generate::{decisions::Decisions, manages::Manages, overlay, renames, unmanaged::Unmanaged},
+    kinds::object_kind::ObjectKind,
     options::Options,
     scratch::{
         load::{Progress, texts_beside},
@@ -40,7 +41,7 @@ pub struct ModelSchema<'s> {
     /// Models and the rest.
     pub database: Database<'s>,
     /// What is not managed and the migrations have: it stays.
-    pub left: Vec<Identity>,
+    pub left: Vec<Unmanaged>,
     /// What cannot stay, and what the server says about it.
     pub stuck: Vec<(Identity, String)>,
 }
@@ -96,7 +97,7 @@ impl<'s> ModelSchema<'s> {
         open.finish(&mut client);
         let wanted = extract(&mut session::open(&database)?, scope)?;
         let (mut left, stuck) = open.outcome(&have, &stays, &wanted);
-        left.retain(|it| !answers.kept.objects.contains(it));
+        left.retain(|it| !answers.kept.objects.contains(&it.id));
         left.extend(attributes);
         Ok(Self { database, left, stuck })
     }
@@ -127,8 +128,8 @@ impl UnmanagedObjects<'_> {
             .collect();
         for (at, it) in have.all.iter().enumerate() {
             let schema = match (it.id.kind, it.id.names.as_slice()) {
-                ("schema", [name]) => Some(name),
-                ("comment" | "privileges", [kind, name]) if kind == "schema" => Some(name),
+                (ObjectKind::Schema, [name]) => Some(name),
+                (_, [_, name]) if it.id.target_kind() == Some(ObjectKind::Schema) => Some(name),
                 _ => None,
             };
             all[at] |= schema.is_some_and(|it| it != "public" && schemas.contains(it));
@@ -144,9 +145,13 @@ impl UnmanagedObjects<'_> {
         let fact = &self.have.all[at];
         let is_managed = self.manages.kind(fact.id.kind)
             && match fact.id.kind {
-                "comment" => fact.parent.is_some(),
-                "sequence" => self.have.get("sequence owner", &fact.id.names).is_some(),
-                "table" => self.manages.kind("inheritance") || !self.is_partition(fact),
+                ObjectKind::Comment => fact.parent.is_some(),
+                ObjectKind::Sequence => {
+                    self.have.get(ObjectKind::SequenceOwner, &fact.id.names).is_some()
+                }
+                ObjectKind::Table => {
+                    self.manages.kind(ObjectKind::Inheritance) || !self.is_partition(fact)
+                }
                 _ => true,
             };
         is_managed && fact.parent.is_none_or(|it| self.is_managed_within(it))
@@ -157,8 +162,10 @@ impl UnmanagedObjects<'_> {
     fn is_managed_within(&self, at: usize) -> bool {
         let fact = &self.have.all[at];
         match fact.id.kind {
-            "table" => self.manages.kind("inheritance") || !self.is_partition(fact),
-            "column" => fact.parent.is_none_or(|it| self.is_managed_within(it)),
+            ObjectKind::Table => {
+                self.manages.kind(ObjectKind::Inheritance) || !self.is_partition(fact)
+            }
+            ObjectKind::Column => fact.parent.is_none_or(|it| self.is_managed_within(it)),
             _ => self.is_managed(at),
         }
     }
@@ -170,7 +177,7 @@ impl UnmanagedObjects<'_> {
 
 /// Comments and privileges are called by what they are on.
 fn is_on_something(fact: &Fact) -> bool {
-    matches!(fact.id.kind, "comment" | "privileges")
+    fact.id.kind.is_on_target()
 }
 
 /// The statements that make what stays, as far as they have not worked yet.
@@ -201,7 +208,7 @@ impl PendingObjects {
                 PendingStatement { id: id.clone(), sql: head + &it.text, why: String::new() }
             }));
         }
-        let is_last = |it: &PendingStatement| it.id.kind == "default privileges";
+        let is_last = |it: &PendingStatement| it.id.kind == ObjectKind::DefaultPrivileges;
         let (last, all) = all.into_iter().partition(is_last);
         Ok(Self { all, last, taken: HashSet::new() })
     }
@@ -247,7 +254,7 @@ impl PendingObjects {
         have: &Facts,
         stays: &[bool],
         wanted: &Facts,
-    ) -> (Vec<Identity>, Vec<(Identity, String)>) {
+    ) -> (Vec<Unmanaged>, Vec<(Identity, String)>) {
         let whys: HashMap<_, _> = self.all.iter().map(|it| (&it.id, &it.why)).collect();
         let (mut left, mut stuck) = (Vec::new(), Vec::new());
         for (at, it) in have.all.iter().enumerate().filter(|(at, _)| stays[*at]) {
@@ -257,9 +264,11 @@ impl PendingObjects {
             }
             let there = wanted.find(&it.id).map(|at| &wanted.all[at].attributes);
             match (there, whys.get(&it.id)) {
-                (Some(_), None) => left.push(it.id.clone()),
+                (Some(_), None) => left.push(it.id.clone().into()),
                 // The desired schema has made it itself, in the same way.
-                (Some(there), Some(_)) if *there == it.attributes => left.push(it.id.clone()),
+                (Some(there), Some(_)) if *there == it.attributes => {
+                    left.push(it.id.clone().into())
+                }
                 (_, why) => {
                     let why = why.map_or_else(|| "it is not there".to_owned(), ToString::to_string);
                     stuck.push((it.id.clone(), why));
@@ -278,7 +287,7 @@ fn goes_along(have: &Facts, at: usize, stays: &[bool], wanted: &Facts) -> bool {
         false => wanted.find(&have.all[base].id).is_none(),
     };
     let fact = &have.all[at];
-    if fact.id.kind == "table"
+    if fact.id.kind == ObjectKind::Table
         && have.partitioned_above(fact).is_some_and(|it| wanted.find(&it.id).is_none())
     {
         return true;

@@ -13,8 +13,9 @@ use crate::{
     generate::{
         manages::{self, Manages},
         removals::KeptObjects,
+        unmanaged::Unmanaged,
     },
-    kinds,
+    kinds::{object_kind::ObjectKind, privileges, sequence},
     options::Options,
     scratch::{apply, session},
     sql::Sql,
@@ -33,7 +34,7 @@ pub(crate) fn apply(
     have: &Facts,
     scope: &Scope,
     keeps: &Retained<'_>,
-) -> Result<Vec<Identity>> {
+) -> Result<Vec<Unmanaged>> {
     let wanted = extract(&mut session::open(desired)?, scope)?;
     let overlay = Overlay { have, wanted: &wanted, keeps };
     let options = Options { scope: scope.clone(), ..Options::default() };
@@ -76,23 +77,23 @@ impl Overlay<'_> {
     /// What new objects get by default privileges that are not managed. On a database where those
     /// came later, they have none.
     fn default_privileges(&self) -> Vec<Sql> {
-        if self.keeps.manages.kind("default privileges") {
+        if self.keeps.manages.kind(ObjectKind::DefaultPrivileges) {
             return Vec::new();
         }
         let new = self.wanted.iter().filter(|it| self.old(it).is_none());
-        new.flat_map(|it| kinds::given_by_default(self.have, self.wanted, it)).collect()
+        new.flat_map(|it| privileges::given_by_default(self.have, self.wanted, it)).collect()
     }
 
-    fn kept_attributes(&self) -> Vec<Identity> {
+    fn kept_attributes(&self) -> Vec<Unmanaged> {
         let mut all = Vec::new();
         for fact in self.wanted.iter() {
             let Some(old) = self.old(fact) else { continue };
             for attribute in self.undecided(old, fact) {
                 let is_asked = self.is_kept(fact, &attribute);
                 let Some(kind) = manages::name_of(fact.id.kind, &attribute) else { continue };
-                let id = Identity { kind, ..fact.id.clone() };
-                if !is_asked && !all.contains(&id) {
-                    all.push(id);
+                let it = Unmanaged { kind, id: fact.id.clone() };
+                if !is_asked && !all.contains(&it) {
+                    all.push(it);
                 }
             }
         }
@@ -124,12 +125,12 @@ impl Overlay<'_> {
     fn is_of_serial(&self, at: usize) -> bool {
         let fact = &self.wanted.all[at];
         let column = match fact.id.kind {
-            "default value" => self.wanted.get("column", &fact.id.names),
-            "sequence" => {
-                let owner = self.wanted.get("sequence owner", &fact.id.names);
-                owner.and_then(|it| kinds::column_of(self.wanted, it))
+            ObjectKind::DefaultValue => self.wanted.get(ObjectKind::Column, &fact.id.names),
+            ObjectKind::Sequence => {
+                let owner = self.wanted.get(ObjectKind::SequenceOwner, &fact.id.names);
+                owner.and_then(|it| sequence::column_of(self.wanted, it))
             }
-            "sequence owner" => kinds::column_of(self.wanted, fact),
+            ObjectKind::SequenceOwner => sequence::column_of(self.wanted, fact),
             _ => None,
         };
         column.is_some_and(|it| self.stays_identity(it))
@@ -137,21 +138,22 @@ impl Overlay<'_> {
 
     fn stays_identity(&self, column: &Fact) -> bool {
         let Some(old) = self.old(column) else { return false };
-        let is_managed = self.keeps.manages.decides("column", "identity", false);
+        let is_managed = self.keeps.manages.decides(ObjectKind::Column, "identity", false);
         let is_identity = |it: &Fact| it.attributes.contains_key("identity");
         !is_managed && is_identity(old) && !is_identity(column) && self.is_serial_or_plain(column)
     }
 
     /// Whether a column has no default, or reads it from a sequence of its own.
     fn is_serial_or_plain(&self, column: &Fact) -> bool {
-        let Some(at) = self.wanted.find(&Identity::new("default value", &column.id.names)) else {
+        let Some(at) = self.wanted.find(&Identity::new(ObjectKind::DefaultValue, &column.id.names))
+        else {
             return true;
         };
         let mut uses = self.wanted.uses[at].iter().map(|(it, _)| &self.wanted.all[*it]);
         uses.any(|it| {
-            let owner = self.wanted.get("sequence owner", &it.id.names);
-            let owner = owner.filter(|_| it.id.kind == "sequence");
-            let column_of = owner.and_then(|it| kinds::column_of(self.wanted, it));
+            let owner = self.wanted.get(ObjectKind::SequenceOwner, &it.id.names);
+            let owner = owner.filter(|_| it.id.kind == ObjectKind::Sequence);
+            let column_of = owner.and_then(|it| sequence::column_of(self.wanted, it));
             column_of.is_some_and(|it| it.id == column.id)
         })
     }

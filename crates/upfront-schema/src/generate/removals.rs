@@ -11,11 +11,9 @@ use crate::{
     },
     diff::difference::Difference,
     generate::change::Change,
+    kinds::object_kind::ObjectKind,
     quote,
 };
-
-/// The kind under which row-level security is kept or excluded. It is an attribute of a table.
-pub(crate) const ROW_SECURITY: &str = "row security";
 
 /// Which removals need consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +39,8 @@ enum RemovalKind {
     Object,
     /// Of an object that stays.
     Attribute(&'static str),
+    /// Of a table that stays.
+    RowSecurity,
 }
 
 /// What stays for this time although the desired schema lacks it.
@@ -55,11 +55,16 @@ impl Removal {
     /// Kind and name, as `exclude` takes them.
     #[must_use]
     pub fn pattern(&self) -> String {
-        let name = match self.id.names.is_empty() {
+        format!("{} {}", self.id.kind, self.path())
+    }
+
+    /// The name, as [`Pattern::names`](crate::Pattern::names) takes it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self.id.names.is_empty() {
             true => self.id.arguments.join(" AS "),
             false => self.id.names.join("."),
-        };
-        format!("{} {name}", self.id.kind)
+        }
     }
 
     /// What would happen, as `dropping index public.a`.
@@ -68,7 +73,7 @@ impl Removal {
         let path = self.id.path();
         match self.what {
             RemovalKind::Object => format!("dropping {}", self.id),
-            RemovalKind::Attribute(ROW_SECURITY) => {
+            RemovalKind::RowSecurity => {
                 format!("turning off row-level security of {path}")
             }
             RemovalKind::Attribute("grants") => {
@@ -89,11 +94,11 @@ impl Removal {
     fn object(fact: &Fact) -> Self {
         let path = fact.id.path();
         let loses = match fact.id.kind {
-            "table" => Some(format!("all rows of {path}")),
-            "column" if !fact.attributes.contains_key("generated") => {
+            ObjectKind::Table => Some(format!("all rows of {path}")),
+            ObjectKind::Column if !fact.attributes.contains_key("generated") => {
                 Some(format!("all values of {path}"))
             }
-            "sequence" => Some(format!("the position of {path}")),
+            ObjectKind::Sequence => Some(format!("the position of {path}")),
             _ => None,
         };
         Self { id: fact.id.clone(), loses, what: RemovalKind::Object }
@@ -147,8 +152,8 @@ impl Change<'_> {
         for it in removals {
             match it.what {
                 RemovalKind::Object => open.extend(self.have().find(&it.id)),
-                RemovalKind::Attribute(ROW_SECURITY) => {
-                    let table = Identity { kind: "table", ..it.id.clone() };
+                RemovalKind::RowSecurity => {
+                    let table = Identity { kind: ObjectKind::Table, ..it.id.clone() };
                     kept.attributes.push((table.clone(), "row_security"));
                     kept.attributes.push((table, "force_row_security"));
                 }
@@ -201,13 +206,19 @@ impl SchemaPair<'_> {
         let is_origin_gone = fact.origin.is_some_and(|it| self.is_gone(&self.have.all[it].id));
         match fact.id.kind {
             // Other privileges than usual do not go, they change.
-            "sequence owner" | "privileges" | "default privileges" => true,
+            ObjectKind::SequenceOwner | ObjectKind::Privileges | ObjectKind::DefaultPrivileges => {
+                true
+            }
             // It goes with the default that reads it.
-            "sequence" if self.have.get("sequence owner", &fact.id.names).is_some() => true,
-            "default value" if self.changes_its_source(fact) => true,
-            "table" if self.is_partition_of_gone(fact) => true,
+            ObjectKind::Sequence
+                if self.have.get(ObjectKind::SequenceOwner, &fact.id.names).is_some() =>
+            {
+                true
+            }
+            ObjectKind::DefaultValue if self.changes_its_source(fact) => true,
+            ObjectKind::Table if self.is_partition_of_gone(fact) => true,
             // A foreign key goes with the table that it refers to.
-            "table constraint" if fact.note("type") == Some("f") => {
+            ObjectKind::TableConstraint if fact.note("type") == Some("f") => {
                 let mut all = self.have.uses[at].iter();
                 is_origin_gone || all.any(|(it, _)| self.is_gone(&self.have.all[*it].id))
             }
@@ -221,7 +232,7 @@ impl SchemaPair<'_> {
 
     /// Whether the column of a default gets its values in another way.
     fn changes_its_source(&self, default: &Fact) -> bool {
-        let column = |facts: &Facts| facts.get("column", &default.id.names).cloned();
+        let column = |facts: &Facts| facts.get(ObjectKind::Column, &default.id.names).cloned();
         let (Some(old), Some(new)) = (column(self.have), column(self.wanted)) else { return true };
         ["identity", "generated"]
             .iter()
@@ -230,7 +241,7 @@ impl SchemaPair<'_> {
 
     /// Privileges of which an owner loses one.
     fn revoked(&self, id: &Identity) -> Option<Removal> {
-        if id.kind != "privileges" {
+        if id.kind != ObjectKind::Privileges {
             return None;
         }
         let [old, new] = [self.have, self.wanted].map(|it| it.find(id).map(|at| &it.all[at]));
@@ -249,23 +260,30 @@ impl SchemaPair<'_> {
 /// Protection that an object loses while it stays.
 fn weakened(id: &Identity, attribute: &str, to: Option<&Value>) -> Option<Removal> {
     match (id.kind, attribute, to) {
-        ("table", "row_security" | "force_row_security", None) => {
-            let id = Identity { kind: ROW_SECURITY, ..id.clone() };
-            Some(Removal::attribute(&id, ROW_SECURITY))
+        (ObjectKind::Table, "row_security" | "force_row_security", None) => {
+            let id = Identity { kind: ObjectKind::RowSecurity, ..id.clone() };
+            Some(Removal { id, loses: None, what: RemovalKind::RowSecurity })
         }
-        ("trigger" | "trigger state" | "event trigger" | "rule", "enabled", Some(to))
-            if to == "D" =>
-        {
-            Some(Removal::attribute(id, "enabled"))
-        }
+        (
+            ObjectKind::Trigger
+            | ObjectKind::TriggerState
+            | ObjectKind::EventTrigger
+            | ObjectKind::Rule,
+            "enabled",
+            Some(to),
+        ) if to == "D" => Some(Removal::attribute(id, "enabled")),
         _ => None,
     }
 }
 
 fn is_protection(fact: &Fact) -> bool {
     match fact.id.kind {
-        "policy" | "trigger" | "event trigger" | "rule" | "domain constraint" => true,
-        "table constraint" => fact.note("type") == Some("c"),
+        ObjectKind::Policy
+        | ObjectKind::Trigger
+        | ObjectKind::EventTrigger
+        | ObjectKind::Rule
+        | ObjectKind::DomainConstraint => true,
+        ObjectKind::TableConstraint => fact.note("type") == Some("c"),
         _ => false,
     }
 }

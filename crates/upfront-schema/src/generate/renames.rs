@@ -22,31 +22,10 @@ use crate::{
         decisions::{self, Decisions, Rename},
         enum_values,
     },
-    kinds, quote,
+    kinds::{object_kind::ObjectKind, reference, registry, sequence},
+    quote,
     scratch::session,
 };
-
-/// The kinds that `--rename` knows.
-const KINDS: [&str; 15] = [
-    "schema",
-    "table",
-    "foreign table",
-    "view",
-    "materialized view",
-    "sequence",
-    "enum",
-    "domain",
-    "composite type",
-    "range type",
-    "index",
-    "column",
-    "table constraint",
-    "trigger",
-    "policy",
-];
-
-/// What composite types are made of; no kind of its own otherwise.
-pub(crate) const ATTRIBUTE: &str = "attribute";
 
 /// One step: an object, by its name before, and its own name after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,29 +69,29 @@ impl Renaming {
 
     /// Whether a program may name it.
     pub(crate) fn is_breaking(&self) -> bool {
-        !matches!(self.id.kind, "index" | "table constraint")
+        !matches!(self.id.kind, ObjectKind::Index | ObjectKind::TableConstraint)
     }
 
     /// The statement that does it.
     pub(crate) fn statement(&self) -> Statement {
         let (old, new) = (quote::name(self.id.name()), quote::name(&self.to));
-        let (noun, owner) = (kinds::find(self.id.kind).map_or("", |it| it.noun), &self.id);
+        let (noun, owner) = (self.id.kind.noun(), &self.id);
         let sql = match self.id.kind {
             _ if self.part == Part::Made => format!("CREATE SCHEMA {new}"),
             _ if self.part == Part::Schema => {
-                format!("ALTER {noun} {} SET SCHEMA {new}", kinds::reference(owner))
+                format!("ALTER {noun} {} SET SCHEMA {new}", reference::reference(owner))
             }
-            ATTRIBUTE => {
+            ObjectKind::Attribute => {
                 format!("ALTER TYPE {} RENAME ATTRIBUTE {old} TO {new} CASCADE", owner.owner_path())
             }
-            "column" | "table constraint" => {
+            ObjectKind::Column | ObjectKind::TableConstraint => {
                 format!("ALTER TABLE {} RENAME {noun} {old} TO {new}", owner.owner_path())
             }
-            enum_values::KIND => {
+            ObjectKind::EnumValue => {
                 let (old, new) = (quote::literal(self.id.name()), quote::literal(&self.to));
                 format!("ALTER TYPE {} RENAME VALUE {old} TO {new}", owner.owner_path())
             }
-            _ => format!("ALTER {noun} {} RENAME TO {new}", kinds::reference(owner)),
+            _ => format!("ALTER {noun} {} RENAME TO {new}", reference::reference(owner)),
         };
         let (name, kind) = (self.id.name(), self.id.kind);
         let comment = match self.part {
@@ -230,7 +209,7 @@ fn resolve_annotated(
 /// A value of an enum is no object of its own.
 fn is_there(facts: &Facts, id: &Identity) -> bool {
     match id.kind {
-        enum_values::KIND => enum_values::is_there(facts, id),
+        ObjectKind::EnumValue => enum_values::is_there(facts, id),
         _ => facts.find(id).is_some(),
     }
 }
@@ -275,7 +254,9 @@ fn is_unknown(err: &postgres::Error) -> bool {
 fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Result<Renaming> {
     let wrong = |why: String| decisions::not(it.to_string(), why);
     let old = under_new_names(&it.old, done);
-    let id = match decisions::find(have, &KINDS, &old) {
+    let all = ObjectKind::ALL.iter().copied();
+    let kinds: Vec<_> = all.filter(|kind| kind.is_renamed_by_option()).collect();
+    let id = match decisions::find(have, &kinds, &old) {
         Ok(fact) => fact.id.clone(),
         Err(why) => enum_values::find(have, &old).ok_or_else(|| wrong(why))?,
     };
@@ -308,7 +289,9 @@ fn under_new_names(given: &[String], done: &[Renaming]) -> Vec<String> {
 /// What has another name and is otherwise as it should be, where there is no doubt what is what.
 fn dependent_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
     let shape = |facts: &Facts, it: &Fact| match it.id.kind {
-        "table constraint" | "index" | "sequence" => Some(own_shape(facts, it)),
+        ObjectKind::TableConstraint | ObjectKind::Index | ObjectKind::Sequence => {
+            Some(own_shape(facts, it))
+        }
         _ => None,
     };
     let mut all: Vec<_> = pairs(have, wanted, shape)
@@ -328,7 +311,8 @@ fn dependent_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
 pub(crate) fn certain_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
     let shape = |facts: &Facts, it: &Fact| {
         let is_inherited = it.origin.is_some() && it.note("type") == Some("c");
-        let is_one = matches!(it.id.kind, "table constraint" | "index") && !is_inherited;
+        let is_one =
+            matches!(it.id.kind, ObjectKind::TableConstraint | ObjectKind::Index) && !is_inherited;
         let is_there =
             |other: &Facts| facts.parent(it).is_some_and(|it| other.find(&it.id).is_some());
         (is_one && is_there(have) && is_there(wanted)).then(|| own_shape(facts, it))
@@ -344,14 +328,16 @@ pub(crate) fn certain_renames(have: &Facts, wanted: &Facts) -> Vec<Renaming> {
 
 /// Whether no relation has the name. Those of constraints without an index are their table's.
 fn is_free(have: &Facts, new: &Fact) -> bool {
-    let slot = |it: &Fact| kinds::relation_name(it);
+    let slot = |it: &Fact| registry::relation_name(it);
     slot(new).is_none_or(|own| have.iter().all(|it| slot(it).as_ref() != Some(&own)))
 }
 
 /// Where it stands and how it is, without its own name.
 fn own_shape(facts: &Facts, it: &Fact) -> String {
     let place = match it.id.kind {
-        "sequence" => facts.get("sequence owner", &it.id.names).and_then(|it| it.text("column")),
+        ObjectKind::Sequence => {
+            facts.get(ObjectKind::SequenceOwner, &it.id.names).and_then(sequence::owning_column)
+        }
         _ => None,
     };
     let parent = facts.parent(it).map(|it| it.id.path());
@@ -364,12 +350,12 @@ fn own_shape(facts: &Facts, it: &Fact) -> String {
 
 /// The sequence of an identity column is named after table and column.
 fn identity_sequence(have: &Facts, new: &Fact) -> Option<Renaming> {
-    let old = &have.all[have.find(&new.id).filter(|_| new.id.kind == "column")?];
+    let old = &have.all[have.find(&new.id).filter(|_| new.id.kind == ObjectKind::Column)?];
     new.text("identity").and(old.text("identity"))?;
     let (from, to) = (sequence_name(old)?, sequence_name(new)?);
     let differs = from != to && from.first() == to.first();
     differs.then(|| Renaming {
-        id: Identity::new("sequence", &from),
+        id: Identity::new(ObjectKind::Sequence, &from),
         to: to[1].clone(),
         part: Part::Name,
     })
@@ -387,11 +373,15 @@ fn sequence_name(column: &Fact) -> Option<Vec<String>> {
 /// What looks like a rename: one that is gone and one that came, of one shape.
 pub(crate) fn candidates(have: &Facts, wanted: &Facts) -> Vec<(Identity, Identity)> {
     let shape = |facts: &Facts, it: &Fact| match it.id.kind {
-        "table" => Some(format!("table {:?} {:?}", it.id.names.first(), columns(facts, it)))
-            .filter(|_| !columns(facts, it).is_empty()),
-        "column" => Some(format!("column {:?} {:?}", it.id.owner_path(), it.text("type")))
-            .filter(|_| is_in_both(have, wanted, it)),
-        "enum" => Some(format!("enum {:?} {:?}", it.id.names.first(), it.attributes)),
+        ObjectKind::Table => {
+            Some(format!("table {:?} {:?}", it.id.names.first(), columns(facts, it)))
+                .filter(|_| !columns(facts, it).is_empty())
+        }
+        ObjectKind::Column => {
+            Some(format!("column {:?} {:?}", it.id.owner_path(), it.text("type")))
+                .filter(|_| is_in_both(have, wanted, it))
+        }
+        ObjectKind::Enum => Some(format!("enum {:?} {:?}", it.id.names.first(), it.attributes)),
         _ => None,
     };
     let pairs = pairs(have, wanted, shape);
@@ -426,12 +416,12 @@ fn is_alike(have: &Facts, wanted: &Facts, old: &Fact, new: &Fact) -> bool {
         return false;
     }
     match old.id.kind {
-        "column" => {
+        ObjectKind::Column => {
             let is_one = |it| is_in_both(have, wanted, it);
             is_one(old) && is_one(new) && old.text("type") == new.text("type")
         }
-        "table" => shares_half(&columns(have, old), &columns(wanted, new)),
-        "enum" => shares_half(&labels(old), &labels(new)),
+        ObjectKind::Table => shares_half(&columns(have, old), &columns(wanted, new)),
+        ObjectKind::Enum => shares_half(&labels(old), &labels(new)),
         _ => false,
     }
 }
@@ -447,13 +437,14 @@ fn shares_half(old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>) -> 
 }
 
 fn is_in_both(have: &Facts, wanted: &Facts, column: &Fact) -> bool {
-    let is_in = |facts: &Facts| facts.get("table", &column.id.names[..2]).is_some();
+    let is_in = |facts: &Facts| facts.get(ObjectKind::Table, &column.id.names[..2]).is_some();
     column.id.names.len() == 3 && column.origin.is_none() && is_in(have) && is_in(wanted)
 }
 
 fn columns(facts: &Facts, table: &Fact) -> BTreeMap<String, Value> {
     let within = |it: &&Fact| {
-        it.id.kind == "column" && it.id.names[..it.id.names.len() - 1] == table.id.names[..]
+        it.id.kind == ObjectKind::Column
+            && it.id.names[..it.id.names.len() - 1] == table.id.names[..]
     };
     let type_of = |it: &Fact| it.attributes.get("type").cloned().unwrap_or_default();
     facts.iter().filter(within).map(|it| (it.id.name().to_owned(), type_of(it))).collect()

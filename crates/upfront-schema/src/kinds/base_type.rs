@@ -8,28 +8,29 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Dependency, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, no_drop, reference,
-        replace, with_owner,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, no_drop, replace, with_owner,
+        },
+        object_kind::ObjectKind,
+        reference::reference,
     },
     sql::Sql,
 };
 
 pub(super) static SHELL: Definition = Definition {
-    kind: "shell type",
-    noun: "TYPE",
+    kind: ObjectKind::ShellType,
     creation_order: 32,
     query: "",
     create: |it: &Created<'_>| vec![Sql::whole(format!("CREATE TYPE {}", it.fact.id.path()))],
     drop: no_drop,
     attributes: &[],
-    recreate: RecreatePolicy::BySwap,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static BASE: Definition = Definition {
-    kind: "base type",
-    noun: "TYPE",
+    kind: ObjectKind::BaseType,
     creation_order: 33,
     query: "
 , base AS (
@@ -84,7 +85,7 @@ FROM base t",
         ("subscript", set),
         ("storage", set),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

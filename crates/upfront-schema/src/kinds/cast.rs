@@ -1,13 +1,16 @@
 //! Casts.
 
 use crate::{
-    kinds::{Definition, RecreatePolicy, plain_drop, reference, replace},
+    kinds::{
+        definition::{Definition, plain_drop, replace},
+        object_kind::ObjectKind,
+        reference::reference,
+    },
     sql::Sql,
 };
 
 pub(super) static CAST: Definition = Definition {
-    kind: "cast",
-    noun: "CAST",
+    kind: ObjectKind::Cast,
     creation_order: 255,
     query: "
 SELECT 'pg_cast'::regclass::oid, c.oid, 0, 'cast', '{}'::text[],
@@ -29,7 +32,7 @@ AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamesp
     },
     drop: plain_drop,
     attributes: &[("by", replace), ("context", replace)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

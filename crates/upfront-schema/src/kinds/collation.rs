@@ -1,14 +1,16 @@
 //! Collations.
 
 use crate::{
-    kinds::{Created, Definition, RecreatePolicy, alter_owner, plain_drop, replace, with_owner},
+    kinds::{
+        definition::{Created, Definition, alter_owner, plain_drop, replace, with_owner},
+        object_kind::ObjectKind,
+    },
     quote,
     sql::Sql,
 };
 
 pub(super) static COLLATION: Definition = Definition {
-    kind: "collation",
-    noun: "COLLATION",
+    kind: ObjectKind::Collation,
     creation_order: 25,
     query: "
 SELECT 'pg_collation'::regclass::oid, o.oid, 0, 'collation', ARRAY[s.nspname, o.collname]::text[],
@@ -34,7 +36,7 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("locale", replace),
         ("rules", replace),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

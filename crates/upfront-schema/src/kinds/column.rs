@@ -5,16 +5,18 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, column_type, default_value,
-        identity_column, not_null, parameters, probe, sequence, table,
+        column_type, default_value,
+        definition::{Change, Created, Definition, Outcome},
+        identity_column, not_null,
+        object_kind::ObjectKind,
+        parameters, probe, sequence, table,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static COLUMN: Definition = Definition {
-    kind: "column",
-    noun: "COLUMN",
+    kind: ObjectKind::Column,
     creation_order: 110,
     query: concat!(
         "
@@ -87,7 +89,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
         ("options", alter_options),
         ("foreign_options", alter_foreign),
     ],
-    recreate: RecreatePolicy::Never,
+    inherited: &["not_null", "statistics", "storage"],
     created_with_parent: true,
     // Only one that is generated uses another.
     blocks_retype: true,
@@ -110,7 +112,7 @@ pub(super) fn definition(it: &Created<'_>) -> String {
     parts.extend(
         fact.text("identity").map(|it| format!("GENERATED {it} AS IDENTITY{}", list(fact))),
     );
-    let default = it.folded.iter().find(|it| it.fact.id.kind == "default value");
+    let default = it.folded.iter().find(|it| it.fact.id.kind == ObjectKind::DefaultValue);
     if let Some(it) = default.filter(|_| serial.is_none()) {
         parts.push(format!("DEFAULT {}", default_value::expression(it.fact)));
     }
@@ -129,7 +131,8 @@ pub(super) fn list(fact: &Fact) -> String {
 /// What `CREATE TABLE` and `ADD COLUMN` have no words for in every version.
 pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;
-    let has = |attribute| fact.id.kind == "column" && fact.attributes.contains_key(attribute);
+    let has =
+        |attribute| fact.id.kind == ObjectKind::Column && fact.attributes.contains_key(attribute);
     let mut clauses = Vec::new();
     let strict = has("not_null_how").then(|| not_null::unchecked(fact)).flatten();
     if has("storage") {
@@ -151,7 +154,7 @@ pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
 
 /// A column that comes from the table above and forbids NULL on its own.
 pub(super) fn stricter(facts: &Facts, fact: &Fact) -> Option<Sql> {
-    let origin = fact.origin.filter(|_| fact.id.kind == "column")?;
+    let origin = fact.origin.filter(|_| fact.id.kind == ObjectKind::Column)?;
     let is_own = fact.is("not_null") && !facts.all[origin].is("not_null");
     (is_own && !fact.is_noted("local")).then(|| clause(fact, "SET NOT NULL"))
 }

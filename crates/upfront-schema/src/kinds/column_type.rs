@@ -3,9 +3,10 @@
 use crate::{
     catalog::facts::{Cast, Fact, Facts},
     kinds::{
-        Change, Outcome,
         column::{clause, comes_from_parent, typed},
         conversion_check,
+        definition::{Change, Outcome},
+        object_kind::ObjectKind,
     },
     quote,
     sql::Sql,
@@ -18,7 +19,7 @@ pub(super) fn alter_type(it: &Change<'_>) -> Outcome {
     if comes_from_parent(it) {
         return Outcome::Retype(Vec::new());
     }
-    let is_foreign = it.b.parent(it.to).is_some_and(|it| it.id.kind == "foreign table");
+    let is_foreign = it.b.parent(it.to).is_some_and(|it| it.id.kind == ObjectKind::ForeignTable);
     let told = it.options.using(&it.to.id.path()).map(|it| format!(" USING {it}"));
     let using = match (told, is_foreign) {
         (Some(told), _) => Some(told),

@@ -1,18 +1,18 @@
 //! Comments on anything.
 
 use crate::{
-    catalog::{
-        facts::{Fact, Facts},
-        identity::Identity,
+    catalog::facts::{Fact, Facts},
+    kinds::{
+        definition::{Change, Created, Definition, Outcome},
+        object_kind::ObjectKind,
+        reference::reference,
     },
-    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, find, reference},
     quote,
     sql::Sql,
 };
 
 pub(super) static COMMENT: Definition = Definition {
-    kind: "comment",
-    noun: "COMMENT",
+    kind: ObjectKind::Comment,
     creation_order: 500,
     query: "
 SELECT d.classoid, d.objoid, -1 - d.objsubid, 'comment',
@@ -31,7 +31,7 @@ AND i.object_names[1] <> ALL ($1)",
     create: |it: &Created<'_>| vec![comment(it.fact, it.fact.text("text"))],
     drop: |_: &Facts, fact| vec![comment(fact, None)],
     attributes: &[("text", alter)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -45,15 +45,6 @@ fn comment(fact: &Fact, text: Option<&str>) -> Sql {
     Sql::whole(format!("COMMENT ON {} IS {text}", target(fact)))
 }
 
-/// What a comment or privileges are on.
-pub(super) fn target_identity(fact: &Fact) -> Option<Identity> {
-    let (kind, names) = fact.id.names.split_first()?;
-    let kind = find(kind)?.kind;
-    Some(Identity { kind, names: names.to_vec(), arguments: fact.id.arguments.clone() })
-}
-
 fn target(fact: &Fact) -> String {
-    let Some(id) = target_identity(fact) else { return String::new() };
-    let noun = find(id.kind).map(|it| it.noun).unwrap_or_default();
-    format!("{noun} {}", reference(&id))
+    fact.id.target().map_or_else(String::new, |id| format!("{} {}", id.kind.noun(), reference(&id)))
 }

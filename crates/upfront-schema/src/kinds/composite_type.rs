@@ -5,16 +5,15 @@ use serde_json::{Map, Value};
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        self, Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop,
-        with_owner,
+        definition::{Change, Created, Definition, Outcome, alter_owner, plain_drop, with_owner},
+        object_kind::{ObjectKind, RecreatePolicy},
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static COMPOSITE: Definition = Definition {
-    kind: "composite type",
-    noun: "TYPE",
+    kind: ObjectKind::CompositeType,
     creation_order: 45,
     query: "
 SELECT 'pg_type'::regclass::oid, c.reltype, 0, 'composite type', ARRAY[c.nspname, c.relname]::text[],
@@ -32,7 +31,7 @@ FROM relation c WHERE c.relkind = 'c'",
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("fields", alter_fields)],
-    recreate: RecreatePolicy::BySwap,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -42,7 +41,7 @@ fn fields(fact: &Fact) -> Map<String, Value> {
 }
 
 fn order(fact: &Fact) -> Vec<&str> {
-    crate::kinds::strings(fact.notes.get("order"))
+    crate::kinds::definition::strings(fact.notes.get("order"))
 }
 
 fn typed(fields: &Map<String, Value>, name: &str) -> String {
@@ -104,7 +103,7 @@ fn anew(it: &Change<'_>) -> Outcome {
 fn is_stored(facts: &Facts, of: &Fact) -> bool {
     let users = facts.find(&of.id).map_or(&[][..], |at| &facts.users[at]);
     users.iter().map(|(at, _)| &facts.all[*at]).any(|user| match user.id.kind {
-        "column" => true,
-        _ => kinds::of(user).recreate == RecreatePolicy::BySwap && is_stored(facts, user),
+        ObjectKind::Column => true,
+        _ => user.id.kind.recreate() == RecreatePolicy::BySwap && is_stored(facts, user),
     })
 }

@@ -3,15 +3,16 @@
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, parameters, probe, replace, table,
+        definition::{Change, Created, Definition, Outcome, replace},
+        object_kind::ObjectKind,
+        parameters, probe, table,
     },
     quote,
     sql::{Probe, Sql},
 };
 
 pub(super) static TABLE_CONSTRAINT: Definition = Definition {
-    kind: "table constraint",
-    noun: "CONSTRAINT",
+    kind: ObjectKind::TableConstraint,
     creation_order: 200,
     query: concat!(
         "
@@ -64,14 +65,13 @@ WHERE k.contype IN ('p', 'u', 'f', 'c', 'x') AND NOT EXISTS (
         ("attached_to", alter_attachment),
         ("tablespace", replace),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: true,
     blocks_retype: false,
 };
 
 pub(super) static DOMAIN_CONSTRAINT: Definition = Definition {
-    kind: "domain constraint",
-    noun: "CONSTRAINT",
+    kind: ObjectKind::DomainConstraint,
     creation_order: 50,
     query: "
 SELECT 'pg_constraint'::regclass::oid, k.oid, 0, 'domain constraint',
@@ -96,10 +96,15 @@ WHERE k.contype = 'c' AND NOT EXISTS (
         vec![Sql::whole(format!("ALTER DOMAIN {} DROP CONSTRAINT {name}", fact.id.owner_path()))]
     },
     attributes: &[("definition", replace), ("not_valid", alter_domain_valid)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: true,
     blocks_retype: false,
 };
+
+/// The statement that creates the index of a key.
+pub(crate) fn index_definition(fact: &Fact) -> Option<&str> {
+    fact.note("index")
+}
 
 /// The constraint as a list of a table or domain has it.
 pub(super) fn definition(fact: &Fact) -> String {
@@ -207,7 +212,7 @@ fn alter_attachment(it: &Change<'_>) -> Outcome {
     let is_partition = |facts: &Facts, key: &Fact, within: &Facts| {
         let above = key.origin.and_then(|at| facts.parent(&facts.all[at]));
         let names = above.map(|above| [&key.id.names[..2], &above.id.names[..]].concat());
-        names.is_some_and(|names| within.get("inheritance", &names).is_some())
+        names.is_some_and(|names| within.get(ObjectKind::Inheritance, &names).is_some())
     };
     let key_above = it.from.origin.map(|at| &it.a.all[at].id);
     if key_above.is_some_and(|key| it.b.get(key.kind, &key.names).is_none()) {

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, column::typed, probe},
+    kinds::{column::typed, definition::Change, object_kind::ObjectKind, probe},
     quote,
     sql::Probe,
 };
@@ -72,7 +72,7 @@ pub(super) fn one_of_the_new(facts: &Facts, column: &Fact) -> Probe {
 fn enumeration<'a>(facts: &'a Facts, column: &Fact) -> Option<&'a Fact> {
     let name = typed(column);
     let name = name.trim_end_matches("[]");
-    facts.iter().find(|it| it.id.kind == "enum" && it.id.path() == name)
+    facts.iter().find(|it| it.id.kind == ObjectKind::Enum && it.id.path() == name)
 }
 
 fn root(of: &Fact) -> String {

@@ -2,14 +2,18 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, column, table},
+    kinds::{
+        column,
+        definition::{Change, Created, Definition, Outcome},
+        object_kind::ObjectKind,
+        table,
+    },
     quote,
     sql::Sql,
 };
 
 pub(super) static DEFAULT: Definition = Definition {
-    kind: "default value",
-    noun: "DEFAULT",
+    kind: ObjectKind::DefaultValue,
     creation_order: 120,
     query: "
 SELECT 'pg_attrdef'::regclass::oid, d.oid, 0, 'default value',
@@ -27,7 +31,7 @@ WHERE a.attgenerated = ''",
     create: |it: &Created<'_>| vec![clause(it.fact, &set(it.fact))],
     drop: |_: &Facts, fact| vec![clause(fact, "DROP DEFAULT")],
     attributes: &[("expression", alter)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &["expression"],
     created_with_parent: true,
     blocks_retype: false,
 };

@@ -2,15 +2,18 @@
 
 use crate::{
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, constraint, plain_drop,
-        probe, replace, with_owner,
+        constraint,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, plain_drop, replace, with_owner,
+        },
+        object_kind::ObjectKind,
+        probe,
     },
     sql::Sql,
 };
 
 pub(super) static DOMAIN: Definition = Definition {
-    kind: "domain",
-    noun: "DOMAIN",
+    kind: ObjectKind::Domain,
     creation_order: 40,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'domain', ARRAY[s.nspname, t.typname]::text[],
@@ -36,7 +39,7 @@ WHERE t.typtype = 'd' AND NOT EXISTS (
         ("default", alter_default),
         ("collation", replace),
     ],
-    recreate: RecreatePolicy::BySwap,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

@@ -3,16 +3,17 @@
 use crate::{
     catalog::{facts::Fact, identity::Identity},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, strings,
-        with_owner,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, plain_drop, strings, with_owner,
+        },
+        object_kind::ObjectKind,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static ENUM: Definition = Definition {
-    kind: "enum",
-    noun: "TYPE",
+    kind: ObjectKind::Enum,
     creation_order: 30,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'enum', ARRAY[s.nspname, t.typname]::text[],
@@ -27,7 +28,7 @@ WHERE t.typtype = 'e' AND NOT EXISTS (
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("labels", alter_labels)],
-    recreate: RecreatePolicy::BySwap,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

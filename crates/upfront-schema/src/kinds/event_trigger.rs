@@ -3,16 +3,17 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace, strings,
-        with_owner,
+        definition::{
+            Created, Definition, Outcome, alter_owner, plain_drop, replace, strings, with_owner,
+        },
+        object_kind::ObjectKind,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static EVENT_TRIGGER: Definition = Definition {
-    kind: "event trigger",
-    noun: "EVENT TRIGGER",
+    kind: ObjectKind::EventTrigger,
     // Last, so that it does not see the changes around it.
     creation_order: 900,
     query: "
@@ -35,7 +36,7 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("function", replace),
         ("enabled", |it| Outcome::InPlace(vec![enable(it.to)])),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

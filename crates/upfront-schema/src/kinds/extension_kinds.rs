@@ -1,10 +1,12 @@
 //! Kinds that extensions bring more often than schemas do.
 
-use crate::kinds::{Definition, opaque};
+use crate::kinds::{
+    definition::{Definition, opaque},
+    object_kind::ObjectKind,
+};
 
 pub(super) static OPERATOR: Definition = opaque(
-    "operator",
-    "OPERATOR",
+    ObjectKind::Operator,
     254,
     "
 SELECT 'pg_operator'::regclass::oid, o.oid, 0, 'operator', ARRAY[s.nspname, o.oprname]::text[],
@@ -31,8 +33,7 @@ WHERE o.oprcode <> 0 AND NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static CONVERSION: Definition = opaque(
-    "conversion",
-    "CONVERSION",
+    ObjectKind::Conversion,
     254,
     "
 SELECT 'pg_conversion'::regclass::oid, c.oid, 0, 'conversion', ARRAY[s.nspname, c.conname]::text[],
@@ -49,8 +50,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static LANGUAGE: Definition = opaque(
-    "language",
-    "LANGUAGE",
+    ObjectKind::Language,
     28,
     "
 SELECT 'pg_language'::regclass::oid, l.oid, 0, 'language', ARRAY[l.lanname]::text[],
@@ -67,8 +67,7 @@ FROM pg_language l WHERE l.lanispl AND l.oid >= 16384 AND NOT EXISTS (SELECT FRO
 );
 
 pub(super) static ACCESS_METHOD: Definition = opaque(
-    "access method",
-    "ACCESS METHOD",
+    ObjectKind::AccessMethod,
     29,
     "
 SELECT 'pg_am'::regclass::oid, a.oid, 0, 'access method', ARRAY[a.amname]::text[], '{}'::text[],
@@ -81,8 +80,7 @@ FROM pg_am a WHERE a.oid >= 16384 AND NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static TRANSFORM: Definition = opaque(
-    "transform",
-    "TRANSFORM",
+    ObjectKind::Transform,
     256,
     "
 SELECT 'pg_transform'::regclass::oid, t.oid, 0, 'transform', ARRAY[l.lanname]::text[],

@@ -1,18 +1,20 @@
 //! Foreign data wrappers, servers and user mappings.
 
 use crate::{
-    catalog::identity::Identity,
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, parameters, plain_drop,
-        reference, replace, with_owner,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, plain_drop, replace, with_owner,
+        },
+        object_kind::ObjectKind,
+        parameters,
+        reference::reference,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static WRAPPER: Definition = Definition {
-    kind: "foreign-data wrapper",
-    noun: "FOREIGN DATA WRAPPER",
+    kind: ObjectKind::ForeignDataWrapper,
     creation_order: 50,
     query: "
 SELECT 'pg_foreign_data_wrapper'::regclass::oid, w.oid, 0, 'foreign-data wrapper',
@@ -38,14 +40,13 @@ FROM pg_foreign_data_wrapper w WHERE NOT EXISTS (
         ("validator", replace),
         ("options", alter_options),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static SERVER: Definition = Definition {
-    kind: "server",
-    noun: "SERVER",
+    kind: ObjectKind::Server,
     creation_order: 51,
     query: "
 SELECT 'pg_foreign_server'::regclass::oid, s.oid, 0, 'server', ARRAY[s.srvname]::text[],
@@ -75,14 +76,13 @@ WHERE NOT EXISTS (SELECT FROM member m
         ("wrapper", replace),
         ("options", alter_options),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static MAPPING: Definition = Definition {
-    kind: "user mapping",
-    noun: "USER MAPPING",
+    kind: ObjectKind::UserMapping,
     creation_order: 52,
     query: "
 SELECT 'pg_user_mapping'::regclass::oid, u.oid, 0, 'user mapping',
@@ -95,28 +95,21 @@ FROM pg_user_mapping u JOIN pg_foreign_server s ON s.oid = u.umserver",
     create: |it| create(it, ""),
     drop: plain_drop,
     attributes: &[("options", alter_options)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
-/// `FOR user SERVER server`.
-pub(super) fn mapping(id: &Identity) -> String {
-    let user = id.names.first().map(String::as_str).unwrap_or_default();
-    let user = if user == "PUBLIC" { user.to_owned() } else { quote::name(user) };
-    format!("FOR {user} SERVER {}", quote::name(id.name()))
-}
-
 fn create(it: &Created<'_>, middle: &str) -> Vec<Sql> {
     let options = parameters::foreign(it.fact.attributes.get("options"));
-    let noun = crate::kinds::of(it.fact).noun;
+    let noun = it.fact.id.kind.noun();
     let text = format!("CREATE {noun} {}{middle}{options}", reference(&it.fact.id));
     with_owner(it, vec![Sql::whole(text)])
 }
 
 fn alter_options(it: &Change<'_>) -> Outcome {
     let change = parameters::change_foreign(it.old_value(), it.wanted_value());
-    let noun = crate::kinds::of(it.to).noun;
+    let noun = it.to.id.kind.noun();
     Outcome::InPlace(vec![Sql::whole(format!("ALTER {noun} {} {change}", reference(&it.to.id)))])
 }
 

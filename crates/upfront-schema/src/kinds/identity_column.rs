@@ -5,9 +5,10 @@ use serde_json::Value;
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Change, Outcome, SequenceReplacement,
         column::{clause, comes_from_parent, in_place, list},
+        definition::{Change, Outcome},
         sequence,
+        sequence_replacement::SequenceReplacement,
     },
     sql::Sql,
 };

@@ -5,16 +5,16 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, parameters, plain_drop, probe,
-        replace, table,
+        definition::{Change, Created, Definition, Outcome, plain_drop, replace},
+        object_kind::ObjectKind,
+        parameters, probe, table,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static INDEX: Definition = Definition {
-    kind: "index",
-    noun: "INDEX",
+    kind: ObjectKind::Index,
     creation_order: 270,
     query: concat!(
         "
@@ -57,14 +57,13 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         ("tablespace", alter_tablespace),
         ("statistics", alter_statistics),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static REPLICA_IDENTITY: Definition = Definition {
-    kind: "replica identity",
-    noun: "REPLICA IDENTITY",
+    kind: ObjectKind::ReplicaIdentity,
     creation_order: 280,
     query: "
 SELECT 'pg_index'::regclass::oid, c.oid, 0, 'replica identity',
@@ -79,7 +78,7 @@ WHERE c.relkind IN ('r', 'p', 'm') AND c.relreplident <> 'd'",
     create: |it| vec![identify(it.fact, it.fact.text("by"))],
     drop: |_: &Facts, fact| vec![identify(fact, None)],
     attributes: &[("by", |it| Outcome::InPlace(vec![identify(it.to, it.wanted_text())]))],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -165,7 +164,7 @@ fn alter_attachment(it: &Change<'_>) -> Outcome {
             .parent(index)
             .zip(above)
             .map(|(own, above)| [own.id.names.clone(), above.id.names.clone()].concat());
-        names.is_some_and(|names| it.b.get("inheritance", &names).is_some())
+        names.is_some_and(|names| it.b.get(ObjectKind::Inheritance, &names).is_some())
     };
     match it.old_value() {
         Some(_) if is_partition(it.a, it.from) => Outcome::Replace,

@@ -2,14 +2,17 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Definition, RecreatePolicy, probe, replace},
+    kinds::{
+        definition::{Definition, replace},
+        object_kind::ObjectKind,
+        probe,
+    },
     quote,
     sql::Sql,
 };
 
 pub(super) static INHERITANCE: Definition = Definition {
-    kind: "inheritance",
-    noun: "PARTITION",
+    kind: ObjectKind::Inheritance,
     creation_order: 140,
     query: concat!(
         "
@@ -30,7 +33,7 @@ WHERE c.relkind IN ('r', 'p', 'f')"
     create: |it| vec![attach(it.before, it.fact)],
     drop: detach,
     attributes: &[("bound", replace)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: true,
     blocks_retype: false,
 };

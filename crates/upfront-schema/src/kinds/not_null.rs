@@ -2,7 +2,11 @@
 
 use crate::{
     catalog::facts::Fact,
-    kinds::{Change, Outcome, column, probe, table},
+    kinds::{
+        column,
+        definition::{Change, Outcome},
+        probe, table,
+    },
     quote,
     sql::Sql,
 };

@@ -5,14 +5,16 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Created, Definition, RecreatePolicy, opaque, reference, replace, strings},
-    quote,
+    kinds::{
+        definition::{Created, Definition, opaque, replace, strings},
+        object_kind::ObjectKind,
+        reference::reference,
+    },
     sql::Sql,
 };
 
 pub(super) static FAMILY: Definition = opaque(
-    "operator family",
-    "OPERATOR FAMILY",
+    ObjectKind::OperatorFamily,
     257,
     "
 SELECT 'pg_opfamily'::regclass::oid, f.oid, 0, 'operator family', ARRAY[s.nspname, f.opfname]::text[],
@@ -27,8 +29,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static CLASS: Definition = opaque(
-    "operator class",
-    "OPERATOR CLASS",
+    ObjectKind::OperatorClass,
     258,
     "
 SELECT 'pg_opclass'::regclass::oid, o.oid, 0, 'operator class', ARRAY[s.nspname, o.opcname]::text[],
@@ -62,8 +63,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 
 /// Of a family in one of these schemas, or of the server's own.
 pub(super) static MEMBER: Definition = Definition {
-    kind: "operator family member",
-    noun: "OPERATOR FAMILY",
+    kind: ObjectKind::OperatorFamilyMember,
     creation_order: 259,
     query: "
 , loose AS (
@@ -100,7 +100,7 @@ AND NOT EXISTS (SELECT FROM pg_depend d JOIN member b ON b.classid = d.refclassi
         vec![Sql::whole(format!("{} DROP {} ({types})", head(fact), number(fact)))]
     },
     attributes: &[("statements", replace)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -112,10 +112,4 @@ fn head(member: &Fact) -> String {
 /// As `OPERATOR 1`.
 fn number(member: &Fact) -> String {
     member.id.arguments[1..3].join(" ")
-}
-
-/// Behind the noun, the access method is named.
-pub(super) fn using(names: &[String], arguments: &[String]) -> String {
-    let method = arguments.first().map(|it| quote::name(it)).unwrap_or_default();
-    format!("{} USING {method}", quote::qualified(names))
 }

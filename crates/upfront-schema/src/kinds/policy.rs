@@ -3,16 +3,16 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, plain_drop, reference, replace,
-        strings,
+        definition::{Change, Created, Definition, Outcome, plain_drop, replace, strings},
+        object_kind::ObjectKind,
+        reference::reference,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static POLICY: Definition = Definition {
-    kind: "policy",
-    noun: "POLICY",
+    kind: ObjectKind::Policy,
     creation_order: 310,
     query: "
 SELECT 'pg_policy'::regclass::oid, p.oid, 0, 'policy',
@@ -36,7 +36,7 @@ FROM pg_policy p JOIN relation c ON c.oid = p.polrelid",
         ("using", |it| alter_expression(it, "USING")),
         ("check", |it| alter_expression(it, "WITH CHECK")),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };

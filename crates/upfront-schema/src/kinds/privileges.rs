@@ -8,9 +8,10 @@ use crate::{
         identity::Identity,
     },
     kinds::{
-        Change, Definition, Outcome, RecreatePolicy, comment,
+        definition::{Change, Definition, Outcome},
         grant::{self, Grants},
-        reference,
+        object_kind::ObjectKind,
+        reference::reference,
     },
     quote,
     sql::Sql,
@@ -20,8 +21,7 @@ use crate::{
 const BESIDE: &str = "beside_setup";
 
 pub(super) static PRIVILEGES: Definition = Definition {
-    kind: "privileges",
-    noun: "PRIVILEGES",
+    kind: ObjectKind::Privileges,
     creation_order: 450,
     query: "
 , acl AS (
@@ -82,7 +82,7 @@ WHERE t.grants <> t.usually",
         let (from, to) = (grant::read(it.old_value()), grant::read(it.wanted_value()));
         Outcome::InPlace(change(it.b, it.to, &from, &to))
     })],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -103,8 +103,7 @@ pub(crate) fn subtract_grants(fact: &mut Fact, made: &Map<String, Value>) -> boo
 }
 
 pub(super) static DEFAULT: Definition = Definition {
-    kind: "default privileges",
-    noun: "DEFAULT PRIVILEGES",
+    kind: ObjectKind::DefaultPrivileges,
     // After all that is made, so that nothing gets them by the way.
     creation_order: 800,
     query: "
@@ -138,21 +137,26 @@ WHERE d.defaclnamespace = 0 OR s.oid IS NOT NULL",
         let (from, to) = (grant::read(it.old_value()), grant::read(it.wanted_value()));
         Outcome::InPlace(change_default(it.to, &from, &to))
     })],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 fn change(facts: &Facts, fact: &Fact, from: &Grants, to: &Grants) -> Vec<Sql> {
-    let Some(target) = comment::target_identity(fact) else { return Vec::new() };
+    let Some(target) = fact.id.target() else { return Vec::new() };
     let owner = facts.find(&target).and_then(|at| facts.all[at].text("owner"));
     let words = |all: &[&str]| match target.kind {
-        "column" => {
+        ObjectKind::Column => {
             let column = quote::name(target.name());
             let all: Vec<_> = all.iter().map(|it| format!("{it} ({column})")).collect();
             format!("{} ON TABLE {}", all.join(", "), target.owner_path())
         }
-        _ => format!("{} ON {} {}", all.join(", "), noun(target.kind), reference(&target)),
+        _ => format!(
+            "{} ON {} {}",
+            all.join(", "),
+            target.kind.grants().map_or("TABLE", |it| it.noun),
+            reference(&target)
+        ),
     };
     grant::change(from, to, owner, &words).into_iter().map(Sql::whole).collect()
 }
@@ -161,7 +165,7 @@ fn change(facts: &Facts, fact: &Fact, from: &Grants, to: &Grants) -> Vec<Sql> {
 pub(crate) fn is_on_table_of(table: &Fact, column: &Fact) -> bool {
     let names = |it: &Fact, from, to| it.id.names.get(from..to).map(<[String]>::to_vec);
     table.id.kind == PRIVILEGES.kind
-        && table.id.names[0] != "column"
+        && table.id.target_kind() != Some(ObjectKind::Column)
         && names(table, 1, 3) == names(column, 1, 3)
 }
 
@@ -170,27 +174,15 @@ pub(crate) fn grant_anew(facts: &Facts, fact: &Fact) -> Vec<Sql> {
     change(facts, fact, &Grants::new(), &grant::read(fact.attributes.get("grants")))
 }
 
-/// `GRANT` has words of its own.
-fn noun(kind: &str) -> &'static str {
-    match kind {
-        "schema" => "SCHEMA",
-        "sequence" => "SEQUENCE",
-        "function" | "aggregate" => "FUNCTION",
-        "procedure" => "PROCEDURE",
-        "base type" | "enum" | "domain" | "composite type" | "range type" => "TYPE",
-        "server" => "FOREIGN SERVER",
-        "foreign-data wrapper" => "FOREIGN DATA WRAPPER",
-        _ => "TABLE",
-    }
-}
-
 /// What a new object has before anything is granted: the usual, or what default privileges say.
 fn initial(before: &Facts, fact: &Fact) -> Grants {
     let usual = grant::read(fact.notes.get("usual"));
     if fact.is_noted(BESIDE) {
         return usual;
     }
-    let Some(letter) = fact.id.names.first().and_then(|it| letter(it)) else { return usual };
+    let Some(letter) = fact.id.target_kind().and_then(ObjectKind::default_privileges) else {
+        return usual;
+    };
     let schema = fact.id.names.get(1).cloned().unwrap_or_default();
     let default = |schema: &str| {
         let names = ["@owner", schema, letter].map(str::to_owned);
@@ -207,14 +199,14 @@ fn initial(before: &Facts, fact: &Fact) -> Grants {
 /// What takes away from a new object that has no privileges of its own what default privileges gave
 /// it.
 pub(crate) fn by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql> {
-    let mut names = vec![fact.id.kind.to_owned()];
+    let mut names = vec![fact.id.kind.to_string()];
     names.extend(fact.id.names.clone());
     let id = crate::catalog::identity::Identity {
         kind: PRIVILEGES.kind,
         names,
         arguments: fact.id.arguments.clone(),
     };
-    if letter(fact.id.kind).is_none() || facts.find(&id).is_some() {
+    if fact.id.kind.default_privileges().is_none() || facts.find(&id).is_some() {
         return Vec::new();
     }
     let usual = usual(before, fact);
@@ -231,10 +223,10 @@ pub(crate) fn by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql>
 /// What gives an object that is there what default privileges would have given it, if it has no
 /// privileges of its own.
 pub(crate) fn given_by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Vec<Sql> {
-    let mut names = vec![fact.id.kind.to_owned()];
+    let mut names = vec![fact.id.kind.to_string()];
     names.extend(fact.id.names.clone());
     let id = Identity { kind: PRIVILEGES.kind, names, arguments: fact.id.arguments.clone() };
-    if letter(fact.id.kind).is_none() || facts.find(&id).is_some() {
+    if fact.id.kind.default_privileges().is_none() || facts.find(&id).is_some() {
         return Vec::new();
     }
     let it = Fact { id, notes: serde_json::Map::new(), ..fact.clone() };
@@ -245,20 +237,10 @@ pub(crate) fn given_by_default(before: &Facts, facts: &Facts, fact: &Fact) -> Ve
 
 /// The usual of a kind is known from the default privileges themselves; those of a schema only add.
 fn usual(before: &Facts, fact: &Fact) -> Grants {
-    let names = ["@owner", "", letter(fact.id.kind).unwrap_or_default()].map(str::to_owned);
+    let names =
+        ["@owner", "", fact.id.kind.default_privileges().unwrap_or_default()].map(str::to_owned);
     let default = before.default_privileges(&names);
     default.map(|it| grant::read(it.notes.get("usual"))).unwrap_or_default()
-}
-
-fn letter(kind: &str) -> Option<&'static str> {
-    match kind {
-        "table" | "view" | "materialized view" | "foreign table" => Some("r"),
-        "sequence" => Some("S"),
-        "function" | "procedure" | "aggregate" => Some("f"),
-        "base type" | "enum" | "domain" | "composite type" | "range type" => Some("T"),
-        "schema" => Some("n"),
-        _ => None,
-    }
 }
 
 fn change_default(fact: &Fact, from: &Grants, to: &Grants) -> Vec<Sql> {

@@ -5,7 +5,10 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{Created, strings},
+    kinds::{
+        definition::{Created, strings},
+        object_kind::ObjectKind,
+    },
     quote,
     sql::Probe,
 };
@@ -126,7 +129,9 @@ pub(super) fn of(fact: &Fact) -> Probe {
 pub(super) fn of_created(it: &Created<'_>) -> Probe {
     let uses = it.facts.find(&it.fact.id).map(|at| it.facts.uses[at].as_slice());
     let mut columns = uses.unwrap_or_default().iter().map(|(at, _)| &it.facts.all[*at]);
-    match columns.any(|used| used.id.kind == "column" && it.before.find(&used.id).is_none()) {
+    match columns
+        .any(|used| used.id.kind == ObjectKind::Column && it.before.find(&used.id).is_none())
+    {
         true => Probe::None("a column of it is new"),
         false => of(it.fact),
     }
@@ -136,17 +141,16 @@ pub(super) fn of_created(it: &Created<'_>) -> Probe {
 pub(super) fn is_without_rows(it: &Created<'_>) -> bool {
     let parent = it.facts.parent(it.fact);
     parent.is_some_and(|parent| {
-        parent.id.kind == "foreign table" || it.before.find(&parent.id).is_none()
+        parent.id.kind == ObjectKind::ForeignTable || it.before.find(&parent.id).is_none()
     })
 }
 
 /// Whether the type of a column forbids NULL, and has no value of its own.
 pub(super) fn has_strict_domain(it: &Created<'_>) -> bool {
     let name = it.fact.text("type");
-    let domain = it
-        .facts
-        .iter()
-        .find(|domain| domain.id.kind == "domain" && name == Some(domain.id.path().as_str()));
+    let domain = it.facts.iter().find(|domain| {
+        domain.id.kind == ObjectKind::Domain && name == Some(domain.id.path().as_str())
+    });
     domain.is_some_and(|it| it.is("not_null") && !it.attributes.contains_key("default"))
 }
 
@@ -169,7 +173,7 @@ pub(super) fn rows(table: &str) -> Probe {
 /// Counts the values of a domain, by what is to be seen of each as `value`.
 pub(super) fn of_domain(facts: &Facts, domain: &str, condition: &str) -> Option<Probe> {
     let columns = facts.iter().filter(|it| {
-        it.id.kind == "column"
+        it.id.kind == ObjectKind::Column
             && it.origin.is_none()
             && it.note("base").is_some_and(|it| is_over(facts, it, domain))
     });
@@ -185,7 +189,7 @@ pub(super) fn of_domain(facts: &Facts, domain: &str, condition: &str) -> Option<
 
 /// Whether a type is the domain, or one that is made of it.
 fn is_over(facts: &Facts, name: &str, domain: &str) -> bool {
-    let base = || facts.iter().find(|it| it.id.kind == "domain" && it.id.path() == name);
+    let base = || facts.iter().find(|it| it.id.kind == ObjectKind::Domain && it.id.path() == name);
     name == domain
         || base().and_then(|it| it.text("base")).is_some_and(|it| is_over(facts, it, domain))
 }
@@ -193,9 +197,9 @@ fn is_over(facts: &Facts, name: &str, domain: &str) -> bool {
 /// Counts the rows that do not belong into a partition, and those of the default partition that do.
 pub(super) fn of_partition(before: &Facts, fact: &Fact) -> Option<Probe> {
     let (child, parent) = (&fact.id.names[..2], &fact.id.names[2..]);
-    let is_there = |names: &[String]| before.get("table", names).is_some();
+    let is_there = |names: &[String]| before.get(ObjectKind::Table, names).is_some();
     let default = before.iter().find(|it| {
-        it.id.kind == "inheritance"
+        it.id.kind == ObjectKind::Inheritance
             && it.id.names[2..] == *parent
             && it.text("bound") == Some("DEFAULT")
             && it.id.names[..2] != *child

@@ -3,16 +3,17 @@
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace,
-        with_owner,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, plain_drop, replace, with_owner,
+        },
+        object_kind::ObjectKind,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static PUBLICATION: Definition = Definition {
-    kind: "publication",
-    noun: "PUBLICATION",
+    kind: ObjectKind::Publication,
     creation_order: 350,
     query: "
 SELECT 'pg_publication'::regclass::oid, p.oid, 0, 'publication', ARRAY[p.pubname]::text[],
@@ -33,14 +34,13 @@ FROM pg_publication p",
         ("publish", alter),
         ("via_root", alter),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static TABLE: Definition = Definition {
-    kind: "publication relation",
-    noun: "TABLE",
+    kind: ObjectKind::PublicationRelation,
     creation_order: 351,
     query: "
 SELECT 'pg_publication_rel'::regclass::oid, r.oid, 0, 'publication relation',
@@ -58,14 +58,13 @@ JOIN relation c ON c.oid = r.prrelid",
         vec![Sql::whole(format!("{} DROP TABLE {table}", head(fact)))]
     },
     attributes: &[("columns", replace), ("where", replace)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
 
 pub(super) static SCHEMA: Definition = Definition {
-    kind: "publication namespace",
-    noun: "SCHEMA",
+    kind: ObjectKind::PublicationNamespace,
     creation_order: 352,
     query: "
 SELECT 'pg_publication_namespace'::regclass::oid, r.oid, 0, 'publication namespace',
@@ -76,7 +75,7 @@ JOIN space s ON s.oid = r.pnnspid",
     create: |it| vec![schema(it.fact, "ADD")],
     drop: |_: &Facts, fact| vec![schema(fact, "DROP")],
     attributes: &[],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

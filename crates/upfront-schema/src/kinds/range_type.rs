@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use crate::{
-    kinds::{Created, Definition, RecreatePolicy, alter_owner, plain_drop, replace, with_owner},
+    kinds::{
+        definition::{Created, Definition, alter_owner, plain_drop, replace, with_owner},
+        object_kind::ObjectKind,
+    },
     sql::Sql,
 };
 
 pub(super) static RANGE: Definition = Definition {
-    kind: "range type",
-    noun: "TYPE",
+    kind: ObjectKind::RangeType,
     creation_order: 46,
     query: "
 SELECT 'pg_type'::regclass::oid, t.oid, 0, 'range type', ARRAY[s.nspname, t.typname]::text[],
@@ -32,7 +34,7 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND
     create,
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("parts", replace)],
-    recreate: RecreatePolicy::BySwap,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

@@ -1,10 +1,13 @@
 //! Functions, procedures and aggregates.
 
 use crate::{
-    catalog::{facts::Fact, identity::Identity},
+    catalog::facts::Fact,
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, reference,
-        replace, with_owner,
+        definition::{
+            Change, Created, Definition, Outcome, alter_owner, plain_drop, replace, with_owner,
+        },
+        object_kind::ObjectKind,
+        reference::reference,
     },
     sql::Sql,
 };
@@ -27,8 +30,7 @@ WHERE p.prokind IN ('f', 'p', 'w') AND NOT EXISTS (
   AND d.deptype IN ('e', 'i'))";
 
 pub(super) static FUNCTION: Definition = Definition {
-    kind: "function",
-    noun: "FUNCTION",
+    kind: ObjectKind::Function,
     creation_order: 250,
     query: QUERY,
     create,
@@ -40,27 +42,25 @@ pub(super) static FUNCTION: Definition = Definition {
         ("arguments", replace),
         ("defaults", alter_defaults),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
 
 pub(super) static PROCEDURE: Definition = Definition {
-    kind: "procedure",
-    noun: "PROCEDURE",
+    kind: ObjectKind::Procedure,
     creation_order: 251,
     query: "",
     create,
     drop: plain_drop,
     attributes: FUNCTION.attributes,
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
 
 pub(super) static AGGREGATE: Definition = Definition {
-    kind: "aggregate",
-    noun: "AGGREGATE",
+    kind: ObjectKind::Aggregate,
     creation_order: 252,
     query: "
 SELECT 'pg_proc'::regclass::oid, p.oid, 0, 'aggregate', ARRAY[s.nspname, p.proname]::text[],
@@ -100,15 +100,10 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND
     },
     drop: plain_drop,
     attributes: &[("owner", alter_owner), ("definition", replace)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
-
-pub(super) fn aggregate_arguments(id: &Identity) -> String {
-    let arguments = id.arguments.join(", ");
-    if arguments.is_empty() { "*".to_owned() } else { arguments }
-}
 
 fn definition(fact: &Fact) -> String {
     fact.text("definition").unwrap_or_default().to_owned()

@@ -3,15 +3,15 @@
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, with_owner,
+        definition::{Change, Created, Definition, Outcome, alter_owner, plain_drop, with_owner},
+        object_kind::ObjectKind,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static SCHEMA: Definition = Definition {
-    kind: "schema",
-    noun: "SCHEMA",
+    kind: ObjectKind::Schema,
     creation_order: 10,
     query: "
 SELECT 'pg_namespace'::regclass::oid, n.oid, 0, 'schema', ARRAY[n.nspname]::text[], '{}'::text[],
@@ -23,14 +23,13 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclas
     create: |it| with_owner(it, vec![Sql::whole(format!("CREATE SCHEMA {}", it.fact.id.path()))]),
     drop: plain_drop,
     attributes: &[("owner", alter_owner)],
-    recreate: RecreatePolicy::Never,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static EXTENSION: Definition = Definition {
-    kind: "extension",
-    noun: "EXTENSION",
+    kind: ObjectKind::Extension,
     creation_order: 20,
     query: "
 SELECT 'pg_extension'::regclass::oid, e.oid, 0, 'extension', ARRAY[e.extname]::text[],
@@ -41,7 +40,7 @@ WHERE n.nspname <> ALL ($1)",
     create,
     drop,
     attributes: &[("schema", alter_schema)],
-    recreate: RecreatePolicy::Never,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

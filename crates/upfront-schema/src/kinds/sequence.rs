@@ -5,16 +5,16 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, SequenceReplacement, alter_owner,
-        no_drop, with_owner,
+        definition::{Change, Created, Definition, Outcome, alter_owner, no_drop, with_owner},
+        object_kind::ObjectKind,
+        sequence_replacement::SequenceReplacement,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static SEQUENCE: Definition = Definition {
-    kind: "sequence",
-    noun: "SEQUENCE",
+    kind: ObjectKind::Sequence,
     creation_order: 60,
     query: concat!(
         "
@@ -40,14 +40,13 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         ("persistence", alter_persistence),
         ("options", alter_options),
     ],
-    recreate: RecreatePolicy::Never,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static OWNER: Definition = Definition {
-    kind: "sequence owner",
-    noun: "SEQUENCE",
+    kind: ObjectKind::SequenceOwner,
     creation_order: 130,
     query: "
 SELECT 'pg_sequence'::regclass::oid, c.oid, 0, 'sequence owner',
@@ -66,7 +65,7 @@ WHERE c.relkind = 'S'",
         None => no_drop(facts, fact),
     },
     attributes: &[("column", |it| Outcome::InPlace(vec![owned_by(it.to, it.wanted_text())]))],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -89,7 +88,12 @@ fn create_owner(it: &Created<'_>) -> Vec<Sql> {
 pub(crate) fn column_of<'a>(facts: &'a Facts, owner: &Fact) -> Option<&'a Fact> {
     let at = facts.find(&owner.id)?;
     let mut all = facts.uses[at].iter().map(|(it, _)| &facts.all[*it]);
-    all.find(|it| it.id.kind == "column")
+    all.find(|it| it.id.kind == ObjectKind::Column)
+}
+
+/// The path of the column that owns a sequence.
+pub(crate) fn owning_column(owner: &Fact) -> Option<&str> {
+    owner.text("column")
 }
 
 fn owned_by(fact: &Fact, column: Option<&str>) -> Sql {
@@ -145,7 +149,7 @@ fn alter_persistence(it: &Change<'_>) -> Outcome {
 
 /// The table whose column owns a sequence.
 fn owner<'a>(facts: &'a Facts, sequence: &Fact) -> Option<&'a Fact> {
-    let owner = facts.get("sequence owner", &sequence.id.names)?;
+    let owner = facts.get(ObjectKind::SequenceOwner, &sequence.id.names)?;
     facts.parent(column_of(facts, owner)?)
 }
 
@@ -159,16 +163,16 @@ pub(super) fn that_stay(it: &Change<'_>) -> Vec<Sql> {
     if it.a.version < FIRST_TO_FOLLOW {
         return Vec::new();
     }
-    let all = it.a.iter().filter(|fact| fact.id.kind == "sequence");
+    let all = it.a.iter().filter(|fact| fact.id.kind == ObjectKind::Sequence);
     let owned = all.filter(|fact| owner(it.a, fact).is_some_and(|table| table.id == it.from.id));
-    let wanted = owned.filter_map(|fact| it.b.get("sequence", &fact.id.names));
+    let wanted = owned.filter_map(|fact| it.b.get(ObjectKind::Sequence, &fact.id.names));
     let stay = wanted.filter(|sequence| sequence.text("persistence") != it.wanted_text());
     stay.map(|it| set_persistence(&it.id.path(), it.text("persistence"))).collect()
 }
 
 /// The owner of a sequence follows that of the table whose column owns it.
 fn alter_own(it: &Change<'_>) -> Outcome {
-    match it.a.get("sequence owner", &it.from.id.names) {
+    match it.a.get(ObjectKind::SequenceOwner, &it.from.id.names) {
         Some(_) => Outcome::InPlace(Vec::new()),
         None => alter_owner(it),
     }
@@ -328,14 +332,16 @@ pub(crate) fn is_serial(facts: &Facts, column: &Fact) -> bool {
     let sequence = format!("{table}_{name}_seq");
     names.truncate(1);
     names.push(sequence);
-    let Some(sequence) = facts.get("sequence", &names) else { return false };
+    let Some(sequence) = facts.get(ObjectKind::Sequence, &names) else { return false };
     names[1].len() < 64 && is_whole(facts, column, sequence)
 }
 
 fn is_whole(facts: &Facts, column: &Fact, sequence: &Fact) -> bool {
     let path = sequence.id.path();
-    let owned = facts.get("sequence owner", &sequence.id.names).and_then(|it| it.text("column"));
-    let default = facts.get("default value", &column.id.names).and_then(|it| it.text("expression"));
+    let owned =
+        facts.get(ObjectKind::SequenceOwner, &sequence.id.names).and_then(|it| it.text("column"));
+    let default =
+        facts.get(ObjectKind::DefaultValue, &column.id.names).and_then(|it| it.text("expression"));
     let kind = sequence.attributes.get("options").and_then(|it| it.get("type")).cloned();
     let only_type = sequence.attributes.get("options").and_then(Value::as_object);
     owned == Some(column.id.path().as_str())
@@ -377,6 +383,8 @@ pub(super) fn is_made_by_serial(facts: &Facts, sequence: &Fact, before: &Facts) 
     let users = facts.find(&sequence.id).map(|at| &facts.uses[at]);
     users.into_iter().flatten().any(|(column, _)| {
         let column = &facts.all[*column];
-        column.id.kind == "column" && before.find(&column.id).is_none() && is_serial(facts, column)
+        column.id.kind == ObjectKind::Column
+            && before.find(&column.id).is_none()
+            && is_serial(facts, column)
     })
 }

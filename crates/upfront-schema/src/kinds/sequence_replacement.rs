@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{sequence, temporary_name},
+    kinds::{enum_type::temporary_name, object_kind::ObjectKind, sequence},
     quote,
     sql::Sql,
 };
@@ -21,11 +21,11 @@ impl<'a> ColumnSequence<'a> {
         if column.text("identity").is_some() {
             return Some(Self::Identity(column));
         }
-        let default = facts.get("default value", &column.id.names)?;
+        let default = facts.get(ObjectKind::DefaultValue, &column.id.names)?;
         default.text("expression").filter(|it| it.starts_with("nextval("))?;
         let uses = &facts.uses[facts.find(&default.id)?];
         let mut bases = uses.iter().map(|(it, _)| &facts.all[*it]);
-        bases.find(|it| it.id.kind == "sequence").map(Self::Sequence)
+        bases.find(|it| it.id.kind == ObjectKind::Sequence).map(Self::Sequence)
     }
 
     fn is(self, sequence: &Fact) -> bool {
@@ -82,13 +82,14 @@ impl<'a> SequenceReplacement<'a> {
 
     /// That from a sequence of the first schema.
     pub(crate) fn of_old(a: &'a Facts, b: &'a Facts, sequence: &Fact) -> Option<Self> {
-        let counterparts = columns(a, sequence).filter_map(|it| b.get("column", &it.id.names));
+        let counterparts =
+            columns(a, sequence).filter_map(|it| b.get(ObjectKind::Column, &it.id.names));
         let mut all = counterparts.filter_map(|it| Self::of_column(a, b, it));
         all.find(|it| it.old.is(sequence))
     }
 
     fn candidate(a: &'a Facts, b: &'a Facts, column: &'a Fact) -> Option<Self> {
-        let from = a.get("column", &column.id.names)?;
+        let from = a.get(ObjectKind::Column, &column.id.names)?;
         if [from, column].iter().any(|it| it.origin.is_some()) || !is_table_kept(a, b, column) {
             return None;
         }
@@ -176,14 +177,14 @@ impl<'a> SequenceReplacement<'a> {
 fn columns<'a>(facts: &'a Facts, sequence: &Fact) -> impl Iterator<Item = &'a Fact> {
     let users = facts.find(&sequence.id).map(|at| facts.users[at].as_slice());
     let users = users.unwrap_or_default().iter().map(|(it, _)| &facts.all[*it]);
-    let defaults = users.filter(|it| it.id.kind == "default value");
-    defaults.filter_map(|it| facts.parent(it)).filter(|it| it.id.kind == "column")
+    let defaults = users.filter(|it| it.id.kind == ObjectKind::DefaultValue);
+    defaults.filter_map(|it| facts.parent(it)).filter(|it| it.id.kind == ObjectKind::Column)
 }
 
 /// A table that is dropped and made again takes its sequences along.
 fn is_table_kept(a: &Facts, b: &Facts, column: &Fact) -> bool {
     let key = |facts: &Facts| {
-        let table = facts.get("table", &column.id.names[..2])?;
+        let table = facts.get(ObjectKind::Table, &column.id.names[..2])?;
         Some(table.attributes.get("partition_key").cloned())
     };
     key(a).is_some_and(|it| Some(it) == key(b))

@@ -3,14 +3,14 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        Created, Definition, Outcome, RecreatePolicy, alter_owner, plain_drop, replace, with_owner,
+        definition::{Created, Definition, Outcome, alter_owner, plain_drop, replace, with_owner},
+        object_kind::ObjectKind,
     },
     sql::Sql,
 };
 
 pub(super) static STATISTICS: Definition = Definition {
-    kind: "statistics object",
-    noun: "STATISTICS",
+    kind: ObjectKind::StatisticsObject,
     creation_order: 285,
     query: "
 SELECT 'pg_statistic_ext'::regclass::oid, x.oid, 0, 'statistics object',
@@ -27,7 +27,7 @@ FROM pg_statistic_ext x JOIN space s ON s.oid = x.stxnamespace JOIN relation c O
         ("definition", replace),
         ("target", |it| Outcome::InPlace(vec![target(it.to)])),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };

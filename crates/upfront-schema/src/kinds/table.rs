@@ -5,8 +5,11 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, column, constraint,
-        inheritance, parameters, replace, sequence, with_owner,
+        column, constraint,
+        definition::{Change, Created, Definition, Outcome, alter_owner, replace, with_owner},
+        inheritance,
+        object_kind::ObjectKind,
+        parameters, sequence,
     },
     quote,
     sql::Sql,
@@ -40,8 +43,7 @@ LEFT JOIN (SELECT ftrelid, ftoptions, srvname FROM pg_foreign_table
 WHERE c.relkind IN ('r', 'p', 'f')";
 
 pub(super) static TABLE: Definition = Definition {
-    kind: "table",
-    noun: "TABLE",
+    kind: ObjectKind::Table,
     creation_order: 100,
     query: QUERY,
     create,
@@ -57,20 +59,19 @@ pub(super) static TABLE: Definition = Definition {
         ("access_method", |it| alter_place(it, "ACCESS METHOD", "heap")),
         ("tablespace", |it| alter_place(it, "TABLESPACE", "pg_default")),
     ],
-    recreate: RecreatePolicy::Never,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static FOREIGN_TABLE: Definition = Definition {
-    kind: "foreign table",
-    noun: "FOREIGN TABLE",
+    kind: ObjectKind::ForeignTable,
     creation_order: 100,
     query: "",
     create,
     drop: |_, fact| vec![Sql::whole(format!("DROP FOREIGN TABLE {}", fact.id.path()))],
     attributes: &[("owner", alter_owner), ("server", replace), ("foreign_options", alter_foreign)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
@@ -83,7 +84,7 @@ pub(super) fn head(names: &[String]) -> String {
 fn create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;
     let unlogged = if fact.text("persistence") == Some("u") { "UNLOGGED " } else { "" };
-    let foreign = if fact.id.kind == "foreign table" { "FOREIGN " } else { "" };
+    let foreign = if fact.id.kind == ObjectKind::ForeignTable { "FOREIGN " } else { "" };
     let text = format!(
         "CREATE {unlogged}{foreign}TABLE {}{}{}",
         fact.id.path(),
@@ -106,17 +107,18 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
 
 /// The list of columns and constraints, and where more of them come from.
 fn content(it: &Created<'_>) -> String {
-    let of = |kind: &'static str| it.folded.iter().filter(move |it| it.fact.id.kind == kind);
-    let parents: Vec<_> = of("inheritance").collect();
+    let of = |kind: ObjectKind| it.folded.iter().filter(move |it| it.fact.id.kind == kind);
+    let parents: Vec<_> = of(ObjectKind::Inheritance).collect();
     let partition = parents.iter().find_map(|it| it.fact.text("bound"));
     let own = |it: &&Created<'_>| {
         let is_local = it.fact.is_noted("local") && partition.is_none();
         parents.is_empty() || it.fact.origin.is_none() || is_local
     };
-    let mut lines: Vec<_> = of("column").filter(own).collect();
+    let mut lines: Vec<_> = of(ObjectKind::Column).filter(own).collect();
     lines.sort_by_key(|it| it.fact.notes.get("position").and_then(Value::as_i64));
     let columns = lines.iter().map(|it| column::definition(it));
-    let constraints = of("table constraint").filter(own).map(|it| constraint::definition(it.fact));
+    let constraints =
+        of(ObjectKind::TableConstraint).filter(own).map(|it| constraint::definition(it.fact));
     let list = columns.chain(constraints).map(|it| format!("\n  {it}")).collect::<Vec<_>>();
     let list = if list.is_empty() { String::new() } else { format!("{}\n", list.join(",")) };
     let names = parents.iter().map(|it| inheritance::parent(it.fact)).collect::<Vec<_>>();

@@ -1,10 +1,12 @@
 //! Text search: parsers, templates, dictionaries and configurations.
 
-use crate::kinds::{Definition, opaque};
+use crate::kinds::{
+    definition::{Definition, opaque},
+    object_kind::ObjectKind,
+};
 
 pub(super) static PARSER: Definition = opaque(
-    "text search parser",
-    "TEXT SEARCH PARSER",
+    ObjectKind::TextSearchParser,
     251,
     "
 SELECT 'pg_ts_parser'::regclass::oid, p.oid, 0, 'text search parser',
@@ -20,8 +22,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static TEMPLATE: Definition = opaque(
-    "text search template",
-    "TEXT SEARCH TEMPLATE",
+    ObjectKind::TextSearchTemplate,
     251,
     "
 SELECT 'pg_ts_template'::regclass::oid, t.oid, 0, 'text search template',
@@ -36,8 +37,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static DICTIONARY: Definition = opaque(
-    "text search dictionary",
-    "TEXT SEARCH DICTIONARY",
+    ObjectKind::TextSearchDictionary,
     252,
     "
 SELECT 'pg_ts_dict'::regclass::oid, d.oid, 0, 'text search dictionary',
@@ -54,8 +54,7 @@ WHERE NOT EXISTS (SELECT FROM member m
 );
 
 pub(super) static CONFIGURATION: Definition = opaque(
-    "text search configuration",
-    "TEXT SEARCH CONFIGURATION",
+    ObjectKind::TextSearchConfiguration,
     253,
     "
 SELECT 'pg_ts_config'::regclass::oid, c.oid, 0, 'text search configuration',

@@ -2,14 +2,17 @@
 
 use crate::{
     catalog::facts::Fact,
-    kinds::{Change, Created, Definition, Outcome, RecreatePolicy, plain_drop, replace, table},
+    kinds::{
+        definition::{Change, Created, Definition, Outcome, plain_drop, replace},
+        object_kind::ObjectKind,
+        table,
+    },
     quote,
     sql::Sql,
 };
 
 pub(super) static TRIGGER: Definition = Definition {
-    kind: "trigger",
-    noun: "TRIGGER",
+    kind: ObjectKind::Trigger,
     creation_order: 300,
     query: "
 SELECT 'pg_trigger'::regclass::oid, t.oid, 0, 'trigger',
@@ -25,14 +28,13 @@ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND NOT EXISTS (
     create,
     drop: plain_drop,
     attributes: &[("definition", replace), ("enabled", alter_enabled)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
 
 pub(super) static STATE: Definition = Definition {
-    kind: "trigger state",
-    noun: "TRIGGER",
+    kind: ObjectKind::TriggerState,
     creation_order: 301,
     query: "
 SELECT 'pg_trigger'::regclass::oid, t.oid, 0, 'trigger state',
@@ -49,14 +51,13 @@ WHERE NOT p.tgisinternal AND t.tgenabled <> p.tgenabled",
     create: |it| vec![enable(it.fact, it.fact.text("enabled").unwrap_or("O"))],
     drop: |_, fact| vec![enable(fact, fact.note("usual").unwrap_or("O"))],
     attributes: &[("enabled", alter_enabled)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: false,
 };
 
 pub(super) static RULE: Definition = Definition {
-    kind: "rule",
-    noun: "RULE",
+    kind: ObjectKind::Rule,
     creation_order: 305,
     query: "
 SELECT 'pg_rewrite'::regclass::oid, r.oid, 0, 'rule',
@@ -71,7 +72,7 @@ WHERE r.rulename <> '_RETURN'",
     create,
     drop: plain_drop,
     attributes: &[("definition", alter_rule), ("enabled", alter_enabled)],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
@@ -95,7 +96,7 @@ fn enable(fact: &Fact, state: &str) -> Sql {
         "A" => "ENABLE ALWAYS",
         _ => "ENABLE",
     };
-    let noun = crate::kinds::of(fact).noun;
+    let noun = fact.id.kind.noun();
     let clause = format!("{verb} {noun} {}", quote::name(fact.id.name()));
     Sql::clause(table::head(&fact.id.names), clause)
 }

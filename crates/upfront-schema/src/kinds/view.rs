@@ -5,16 +5,16 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        Change, Created, Definition, Outcome, RecreatePolicy, alter_owner, parameters, replace,
-        with_owner,
+        definition::{Change, Created, Definition, Outcome, alter_owner, replace, with_owner},
+        object_kind::ObjectKind,
+        parameters,
     },
     quote,
     sql::Sql,
 };
 
 pub(super) static VIEW: Definition = Definition {
-    kind: "view",
-    noun: "VIEW",
+    kind: ObjectKind::View,
     creation_order: 260,
     query: concat!(
         "
@@ -56,14 +56,13 @@ WHERE c.relkind IN ('v', 'm')"
         ("columns", alter_definition),
         ("options", alter_options),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
 
 pub(super) static MATERIALIZED: Definition = Definition {
-    kind: "materialized view",
-    noun: "MATERIALIZED VIEW",
+    kind: ObjectKind::MaterializedView,
     creation_order: 265,
     query: "",
     create: create_materialized,
@@ -78,7 +77,7 @@ pub(super) static MATERIALIZED: Definition = Definition {
         ("settings", alter_settings),
         ("unpopulated", |_| Outcome::InPlace(Vec::new())),
     ],
-    recreate: RecreatePolicy::Anytime,
+    inherited: &[],
     created_with_parent: false,
     blocks_retype: true,
 };
@@ -172,7 +171,7 @@ fn alter_options(it: &Change<'_>) -> Outcome {
     if it.also("definition") {
         return Outcome::InPlace(Vec::new());
     }
-    let head = format!("ALTER {} {}", crate::kinds::of(it.to).noun, it.to.id.path());
+    let head = format!("ALTER {} {}", it.to.id.kind.noun(), it.to.id.path());
     let clauses = parameters::change(it.old_value(), it.wanted_value());
     Outcome::InPlace(clauses.iter().map(|it| Sql::whole(format!("{head} {it}"))).collect())
 }

@@ -17,6 +17,7 @@ use upfront_redact::KnownSecrets;
 use crate::{
     catalog::extract::Scope,
     error::{Error, Kind, Result, is_missing, reason},
+    kinds::object_kind::ObjectKind,
     quote,
     scratch::{
         preflight::{self, MissingFeature},
@@ -456,9 +457,9 @@ fn is_left_alone(sql: &str, scope: &Scope) -> bool {
     let (kind, name) = match server_requirement(sql) {
         Some(
             ServerRequirement::Extension { name, .. } | ServerRequirement::ExtensionComment(name),
-        ) => ("extension", name),
-        Some(ServerRequirement::Subscription(name)) => ("subscription", name),
-        Some(ServerRequirement::SecurityLabel(on)) => ("security label", on),
+        ) => (ObjectKind::Extension.name(), name),
+        Some(ServerRequirement::Subscription(name)) => (ObjectKind::Subscription.name(), name),
+        Some(ServerRequirement::SecurityLabel(on)) => (ObjectKind::SecurityLabel.name(), on),
         Some(ServerRequirement::Role(_)) | None => return false,
     };
     scope.leaves_alone(kind, &name, "")

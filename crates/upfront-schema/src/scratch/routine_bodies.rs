@@ -11,18 +11,9 @@ use upfront_scratch::Database;
 use crate::{
     catalog::extract::Scope,
     error::{Error, Result, reason},
+    kinds::queries,
     scratch::session,
 };
-
-const ROUTINES: &str = "
-SELECT format('%s %I.%I(%s)', CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
-  n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), pg_get_functiondef(p.oid)
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-JOIN pg_language l ON l.oid = p.prolang
-WHERE p.prokind IN ('f', 'p', 'w') AND l.lanname NOT IN ('c', 'internal')
-AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1)
-AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
-  AND d.objid = p.oid AND d.deptype = 'e')";
 
 /// The routines of a database at one moment, with the statements that make them.
 #[derive(Debug)]
@@ -62,7 +53,7 @@ fn broken() -> impl FnOnce(postgres::Error) -> Error {
 }
 
 fn read(client: &mut Client, scope: &Scope) -> Result<RoutineBodies> {
-    let rows = client.query(ROUTINES, &[&scope.without_schemas]).map_err(broken())?;
+    let rows = client.query(queries::ROUTINE_BODIES, &[&scope.without_schemas]).map_err(broken())?;
     Ok(RoutineBodies(rows.iter().map(|it| (it.get(0), it.get(1))).collect()))
 }
 

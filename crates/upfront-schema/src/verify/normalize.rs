@@ -15,7 +15,7 @@ use crate::{
     },
     diff::difference::differing,
     error::{Error, Result},
-    kinds::{self, Created},
+    kinds::{definition::Created, object_kind::ObjectKind, registry},
     scratch::session,
 };
 
@@ -92,7 +92,7 @@ fn normalized(
 /// What a partition has from the table above is made there, and can be dropped nowhere else. Its
 /// defaults are its own.
 fn maker(facts: &Facts, mut at: usize) -> usize {
-    if facts.all[at].id.kind == "default value" {
+    if facts.all[at].id.kind == ObjectKind::DefaultValue {
         return at;
     }
     while let Some(it) = facts.all[at].origin
@@ -110,7 +110,7 @@ fn again(
     fact: &Fact,
     scope: &Scope,
 ) -> Option<Fact> {
-    let rule = kinds::of(fact);
+    let rule = registry::of(fact);
     for it in (rule.drop)(facts, fact) {
         let cascade = if it.text.ends_with("DROP DEFAULT") { "" } else { " CASCADE" };
         transaction.batch_execute(&format!("{}{cascade}", it.statement())).ok()?;
@@ -134,24 +134,13 @@ fn read(
         "SELECT q.attributes FROM ({PRELUDE} {}) q (class, object, sub, kind, names, arguments, \
          in_class, in_object, in_sub, attributes, notes) \
          WHERE q.kind = $2 AND q.names = $3 AND q.arguments = $4",
-        query(fact)
+        registry::query_of(fact.id.kind)
     );
     let id = &fact.id;
     let row = transaction
-        .query_opt(&sql, &[&scope.without_schemas, &id.kind, &id.names, &id.arguments])
+        .query_opt(&sql, &[&scope.without_schemas, &id.kind.name(), &id.names, &id.arguments])
         .ok()??;
     let mut fact = Fact { attributes: serde_json::from_str(row.get(0)).ok()?, ..fact.clone() };
     aliases::by_name(&facts.orders, &mut fact.attributes, &mut fact.notes);
     Some(fact)
-}
-
-/// Some kinds are read by the query of another.
-fn query(fact: &Fact) -> &'static str {
-    let own = kinds::of(fact).query;
-    let other = match fact.id.kind {
-        "materialized view" => "view",
-        "procedure" => "function",
-        _ => "table",
-    };
-    if own.is_empty() { kinds::find(other).map_or("", |it| it.query) } else { own }
 }

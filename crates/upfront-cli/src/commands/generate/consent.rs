@@ -73,9 +73,8 @@ impl Consent<'_> {
 }
 
 fn is_named(patterns: &[Pattern], it: &Removal) -> bool {
-    let text = it.pattern();
-    let path = text.strip_prefix(it.id.kind).unwrap_or_default().trim_start();
-    patterns.iter().any(|pattern| pattern.names(it.id.kind, path))
+    let path = it.path();
+    patterns.iter().any(|pattern| pattern.names(it.id.kind, &path))
 }
 
 /// Nothing is written before these are agreed to.

@@ -36,8 +36,7 @@ pub(super) fn own_name(of: &Identity) -> String {
 
 /// The names, quoted as in SQL.
 pub(super) fn path(of: &Identity) -> String {
-    let text = of.to_string();
-    text.strip_prefix(of.kind).unwrap_or(&text).trim_start().to_owned()
+    of.signature()
 }
 
 /// An option as a shell takes it.

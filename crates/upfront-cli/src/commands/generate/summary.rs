@@ -33,10 +33,12 @@ pub(super) fn summary(sides: &[UpDown]) -> Vec<Line> {
     for it in &effects {
         let Some(verb) = verb(it, &effects) else { continue };
         let object = object(it);
-        match lines.iter_mut().find(|line| line.action == verb && line.kind == it.id.kind) {
+        match lines.iter_mut().find(|line| line.action == verb && line.kind == it.id.kind.name()) {
             Some(line) if line.objects.contains(&object) => {}
             Some(line) => line.objects.push(object),
-            None => lines.push(Line { action: verb, kind: it.id.kind, objects: vec![object] }),
+            None => {
+                lines.push(Line { action: verb, kind: it.id.kind.name(), objects: vec![object] })
+            }
         }
     }
     lines.sort_by_key(|it| it.action);
@@ -64,10 +66,7 @@ fn verb(it: &Effect, all: &[&Effect]) -> Option<Verb> {
 
 /// Whether it is the comment or the privileges of an object.
 fn is_on(it: &Identity, object: &Identity) -> bool {
-    matches!(it.kind, "comment" | "privileges")
-        && it.names.split_first().is_some_and(|(kind, names)| {
-            *kind == object.kind && *names == object.names && it.arguments == object.arguments
-        })
+    it.target().is_some_and(|target| target == *object)
 }
 
 fn object(it: &Effect) -> String {

@@ -8,7 +8,9 @@ use crate::{
         actions::Action,
         steps::{Steps, attachment},
     },
-    kinds::{self, SequenceReplacement},
+    kinds::{
+        object_kind::ObjectKind, privileges, registry, sequence_replacement::SequenceReplacement,
+    },
 };
 
 impl Steps<'_> {
@@ -50,7 +52,7 @@ impl Steps<'_> {
             for relation in relations.into_iter().flatten() {
                 let is_column = |it: &Fact| {
                     let own = serde_json::json!(it.id.names.get(..2));
-                    it.id.kind == "column" && own == *relation
+                    it.id.kind == ObjectKind::Column && own == *relation
                 };
                 let drops = steps_of(&self.drops, self.a(), is_column);
                 let creates = steps_of(&self.creates, b, is_column);
@@ -72,7 +74,7 @@ impl Steps<'_> {
     fn wait_around_detachment(&mut self) {
         for (at, action) in self.actions.all.iter().enumerate() {
             let fact = &self.actions.a.all[at];
-            if fact.id.kind != "inheritance" {
+            if fact.id.kind != ObjectKind::Inheritance {
                 continue;
             }
             let above = ancestors(self.actions.a, &fact.id.names[2..]);
@@ -104,7 +106,7 @@ impl Steps<'_> {
                 continue;
             };
             for (base, _) in &self.actions.a.uses[at] {
-                let is_key = self.actions.a.all[*base].id.kind == "table constraint";
+                let is_key = self.actions.a.all[*base].id.kind == ObjectKind::TableConstraint;
                 if let Some(drop) = self.drops.get(base).filter(|_| is_key) {
                     self.graph.precede(*drop, *create);
                 }
@@ -115,12 +117,12 @@ impl Steps<'_> {
     /// What is taken from a role on a table is taken on its columns too, so these come later.
     fn wait_for_revocations(&mut self) {
         for facts in [self.actions.a, self.actions.b] {
-            let on = facts
-                .all
-                .iter()
-                .filter(|it| it.id.kind == "privileges" && it.id.names[0] == "column");
+            let on = facts.all.iter().filter(|it| {
+                it.id.kind == ObjectKind::Privileges
+                    && it.id.target_kind() == Some(ObjectKind::Column)
+            });
             for fact in on {
-                let firsts = self.steps_on(|it| kinds::is_on_table_of(it, fact));
+                let firsts = self.steps_on(|it| privileges::is_on_table_of(it, fact));
                 let seconds = self.steps_on(|it| it.id == fact.id);
                 for (first, second) in
                     firsts.iter().flat_map(|it| seconds.iter().map(move |to| (*it, *to)))
@@ -140,7 +142,7 @@ impl Steps<'_> {
         let columns: Vec<_> = self.alters[1].iter().map(|(at, step)| (*at, *step)).collect();
         for (at, column) in columns {
             let fact = &self.actions.b.all[at];
-            let it = (fact.id.kind == "column")
+            let it = (fact.id.kind == ObjectKind::Column)
                 .then(|| SequenceReplacement::of_column(self.actions.a, self.actions.b, fact));
             let Some(it) = it.flatten() else { continue };
             if let Some(create) = it.new_sequence().and_then(|it| self.actions.b.find(&it.id))
@@ -157,7 +159,7 @@ impl Steps<'_> {
         }
         for (&at, &create) in &self.creates {
             let fact = &self.actions.b.all[at];
-            let it = (fact.id.kind == "sequence")
+            let it = (fact.id.kind == ObjectKind::Sequence)
                 .then(|| SequenceReplacement::of_new(self.actions.a, self.actions.b, fact));
             let old = it.flatten().and_then(|it| self.actions.a.find(&it.old_sequence()?.id));
             if let Some(drop) = old.and_then(|it| self.drops.get(&it)) {
@@ -205,10 +207,13 @@ impl Steps<'_> {
         let alter = self.alters[0].get(&user).copied();
         let gone = self.drops.get(&base).copied();
         // A new label disturbs nobody.
-        let is_enum = self.actions.a.all[base].id.kind == "enum";
+        let is_enum = self.actions.a.all[base].id.kind == ObjectKind::Enum;
         // Nor does a column its sequence.
-        let is_owned = self.actions.a.all[base].id.kind == "column"
-            && matches!(self.actions.a.all[user].id.kind, "sequence" | "sequence owner");
+        let is_owned = self.actions.a.all[base].id.kind == ObjectKind::Column
+            && matches!(
+                self.actions.a.all[user].id.kind,
+                ObjectKind::Sequence | ObjectKind::SequenceOwner
+            );
         let changed = self.alters[0].get(&base).copied().filter(|_| !is_enum && !is_owned);
         let swapped = matches!(self.actions.all[base], Action::Swap)
             .then(|| self.actions.counterpart(base).and_then(|it| self.creates.get(&it).copied()))
@@ -273,7 +278,9 @@ impl Steps<'_> {
         let creates: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
         for (at, step) in creates {
             let fact = &self.b().all[at];
-            if matches!(fact.id.kind, "column" | "default value") || fact.origin.is_none() {
+            if matches!(fact.id.kind, ObjectKind::Column | ObjectKind::DefaultValue)
+                || fact.origin.is_none()
+            {
                 continue;
             }
             let attached = attachment(self.b(), fact).and_then(|it| self.creates.get(&it).copied());
@@ -291,7 +298,7 @@ impl Steps<'_> {
             let detached = attachment(self.actions.a, fact).filter(|it| self.leaves(fact, *it));
             let Some(detach) = detached.and_then(|it| self.drops.get(&it)) else { continue };
             self.graph.precede(*detach, step);
-            let above = fact.origin.filter(|_| fact.id.kind == "index");
+            let above = fact.origin.filter(|_| fact.id.kind == ObjectKind::Index);
             if let Some(above) = above.and_then(|it| self.drops.get(&it)) {
                 self.graph.precede(*detach, *above);
             }
@@ -305,7 +312,7 @@ impl Steps<'_> {
         match self.actions.all[attached] {
             Action::Drop => true,
             Action::Replace => {
-                let above = fact.origin.filter(|_| fact.id.kind == "index");
+                let above = fact.origin.filter(|_| fact.id.kind == ObjectKind::Index);
                 let above = above.map(|it| &self.actions.a.all[it]);
                 above.is_some_and(|it| {
                     attachment(self.actions.a, it).is_some_and(|to| self.leaves(it, to))
@@ -321,7 +328,8 @@ pub(super) fn ancestors<'a>(facts: &'a Facts, table: &'a [String]) -> HashSet<&'
     let mut found = HashSet::from([table]);
     loop {
         let before = found.len();
-        let edges = facts.iter().filter(|it| it.id.kind == "inheritance").map(|it| &it.id.names);
+        let edges =
+            facts.iter().filter(|it| it.id.kind == ObjectKind::Inheritance).map(|it| &it.id.names);
         let above: Vec<_> =
             edges.filter(|it| found.contains(&it[..2])).map(|it| &it[2..]).collect();
         found.extend(above);
@@ -344,22 +352,24 @@ fn slots(fact: &Fact) -> Vec<Vec<String>> {
     let id = &fact.id;
     let named =
         |space: &str, names: &[&[String]]| [vec![space.to_owned()], names.concat()].concat();
-    let relation = kinds::relation_name(fact);
+    let relation = registry::relation_name(fact);
     let own = match id.kind {
         _ if relation.is_some() => named("relation", &[&relation.unwrap_or_default()]),
-        "function" | "procedure" | "aggregate" => named("routine", &[&id.names, &id.arguments]),
-        kind => named(kind, &[&id.names, &id.arguments]),
+        ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Aggregate => {
+            named("routine", &[&id.names, &id.arguments])
+        }
+        kind => named(kind.name(), &[&id.names, &id.arguments]),
     };
     // Two partitions of a table cannot hold the same rows.
-    let bounds = (id.kind == "inheritance").then(|| named("bounds", &[&id.names[2..]]));
-    let is_primary = id.kind == "table constraint" && fact.note("type") == Some("p");
+    let bounds = (id.kind == ObjectKind::Inheritance).then(|| named("bounds", &[&id.names[2..]]));
+    let is_primary = id.kind == ObjectKind::TableConstraint && fact.note("type") == Some("p");
     let primary = is_primary.then(|| named("primary key", &[&id.names[..2]]));
     [own].into_iter().chain(sequence_slot(fact)).chain(bounds).chain(primary).collect()
 }
 
 /// The name that the sequence of an identity column takes.
 fn sequence_slot(fact: &Fact) -> Option<Vec<String>> {
-    fact.text("identity").filter(|_| fact.id.kind == "column")?;
+    fact.text("identity").filter(|_| fact.id.kind == ObjectKind::Column)?;
     let [schema, table, column] = &fact.id.names[..] else { return None };
     Some(vec!["relation".to_owned(), schema.clone(), format!("{table}_{column}_seq")])
 }

@@ -6,7 +6,7 @@ use crate::{
         actions::Action,
         steps::{Steps, attachment},
     },
-    kinds,
+    kinds::{object_kind::ObjectKind, registry},
 };
 
 impl Steps<'_> {
@@ -47,15 +47,15 @@ impl Steps<'_> {
         creates.sort();
         let one = |(at, guest): (&usize, &usize)| {
             let fact = &self.b().all[*at];
-            let parent = fact.parent.filter(|_| kinds::of(fact).created_with_parent)?;
+            let parent = fact.parent.filter(|_| registry::of(fact).created_with_parent)?;
             let fits = match fact.id.kind {
-                "inheritance" => self.may_be_born_attached(fact),
-                "default value" => {
-                    let is_of_table = self.b().all[parent].id.kind == "column";
+                ObjectKind::Inheritance => self.may_be_born_attached(fact),
+                ObjectKind::DefaultValue => {
+                    let is_of_table = self.b().all[parent].id.kind == ObjectKind::Column;
                     is_of_table && fact.origin.is_none() && !self.is_inherited(parent)
                 }
-                "table constraint" => {
-                    self.b().all[parent].id.kind != "column"
+                ObjectKind::TableConstraint => {
+                    self.b().all[parent].id.kind != ObjectKind::Column
                         && !fact.is("not_valid")
                         && !fact.is("clustered")
                 }
@@ -77,7 +77,8 @@ impl Steps<'_> {
     fn may_be_born_attached(&self, fact: &Fact) -> bool {
         let Some(table) = fact.parent else { return false };
         let columns = self.b().users[table].iter().map(|(it, _)| &self.b().all[*it]);
-        let mut columns = columns.filter(|it| it.id.kind == "column" && it.parent == Some(table));
+        let mut columns =
+            columns.filter(|it| it.id.kind == ObjectKind::Column && it.parent == Some(table));
         fact.text("bound").is_none() || columns.all(|it| it.origin.is_some())
     }
 }

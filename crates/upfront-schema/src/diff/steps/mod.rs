@@ -20,7 +20,10 @@ use crate::{
         graph::{self, Graph, Rank},
     },
     error::Result,
-    kinds::{self, RecreatePolicy},
+    kinds::{
+        object_kind::{ObjectKind, RecreatePolicy},
+        registry,
+    },
     sql::{Placement, Sql},
 };
 
@@ -191,11 +194,11 @@ impl<'a> Steps<'a> {
     /// Definitions go first and rows last.
     fn rank(&self, step: Step) -> Rank {
         let fact = self.fact(step);
-        let rule = kinds::of(fact);
-        let creation_order = u32::from(rule.creation_order);
-        let place = match (step.verb, rule.recreate) {
+        let definition = registry::of(fact);
+        let creation_order = u32::from(definition.creation_order);
+        let place = match (step.verb, fact.id.kind.recreate()) {
             // What has to be committed before it is used comes before everything else.
-            (Verb::Alter, RecreatePolicy::BySwap) if rule.kind == "enum" => 0,
+            (Verb::Alter, RecreatePolicy::BySwap) if definition.kind == ObjectKind::Enum => 0,
             (Verb::Drop, RecreatePolicy::Anytime) => 1000 - creation_order,
             (Verb::Create | Verb::Alter, _) => 2000 + creation_order,
             (Verb::Drop, _) => 4000 - creation_order,
@@ -218,5 +221,5 @@ fn attachment(facts: &Facts, fact: &Fact) -> Option<usize> {
     let table = |fact: &Fact| Some(facts.parent(fact)?.id.names.get(..2)?.to_vec());
     let mut names = table(fact)?;
     names.extend(table(&facts.all[fact.origin?])?);
-    facts.find(&crate::catalog::identity::Identity::new("inheritance", &names))
+    facts.find(&crate::catalog::identity::Identity::new(ObjectKind::Inheritance, &names))
 }

@@ -11,7 +11,7 @@ use crate::{
         actions::Action,
         steps::{Step, Steps, Verb},
     },
-    kinds,
+    kinds::{constraint, object_kind::ObjectKind, registry},
     options::Strategy,
     quote,
     sql::{Placement, Sql},
@@ -62,12 +62,12 @@ impl Online {
 /// Whether it keeps rows out.
 fn protects(fact: &Fact) -> bool {
     let is_unique = fact.text("definition").is_some_and(|it| it.starts_with("CREATE UNIQUE "));
-    fact.id.kind == "table constraint" || fact.id.kind == "index" && is_unique
+    fact.id.kind == ObjectKind::TableConstraint || fact.id.kind == ObjectKind::Index && is_unique
 }
 
 /// Whether it is a primary key, or tells replicas which row it is.
 fn needs_not_null(facts: &Facts, at: usize) -> bool {
-    let is_identity = |it: &(usize, _)| facts.all[it.0].id.kind == "replica identity";
+    let is_identity = |it: &(usize, _)| facts.all[it.0].id.kind == ObjectKind::ReplicaIdentity;
     facts.all[at].note("type") == Some("p") || facts.users[at].iter().any(is_identity)
 }
 
@@ -91,8 +91,8 @@ impl Steps<'_> {
         for (at, step) in drops {
             let fact = &self.actions.a.all[at];
             match (fact.id.kind, fact.note("type")) {
-                ("index", _) => self.drop_index(at, step),
-                ("table constraint", Some("p" | "u")) => self.replace_key(at),
+                (ObjectKind::Index, _) => self.drop_index(at, step),
+                (ObjectKind::TableConstraint, Some("p" | "u")) => self.replace_key(at),
                 _ => {}
             }
         }
@@ -152,7 +152,7 @@ impl Steps<'_> {
         let create = self.actions.counterpart(at).and_then(|it| self.creates.get(&it).copied());
         let is_comment = |it: &usize| {
             let step = self.all[*it];
-            step.verb == Verb::Create && self.fact(step).id.kind == "comment"
+            step.verb == Verb::Create && self.fact(step).id.kind == ObjectKind::Comment
         };
         match create {
             Some(create) if waiting.iter().all(|it| *it == create || is_comment(it)) => {
@@ -176,11 +176,12 @@ impl Steps<'_> {
         let fact = &self.a().all[at];
         let mut names = self.a().parent(fact).map(|it| it.id.names.clone()).unwrap_or_default();
         names.push(fact.id.name().to_owned());
-        let key = self.b().get("table constraint", &names).filter(|it| self.is_built_before(it));
+        let key =
+            self.b().get(ObjectKind::TableConstraint, &names).filter(|it| self.is_built_before(it));
         let is_bare = fact.attributes.keys().all(|it| it == "definition");
         is_bare
             && self.a().users[at].is_empty()
-            && key.is_some_and(|it| it.note("index") == fact.text("definition"))
+            && key.is_some_and(|it| constraint::index_definition(it) == fact.text("definition"))
     }
 
     /// The index of the new key is built while the old one is there.
@@ -201,7 +202,7 @@ impl Steps<'_> {
     fn replace_by_index(&mut self, at: usize) {
         let key = &self.actions.a.all[at];
         let names = [key.id.names[0].clone(), key.id.name().to_owned()];
-        let index = self.b().find(&Identity::new("index", &names));
+        let index = self.b().find(&Identity::new(ObjectKind::Index, &names));
         let is_built = |it: &usize| {
             let index = &self.b().all[*it];
             let is_same =
@@ -238,7 +239,7 @@ impl Steps<'_> {
             let Step { verb, at } = self.all[*step];
             let old = (verb == Verb::Alter).then(|| self.a().find(&self.b().all[at].id)).flatten();
             let is_alter = old.is_some_and(|it| matches!(self.actions.all[it], Action::Alter(_)));
-            is_alter && self.b().all[at].id.kind == "column"
+            is_alter && self.b().all[at].id.kind == ObjectKind::Column
         });
         steps
     }
@@ -256,7 +257,7 @@ impl Steps<'_> {
         let is_same_table =
             self.a().parent(old).map(|it| &it.id) == self.b().parent(new).map(|it| &it.id);
         let is_key = |it: &Fact| matches!(it.note("type"), Some("p" | "u" | "x"));
-        let has_other_name = kinds::relation_name(old) != kinds::relation_name(new)
+        let has_other_name = registry::relation_name(old) != registry::relation_name(new)
             && is_key(new)
             && self.is_built_before(new);
         let is_built = has_other_name || self.online.built.contains_key(&second.at);
@@ -268,7 +269,7 @@ impl Steps<'_> {
     fn find_proofs(&mut self) {
         for (&at, action) in &self.alters[1].clone() {
             let fact = &self.actions.b.all[at];
-            if fact.id.kind != "column" || !self.is_there(self.actions.b, fact) {
+            if fact.id.kind != ObjectKind::Column || !self.is_there(self.actions.b, fact) {
                 continue;
             }
             let Some(proof) = self.proof(fact) else { continue };
@@ -290,8 +291,8 @@ impl Steps<'_> {
         let text = format!("CHECK (({} IS NOT NULL))", quote::name(column.id.name()));
         let is_it = |at: &usize| {
             let it = &self.a().all[*at];
-            let is_own =
-                it.id.kind == "table constraint" && it.id.names[..2] == column.id.names[..2];
+            let is_own = it.id.kind == ObjectKind::TableConstraint
+                && it.id.names[..2] == column.id.names[..2];
             is_own && it.text("definition") == Some(&text) && !it.is("not_valid")
         };
         self.a().users[old].iter().map(|(at, _)| *at).find(is_it)
@@ -314,7 +315,8 @@ impl Steps<'_> {
     }
 
     pub(super) fn is_built_before(&self, fact: &Fact) -> bool {
-        let is_tree = fact.note("index").is_some_and(|it| it.contains(" USING btree "));
+        let is_tree =
+            constraint::index_definition(fact).is_some_and(|it| it.contains(" USING btree "));
         self.is_online() && is_tree && self.is_plain_and_stays(self.b(), fact)
     }
 
@@ -324,8 +326,9 @@ impl Steps<'_> {
 
     /// Whether the table of something was there before, and stays.
     pub(super) fn is_there(&self, facts: &Facts, of: &Fact) -> bool {
-        let table =
-            facts.parent(of).filter(|it| matches!(it.id.kind, "table" | "materialized view"));
+        let table = facts
+            .parent(of)
+            .filter(|it| matches!(it.id.kind, ObjectKind::Table | ObjectKind::MaterializedView));
         let old = table.and_then(|it| self.a().find(&it.id));
         old.is_some_and(|it| !self.actions.all[it].is_dropped())
     }

@@ -3,7 +3,8 @@
 use crate::{
     catalog::{facts::Fact, identity::Identity},
     diff::steps::Steps,
-    kinds, quote,
+    kinds::{column, constraint, object_kind::ObjectKind},
+    quote,
     sql::{Placement, Probe, Sql},
 };
 
@@ -14,11 +15,11 @@ impl<'a> Steps<'a> {
             return sql;
         }
         match (fact.id.kind, fact.note("type")) {
-            ("index", _) => self.create_index(at, fact, sql),
-            ("table constraint", Some("p" | "u")) if self.is_built_before(fact) => {
+            (ObjectKind::Index, _) => self.create_index(at, fact, sql),
+            (ObjectKind::TableConstraint, Some("p" | "u")) if self.is_built_before(fact) => {
                 self.build_key(at, fact, sql)
             }
-            ("table constraint", Some("c" | "f")) if self.is_validated_later(fact) => {
+            (ObjectKind::TableConstraint, Some("c" | "f")) if self.is_validated_later(fact) => {
                 validated_later(fact, sql)
             }
             _ => sql,
@@ -53,7 +54,7 @@ impl<'a> Steps<'a> {
     fn build_key(&self, at: usize, fact: &Fact, mut sql: Vec<Sql>) -> Vec<Sql> {
         let own = quote::name(fact.id.name());
         let name = self.online.built(at).map_or_else(|| own.clone(), quote::name);
-        let text = fact.note("index").unwrap_or_default();
+        let text = constraint::index_definition(fact).unwrap_or_default();
         let text = on(text, fact.id.name(), &format!("INDEX {name} ON "));
         let tablespace =
             fact.text("tablespace").map(|it| format!(" TABLESPACE {}", quote::name(it)));
@@ -69,7 +70,7 @@ impl<'a> Steps<'a> {
         sql[0].text = format!("ADD CONSTRAINT {own} {what} USING INDEX {name}{deferrable}");
         sql.iter_mut().skip(1).for_each(|it| it.is_follow_up = true);
         let index = [fact.id.names[0].clone(), fact.id.name().to_owned()];
-        let old = self.a().find(&Identity::new("index", &index));
+        let old = self.a().find(&Identity::new(ObjectKind::Index, &index));
         if !old.is_some_and(|it| self.online.is_promoted(it)) {
             sql.insert(0, build);
         }
@@ -89,7 +90,7 @@ impl<'a> Steps<'a> {
 
     /// The statements for a column that becomes NOT NULL, or that rows get values for.
     pub(super) fn not_null(&self, at: usize, fact: &Fact, mut sql: Vec<Sql>) -> Vec<Sql> {
-        let set = kinds::set_not_null(fact);
+        let set = column::set_not_null(fact);
         let Some(place) = sql.iter().position(|it| it.head == set.head && it.text == set.text)
         else {
             return sql;
@@ -152,7 +153,7 @@ impl<'a> Steps<'a> {
 
     /// What rows get. A default is called as its column is.
     pub(super) fn fill(&self, fact: &Fact) -> Option<&'a str> {
-        let path = (fact.id.kind == "column").then(|| fact.id.path())?;
+        let path = (fact.id.kind == ObjectKind::Column).then(|| fact.id.path())?;
         self.actions.options.fills.get(&path).map(String::as_str)
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     catalog::facts::Fact,
     diff::steps::{Steps, attachment, dependencies},
+    kinds::object_kind::ObjectKind,
     sql::Sql,
 };
 
@@ -20,7 +21,9 @@ impl Steps<'_> {
     /// Whether the index above was made without those of the partitions.
     pub(super) fn is_attached_by_hand(&self, at: usize) -> bool {
         let fact = &self.b().all[at];
-        let Some(origin) = fact.origin.filter(|_| fact.id.kind == "index") else { return false };
+        let Some(origin) = fact.origin.filter(|_| fact.id.kind == ObjectKind::Index) else {
+            return false;
+        };
         if self.creates.contains_key(&origin) {
             return self.is_by_parts(origin);
         }
@@ -55,7 +58,9 @@ impl Steps<'_> {
     fn has_named_part(&self, at: usize) -> bool {
         let all = self.b().all.iter().enumerate();
         let mut parts = all.filter(|(heir, it)| {
-            it.origin == Some(at) && it.id.kind == "index" && self.creates.contains_key(heir)
+            it.origin == Some(at)
+                && it.id.kind == ObjectKind::Index
+                && self.creates.contains_key(heir)
         });
         parts.any(|(heir, it)| !self.is_named_by_server(it) || self.has_named_part(heir))
     }
@@ -71,7 +76,7 @@ impl Steps<'_> {
 
     /// Whether partitions come or go, at whatever height.
     fn grows(&self, table: &Fact) -> bool {
-        let changes = self.steps_on(|it| it.id.kind == "inheritance");
+        let changes = self.steps_on(|it| it.id.kind == ObjectKind::Inheritance);
         let names = changes.iter().map(|it| &self.fact(self.all[*it]).id.names[2..]);
         let mut names: Vec<_> = names.collect();
         names.dedup();

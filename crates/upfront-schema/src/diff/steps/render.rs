@@ -6,7 +6,10 @@ use crate::{
         actions::Action,
         steps::{Steps, Verb, attachment},
     },
-    kinds::{self, Created, SequenceReplacement},
+    kinds::{
+        column, definition::Created, enum_type, object_kind::ObjectKind, privileges, registry,
+        sequence, sequence_replacement::SequenceReplacement,
+    },
     quote,
     sql::Sql,
 };
@@ -34,8 +37,8 @@ impl<'a> Steps<'a> {
         if matches!(self.actions.all[at], Action::Swap) {
             let mut names = fact.id.names.clone();
             names.pop();
-            names.push(kinds::temporary_name(&fact.id));
-            let noun = kinds::of(fact).noun;
+            names.push(enum_type::temporary_name(&fact.id));
+            let noun = fact.id.kind.noun();
             return vec![Sql::whole(format!("DROP {noun} {}", quote::qualified(&names)))];
         }
         if self.goes_along(fact) {
@@ -44,7 +47,7 @@ impl<'a> Steps<'a> {
         if let Some(sql) = self.index_drop(at, fact) {
             return sql;
         }
-        let mut sql = (kinds::of(fact).drop)(self.a(), fact);
+        let mut sql = (registry::of(fact).drop)(self.a(), fact);
         if let Some(new) = self.successor(fact) {
             if new.is_to_identity() {
                 return Vec::new();
@@ -62,14 +65,14 @@ impl<'a> Steps<'a> {
 
     /// What goes on from where a sequence of the first schema stands.
     fn successor(&self, fact: &Fact) -> Option<SequenceReplacement<'a>> {
-        let is_sequence = fact.id.kind == "sequence";
+        let is_sequence = fact.id.kind == ObjectKind::Sequence;
         is_sequence.then(|| SequenceReplacement::of_old(self.a(), self.b(), fact)).flatten()
     }
 
     /// Whether a column goes and those that inherit it stay, as columns of their own.
     fn leaves_heirs(&self, at: usize) -> bool {
         let heirs = self.a().all.iter().enumerate();
-        self.a().all[at].id.kind == "column"
+        self.a().all[at].id.kind == ObjectKind::Column
             && heirs
                 .into_iter()
                 .any(|(heir, it)| it.origin == Some(at) && !self.drops.contains_key(&heir))
@@ -81,7 +84,7 @@ impl<'a> Steps<'a> {
         }
         let made = match self.fill(fact) {
             Some(_) => self.create_nullable(at, fact),
-            None => (kinds::of(fact).create)(&self.created(at)),
+            None => (registry::of(fact).create)(&self.created(at)),
         };
         let made = self.create_online(at, fact, made);
         let old =
@@ -89,11 +92,11 @@ impl<'a> Steps<'a> {
         let mut sql = Vec::new();
         if old.is_some() {
             let (noun, name) =
-                (kinds::of(fact).noun, quote::name(&kinds::temporary_name(&fact.id)));
+                (fact.id.kind.noun(), quote::name(&enum_type::temporary_name(&fact.id)));
             sql.push(Sql::whole(format!("ALTER {noun} {} RENAME TO {name}", fact.id.path())));
         }
         sql.extend(made);
-        sql.extend(kinds::privileges_by_default(self.a(), self.b(), fact));
+        sql.extend(privileges::by_default(self.a(), self.b(), fact));
         sql
     }
 
@@ -101,8 +104,8 @@ impl<'a> Steps<'a> {
     fn create_nullable(&self, at: usize, fact: &Fact) -> Vec<Sql> {
         let mut nullable = fact.clone();
         nullable.attributes.remove("not_null");
-        let mut sql = (kinds::of(fact).create)(&Created { fact: &nullable, ..self.created(at) });
-        sql.push(kinds::set_not_null(fact));
+        let mut sql = (registry::of(fact).create)(&Created { fact: &nullable, ..self.created(at) });
+        sql.push(column::set_not_null(fact));
         self.not_null(at, fact, sql)
     }
 
@@ -123,7 +126,9 @@ impl<'a> Steps<'a> {
             return true;
         }
         let Some(origin) = fact.origin else { return false };
-        if fact.id.kind == "index" && self.creates.contains_key(&origin) && self.is_by_parts(origin)
+        if fact.id.kind == ObjectKind::Index
+            && self.creates.contains_key(&origin)
+            && self.is_by_parts(origin)
         {
             return false;
         }
@@ -134,10 +139,10 @@ impl<'a> Steps<'a> {
             .and_then(|it| self.creates.get(&it))
             .is_some_and(|it| self.graph.host(*it) != *it);
         match (fact.id.kind, is_attached) {
-            ("default value", true) => is_same && self.creates.contains_key(&origin),
-            ("default value", false) => is_same && is_born,
+            (ObjectKind::DefaultValue, true) => is_same && self.creates.contains_key(&origin),
+            (ObjectKind::DefaultValue, false) => is_same && is_born,
             (_, true) => self.creates.contains_key(&origin),
-            ("column", false) => false,
+            (ObjectKind::Column, false) => false,
             (_, false) => fact.note("type") != Some("c") || is_born,
         }
     }
@@ -146,11 +151,11 @@ impl<'a> Steps<'a> {
     fn is_serial_part(&self, fact: &Fact) -> bool {
         let facts = self.b();
         let column = match fact.id.kind {
-            "default value" => facts.parent(fact),
-            "sequence owner" => kinds::column_of(facts, fact),
+            ObjectKind::DefaultValue => facts.parent(fact),
+            ObjectKind::SequenceOwner => sequence::column_of(facts, fact),
             _ => None,
         };
-        column.is_some_and(|it| self.a().find(&it.id).is_none() && kinds::is_serial(facts, it))
+        column.is_some_and(|it| self.a().find(&it.id).is_none() && sequence::is_serial(facts, it))
     }
 
     fn goes_along(&self, fact: &Fact) -> bool {

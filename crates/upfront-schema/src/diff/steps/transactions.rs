@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     diff::steps::{Steps, Verb},
-    kinds::{self, RecreatePolicy},
+    kinds::object_kind::{ObjectKind, RecreatePolicy},
     options::Strategy,
     sql::{Placement, Sql},
 };
@@ -127,10 +127,11 @@ impl Steps<'_> {
         let minds = |it: &usize| {
             let step = self.all[*it];
             let fact = self.fact(step);
-            let is_key = fact.id.kind == "table constraint" && fact.note("type") == Some("p");
+            let is_key =
+                fact.id.kind == ObjectKind::TableConstraint && fact.note("type") == Some("p");
             step.verb == Verb::Drop
                 || is_key
-                || matches!(fact.id.kind, "inheritance" | "replica identity")
+                || matches!(fact.id.kind, ObjectKind::Inheritance | ObjectKind::ReplicaIdentity)
         };
         self.graph.successors(step).into_iter().filter(minds).collect()
     }
@@ -139,7 +140,7 @@ impl Steps<'_> {
     fn fill_before_drops(&mut self, fills: &[usize]) {
         let is_drop = |it: &usize| {
             let step = self.all[*it];
-            step.verb == Verb::Drop && kinds::of(self.fact(step)).recreate == RecreatePolicy::Never
+            step.verb == Verb::Drop && self.fact(step).id.kind.recreate() == RecreatePolicy::Never
         };
         let drops: Vec<_> = (0..self.all.len()).filter(is_drop).collect();
         for &fill in fills {

@@ -49,7 +49,8 @@ SELECT format('%I.%I', n.nspname, p.proname), array(SELECT format_type(t, NULL)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 JOIN pg_type r ON r.oid = p.prorettype
 WHERE p.prokind = 'f' AND l.lanname IN ('sql', 'plpgsql') AND n.nspname !~ '^pg_'
-AND p.provariadic = 0 AND r.typname NOT IN ('trigger', 'event_trigger', 'void', 'oid')
+AND p.provariadic = 0 AND r.oid NOT IN (
+  'pg_catalog.trigger'::regtype, 'pg_catalog.event_trigger'::regtype, 'void'::regtype, 'oid'::regtype)
 AND (r.typtype <> 'p' OR r.typname = 'record' AND p.proargmodes IS NOT NULL)
 AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1) AND NOT EXISTS (SELECT FROM pg_depend d
   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') ORDER BY 1, 3";
