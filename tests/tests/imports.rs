@@ -30,8 +30,8 @@ const LAYERS: [&str; 17] = [
     "admin",
 ];
 
-/// Crates without a ring of modules. The others have some still; none of these may get one.
-const ACYCLIC: [&str; 8] = [
+/// The crates. No module of one may import itself by way of others.
+const ACYCLIC: [&str; 9] = [
     "src",
     "crates/upfront-build/src",
     "crates/upfront-cli/src",
@@ -39,6 +39,7 @@ const ACYCLIC: [&str; 8] = [
     "crates/upfront-directory/src",
     "crates/upfront-model/src",
     "crates/upfront-redact/src",
+    "crates/upfront-schema/src",
     "crates/upfront-scratch/src",
 ];
 

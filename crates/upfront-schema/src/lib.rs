@@ -32,23 +32,23 @@ mod scratch;
 mod sql;
 mod verify;
 
-pub use catalog::exclude::Pattern;
-pub use catalog::extract::{Owners, Scope, extract};
+pub use catalog::extract::extract;
 pub use catalog::facts::{Fact, Facts};
 pub use catalog::identity::Identity;
+pub use catalog::pattern::Pattern;
+pub use catalog::scope::{Owners, Scope};
 pub use catalog::setup::Setup;
 pub use diagram::Diagram;
 pub use diff::difference::{Difference, difference};
 pub use diff::effect::{Effect, EffectKind};
 pub use diff::plan::{Plan, Statement, plan};
 pub use error::Error;
-pub use generate::Manages;
 pub use generate::{
     Annotations, Candidate, Change, ColumnExpression, ConsentPolicy, Decisions, DesiredSource,
-    DownResult, InsertOutcome, KeptObjects, ModelSchema, ObjectNames, Question, Removal, Rename,
-    Renaming, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, Unmanaged, UnseededTable,
-    UpDown, Violations, changed_results, load, load_dump, load_within, tables_with_rows,
-    truncated_names, uncompared_differences,
+    DownResult, InsertOutcome, KeptObjects, Manages, ModelSchema, ObjectNames, Question, Removal,
+    Rename, Renaming, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, Unmanaged,
+    UnseededTable, UpDown, Violations, changed_results, load, load_dump, load_within,
+    tables_with_rows, truncated_names, uncompared_differences,
 };
 pub use kinds::object_kind::{ObjectKind, UnknownKind};
 pub use options::{Options, Strategy};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::extract::Scope;
+use crate::catalog::scope::Scope;
 
 /// What is compared, and what cannot be known from two schemas alone.
 #[derive(Clone, Debug, Default)]

@@ -5,11 +5,7 @@ use std::collections::{HashMap, HashSet};
 use postgres::{Row, Transaction};
 
 use crate::{
-    catalog::{
-        dependencies::CatalogDependencies,
-        extract::{PRELUDE, Scope},
-        facts::Address,
-    },
+    catalog::{dependencies::CatalogDependencies, facts::Address, prelude::PRELUDE, scope::Scope},
     error::{Error, Kind, Result},
     kinds::queries,
 };

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::{
-        extract::{Owners, Scope},
         facts::{Fact, Facts},
+        scope::{Owners, Scope},
     },
     kinds::object_kind::ObjectKind,
 };

@@ -7,80 +7,20 @@ use serde_json::Value;
 
 use crate::{
     catalog::{
-        aliases::ColumnOrders,
+        column_orders::ColumnOrders,
         coverage::{self, UnmodeledObject},
         dependencies::CatalogDependencies,
-        exclude::Pattern,
         facts::{Address, Cast, Casts, Dependency, Fact, Facts},
         identity::Identity,
-        setup::Setup,
+        prelude::{self, PRELUDE},
+        scope::{Owners, Scope},
     },
     error::{Error, Kind, Result},
     kinds::{base_type, object_kind::ObjectKind, registry},
 };
 
-/// With an empty search path every text of the server names schemas; the other settings are those
-/// on which such texts depend.
-const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL extra_float_digits = 1;
-SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
-SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL bytea_output = 'hex'";
-
-/// What all queries of the rules share: the schemas that count, what extensions brought, and the
-/// relations that are left. None is materialized: the planner knows nothing of what is in a
-/// materialized one, and joins two of them by comparing each with each.
-pub(crate) const PRELUDE: &str = "
-WITH space AS NOT MATERIALIZED (
-  SELECT oid, nspname FROM pg_namespace
-  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND nspname <> ALL ($1::text[])
-), member AS NOT MATERIALIZED (
-  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
-), relation AS NOT MATERIALIZED (
-  SELECT c.*, n.nspname FROM pg_class c JOIN space n ON n.oid = c.relnamespace
-  WHERE NOT EXISTS (
-    SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
-)";
-
 const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL),
   castcontext::text FROM pg_cast";
-
-/// What is left out of every comparison.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    /// Schemas that are left alone with all that is in them.
-    pub without_schemas: Vec<String>,
-    /// Objects that are left alone with all that is in them.
-    pub exclude: Vec<Pattern>,
-    /// Roles that count as the default owner beside whoever reads, in privileges too: whose
-    /// migrations a database has.
-    pub default_owners: Vec<String>,
-    /// Whether owners count.
-    pub owners: Owners,
-    /// What the setup of scratch databases has made.
-    pub setup: Setup,
-}
-
-/// Whether who owns an object is compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Owners {
-    /// It is.
-    #[default]
-    Compared,
-    /// It is not, as with what was read without owners and rows: nor which materialized views have some.
-    LeftOut,
-}
-
-impl Default for Scope {
-    /// Everything but upfront's own schema.
-    fn default() -> Self {
-        Self {
-            without_schemas: vec!["upfront".to_owned()],
-            exclude: Vec::new(),
-            default_owners: Vec::new(),
-            owners: Owners::default(),
-            setup: Setup::default(),
-        }
-    }
-}
 
 /// Reads the schema of a database, in one snapshot and with a few queries a kind.
 ///
@@ -106,7 +46,7 @@ fn snapshot(client: &mut Client) -> Result<Transaction<'_>> {
         .read_only(true)
         .start()
         .map_err(Error::postgres("read the catalog"))?;
-    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))?;
+    prelude::pin(&mut transaction)?;
     Ok(transaction)
 }
 
@@ -158,31 +98,12 @@ fn either(some: Vec<bool>, others: &[bool]) -> Vec<bool> {
     some.into_iter().zip(others).map(|(a, b)| a || *b).collect()
 }
 
-/// The settings under which the server's texts can be compared.
-pub(crate) fn pin(transaction: &mut Transaction<'_>) -> Result<()> {
-    transaction.batch_execute(SETTINGS).map_err(Error::postgres("read the catalog"))
-}
-
 const VERSION: &str = "SELECT current_setting('server_version_num')::int4 / 10000";
-
-/// What catalogs before a version do not have, and what stands for it there.
-const YOUNGER: [(u32, &str, &str); 4] = [
-    (15, "r.prattrs", "NULL::int2[]"),
-    (15, "r.prqual", "NULL::pg_node_tree"),
-    (15, "'pg_publication_namespace'::regclass::oid", "0::oid"),
-    (15, "pg_publication_namespace r", "(SELECT 0::oid oid, 0::oid pnpubid, 0::oid pnnspid) r"),
-];
 
 fn version(transaction: &mut Transaction<'_>) -> Result<u32> {
     let row =
         transaction.query_one(VERSION, &[]).map_err(Error::postgres("ask for the version"))?;
     Ok(u32::try_from(row.get::<_, i32>(0)).unwrap_or_default())
-}
-
-/// The query as the server's catalog allows it.
-pub(crate) fn for_version(query: &str, version: u32) -> String {
-    let missing = YOUNGER.iter().filter(|(since, ..)| version < *since);
-    missing.fold(query.to_owned(), |query, (_, what, instead)| query.replace(what, instead))
 }
 
 fn casts(transaction: &mut Transaction<'_>) -> Result<Casts> {
@@ -216,7 +137,7 @@ fn rows(
     if query.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("{PRELUDE} {}", for_version(query, version));
+    let sql = format!("{PRELUDE} {}", prelude::for_version(query, version));
     let rows = transaction.query(&sql, &[&scope.without_schemas]);
     let rows = rows.map_err(Error::postgres(format!("read what there is of the kind `{kind}`")))?;
     Ok(rows.iter().map(raw).collect())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    catalog::{aliases::ColumnOrders, identity::Identity},
+    catalog::{column_orders::ColumnOrders, identity::Identity},
     kinds::object_kind::ObjectKind,
 };
 

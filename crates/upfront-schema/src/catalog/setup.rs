@@ -6,29 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use postgres::Client;
 use serde_json::{Map, Value};
-use upfront_scratch::{Database, DumpFilter};
+use upfront_scratch::DumpFilter;
 
 use crate::{
-    catalog::{
-        coverage::UnmodeledObject,
-        exclude::Pattern,
-        extract::{Scope, extract, extract_all},
-        facts::{Dependency, Fact, Facts},
-        identity::Identity,
-    },
-    error::{Error, Kind, Result},
-    kinds::{object_kind::ObjectKind, privileges::subtract_grants},
-    scratch::{load, roles, session},
+    catalog::{identity::Identity, pattern::Pattern},
+    kinds::object_kind::ObjectKind,
 };
-
-const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles";
-
-const WHO: &str = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user";
-
-/// Several commands may prepare databases of one server, whose roles they share.
-const LOCK: &str = "SELECT pg_catalog.pg_advisory_lock(8031170205431811443)";
 
 /// Kinds that a table has and that somebody else may make: on the table of a service, they are
 /// the user's unless the setup makes them too.
@@ -46,51 +30,14 @@ const ATTACHED: [ObjectKind; 4] = [
 /// that it grants on what every database has.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    made: Arc<HashMap<Identity, Map<String, Value>>>,
+    pub(crate) made: Arc<HashMap<Identity, Map<String, Value>>>,
     /// Kind and name of what has no rule.
-    unmodeled: Arc<HashSet<(String, String)>>,
+    pub(crate) unmodeled: Arc<HashSet<(String, String)>>,
     /// Patterns of schemas that belong to a service, whatever is in them.
-    schemas: Vec<Pattern>,
+    pub(crate) schemas: Vec<Pattern>,
 }
 
 impl Setup {
-    /// Runs texts of SQL, each with what messages call it, statement by statement.
-    ///
-    /// A role that the server has already is kept as it is, and one that is missing is made.
-    ///
-    /// # Errors
-    ///
-    /// The first statement that fails, with its place; if the connection is that of a superuser no
-    /// more afterwards, or if the server does not answer.
-    pub fn run(database: &Database<'_>, texts: Vec<(String, String)>) -> Result<Self> {
-        let mut turn = session::connect(&database.server().url("postgres"))?;
-        turn.query_one(LOCK, &[]).map_err(Error::postgres("wait for other commands"))?;
-        let mut client = session::open(database)?;
-        let before = extract(&mut client, &Scope::default())?;
-        let roles = names(&mut client)?;
-        let is_superuser = is_superuser(&mut client)?;
-        let ran = load::in_order(&mut session::open(database)?, texts);
-        for it in names(&mut client)?.difference(&roles) {
-            // Without the right to, it stays.
-            let _ = roles::mark(&mut client, it);
-        }
-        ran?;
-        if is_superuser && !self::is_superuser(&mut client)? {
-            return Err(Kind::Demoted.into());
-        }
-        let (after, unknown) = extract_all(&mut client)?;
-        let is_new = |it: &&Fact| {
-            before.find(&it.id).is_none_or(|at| before.all[at].attributes != it.attributes)
-        };
-        let made = after.iter().filter(is_new).map(|it| (it.id.clone(), it.attributes.clone()));
-        let unmodeled = unknown.into_iter().map(|UnmodeledObject { kind, path, .. }| (kind, path));
-        Ok(Self {
-            made: Arc::new(made.collect()),
-            unmodeled: Arc::new(unmodeled.collect()),
-            schemas: Vec::new(),
-        })
-    }
-
     /// The same, where these patterns of schemas are a service's, whatever is in them.
     #[must_use]
     pub fn with_schemas(self, schemas: Vec<Pattern>) -> Self {
@@ -147,7 +94,7 @@ impl Setup {
     }
 
     /// What it grants where every database has something.
-    fn shared_grants(
+    pub(crate) fn shared_grants(
         &self,
         id: &Identity,
         owners: &[String],
@@ -174,7 +121,7 @@ impl Setup {
         Some(Cow::Owned(made))
     }
 
-    fn owns(&self, id: &Identity) -> bool {
+    pub(crate) fn owns(&self, id: &Identity) -> bool {
         let schema = match id.kind {
             ObjectKind::Schema => id.names.first().map(String::as_str),
             kind if ATTACHED.contains(&kind) => None,
@@ -188,80 +135,4 @@ impl Setup {
 /// Privileges that every database has: on the schema `public`, and those of new objects.
 fn is_shared(id: &Identity) -> bool {
     matches!(id.kind, ObjectKind::Privileges | ObjectKind::DefaultPrivileges)
-}
-
-fn names(client: &mut Client) -> Result<HashSet<String>> {
-    let rows = client.query(ROLES, &[]).map_err(Error::postgres("list the roles"))?;
-    Ok(rows.iter().map(|it| it.get(0)).collect())
-}
-
-fn is_superuser(client: &mut Client) -> Result<bool> {
-    let row = client.query_one(WHO, &[]).map_err(Error::postgres("ask for our rights"))?;
-    Ok(row.get(0))
-}
-
-impl Facts {
-    /// Which of them belong to the setup.
-    pub(crate) fn of_setup(&self, setup: &Setup) -> Vec<bool> {
-        let mut own = vec![false; self.all.len()];
-        if setup.is_empty() {
-            return own;
-        }
-        let named = (0..self.all.len()).filter(|at| setup.owns(&self.all[*at].id)).collect();
-        self.mark_with_users(named, &mut own);
-        let triggers = (0..self.all.len()).filter(|at| self.is_trigger_of(*at, &own)).collect();
-        self.mark_with_users(triggers, &mut own);
-        own
-    }
-
-    /// Marks objects, with what goes along with them.
-    fn mark_with_users(&self, mut open: Vec<usize>, own: &mut [bool]) {
-        while let Some(at) = open.pop() {
-            if std::mem::replace(&mut own[at], true) {
-                continue;
-            }
-            let users = self.users[at].iter();
-            let along = users.filter(|(user, how)| self.goes_along(at, *user, *how));
-            open.extend(along.map(|(user, _)| *user));
-        }
-    }
-
-    /// Whether what uses an object of the setup is the setup's too.
-    fn goes_along(&self, base: usize, user: usize, how: Dependency) -> bool {
-        match (self.all[user].id.kind, self.all[base].id.kind) {
-            (ObjectKind::Cast | ObjectKind::Transform, _) => true,
-            (ObjectKind::Trigger | ObjectKind::Policy, _)
-            | (
-                ObjectKind::PublicationRelation | ObjectKind::PublicationNamespace,
-                ObjectKind::Publication,
-            ) => false,
-            _ => matches!(how, Dependency::DroppedWith | Dependency::OnlyDroppedWith),
-        }
-    }
-
-    /// Whether it is a trigger that runs a function of the setup on a table of the setup, or on
-    /// events.
-    fn is_trigger_of(&self, at: usize, own: &[bool]) -> bool {
-        let runs = || {
-            let bases = self.uses[at].iter().map(|(base, _)| *base);
-            bases.into_iter().any(|it| self.all[it].id.kind == ObjectKind::Function && own[it])
-        };
-        match self.all[at].id.kind {
-            ObjectKind::Trigger => self.all[at].parent.is_some_and(|it| own[it]) && runs(),
-            ObjectKind::EventTrigger => runs(),
-            _ => false,
-        }
-    }
-
-    /// Takes what the setup grants away from grants on what every database has; which facts say
-    /// nothing any more.
-    pub(crate) fn without_grants_of(&mut self, setup: &Setup, owners: &[String]) -> Vec<bool> {
-        let mut nothing = vec![false; self.all.len()];
-        for (fact, nothing) in self.all.iter_mut().zip(&mut nothing) {
-            if let Some(made) = setup.shared_grants(&fact.id, owners) {
-                *nothing = subtract_grants(fact, &made);
-            }
-        }
-        nothing
-    }
 }

@@ -9,7 +9,10 @@ use postgres::{Client, Row};
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::{PRELUDE, Scope, pin},
+    catalog::{
+        prelude::{PRELUDE, pin},
+        scope::Scope,
+    },
     error::{Error, Result},
     kinds::queries,
     scratch::session,

@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use crate::{
-    catalog::facts::{Fact, Facts},
+    catalog::{
+        column_orders::order,
+        facts::{Fact, Facts},
+    },
     kinds::object_kind::ObjectKind,
-    quote,
 };
 
 /// In what a schema that was brought to another still differs from it: the order of columns and
@@ -38,18 +40,6 @@ pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<Strin
         }
     }
     all
-}
-
-/// Words for another order.
-pub(crate) fn order<T: AsRef<str> + PartialEq>(
-    of: &str,
-    there: &[T],
-    wanted: &[T],
-) -> Option<String> {
-    let list =
-        |all: &[T]| all.iter().map(|it| quote::name(it.as_ref())).collect::<Vec<_>>().join(", ");
-    (there != wanted)
-        .then(|| format!("{of} has the order {}, and not {}", list(there), list(wanted)))
 }
 
 fn columns(facts: &Facts, table: usize) -> Vec<&str> {

@@ -8,10 +8,7 @@ use crate::{
         identity::Identity,
     },
     error::{Error, Kind, Result},
-    generate::{
-        decisions::{self, ColumnExpression},
-        fills,
-    },
+    generate::{column_expression::ColumnExpression, fills, lookup},
     kinds::object_kind::ObjectKind,
     scratch::load,
 };
@@ -120,7 +117,7 @@ impl Annotations {
         for it in &self.0 {
             let AnnotationKind::Fill(expression) = &it.kind else { continue };
             let id = it.id(wanted)?;
-            let is_given = given.iter().any(|it| decisions::is_named(&id.names, &it.column));
+            let is_given = given.iter().any(|it| lookup::is_named(&id.names, &it.column));
             if !is_given && becomes_not_null(have, wanted, &id) {
                 let column = wanted.find(&id).map(|at| &wanted.all[at]);
                 if have.find(&id).is_none()
@@ -151,7 +148,7 @@ impl ParsedAnnotation {
             return self.label(wanted);
         }
         let kinds = kinds(self.target);
-        let found = decisions::find(wanted, &kinds, &self.names);
+        let found = lookup::find(wanted, &kinds, &self.names);
         found.map(|it| it.id.clone()).map_err(|why| {
             let what = kinds.first().map_or("object", |kind| kind.name());
             let name = self.names.join(".");
@@ -162,7 +159,7 @@ impl ParsedAnnotation {
     fn label(&self, wanted: &Facts) -> Result<Identity> {
         let (label, path) = self.names.split_last().unwrap_or((&self.at.place, &[]));
         let owner =
-            decisions::find(wanted, &[ObjectKind::Enum], path).map_err(|why| self.at.error(why))?;
+            lookup::find(wanted, &[ObjectKind::Enum], path).map_err(|why| self.at.error(why))?;
         Ok(Identity::new(
             ObjectKind::EnumValue,
             &[owner.id.names.as_slice(), std::slice::from_ref(label)].concat(),

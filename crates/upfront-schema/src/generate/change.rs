@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::{
-        extract::{Scope, extract},
-        facts::Facts,
-        identity::Identity,
-    },
+    catalog::{extract::extract, facts::Facts, identity::Identity, scope::Scope},
     diff::{
         difference::{Difference, difference},
         plan::{Plan, Statement, plan},
@@ -18,8 +14,9 @@ use crate::{
     error::{Error, Result},
     generate::{
         breaking,
-        decisions::{self, ColumnExpression, Decisions},
-        fills, lossy_casts,
+        column_expression::ColumnExpression,
+        decisions::Decisions,
+        fills, lookup, lossy_casts,
         object_names::ObjectNames,
         renames::{self, Candidate, Renaming},
     },
@@ -194,7 +191,7 @@ impl<'a> Change<'a> {
             }
         }
         let is_filled =
-            |id: &Identity| self.fills.iter().any(|it| decisions::is_named(&id.names, &it.column));
+            |id: &Identity| self.fills.iter().any(|it| lookup::is_named(&id.names, &it.column));
         let missed = self.wanted.iter().filter(|it| {
             self.have.find(&it.id).is_none()
                 && breaking::is_missed(&self.have, &self.wanted, it)
@@ -224,8 +221,8 @@ impl<'a> Change<'a> {
 
     fn is_denied(&self, old: &Identity) -> Result<bool> {
         for it in &self.answers.not_renamed {
-            let name = decisions::parts(it).ok_or_else(|| decisions::not(it, "this is no name"))?;
-            if decisions::is_named(&old.names, &name) {
+            let name = lookup::parts(it).ok_or_else(|| lookup::not(it, "this is no name"))?;
+            if lookup::is_named(&old.names, &name) {
                 return Ok(true);
             }
         }
@@ -270,8 +267,8 @@ impl<'a> Change<'a> {
     fn options(&self, usings: &[ColumnExpression]) -> Result<Options> {
         let mut using = BTreeMap::new();
         for it in usings {
-            let wrong = |why: &str| decisions::not(it.to_string(), why);
-            let column = decisions::find(&self.wanted, &[ObjectKind::Column], &it.column);
+            let wrong = |why: &str| lookup::not(it.to_string(), why);
+            let column = lookup::find(&self.wanted, &[ObjectKind::Column], &it.column);
             let column = column.map_err(|why| wrong(&why))?;
             let old =
                 self.have.get(ObjectKind::Column, &column.id.names).and_then(|it| it.text("type"));

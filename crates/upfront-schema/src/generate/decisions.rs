@@ -3,10 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    catalog::facts::{Fact, Facts},
-    error::{Error, Kind, Result},
-    generate::{annotations::Annotations, removals::KeptObjects},
-    kinds::object_kind::ObjectKind,
+    error::{Error, Result},
+    generate::{
+        annotations::Annotations,
+        column_expression::ColumnExpression,
+        kept::KeptObjects,
+        lookup::{not, parts},
+    },
 };
 
 /// All that was said.
@@ -35,13 +38,6 @@ pub struct Rename {
     pub(crate) new: String,
 }
 
-/// `users.nick=lower(name)`: a column and an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnExpression {
-    pub(crate) column: Vec<String>,
-    pub(crate) expression: String,
-}
-
 impl FromStr for Rename {
     type Err = Error;
 
@@ -54,78 +50,10 @@ impl FromStr for Rename {
     }
 }
 
-impl FromStr for ColumnExpression {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let read = || {
-            let (column, expression) = text.split_once('=')?;
-            let column = parts(column).filter(|it| it.len() > 1)?;
-            let expression = Some(expression.trim()).filter(|it| !it.is_empty())?.to_owned();
-            Some(Self { column, expression })
-        };
-        read().ok_or_else(|| not(text, "a column and an expression are wanted, as `users.nick=''`"))
-    }
-}
-
 impl fmt::Display for Rename {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.old.join("."), self.new)
     }
-}
-
-impl fmt::Display for ColumnExpression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.column.join("."), self.expression)
-    }
-}
-
-/// An answer that fits nothing.
-pub(crate) fn not(given: impl Into<String>, why: impl Into<String>) -> Error {
-    Kind::Answer { given: given.into(), why: why.into() }.into()
-}
-
-/// The one object of these kinds with this name, whose schema may be left out.
-pub(crate) fn find<'a>(
-    facts: &'a Facts,
-    kinds: &[ObjectKind],
-    name: &[String],
-) -> Result<&'a Fact, String> {
-    let is_meant = |it: &&Fact| kinds.contains(&it.id.kind) && is_named(&it.id.names, name);
-    let all: Vec<_> = facts.iter().filter(is_meant).collect();
-    let public = all.iter().filter(|it| it.id.names.first().is_some_and(|it| it == "public"));
-    let public: Vec<_> = public.collect();
-    match (all.as_slice(), public.as_slice()) {
-        ([it], _) => Ok(it),
-        ([], _) => Err("there is nothing of this name".to_owned()),
-        (_, [it]) => Ok(it),
-        (all, _) => {
-            let names: Vec<_> = all.iter().map(|it| it.id.to_string()).collect();
-            Err(format!("this is {}", names.join(" or ")))
-        }
-    }
-}
-
-/// Whether it is called so, with or without its schema.
-pub(crate) fn is_named(names: &[String], given: &[String]) -> bool {
-    names.ends_with(given) && names.len() - given.len() < 2
-}
-
-/// The parts of a name with dots, where `"` holds dots together.
-pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
-    let mut rest = text.trim().chars().peekable();
-    while let Some(it) = rest.next() {
-        let last = parts.last_mut()?;
-        match it {
-            '"' if quoted && rest.peek() == Some(&'"') => last.extend(rest.next()),
-            '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
-            it => last.push(it),
-        }
-    }
-    (!quoted && parts.iter().all(|it| !it.is_empty())).then_some(parts)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Result},
     kinds::object_kind::ObjectKind,
     scratch::{load::texts, session},

@@ -5,14 +5,14 @@ use crate::{
         facts::{Fact, Facts},
         identity::Identity,
     },
-    generate::decisions,
+    generate::lookup,
     kinds::object_kind::ObjectKind,
 };
 
 /// The one value with this name, whose schema may be left out.
 pub(crate) fn find(facts: &Facts, name: &[String]) -> Option<Identity> {
     let (label, name) = name.split_last()?;
-    let it = decisions::find(facts, &[ObjectKind::Enum], name).ok()?;
+    let it = lookup::find(facts, &[ObjectKind::Enum], name).ok()?;
     has(it, label).then(|| identity(it, label))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     catalog::facts::{Fact, Facts},
     error::Result,
-    generate::decisions::{self, ColumnExpression},
+    generate::{column_expression::ColumnExpression, lookup},
     kinds::object_kind::ObjectKind,
 };
 
@@ -25,9 +25,9 @@ pub(crate) fn fills(
 }
 
 fn column<'a>(have: &Facts, wanted: &'a Facts, it: &ColumnExpression) -> Result<&'a Fact> {
-    let wrong = |why: &str| decisions::not(it.to_string(), why);
+    let wrong = |why: &str| lookup::not(it.to_string(), why);
     let column =
-        decisions::find(wanted, &[ObjectKind::Column], &it.column).map_err(|why| wrong(&why))?;
+        lookup::find(wanted, &[ObjectKind::Column], &it.column).map_err(|why| wrong(&why))?;
     let before = have.find(&column.id).map(|at| &have.all[at]);
     let is_new = column.is("not_null") && before.is_none_or(|it| !it.is("not_null"));
     let has_rows = have.get(ObjectKind::Table, &column.id.names[..2]).is_some();

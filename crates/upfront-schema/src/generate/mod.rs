@@ -4,10 +4,13 @@
 mod annotations;
 mod breaking;
 mod change;
+mod column_expression;
 mod decisions;
 mod desired;
 mod enum_values;
 mod fills;
+mod kept;
+mod lookup;
 mod lossy_casts;
 mod manages;
 mod models;
@@ -20,12 +23,14 @@ mod unmanaged;
 
 pub use annotations::Annotations;
 pub use change::{Change, DownResult, Question, UpDown, uncompared_differences};
-pub use decisions::{ColumnExpression, Decisions, Rename};
+pub use column_expression::ColumnExpression;
+pub use decisions::{Decisions, Rename};
 pub use desired::{load, load_dump, load_within, tables_with_rows, truncated_names};
+pub use kept::KeptObjects;
 pub use manages::Manages;
 pub use models::{DesiredSource, ModelSchema};
 pub use object_names::ObjectNames;
-pub use removals::{ConsentPolicy, KeptObjects, Removal};
+pub use removals::{ConsentPolicy, Removal};
 pub use renames::{Candidate, Renaming};
 pub use test_rows::{
     InsertOutcome, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable,

@@ -9,9 +9,10 @@ use upfront_scratch::Database;
 
 use crate::{
     catalog::{
-        extract::{Scope, extract},
+        extract::extract,
         facts::{Dependency, Fact, Facts},
         identity::Identity,
+        scope::Scope,
     },
     diff::{actions::Actions, steps},
     error::{Error, Result, reason},

@@ -4,15 +4,16 @@ use upfront_scratch::Database;
 
 use crate::{
     catalog::{
-        extract::{Scope, extract},
+        extract::extract,
         facts::{Fact, Facts},
         identity::Identity,
+        scope::Scope,
     },
     diff::{difference::differing, plan::plan},
     error::{Error, Result},
     generate::{
+        kept::KeptObjects,
         manages::{self, Manages},
-        removals::KeptObjects,
         unmanaged::Unmanaged,
     },
     kinds::{object_kind::ObjectKind, privileges, sequence},

@@ -10,7 +10,7 @@ use crate::{
         identity::Identity,
     },
     diff::difference::Difference,
-    generate::change::Change,
+    generate::{change::Change, kept::KeptObjects},
     kinds::object_kind::ObjectKind,
     quote,
 };
@@ -41,14 +41,6 @@ enum RemovalKind {
     Attribute(&'static str),
     /// Of a table that stays.
     RowSecurity,
-}
-
-/// What stays for this time although the desired schema lacks it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeptObjects {
-    pub(crate) objects: Vec<Identity>,
-    /// Objects with the names of attributes.
-    pub(crate) attributes: Vec<(Identity, &'static str)>,
 }
 
 impl Removal {
@@ -106,20 +98,6 @@ impl Removal {
 
     fn attribute(id: &Identity, attribute: &'static str) -> Self {
         Self { id: id.clone(), loses: None, what: RemovalKind::Attribute(attribute) }
-    }
-}
-
-impl KeptObjects {
-    /// Whether nothing is kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.attributes.is_empty()
-    }
-
-    /// Adds what is kept besides.
-    pub fn extend(&mut self, more: Self) {
-        self.objects.extend(more.objects);
-        self.attributes.extend(more.attributes);
     }
 }
 

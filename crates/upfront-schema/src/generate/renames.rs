@@ -8,9 +8,10 @@ use upfront_scratch::Database;
 
 use crate::{
     catalog::{
-        extract::{Scope, extract},
+        extract::extract,
         facts::{Fact, Facts},
         identity::Identity,
+        scope::Scope,
     },
     diff::{
         effect::{Effect, EffectKind},
@@ -19,8 +20,8 @@ use crate::{
     error::{Error, Result},
     generate::{
         annotations::RenameAnnotation,
-        decisions::{self, Decisions, Rename},
-        enum_values,
+        decisions::{Decisions, Rename},
+        enum_values, lookup,
     },
     kinds::{object_kind::ObjectKind, reference, registry, sequence},
     quote,
@@ -174,8 +175,8 @@ impl RenameSource<'_> {
 /// Whether an option speaks of the old name or of the new one.
 fn is_overridden(it: &RenameAnnotation, done: &[Renaming], answers: &Decisions) -> bool {
     let old = it.old();
-    let is_old = |given: &[String]| decisions::is_named(&old.names, &under_new_names(given, done));
-    let denied = answers.not_renamed.iter().filter_map(|it| decisions::parts(it));
+    let is_old = |given: &[String]| lookup::is_named(&old.names, &under_new_names(given, done));
+    let denied = answers.not_renamed.iter().filter_map(|it| lookup::parts(it));
     let mut renames = answers.renames.iter();
     denied.into_iter().any(|given| is_old(&given))
         || renames.any(|told| is_old(&told.old) || told.new == it.new.name() && told.is_beside(it))
@@ -185,7 +186,7 @@ impl Rename {
     /// Whether the other name would be one within the same object.
     fn is_beside(&self, it: &RenameAnnotation) -> bool {
         let owner = |names: &[String]| names[..names.len() - 1].to_vec();
-        decisions::is_named(&owner(&it.new.names), &owner(&self.old))
+        lookup::is_named(&owner(&it.new.names), &owner(&self.old))
     }
 }
 
@@ -252,11 +253,11 @@ fn is_unknown(err: &postgres::Error) -> bool {
 }
 
 fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Result<Renaming> {
-    let wrong = |why: String| decisions::not(it.to_string(), why);
+    let wrong = |why: String| lookup::not(it.to_string(), why);
     let old = under_new_names(&it.old, done);
     let all = ObjectKind::ALL.iter().copied();
     let kinds: Vec<_> = all.filter(|kind| kind.is_renamed_by_option()).collect();
-    let id = match decisions::find(have, &kinds, &old) {
+    let id = match lookup::find(have, &kinds, &old) {
         Ok(fact) => fact.id.clone(),
         Err(why) => enum_values::find(have, &old).ok_or_else(|| wrong(why))?,
     };
@@ -279,7 +280,7 @@ fn under_new_names(given: &[String], done: &[Renaming]) -> Vec<String> {
     let mut name = given.to_vec();
     for it in done {
         let length = name.len();
-        if length > 1 && decisions::is_named(&it.id.names, &name[..length - 1]) {
+        if length > 1 && lookup::is_named(&it.id.names, &name[..length - 1]) {
             name[length - 2].clone_from(&it.to);
         }
     }
@@ -364,7 +365,7 @@ fn identity_sequence(have: &Facts, new: &Fact) -> Option<Renaming> {
 fn sequence_name(column: &Fact) -> Option<Vec<String>> {
     let options = column.attributes.get("identity_options");
     if let Some(it) = options.and_then(|it| it.get("name")).and_then(Value::as_str) {
-        return decisions::parts(it).filter(|it| it.len() == 2);
+        return lookup::parts(it).filter(|it| it.len() == 2);
     }
     let [schema, table, column] = column.id.names.as_slice() else { return None };
     Some(vec![schema.clone(), format!("{table}_{column}_seq")])

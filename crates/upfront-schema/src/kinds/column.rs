@@ -5,11 +5,13 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
+        alter_table::{self, clause, comes_from_parent, in_place, typed},
         column_type, default_value,
         definition::{Change, Created, Definition, Outcome},
-        identity_column, not_null,
+        identity_column::{self, list},
+        not_null,
         object_kind::ObjectKind,
-        parameters, probe, sequence, table,
+        parameters, probe, sequence,
     },
     quote,
     sql::Sql,
@@ -119,15 +121,6 @@ pub(super) fn definition(it: &Created<'_>) -> String {
     parts.join(" ")
 }
 
-pub(super) fn typed(fact: &Fact) -> String {
-    fact.text("type").unwrap_or_default().to_owned()
-}
-
-pub(super) fn list(fact: &Fact) -> String {
-    let all = sequence::options(fact.attributes.get("identity_options"));
-    if all.is_empty() { all } else { format!(" ({})", all.trim()) }
-}
-
 /// What `CREATE TABLE` and `ADD COLUMN` have no words for in every version.
 pub(super) fn after_create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;
@@ -160,7 +153,7 @@ pub(super) fn stricter(facts: &Facts, fact: &Fact) -> Option<Sql> {
 }
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
-    let head = table::head(&it.fact.id.names);
+    let head = alter_table::head(&it.fact.id.names);
     let mut sql = Sql::clause(head, format!("ADD COLUMN {}", definition(it)));
     let filled = ["generated", "identity"].iter().any(|a| it.fact.attributes.contains_key(*a));
     let takes_null = not_null::words(it.fact).is_none() && !probe::has_strict_domain(it);
@@ -174,7 +167,7 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
 }
 
 fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
-    let head = table::head(&fact.id.names);
+    let head = alter_table::head(&fact.id.names);
     let sql = Sql::clause(head, format!("DROP COLUMN {}", quote::name(fact.id.name())));
     vec![match fact.attributes.contains_key("generated") {
         true => sql,
@@ -182,30 +175,8 @@ fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     }]
 }
 
-pub(super) fn clause(fact: &Fact, text: &str) -> Sql {
-    let column = quote::name(fact.id.name());
-    Sql::clause(table::head(&fact.id.names), format!("ALTER COLUMN {column} {text}"))
-}
-
-pub(super) fn in_place(it: &Change<'_>, text: &str) -> Outcome {
-    match comes_from_parent(it) {
-        true => Outcome::InPlace(Vec::new()),
-        false => Outcome::InPlace(vec![clause(it.to, text)]),
-    }
-}
-
 fn set(it: &Change<'_>, what: &str, value: &str) -> Outcome {
     in_place(it, &format!("SET {what} {value}"))
-}
-
-/// Whether the same change of the column that it is inherited from brings it along.
-pub(super) fn comes_from_parent(it: &Change<'_>) -> bool {
-    let new = it.to.origin.map(|at| &it.b.all[at]);
-    let old = new.and_then(|new| it.a.find(&new.id)).map(|at| &it.a.all[at]);
-    let is = |fact: Option<&Fact>, value| {
-        fact.is_some_and(|fact| fact.attributes.get(it.attribute) == value)
-    };
-    it.from.origin.is_some() && is(old, it.old_value()) && is(new, it.wanted_value())
 }
 
 fn alter_generated(it: &Change<'_>) -> Outcome {

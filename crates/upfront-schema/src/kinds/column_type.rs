@@ -3,7 +3,7 @@
 use crate::{
     catalog::facts::{Cast, Fact, Facts},
     kinds::{
-        column::{clause, comes_from_parent, typed},
+        alter_table::{clause, comes_from_parent, typed},
         conversion_check,
         definition::{Change, Outcome},
         object_kind::ObjectKind,

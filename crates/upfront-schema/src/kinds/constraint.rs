@@ -3,9 +3,10 @@
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
+        alter_table,
         definition::{Change, Created, Definition, Outcome, replace},
         object_kind::ObjectKind,
-        parameters, probe, table,
+        parameters, probe,
     },
     quote,
     sql::{Probe, Sql},
@@ -133,7 +134,7 @@ fn with_index(definition: &str, fact: &Fact) -> String {
 }
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
-    let head = table::head(&it.fact.id.names);
+    let head = alter_table::head(&it.fact.id.names);
     let only = if it.fact.is_noted("only") { " ONLY" } else { "" };
     let sql = Sql::clause(format!("{head}{only}"), format!("ADD {}", definition(it.fact)));
     let mut all = vec![match it.fact.is("not_valid") || probe::is_without_rows(it) {
@@ -161,12 +162,12 @@ fn domain_may_fail(sql: Sql, before: &Facts, fact: &Fact) -> Sql {
 
 fn drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     let clause = format!("DROP CONSTRAINT {}", quote::name(fact.id.name()));
-    vec![Sql::clause(table::head(&fact.id.names), clause)]
+    vec![Sql::clause(alter_table::head(&fact.id.names), clause)]
 }
 
 fn cluster(fact: &Fact) -> Sql {
     let clause = format!("CLUSTER ON {}", quote::name(fact.id.name()));
-    Sql::clause(table::head(&fact.id.names), clause)
+    Sql::clause(alter_table::head(&fact.id.names), clause)
 }
 
 fn alter_deferrable(it: &Change<'_>) -> Outcome {
@@ -175,7 +176,7 @@ fn alter_deferrable(it: &Change<'_>) -> Outcome {
     }
     let how = it.wanted_text().unwrap_or("NOT DEFERRABLE");
     let clause = format!("ALTER CONSTRAINT {} {how}", quote::name(it.to.id.name()));
-    Outcome::InPlace(vec![Sql::clause(table::head(&it.to.id.names), clause)])
+    Outcome::InPlace(vec![Sql::clause(alter_table::head(&it.to.id.names), clause)])
 }
 
 fn alter_valid(it: &Change<'_>) -> Outcome {
@@ -183,7 +184,7 @@ fn alter_valid(it: &Change<'_>) -> Outcome {
         return Outcome::Replace;
     }
     let clause = format!("VALIDATE CONSTRAINT {}", quote::name(it.to.id.name()));
-    let sql = Sql::whole(format!("{} {clause}", table::head(&it.to.id.names)));
+    let sql = Sql::whole(format!("{} {clause}", alter_table::head(&it.to.id.names)));
     Outcome::InPlace(vec![may_fail(sql, it.to, probe::of(it.to))])
 }
 
@@ -235,6 +236,6 @@ fn alter_attachment(it: &Change<'_>) -> Outcome {
 }
 
 fn alter_clustered(it: &Change<'_>) -> Outcome {
-    let without = || Sql::clause(table::head(&it.to.id.names), "SET WITHOUT CLUSTER");
+    let without = || Sql::clause(alter_table::head(&it.to.id.names), "SET WITHOUT CLUSTER");
     Outcome::InPlace(vec![it.wanted_value().map_or_else(without, |_| cluster(it.to))])
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{column::typed, definition::Change, object_kind::ObjectKind, probe},
+    kinds::{alter_table::typed, definition::Change, object_kind::ObjectKind, probe},
     quote,
     sql::Probe,
 };

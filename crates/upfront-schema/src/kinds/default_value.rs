@@ -3,10 +3,9 @@
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
-        column,
+        alter_table,
         definition::{Change, Created, Definition, Outcome},
         object_kind::ObjectKind,
-        table,
     },
     quote,
     sql::Sql,
@@ -45,7 +44,7 @@ fn set(fact: &Fact) -> String {
 }
 
 fn alter(it: &Change<'_>) -> Outcome {
-    if column::comes_from_parent(it) {
+    if alter_table::comes_from_parent(it) {
         return Outcome::InPlace(Vec::new());
     }
     Outcome::InPlace(vec![clause(it.to, &set(it.to))])
@@ -53,5 +52,5 @@ fn alter(it: &Change<'_>) -> Outcome {
 
 fn clause(fact: &Fact, text: &str) -> Sql {
     let column = quote::name(fact.id.name());
-    Sql::clause(table::head(&fact.id.names), format!("ALTER COLUMN {column} {text}"))
+    Sql::clause(alter_table::head(&fact.id.names), format!("ALTER COLUMN {column} {text}"))
 }

@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        column::{clause, comes_from_parent, in_place, list},
+        alter_table::{clause, comes_from_parent, in_place},
         definition::{Change, Outcome},
-        sequence,
+        sequence_options,
         sequence_replacement::SequenceReplacement,
     },
     sql::Sql,
@@ -18,10 +18,10 @@ pub(super) fn alter_identity(it: &Change<'_>) -> Outcome {
         (None, Some(how)) => {
             let add = clause(it.to, &format!("ADD GENERATED {how} AS IDENTITY{}", list(it.to)));
             let options = it.to.attributes.get("identity_options");
-            let sequence = sequence::of_identity(it.to);
+            let sequence = sequence_options::of_identity(it.to);
             let mut sql = match SequenceReplacement::of_column(it.a, it.b, it.to) {
                 Some(old) => old.make(it.b, add),
-                None => vec![add, sequence::catch_up(&sequence, it.to, options)],
+                None => vec![add, sequence_options::catch_up(&sequence, it.to, options)],
             };
             sql.extend(persistence(it.to));
             Outcome::InPlace(sql)
@@ -38,8 +38,12 @@ fn drop_identity(it: &Change<'_>) -> Vec<Sql> {
     let new = SequenceReplacement::of_column(it.a, it.b, it.to);
     let new = new.and_then(|it| Some((it.new_sequence()?, it)));
     let mut sql = match new {
-        Some((new, old)) => [old.make(it.b, sequence::definition(new)), vec![drop]].concat(),
-        None => vec![drop.loses(sequence::position_of(&sequence::of_identity(it.from)))],
+        Some((new, old)) => {
+            [old.make(it.b, sequence_options::definition(new)), vec![drop]].concat()
+        }
+        None => {
+            vec![drop.loses(sequence_options::position_of(&sequence_options::of_identity(it.from)))]
+        }
     };
     sql.extend(it.also("not_null").then(|| clause(it.to, "DROP NOT NULL")));
     sql
@@ -48,7 +52,7 @@ fn drop_identity(it: &Change<'_>) -> Vec<Sql> {
 /// Whether the sequence is logged where that is not as the table is.
 pub(super) fn persistence(column: &Fact) -> Option<Sql> {
     let wanted = own_persistence(column)?;
-    Some(sequence::set_persistence(&sequence::of_identity(column), Some(wanted)))
+    Some(sequence_options::set_persistence(&sequence_options::of_identity(column), Some(wanted)))
 }
 
 fn own_persistence(column: &Fact) -> Option<&str> {
@@ -70,14 +74,14 @@ pub(super) fn alter_identity_options(it: &Change<'_>) -> Outcome {
     if name(it.old_value()) != name(it.wanted_value()) {
         return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
     }
-    let sequence = sequence::of_identity(it.to);
-    let mut sql = sequence::moves(&sequence, it.old_value(), it.wanted_value());
+    let sequence = sequence_options::of_identity(it.to);
+    let mut sql = sequence_options::moves(&sequence, it.old_value(), it.wanted_value());
     if own_persistence(it.from) != own_persistence(it.to) {
         let table = it.b.parent(it.to).and_then(|it| it.text("persistence"));
         let wanted = own_persistence(it.to).or(table);
-        sql.push(sequence::set_persistence(&sequence, wanted));
+        sql.push(sequence_options::set_persistence(&sequence, wanted));
     }
-    let changes = sequence::alterations(it.old_value(), it.wanted_value());
+    let changes = sequence_options::alterations(it.old_value(), it.wanted_value());
     let clause_of = |it: &String| match it.starts_with("RESTART") {
         true => it.clone(),
         false => format!("SET {it}"),
@@ -87,4 +91,9 @@ pub(super) fn alter_identity_options(it: &Change<'_>) -> Outcome {
         sql.push(clause(it.to, &clauses.join(" ")));
     }
     Outcome::InPlace(sql)
+}
+
+pub(super) fn list(fact: &Fact) -> String {
+    let all = sequence_options::options(fact.attributes.get("identity_options"));
+    if all.is_empty() { all } else { format!(" ({})", all.trim()) }
 }

@@ -5,9 +5,10 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
+        alter_table,
         definition::{Change, Created, Definition, Outcome, plain_drop, replace},
         object_kind::ObjectKind,
-        parameters, probe, table,
+        parameters, probe,
     },
     quote,
     sql::Sql,
@@ -85,7 +86,7 @@ WHERE c.relkind IN ('r', 'p', 'm') AND c.relreplident <> 'd'",
 
 fn identify(fact: &Fact, by: Option<&str>) -> Sql {
     let by = by.unwrap_or("DEFAULT");
-    Sql::clause(table::head(&fact.id.names), format!("REPLICA IDENTITY {by}"))
+    Sql::clause(alter_table::head(&fact.id.names), format!("REPLICA IDENTITY {by}"))
 }
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
@@ -119,11 +120,11 @@ fn with_options(text: &str, fact: &Fact) -> String {
 fn cluster(facts: &Facts, fact: &Fact) -> Option<Sql> {
     let table = facts.parent(fact)?;
     let clause = format!("CLUSTER ON {}", quote::name(fact.id.name()));
-    Some(Sql::clause(table::head(&table.id.names), clause))
+    Some(Sql::clause(alter_table::head(&table.id.names), clause))
 }
 
 fn alter_clustered(it: &Change<'_>) -> Outcome {
-    let table = it.b.parent(it.to).map(|it| table::head(&it.id.names)).unwrap_or_default();
+    let table = it.b.parent(it.to).map(|it| alter_table::head(&it.id.names)).unwrap_or_default();
     let sql = match it.wanted_value() {
         Some(_) => cluster(it.b, it.to),
         None => Some(Sql::clause(table, "SET WITHOUT CLUSTER")),

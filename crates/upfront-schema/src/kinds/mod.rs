@@ -34,6 +34,7 @@ macro_rules! storage_options {
 #[macro_use]
 mod probe;
 
+pub(crate) mod alter_table;
 pub(crate) mod base_type;
 pub(crate) mod cast;
 pub(crate) mod collation;
@@ -69,6 +70,7 @@ pub(crate) mod registry;
 pub(crate) mod routine;
 pub(crate) mod schema;
 pub(crate) mod sequence;
+pub(crate) mod sequence_options;
 pub(crate) mod sequence_replacement;
 pub(crate) mod statistics;
 pub(crate) mod table;

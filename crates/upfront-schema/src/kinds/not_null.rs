@@ -3,9 +3,9 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
-        column,
+        alter_table,
         definition::{Change, Outcome},
-        probe, table,
+        probe,
     },
     quote,
     sql::Sql,
@@ -30,7 +30,7 @@ pub(super) fn unchecked(fact: &Fact) -> Option<Sql> {
 pub(super) fn add(fact: &Fact) -> Sql {
     let (column, how) = (quote::name(fact.id.name()), fact.text(HOW).unwrap_or_default());
     let clause = format!("ADD NOT NULL {column} {how}");
-    let sql = Sql::clause(table::head(&fact.id.names), clause.trim_end());
+    let sql = Sql::clause(alter_table::head(&fact.id.names), clause.trim_end());
     match how.contains("NOT VALID") {
         true => sql,
         false => {
@@ -41,15 +41,15 @@ pub(super) fn add(fact: &Fact) -> Sql {
 
 pub(super) fn alter(it: &Change<'_>) -> Outcome {
     // Otherwise it comes or goes as a whole.
-    if it.also("not_null") || column::comes_from_parent(it) {
+    if it.also("not_null") || alter_table::comes_from_parent(it) {
         return Outcome::InPlace(Vec::new());
     }
     let is = |fact: &Fact, how| fact.text(HOW).is_some_and(|it| it.contains(how));
     if is(it.to, "NOT VALID") && !is(it.from, "NOT VALID") {
-        return Outcome::InPlace(vec![column::clause(it.to, "DROP NOT NULL"), add(it.to)]);
+        return Outcome::InPlace(vec![alter_table::clause(it.to, "DROP NOT NULL"), add(it.to)]);
     }
     let name = quote::name(it.from.note("not_null_name").unwrap_or_default());
-    let clause = |text: String| Sql::clause(table::head(&it.to.id.names), text);
+    let clause = |text: String| Sql::clause(alter_table::head(&it.to.id.names), text);
     let mut sql = Vec::new();
     if is(it.from, "NO INHERIT") != is(it.to, "NO INHERIT") {
         let how = if is(it.to, "NO INHERIT") { "NO INHERIT" } else { "INHERIT" };

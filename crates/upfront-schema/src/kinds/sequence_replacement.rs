@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::facts::{Fact, Facts},
-    kinds::{enum_type::temporary_name, object_kind::ObjectKind, sequence},
+    kinds::{enum_type::temporary_name, object_kind::ObjectKind, sequence_options},
     quote,
     sql::Sql,
 };
@@ -34,7 +34,7 @@ impl<'a> ColumnSequence<'a> {
 
     fn path(self) -> String {
         match self {
-            Self::Identity(column) => sequence::of_identity(column),
+            Self::Identity(column) => sequence_options::of_identity(column),
             Self::Sequence(it) => it.id.path(),
         }
     }
@@ -100,7 +100,7 @@ impl<'a> SequenceReplacement<'a> {
             (_, ColumnSequence::Sequence(new)) => a.find(&new.id).is_none(),
             (_, ColumnSequence::Identity(_)) => true,
         };
-        (is_new && sequence::can_follow(it.old.options(), it.new.options())).then_some(it)
+        (is_new && sequence_options::can_follow(it.old.options(), it.new.options())).then_some(it)
     }
 
     /// Whether the step of the column makes the new one, too.
@@ -163,7 +163,7 @@ impl<'a> SequenceReplacement<'a> {
     /// Sets the new one to the position of the old one.
     pub(super) fn go_on(&self, old: &str) -> Sql {
         let options = [self.old.options(), self.new.options()];
-        let sql = sequence::position(options, old, &self.new.path());
+        let sql = sequence_options::position(options, old, &self.new.path());
         sql.with_comment("Go on from where the old sequence stands")
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     catalog::facts::{Fact, Facts},
     kinds::{
+        alter_table::head,
         column, constraint,
         definition::{Change, Created, Definition, Outcome, alter_owner, replace, with_owner},
         inheritance,
@@ -75,11 +76,6 @@ pub(super) static FOREIGN_TABLE: Definition = Definition {
     created_with_parent: false,
     blocks_retype: false,
 };
-
-/// The head that clauses about a table, or a column of it, share.
-pub(super) fn head(names: &[String]) -> String {
-    format!("ALTER TABLE {}", quote::qualified(&names[..2.min(names.len())]))
-}
 
 fn create(it: &Created<'_>) -> Vec<Sql> {
     let fact = it.fact;

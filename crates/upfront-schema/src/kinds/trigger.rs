@@ -3,9 +3,9 @@
 use crate::{
     catalog::facts::Fact,
     kinds::{
+        alter_table,
         definition::{Change, Created, Definition, Outcome, plain_drop, replace},
         object_kind::ObjectKind,
-        table,
     },
     quote,
     sql::Sql,
@@ -98,7 +98,7 @@ fn enable(fact: &Fact, state: &str) -> Sql {
     };
     let noun = fact.id.kind.noun();
     let clause = format!("{verb} {noun} {}", quote::name(fact.id.name()));
-    Sql::clause(table::head(&fact.id.names), clause)
+    Sql::clause(alter_table::head(&fact.id.names), clause)
 }
 
 fn alter_enabled(it: &Change<'_>) -> Outcome {

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind, Result, reason},
     scratch::{
         observe::{Lock, Observer},
-        roles, session,
+        role, session,
     },
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn apply(
             match ran {
                 RunOutcome::Done(seen) => break locks.extend(seen),
                 RunOutcome::MissingRole(role) => {
-                    roles::make(client, &role).map_err(|err| roles::missing(&role, &err))?;
+                    role::make(client, &role).map_err(|err| role::missing(&role, &err))?;
                 }
             }
         }

@@ -15,13 +15,13 @@ use upfront_directory::{
 use upfront_redact::KnownSecrets;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Kind, Result, is_missing, reason},
     kinds::object_kind::ObjectKind,
     quote,
     scratch::{
         preflight::{self, MissingFeature},
-        roles, session,
+        role, session,
     },
 };
 
@@ -391,7 +391,7 @@ fn is_of_newer_dump(err: &postgres::Error, sql: &str) -> bool {
 fn mark_role(client: &mut Client, sql: &str) {
     if let Some(ServerRequirement::Role(name)) = server_requirement(sql) {
         // Without the right to, it stays.
-        let _ = roles::mark(client, &name);
+        let _ = role::mark(client, &name);
     }
 }
 

@@ -5,17 +5,17 @@
 //! has it alone.
 
 use postgres::Client;
-use postgres::error::SqlState;
 use upfront_directory::{Directory, ServerRequirement, Side, server_requirement};
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    error::{Error, Kind, Result, reason},
+    error::{Error, Kind, Result},
     quote,
-    scratch::session,
+    scratch::{
+        role::{MARK, make, mark, missing},
+        session,
+    },
 };
-
-const MARK: &str = "made by upfront on a scratch server";
 
 const SHARE: &str = "SELECT pg_catalog.pg_advisory_lock_shared(8031170205431811442)";
 const UNSHARE: &str = "SELECT pg_catalog.pg_advisory_unlock_shared(8031170205431811442)";
@@ -121,29 +121,4 @@ fn role(it: ServerRequirement) -> Option<String> {
         ServerRequirement::Role(name) => Some(name),
         _ => None,
     }
-}
-
-/// Makes a role that nobody can use.
-pub(crate) fn make(client: &mut Client, name: &str) -> Result<(), postgres::Error> {
-    let quoted = quote::name(name);
-    match client.batch_execute(&format!("CREATE ROLE {quoted} NOLOGIN")) {
-        Ok(()) => mark(client, name),
-        // Somebody else was quicker.
-        Err(err) if is_there(&err) => Ok(()),
-        Err(err) => Err(err),
-    }
-}
-
-fn is_there(err: &postgres::Error) -> bool {
-    let codes = [SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
-    err.code().is_some_and(|it| codes.contains(it))
-}
-
-pub(crate) fn mark(client: &mut Client, name: &str) -> Result<(), postgres::Error> {
-    let (name, mark) = (quote::name(name), quote::literal(MARK));
-    client.batch_execute(&format!("COMMENT ON ROLE {name} IS {mark}"))
-}
-
-pub(crate) fn missing(name: &str, err: &postgres::Error) -> Error {
-    Kind::NoRoles { role: name.to_owned(), why: reason(err) }.into()
 }

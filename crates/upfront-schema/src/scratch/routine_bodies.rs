@@ -9,7 +9,7 @@ use postgres::Client;
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Result, reason},
     kinds::queries,
     scratch::session,

@@ -8,7 +8,7 @@ use upfront_scratch::Database;
 
 use crate::{
     error::{Error, Result},
-    scratch::roles,
+    scratch::role,
 };
 
 /// Connects to a database, whose messages then are in English.
@@ -26,7 +26,7 @@ pub(crate) fn run(client: &mut Client, sql: &str) -> Result<(), postgres::Error>
     loop {
         let Err(err) = client.batch_execute(sql) else { return Ok(()) };
         let Some(role) = missing_role(&err) else { return Err(err) };
-        if roles::make(client, &role).is_err() {
+        if role::make(client, &role).is_err() {
             return Err(err);
         }
     }

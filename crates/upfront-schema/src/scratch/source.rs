@@ -10,7 +10,7 @@ use upfront_directory::{Directory, Side};
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    catalog::extract::{Scope, extract},
+    catalog::{extract::extract, scope::Scope},
     diff::plan::plan,
     error::{Error, Kind, Result, is_missing, reason},
     options::Options,

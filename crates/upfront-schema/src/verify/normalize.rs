@@ -10,8 +10,9 @@ use upfront_scratch::Database;
 use crate::{
     catalog::{
         aliases,
-        extract::{self, PRELUDE, Scope},
         facts::{Fact, Facts},
+        prelude::{self, PRELUDE},
+        scope::Scope,
     },
     diff::difference::differing,
     error::{Error, Result},
@@ -70,7 +71,7 @@ fn normalized(
     scope: &Scope,
 ) -> Result<Option<Fact>> {
     let mut transaction = client.transaction().map_err(Error::postgres("try an expression"))?;
-    extract::pin(&mut transaction)?;
+    prelude::pin(&mut transaction)?;
     let maker = maker(facts, at);
     let mut fact = facts.all[maker].clone();
     for _ in 0..ROUNDS {

@@ -3,7 +3,7 @@
 use upfront_scratch::{Database, Server};
 
 use crate::{
-    catalog::extract::{Scope, extract},
+    catalog::{extract::extract, scope::Scope},
     diff::{
         difference::{Difference, difference},
         plan::{Plan, plan},

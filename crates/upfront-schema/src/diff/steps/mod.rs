@@ -3,15 +3,17 @@
 mod dependencies;
 mod merge;
 mod online;
+mod online_state;
 mod online_statements;
 mod partitioned_indexes;
 mod render;
+mod step_part;
 mod transactions;
 
 use std::collections::{HashMap, HashSet};
 
-use online::Online;
-use transactions::StepPart;
+use online_state::Online;
+use step_part::StepPart;
 
 use crate::{
     catalog::facts::{Fact, Facts},

@@ -1,7 +1,5 @@
 //! What takes time, done while programs read and write.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::{
     catalog::{
         facts::{Fact, Facts},
@@ -16,48 +14,6 @@ use crate::{
     quote,
     sql::{Placement, Sql},
 };
-
-/// What is done another way because programs go on meanwhile.
-#[derive(Default)]
-pub(super) struct Online {
-    /// Indexes of the first schema that make way for one of their name: what they are called then.
-    parted: HashMap<usize, String>,
-    /// Keys of the second schema that take the place of one of their name: what their index is
-    /// called before.
-    built: HashMap<usize, String>,
-    /// Drops that stand outside of any transaction.
-    alone: HashSet<usize>,
-    /// Unique indexes of the first schema that become keys of the second.
-    promoted: HashSet<usize>,
-    /// Columns of the second schema that a check of the first proves to be NOT NULL.
-    proofs: HashSet<usize>,
-}
-
-impl Online {
-    /// What an index of the first schema is called since it made way.
-    pub(super) fn parted(&self, at: usize) -> Option<&str> {
-        self.parted.get(&at).map(String::as_str)
-    }
-
-    /// What the index of a key of the second schema is called before it is one.
-    pub(super) fn built(&self, at: usize) -> Option<&str> {
-        self.built.get(&at).map(String::as_str)
-    }
-
-    /// Whether an index of the first schema becomes a key.
-    pub(super) fn is_promoted(&self, at: usize) -> bool {
-        self.promoted.contains(&at)
-    }
-
-    /// Whether a column of the second schema is known to be NOT NULL.
-    pub(super) fn is_proven(&self, at: usize) -> bool {
-        self.proofs.contains(&at)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &String> {
-        self.parted.values().chain(self.built.values())
-    }
-}
 
 /// Whether it keeps rows out.
 fn protects(fact: &Fact) -> bool {

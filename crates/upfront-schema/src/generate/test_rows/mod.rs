@@ -1,6 +1,7 @@
 //! Rows for trying a migration on, as far as a table takes what can be thought of.
 
 mod query_results;
+mod sample_kind;
 mod sample_rows;
 mod sample_values;
 mod sequence_states;
@@ -15,34 +16,20 @@ use upfront_directory::Side;
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Result, reason},
     quote,
     scratch::session,
 };
 
 pub use query_results::changed_results;
+pub use sample_kind::SampleKind;
 pub use sample_rows::{SampleRows, UnseededTable};
 pub use sequence_states::{InsertOutcome, SequenceStates};
 pub use violations::Violations;
 
 /// More rows than these are not compared.
 const COMPARED: usize = 10_000;
-
-/// Which rows are made up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SampleKind {
-    /// Columns that may be NULL are so in every second one.
-    Mixed,
-    /// None is NULL, where a value can be thought of.
-    Full,
-    /// The same, and no two columns of a row are alike where they can differ.
-    Apart,
-    /// The same, and texts are UUIDs where they can be.
-    Uuids,
-    /// The same, and texts are numbers where they can be.
-    Numbers,
-}
 
 /// A side that does not work with rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

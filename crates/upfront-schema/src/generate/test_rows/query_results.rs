@@ -9,9 +9,9 @@ use postgres::{Client, Transaction};
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::{aliases::ColumnOrders, extract::Scope},
+    catalog::{column_orders::ColumnOrders, scope::Scope},
     error::{Error, Result},
-    generate::test_rows::{SampleKind, sample_rows::SampleRows},
+    generate::test_rows::{sample_kind::SampleKind, sample_rows::SampleRows},
     quote,
     scratch::session,
 };

@@ -7,10 +7,10 @@ use postgres::error::{DbError, SqlState};
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Result},
     generate::test_rows::{
-        SampleKind,
+        sample_kind::SampleKind,
         sample_values::{RowSpec, candidates},
         tables::{Column, Condition, Default, Reference, Table, Tables},
     },

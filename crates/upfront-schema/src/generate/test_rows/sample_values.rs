@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     generate::test_rows::{
-        SampleKind,
+        sample_kind::SampleKind,
         tables::{Column, Condition},
     },
     quote,

@@ -7,10 +7,10 @@ use postgres::{Client, Transaction};
 use upfront_scratch::Database;
 
 use crate::{
-    catalog::extract::Scope,
+    catalog::scope::Scope,
     error::{Error, Result},
     generate::test_rows::{
-        SampleKind,
+        sample_kind::SampleKind,
         sample_rows::Search,
         sample_values::RowSpec,
         tables::{Column, Table, Tables},
