@@ -19,8 +19,14 @@ fn read(path: &str) -> String {
 
 /// The names of the files in a folder of the repository.
 fn files(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(root().join(folder)).unwrap();
-    entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
+    let entries = fs::read_dir(root().join(folder)).expect(folder);
+    let name = |it: fs::DirEntry| it.file_name().into_string().expect("a name in UTF-8");
+    entries.map(|it| name(it.expect(folder))).collect()
+}
+
+/// Does the file's name end so?
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|it| it == extension)
 }
 
 /// The documents at the root and in `docs`.
@@ -28,7 +34,10 @@ fn documents() -> Vec<String> {
     let folders = ["", "docs/", "docs/errors/", "benches/", ".github/"];
     let pages = folders.into_iter().flat_map(|folder| {
         let names = files(if folder.is_empty() { "." } else { folder });
-        names.into_iter().filter(|it| it.ends_with(".md")).map(move |it| format!("{folder}{it}"))
+        names
+            .into_iter()
+            .filter(|it| has_extension(it, "md"))
+            .map(move |it| format!("{folder}{it}"))
     });
     pages.collect()
 }
@@ -105,6 +114,30 @@ fn the_builder_reference_has_each_setter() {
     assert_eq!(rows(&read("docs/builder.md"), is_section), setters);
 }
 
+/// The variants of an enum, as clap names them.
+fn verbs(source: &str, name: &str) -> BTreeSet<String> {
+    let (_, rest) = source.split_once(&format!("enum {name} {{")).expect(name);
+    let variants = rest.split_once("\n}").expect(name).0;
+    let variant = |line: &str| {
+        let name = line.trim().split_once('(')?.0;
+        let is_name = name.chars().all(char::is_alphanumeric) && name != "Database";
+        is_name.then(|| name.to_lowercase())
+    };
+    variants.lines().filter_map(variant).collect()
+}
+
+#[test]
+fn the_page_of_the_command_has_each_verb() {
+    let mut known = verbs(&read("crates/upfront-cli/src/args.rs"), "Command");
+    known.extend(verbs(&read("src/cli/mod.rs"), "Verb"));
+    assert!(known.contains("up") && known.contains("gen"), "{known:?}");
+    let rows = rows(&read("docs/command.md"), |line| line == "## Verbs");
+    let listed: BTreeSet<_> = rows.iter().filter_map(|it| it.split(' ').next()).collect();
+    for verb in &known {
+        assert!(listed.contains(verb.as_str()), "docs/command.md lacks `{verb}`");
+    }
+}
+
 /// The strings of an array in a file of Rust.
 fn array(source: &str, name: &str) -> BTreeSet<String> {
     let start = source.find(&format!("const {name}: ")).expect(name);
@@ -123,19 +156,20 @@ fn keys(source: &str, function: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_configuration_reference_has_each_key() {
-    let file = read("crates/upfront-cli/src/config/file.rs");
-    let generation = read("crates/upfront-cli/src/config/generation.rs");
+    let folder = "crates/upfront-cli/src/config";
+    let sources = files(folder).into_iter().filter(|it| has_extension(it, "rs"));
+    let source: String = sources.map(|it| read(&format!("{folder}/{it}"))).collect();
     let page = read("docs/configuration.md");
     let section = |name: &str| rows(&page, |line| line == format!("## {name}"));
     let set = |keys: &[&str]| keys.iter().map(|it| (*it).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(section("Settings"), array(&file, "SETTINGS"));
+    assert_eq!(section("Settings"), array(&source, "SETTINGS"));
     assert_eq!(section("`[env.NAME]`"), set(&["url", "protected"]));
-    assert!(file.contains("unknown(key, &[\"url\", \"protected\"])"));
-    assert_eq!(section("`[foreign]`"), keys(&file, "ignored"));
-    assert_eq!(section("`[desired]`"), array(&generation, "DESIRED"));
-    assert_eq!(section("`[desired.models]`"), array(&generation, "MODELS"));
-    assert_eq!(section("`[gen]`"), keys(&generation, "set_gen"));
-    assert_eq!(section("`[scratch]`"), keys(&generation, "set_scratch"));
+    assert!(source.contains("unknown(key, &[\"url\", \"protected\"])"));
+    assert_eq!(section("`[foreign]`"), keys(&source, "ignored"));
+    assert_eq!(section("`[desired]`"), array(&source, "DESIRED"));
+    assert_eq!(section("`[desired.models]`"), array(&source, "MODELS"));
+    assert_eq!(section("`[gen]`"), keys(&source, "set_gen"));
+    assert_eq!(section("`[scratch]`"), keys(&source, "set_scratch"));
 }
 
 /// The targets of the links in a text of Markdown, without those in code.

@@ -174,14 +174,14 @@ fn files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in fs::read_dir(folder).expect("a folder of the repository") {
+            let entry = entry.expect("an entry of a folder");
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let is_hidden = name.starts_with('.') && name != ".github";
             if path.is_dir() && !is_hidden && name != "target" && name != "fixtures" {
                 folders.push(path);
             } else if path.is_file() {
-                files.push(path.strip_prefix(root).unwrap().to_owned());
+                files.push(path.strip_prefix(root).expect("a file below the root").to_owned());
             }
         }
     }
@@ -215,7 +215,7 @@ fn area(path: &Path) -> String {
 }
 
 fn allowed(root: &Path) -> BTreeMap<String, usize> {
-    let text = fs::read_to_string(root.join(ALLOWED)).unwrap();
+    let text = fs::read_to_string(root.join(ALLOWED)).expect(ALLOWED);
     let line = |it: &str| {
         let (count, area) = it.split_once(' ').expect("a number and an area");
         (area.to_owned(), count.parse().expect("a number"))
