@@ -1,6 +1,7 @@
 //! A migration: its files and their directives.
 
 use std::collections::HashSet;
+use std::thread;
 use std::time::Duration;
 
 use crate::canonical;
@@ -124,27 +125,10 @@ pub(crate) fn read(
         found.into_iter().map(|(place, it)| Error::at(&path, place, ErrorKind::Directive(it))),
     );
     let source = file.text;
-    let lines = Lines::of(&source);
-    let body = body(&source, &directives)
-        .map_err(|(at, it)| {
-            errors.push(Error::at(&path, lines.location(at), ErrorKind::Delimiter(it)))
-        })
-        .ok()?;
-    let (body, restricted) = psql::without_restrict(body);
-    let has_delimiter = directives.delimiter.as_deref().is_some_and(|it| it != ";");
-    let (statements, found) = statement::read(&body, &lines, directives.mode, has_delimiter);
-    let found = found.into_iter();
-    errors.extend(
-        found.map(|(at, it)| Error::at(&path, lines.location(at), ErrorKind::Statement(it))),
-    );
-    let found =
-        restricted.into_iter().map(|it| (it.range.start, WarningKind::Restrict(it.command)));
-    let found = found.chain(body_warnings(&body, directives.mode));
-    let warning =
-        |(at, it): (usize, _)| Warning::at(&path, crate::location::number(lines.line(at)), it);
-    let warnings = found.map(warning).collect();
+    let (hash, parsed) = hash_during(&source, || parse(&path, &source, &directives, errors));
+    let (body, statements, warnings) = parsed?;
     let side = Side {
-        hash: Hash::of(source.as_bytes()),
+        hash,
         transactional: directives.mode == TxMode::File,
         lock_timeout: directives.lock_timeout,
         statement_timeout: directives.statement_timeout,
@@ -154,6 +138,55 @@ pub(crate) fn read(
         statements,
     };
     Some(Read { side, directives, warnings })
+}
+
+/// Files of this size are hashed on another thread while they are parsed: in a build script, which
+/// is not optimized, each takes seconds.
+const LARGE: usize = 1 << 20;
+
+fn hash_during<T>(source: &str, parse: impl FnOnce() -> T) -> (Hash, T) {
+    let hash = || Hash::of(source.as_bytes());
+    if source.len() < LARGE {
+        return (hash(), parse());
+    }
+    thread::scope(|scope| {
+        let hashing = thread::Builder::new().spawn_scoped(scope, hash);
+        let parsed = parse();
+        let hash = match hashing {
+            Ok(it) => it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread could be started.
+            Err(_) => hash(),
+        };
+        (hash, parsed)
+    })
+}
+
+/// The executed text of a file, its statements and its warnings.
+fn parse(
+    path: &str,
+    source: &str,
+    directives: &Directives,
+    errors: &mut Vec<Error>,
+) -> Option<(String, Vec<Statement>, Vec<Warning>)> {
+    let lines = Lines::of(source);
+    let body = body(source, directives)
+        .map_err(|(at, it)| {
+            errors.push(Error::at(path, lines.location(at), ErrorKind::Delimiter(it)));
+        })
+        .ok()?;
+    let (body, restricted) = psql::without_restrict(body);
+    let has_delimiter = directives.delimiter.as_deref().is_some_and(|it| it != ";");
+    let (statements, found) = statement::read(&body, &lines, directives.mode, has_delimiter);
+    let statement_error =
+        |(at, it): (usize, _)| Error::at(path, lines.location(at), ErrorKind::Statement(it));
+    errors.extend(found.into_iter().map(statement_error));
+    let found =
+        restricted.into_iter().map(|it| (it.range.start, WarningKind::Restrict(it.command)));
+    let found = found.chain(body_warnings(&body, directives.mode));
+    let warning =
+        |(at, it): (usize, _)| Warning::at(path, crate::location::number(lines.line(at)), it);
+    let warnings = found.map(warning).collect();
+    Some((body, statements, warnings))
 }
 
 /// What is worth a warning in a body. Of a placeholder it is the first place.

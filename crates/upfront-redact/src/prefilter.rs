@@ -1,13 +1,15 @@
-//! A first look at a text: most texts of SQL hold no secret.
+//! A fast check, as most SQL contains no secret.
 
-/// Is there any word without which a text holds no secret? A first look, as most texts of SQL hold
-/// none and there are large ones, which build scripts read without optimization: one pass.
+/// Whether the text may contain a secret: false if it contains none of the words that identify one.
+///
+/// Build scripts run this over large files without optimization, so it is a single pass that looks at
+/// pairs of bytes before it compares words.
 #[must_use]
 pub fn may_contain_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let mut at = 1;
     while at < bytes.len() {
-        if STARTS[bytes[at] as usize] && starts_secret(bytes, at) {
+        if PAIRS[bytes[at - 1] as usize][bytes[at] as usize] && starts_secret(bytes, at - 1) {
             return true;
         }
         at += 1;
@@ -15,15 +17,22 @@ pub fn may_contain_secret(text: &str) -> bool {
     false
 }
 
-/// The bytes with which the words of [`may_contain_secret`] start.
-const STARTS: [bool; 256] = {
-    let mut starts = [false; 256];
-    let mut byte = u8::MAX;
-    while byte > 0 {
-        starts[byte as usize] = !rests(byte).is_empty();
-        byte -= 1;
+/// The first two bytes of each word of [`may_contain_secret`], in either case.
+static PAIRS: [[bool; 256]; 256] = {
+    let mut pairs = [[false; 256]; 256];
+    let mut first = u8::MAX;
+    while first > 0 {
+        let rests = rests(first);
+        let mut at = 0;
+        while at < rests.len() {
+            let second = rests[at].as_bytes()[0];
+            pairs[first as usize][second as usize] = true;
+            pairs[first as usize][second.to_ascii_uppercase() as usize] = true;
+            at += 1;
+        }
+        first -= 1;
     }
-    starts
+    pairs
 };
 
 fn starts_secret(bytes: &[u8], at: usize) -> bool {
@@ -44,7 +53,7 @@ fn is_key_constraint(before: &[u8], behind: &[u8]) -> bool {
     is_key && (ends_with(b"primary") || ends_with(b"foreign"))
 }
 
-/// What follows this letter in the words of [`may_contain_secret`], in lower case.
+/// The words of [`may_contain_secret`] that start with this byte: their rests, in lower case.
 const fn rests(first: u8) -> &'static [&'static str] {
     match first {
         b'p' | b'P' => &["ass", "w", "sw"],
