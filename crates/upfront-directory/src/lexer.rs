@@ -324,3 +324,37 @@ impl LexerError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BLANK, CLASSES, DIGIT, Lexer, TAG, TokenKind, WORD, WORD_START};
+
+    #[test]
+    fn classes_are_those_of_postgresql() {
+        for byte in 0..=u8::MAX {
+            let is = |classes: u8| CLASSES[byte as usize] & classes != 0;
+            let is_start = byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii();
+            assert_eq!(is(BLANK), b" \t\n\r\x0b\x0c".contains(&byte), "{byte}");
+            assert_eq!(is(WORD_START), is_start, "{byte}");
+            assert_eq!(is(DIGIT), byte.is_ascii_digit(), "{byte}");
+            assert_eq!(is(TAG), is_start || byte.is_ascii_digit(), "{byte}");
+            assert_eq!(is(WORD), is_start || byte.is_ascii_digit() || byte == b'$', "{byte}");
+        }
+    }
+
+    #[test]
+    fn strings_end_at_their_quote() {
+        let check = |sql: &str, expected: &[&str]| {
+            let tokens = Lexer::of(sql).map_while(Result::ok);
+            let texts = tokens.filter(|it| it.kind == TokenKind::Text).map(|it| it.text(sql));
+            assert_eq!(texts.collect::<Vec<_>>(), expected, "{sql}");
+        };
+        check("'a' 'b'", &["'a'", "'b'"]);
+        check("'it''s', 1", &["'it''s'"]);
+        check("'a\\', 'b'", &["'a\\'", "'b'"]);
+        check("E'a\\'b', 'c'", &["E'a\\'b'", "'c'"]);
+        check("E'\\\\', 'b'", &["E'\\\\'", "'b'"]);
+        check("'a'\n 'b' 'c'", &["'a'\n 'b'", "'c'"]);
+        check("'open", &[]);
+    }
+}

@@ -245,6 +245,17 @@ fn finds_the_first_difference_to_a_sum() {
     check("b", "a", Some(("b", Change::Removed, 2)));
 }
 
+/// A large file is hashed on another thread.
+#[test]
+fn the_hash_does_not_depend_on_the_size() {
+    for rows in [1, 100_000] {
+        let text = "INSERT INTO t VALUES (1);\n".repeat(rows);
+        let directory = read(&[("1_a.sql", &text), ("2_b.sql", "COMMENT ON TABLE t IS 'a';\n")]);
+        let up = &directory.migrations()[0].up;
+        assert_eq!((up.hash, up.statements.len()), (Hash::of(text.as_bytes()), rows));
+    }
+}
+
 /// Stored in databases: neither may ever change.
 #[test]
 fn chain_and_fingerprint_are_what_they_were() {
