@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     /// The directory is followed while somebody works on it: what is pending may have been rolled
     /// back, and nothing may be protected.
     pub(crate) dev: bool,
+    /// Nothing above this version is applied.
+    pub(crate) up_to: Option<String>,
     pub(crate) on_event: Option<Listener>,
 }
 
@@ -65,6 +67,7 @@ impl Default for Settings {
             release: None,
             host: host(),
             dev: false,
+            up_to: None,
             on_event: None,
         }
     }
@@ -142,10 +145,10 @@ impl Builder {
         self
     }
 
-    /// How long one statement may run; without a limit where nothing is said, whatever role and
-    /// database say. A file's `-- upfront:statement-timeout` goes before.
-    pub fn statement_timeout(mut self, limit: Duration) -> Self {
-        self.settings.statement_timeout = Some(limit);
+    /// Sets how long one statement may run. By default there is no limit, even if the role or the
+    /// database has one. `-- upfront:statement-timeout` in a file takes precedence.
+    pub fn statement_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.settings.statement_timeout = limit.into();
         self
     }
 
@@ -157,10 +160,10 @@ impl Builder {
         self
     }
 
-    /// The role that owns what the migrations create: `SET ROLE` before each, for upfront's own
-    /// tables too. The login role must be a member of it.
-    pub fn role(mut self, name: impl Into<String>) -> Self {
-        self.settings.role = Some(name.into());
+    /// Sets the role that owns what the migrations create: `SET ROLE` runs before each, for upfront's
+    /// own tables too. The login role must be a member of it. By default the login role migrates.
+    pub fn role<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
+        self.settings.role = name.into().map(str::to_owned);
         self
     }
 
@@ -171,8 +174,8 @@ impl Builder {
     /// of it. Tables of another owner are refused
     /// ([`Untrusted`](crate::ErrorKind::Untrusted)), as its functions could run with the rights of
     /// whoever writes there.
-    pub fn trusted_owner(mut self, role: impl Into<String>) -> Self {
-        self.settings.trusted_owner = Some(role.into());
+    pub fn trusted_owner<'a>(mut self, role: impl Into<Option<&'a str>>) -> Self {
+        self.settings.trusted_owner = role.into().map(str::to_owned);
         self
     }
 
@@ -196,10 +199,10 @@ impl Builder {
         self
     }
 
-    /// Says that the pooler in front of the server keeps one server connection for a whole
-    /// session, so that migrations outside a transaction may go through it.
-    pub fn session_pooler(mut self) -> Self {
-        self.settings.session_pooler = true;
+    /// Lets migrations outside a transaction run through a pooler. Set it only if the pooler keeps
+    /// one server connection for a whole session. Off by default.
+    pub fn session_pooler(mut self, on: bool) -> Self {
+        self.settings.session_pooler = on;
         self
     }
 
@@ -216,9 +219,9 @@ impl Builder {
         self
     }
 
-    /// Ignores all histories of other tools, whatever their tables are.
-    pub fn ignore_foreign_histories(mut self) -> Self {
-        self.settings.foreign.ignores_all = true;
+    /// Ignores all histories of other tools. Off by default.
+    pub fn ignore_foreign_histories(mut self, on: bool) -> Self {
+        self.settings.foreign.ignores_all = on;
         self
     }
 
@@ -232,14 +235,16 @@ impl Builder {
     /// Starts a history although another app has the same migrations, or another schema has upfront's
     /// tables with this app. Not needed if those were applied to another schema: of a search path only
     /// the schema counts in which unqualified names are created.
-    pub fn ignore_duplicate_history(mut self) -> Self {
-        self.settings.ignore_duplicate_history = true;
+    ///
+    /// Off by default.
+    pub fn ignore_duplicate_history(mut self, on: bool) -> Self {
+        self.settings.ignore_duplicate_history = on;
         self
     }
 
-    /// The program's release, as history and log will name it.
-    pub fn release(mut self, name: impl Into<String>) -> Self {
-        self.settings.release = Some(name.into());
+    /// Sets the program's release, which history and log record. By default they record none.
+    pub fn release<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
+        self.settings.release = name.into().map(str::to_owned);
         self
     }
 

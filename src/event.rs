@@ -9,14 +9,22 @@ use crate::Direction;
 /// Give a function to [`Builder::on_event`](crate::Builder::on_event). It is called between the
 /// boot's own messages and must not block. The same is logged by [`tracing`]: a migration is one
 /// line at INFO when it is done, and its start another one only if it takes longer than a second.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(tag = "event", rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Event {
+    /// The program has no migrations at all: a wrong directory, perhaps.
+    NoMigrations,
     /// Somebody else migrates; this process looks again until it is done.
     Waiting {
         /// Who holds the lock, as far as this role may see.
         holder: Option<LockHolder>,
         /// Since this process began to wait.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         waited: Duration,
     },
     /// A migration starts.
@@ -48,8 +56,10 @@ pub enum Event {
         /// How often it was tried so far.
         attempt: u32,
         /// Since the first of these tries failed.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         waited: Duration,
         /// Until the next try.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         pause: Duration,
         /// The server's SQLSTATE.
         code: String,
@@ -65,6 +75,7 @@ pub enum Event {
         /// Whether it was applied or rolled back.
         direction: Direction,
         /// From its start to its commit.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         duration: Duration,
     },
     /// An applied migration that is not committed does not fit the directory any more, and is to
@@ -91,6 +102,7 @@ pub enum Event {
     /// The connection was lost; the boot connects and looks again.
     Reconnecting {
         /// Until the next try.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         pause: Duration,
     },
 }
@@ -102,6 +114,7 @@ impl Event {
     /// upfront's own tables concern nobody but upfront: they are logged at DEBUG.
     pub(crate) fn trace(&self, is_metadata: bool) {
         match self {
+            Self::NoMigrations => tracing::warn!("this program has no migrations"),
             Self::Waiting { holder, waited } => trace_waiting(holder.as_ref(), *waited),
             Self::Started { direction: Direction::Up, ordinal, of, .. } => {
                 tracing::debug!(ordinal, of, "migration started");

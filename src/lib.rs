@@ -122,7 +122,7 @@ mod serde_duration;
 mod status;
 
 #[cfg(feature = "admin")]
-pub use admin::log::LogEntry;
+pub use admin::log::{LogEntry, Outcome};
 #[cfg(feature = "admin")]
 pub use admin::protect::{Protect, Released};
 #[cfg(feature = "admin")]
@@ -141,11 +141,15 @@ pub use event::{Event, LockHolder};
 #[cfg(feature = "admin")]
 #[doc(hidden)]
 pub use history::other_tools::history_tables;
-pub use migrations::Migrations;
+pub use migrations::{Migration, Migrations};
 pub use migrator::Migrator;
 pub use plan::data_loss::DataLoss;
+pub use plan::digest::{Digest, ParseDigestError};
 pub use plan::foreign_history::ForeignHistory;
-pub use plan::pending::NewerDatabase;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use plan::moment::Utc;
+pub use plan::pending::{DivergenceKind, NewerDatabase};
 pub use plan::protection::Protection;
 #[cfg(feature = "admin")]
 pub use plan::resolution::{Before, Resolution, Resolve, ResolvedChange};
@@ -153,7 +157,7 @@ pub use plan::rows::AppStatus;
 pub use plan::target::{Direction, Target};
 pub use plan::{Plan, PlanStep};
 pub use report::{Applied, Report, RolledBack};
-pub use status::{DivergenceKind, Down, DownObstacle, DownScript, Entry, Held, State, Status};
+pub use status::{Down, DownObstacle, DownScript, Entry, Held, State, Status};
 #[cfg(feature = "derive")]
 pub use upfront_derive::{PgEnum, Table};
 #[cfg(feature = "derive")]

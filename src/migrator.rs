@@ -17,7 +17,7 @@ use crate::{
     builder::Settings,
     connection::session::{borrow, unless_silent, within},
     embedded::Set,
-    error::Details,
+    error::{Details, rejection::Rejection},
     execute::{
         consent::PlanMatch,
         context::{Context, Summary},
@@ -162,6 +162,27 @@ impl Migrator {
         let set = self.migrations.set()?;
         let span = self.span("up");
         up::up(&self.pool, set, &self.settings, None).instrument(span).await
+    }
+
+    /// Applies what is pending, up to and including a version; as [`up`](Self::up) otherwise.
+    ///
+    /// The version may have its name behind it: `20261122101500_add_users`. If the database has
+    /// newer migrations already, nothing happens.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`up`](Self::up).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) if the program has no such version;
+    /// otherwise as for [`up`](Self::up).
+    pub async fn up_to(&self, version: &str) -> Result<Report> {
+        let set = self.set()?;
+        let newest = set.named(version).ok_or_else(|| Rejection::not_in_program(set, version))?;
+        let up_to = Some(newest.version.to_owned());
+        let settings = Settings { up_to, ..self.settings.clone() };
+        up::up(&self.pool, set, &settings, None).instrument(self.span("up_to")).await
     }
 
     /// `Ok` where nothing is pending and nothing diverged: for deployments in which a job migrates

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a call of [`up`](crate::Migrator::up) did. Prints as one line for a log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Report {
@@ -107,7 +107,7 @@ impl Report {
         Self { applied, rolled_back, waited, waited_for, took, ..self }
     }
 
-    pub(crate) fn settle(&mut self, unknown: &[UnknownMigration]) {
+    pub(crate) fn set_ahead(&mut self, unknown: &[UnknownMigration]) {
         self.ahead = unknown.iter().map(UnknownMigration::title).collect();
         for UnknownMigration { version, name, .. } in unknown {
             tracing::warn!(version, migration = name, "the database is ahead of this program");

@@ -1,6 +1,6 @@
 //! Where a database stands.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use deadpool_postgres::Object;
 
@@ -17,7 +17,8 @@ use crate::{
     plan::{
         history::History,
         journal::{self, Journal},
-        pending::{self, Divergence},
+        moment::Utc,
+        pending::{self, Divergence, DivergenceKind},
         protection::{Protection, protection},
         rollback::{self, Obstacle, RollbackStep},
         rows::{AppStatus, Hold, RevisionRow},
@@ -59,8 +60,12 @@ pub struct Held {
     pub version: String,
     /// Its name.
     pub name: String,
-    /// When it was rolled back, as the server prints a time in UTC.
-    pub held_at: String,
+    /// When it was rolled back.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::plan::moment::serde_utc::serialize")
+    )]
+    pub held_at: SystemTime,
     /// The login that rolled it back.
     pub held_by: String,
 }
@@ -119,35 +124,18 @@ pub struct Entry {
     pub state: State,
     /// Programs that do not know it refuse to run.
     pub breaking: bool,
-    /// When it was applied, as the server prints a time in UTC.
-    pub applied_at: Option<String>,
+    /// When it was applied.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::plan::moment::serde_utc::maybe::serialize")
+    )]
+    pub applied_at: Option<SystemTime>,
     /// How program and database contradict each other, if they do.
     pub divergence: Option<DivergenceKind>,
     /// Whether it can be rolled back; unknown for what the database has only in part.
     pub down: Option<Down>,
     /// More about it, for a person.
     pub note: Option<String>,
-}
-
-/// How a program and a database contradict each other about a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum DivergenceKind {
-    /// The file was changed after it was applied.
-    Edited,
-    /// The file has another name than when it was applied.
-    Renamed,
-    /// Applied, and not in the program, which has newer ones.
-    Missing,
-    /// Never applied, and older than the newest applied.
-    OutOfOrder,
-    /// Applied, and its row was deleted.
-    RowDeleted,
-    /// Its row was changed.
-    RowChanged,
-    /// Newer than the program, which must not run on it.
-    Ahead,
 }
 
 /// Where a migration stands.
@@ -249,7 +237,9 @@ impl Status {
             };
             let note = note
                 .or_else(|| started.then(|| progress(it.version, journal, holder)))
-                .or_else(|| hold.map(|Hold { at, by, .. }| format!("rolled back at {at} by {by}")));
+                .or_else(|| {
+                    hold.map(|Hold { at, by, .. }| format!("rolled back at {} by {by}", Utc(*at)))
+                });
             let (version, name) = (it.version.to_owned(), it.name.to_owned());
             let (breaking, applied_at, down) = (it.breaking, None, Some(Down::of_program(it)));
             Entry { version, name, state, breaking, applied_at, divergence, down, note }
@@ -313,15 +303,15 @@ impl Status {
         let mut facts = Vec::new();
         if let Some(Protection { at, by, copied, .. }) = &self.protection {
             let copied = if *copied { ", when it was another database" } else { "" };
-            facts.push(format!("protected by {by} at {at} UTC{copied}"));
+            facts.push(format!("protected by {by} at {} UTC{copied}", Utc(*at)));
         }
         let is_listed =
             |it: &&Held| self.in_state(State::Held).any(|entry| entry.version == it.version);
         for Held { version, name, held_at, held_by } in
             self.holds.iter().filter(|it| !is_listed(it))
         {
-            let title = title(version, name);
-            facts.push(format!("held: {title}, rolled back at {held_at} UTC by {held_by}"));
+            let (title, at) = (title(version, name), Utc(*held_at));
+            facts.push(format!("held: {title}, rolled back at {at} UTC by {held_by}"));
         }
         let others = self.apps.iter().filter(|it| it.name != self.app);
         facts.extend(others.map(|AppStatus { name, applied, head, schemas }| {
@@ -339,6 +329,22 @@ impl Status {
             ));
         }
         facts
+    }
+
+    /// How many migrations are in which state, in one line.
+    pub(crate) fn summary(&self) -> String {
+        const OTHERS: [State; 6] = [
+            State::Pending,
+            State::Held,
+            State::Running,
+            State::Partial,
+            State::Ahead,
+            State::Diverged,
+        ];
+        let count = |state| self.in_state(state).count();
+        let others = OTHERS.into_iter().map(|it| (count(it), it)).filter(|(many, _)| *many > 0);
+        let others: String = others.map(|(many, state)| format!(", {many} {state}")).collect();
+        format!("app {}: {} applied{others}", self.app, count(State::Applied))
     }
 
     /// The entries in a state.
@@ -428,7 +434,7 @@ fn applied(
         version: row.version.clone(),
         name: row.name.clone(),
         state,
-        applied_at: Some(applied_at.clone()),
+        applied_at: Some(*applied_at),
         breaking: row.breaking,
         divergence,
         down: None,
@@ -445,31 +451,19 @@ fn applied(
 
 /// What a divergence says about a version.
 fn note(it: &Divergence, about: &str) -> Option<(DivergenceKind, String)> {
-    use DivergenceKind::{Ahead, Edited, Missing, OutOfOrder, Renamed, RowChanged, RowDeleted};
-    let (version, kind, note) = match it {
-        Divergence::Edited { migration, .. } => {
-            (migration.version, Edited, "changed after it was applied".to_owned())
-        }
-        Divergence::Renamed { migration, applied } => {
-            (migration.version, Renamed, format!("was applied as {applied}"))
-        }
-        Divergence::Missing { version, .. } => {
-            (version.as_str(), Missing, "not in this program".to_owned())
-        }
-        Divergence::Inserted { migration, head } => {
-            (migration.version, OutOfOrder, format!("never applied, older than {head}"))
-        }
-        Divergence::Deleted { migration } => {
-            (migration.version, RowDeleted, "its row was deleted".to_owned())
-        }
-        Divergence::Altered { version, .. } => {
-            (version.as_str(), RowChanged, "its row was changed".to_owned())
-        }
-        Divergence::Ahead { version, .. } => {
-            (version.as_str(), Ahead, "breaking: this program refuses to run".to_owned())
-        }
+    if it.version() != about {
+        return None;
+    }
+    let note = match it {
+        Divergence::Edited { .. } => "changed after it was applied".to_owned(),
+        Divergence::Renamed { applied, .. } => format!("was applied as {applied}"),
+        Divergence::Missing { .. } => "not in this program".to_owned(),
+        Divergence::Inserted { head, .. } => format!("never applied, older than {head}"),
+        Divergence::Deleted { .. } => "its row was deleted".to_owned(),
+        Divergence::Altered { .. } => "its row was changed".to_owned(),
+        Divergence::Ahead { .. } => "breaking: this program refuses to run".to_owned(),
     };
-    (version == about).then_some((kind, note))
+    Some((it.kind(), note))
 }
 
 fn unfinished(holder: Option<&LockHolder>) -> State {
@@ -499,12 +493,12 @@ impl fmt::Display for State {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app, entries, .. } = self;
+        let entries = &self.entries;
         let titles: Vec<_> = entries.iter().map(|it| title(&it.version, &it.name)).collect();
         let wide = titles.iter().map(|it| it.chars().count()).max().unwrap_or(0).max(9);
         write!(f, "{:wide$}  {:8}  applied at (UTC)", "migration", "state")?;
         for (it, title) in entries.iter().zip(&titles) {
-            let at = it.applied_at.as_deref().unwrap_or("-");
+            let at = it.applied_at.map_or_else(|| "-".to_owned(), |it| Utc(it).to_string());
             let state = it.state;
             match &it.note {
                 Some(note) => write!(f, "\n{title:wide$}  {state:8}  {at:19}  {note}")?,
@@ -520,21 +514,6 @@ impl fmt::Display for Status {
         if let Some(it) = self.refusal() {
             write!(f, "\n{it}")?;
         }
-        let count = |state| self.in_state(state).count();
-        write!(f, "\napp {app}: {} applied", count(State::Applied))?;
-        for state in [
-            State::Pending,
-            State::Held,
-            State::Running,
-            State::Partial,
-            State::Ahead,
-            State::Diverged,
-        ] {
-            match count(state) {
-                0 => {}
-                many => write!(f, ", {many} {state}")?,
-            }
-        }
-        Ok(())
+        write!(f, "\n{}", self.summary())
     }
 }

@@ -1,13 +1,16 @@
 //! What was done to the schema, when and by whom.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use deadpool_postgres::Pool;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
 use crate::{
-    Result,
+    Digest, Direction, Result,
     connection::session::{borrow, unless_silent, within},
     error::Details,
     execute::context::Context,
@@ -20,17 +23,17 @@ use crate::{
 pub struct LogEntry {
     /// Its place in the log, which ascends.
     pub id: i64,
-    /// When it was done, in UTC, as RFC 3339 has it.
-    pub at: String,
+    /// When it was done; as RFC 3339 in JSON.
+    #[serde(with = "crate::plan::moment::serde_rfc3339")]
+    pub at: SystemTime,
     /// The migration's version; empty if the entry is about the database.
     pub version: String,
     /// The migration's name.
     pub name: String,
-    /// `up` or `down`.
-    pub direction: String,
-    /// `applied`, `covered`, `baseline`, `failed`, `reverted`; `resolved`: a person recorded what
-    /// became of a part of it; `protected`, `unprotected`: the mark of the database.
-    pub outcome: String,
+    /// Whether it was applied or rolled back.
+    pub direction: Direction,
+    /// What came of it.
+    pub outcome: Outcome,
     /// The hash of the SQL.
     pub hash: String,
     /// How long it took, where it ran.
@@ -38,7 +41,7 @@ pub struct LogEntry {
     pub duration: Option<Duration>,
     /// The digest of the plan that was approved, of a protected database.
     #[serde(default)]
-    pub approval: Option<String>,
+    pub approval: Option<Digest>,
     /// What a rollback took away, where that was accepted.
     #[serde(default)]
     pub lost: Option<String>,
@@ -60,6 +63,29 @@ pub struct LogEntry {
     pub release: Option<String>,
     /// The server's version.
     pub server_version: String,
+}
+
+/// What came of a try to change the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The migration was applied.
+    Applied,
+    /// The migration was recorded without running: a checkpoint, or a migration below one.
+    Covered,
+    /// The migration was recorded by `adopt` or `baseline`.
+    Baseline,
+    /// The migration failed.
+    Failed,
+    /// The migration was rolled back.
+    Reverted,
+    /// The outcome of a part of the migration was recorded by hand.
+    Resolved,
+    /// The database was marked as protected.
+    Protected,
+    /// The mark of a protected database was removed.
+    Unprotected,
 }
 
 impl Migrator {
@@ -101,15 +127,30 @@ async fn read(
 }
 
 impl LogEntry {
-    /// Names what the table has no outcome for.
+    /// Names the outcomes that the table writes with other words.
     fn named(self) -> Self {
-        let outcome = match (self.version.as_str(), self.direction.as_str(), &self.sqlstate) {
-            ("", "up", _) => "protected",
-            ("", _, _) => "unprotected",
-            (_, _, None) if self.outcome == "failed" => "resolved",
+        let outcome = match (self.version.as_str(), self.direction, &self.sqlstate) {
+            ("", Direction::Up, _) => Outcome::Protected,
+            ("", Direction::Down, _) => Outcome::Unprotected,
+            (_, _, None) if self.outcome == Outcome::Failed => Outcome::Resolved,
             _ => return self,
         };
-        Self { outcome: outcome.to_owned(), ..self }
+        Self { outcome, ..self }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::Covered => "covered",
+            Self::Baseline => "baseline",
+            Self::Failed => "failed",
+            Self::Reverted => "reverted",
+            Self::Resolved => "resolved",
+            Self::Protected => "protected",
+            Self::Unprotected => "unprotected",
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The mark of a protected database, and what is held on it.
 
+use std::time::SystemTime;
+
 use crate::{
-    Migrator, Result,
+    Digest, Migrator, Result,
     connection::session::{Session, borrow, unless_silent, within},
     error::{Details, Error, rejection::Rejection},
     execute::{approval, attempt, context::Context, lock::Wait, protection, up},
@@ -36,8 +38,9 @@ pub struct Released {
     pub version: String,
     /// Its name.
     pub name: String,
-    /// When it was rolled back, as the server prints a time in UTC.
-    pub held_at: String,
+    /// When it was rolled back.
+    #[cfg_attr(feature = "serde", serde(with = "crate::plan::moment::serde_utc"))]
+    pub held_at: SystemTime,
     /// The login that rolled it back.
     pub held_by: String,
 }
@@ -75,8 +78,7 @@ impl Migrator {
         self.mark(what, None).await
     }
 
-    /// As [`protect`](Self::protect), if the mark that is there now has this
-    /// [digest](Protection::digest), or one that begins with these eight digits or more.
+    /// As [`protect`](Self::protect), if the present mark has this [digest](Protection::digest).
     ///
     /// # Errors
     ///
@@ -84,12 +86,12 @@ impl Migrator {
     pub async fn protect_approved(
         &self,
         what: Protect,
-        approval: &str,
+        approval: &Digest,
     ) -> Result<Option<Protection>> {
         self.mark(what, Some(approval)).await
     }
 
-    async fn mark(&self, what: Protect, approval: Option<&str>) -> Result<Option<Protection>> {
+    async fn mark(&self, what: Protect, approval: Option<&Digest>) -> Result<Option<Protection>> {
         let context = Context::new(self.set()?, &self.settings);
         let session = self.lock(&context).await?;
         let marked = mark(&context, &session, what, approval).await;
@@ -153,21 +155,21 @@ async fn mark(
     context: &Context<'_>,
     session: &Session,
     what: Protect,
-    approval: Option<&str>,
+    approval: Option<&Digest>,
 ) -> Result<Option<Protection>> {
     let doing = "reading the mark of a protected database";
     let sql = context.revisions.standing(Tables::Current);
     let answer = session.ask(doing, &sql).await?;
     let now = standing(&answer).ok_or(Details::Unexpected { doing })?;
     if let (Protect::Set, Some(Mark { at, by, .. })) = (what, now.copied_mark()) {
-        let (at, by) = (at.clone(), by.clone());
+        let (at, by) = (*at, by.clone());
         return Err(Rejection::Copied { at, by }.into());
     }
-    let digest = protection(&now).map(|it| it.digest).unwrap_or_default();
-    if let Some(approved) = approval {
-        approval::verify(approved, &digest).map_err(Rejection::Stale)?;
+    let digest = protection(&now).map(|it| it.digest);
+    if let (Some(approved), Some(digest)) = (approval, &digest) {
+        approval::verify(approved, digest).map_err(Rejection::Stale)?;
     }
-    let approval = approval.map(|_| digest.as_str());
+    let approval = approval.and(digest.as_ref()).map(Digest::as_str);
     let log = |direction, message: &str| {
         let message = format!("{message} with upfront {}", env!("CARGO_PKG_VERSION"));
         context.revisions.log_mark(direction, &message, approval)

@@ -28,8 +28,8 @@ use crate::{
     },
     plan::{
         Consent,
-        checksum::Digest,
         command::CommandOptions,
+        digest::{Digest, Hasher},
         history::History,
         metadata::Tables,
         protection::ProtectionState,
@@ -51,7 +51,7 @@ pub struct Resolved {
     pub app: String,
     /// SHA-256, in hex, over the database's identity, the app, what would be recorded and the newest
     /// row of upfront's log: the approval of this plan.
-    pub digest: String,
+    pub digest: Digest,
     /// The database is protected: the plan needs its [approval](Self::approve).
     pub protected: bool,
     /// Whether it is recorded, or a dry run.
@@ -73,15 +73,15 @@ impl Resolved {
 
     /// Approves the plan with its [digest](Self::digest), or with the first eight digits or more of
     /// it; a protected database requires that.
-    pub fn approve(&mut self, digest: impl Into<String>) -> &mut Self {
-        self.consent.approval = Some(digest.into());
+    pub fn approve(&mut self, digest: impl Into<Option<Digest>>) -> &mut Self {
+        self.consent.approval = digest.into();
         self
     }
 
     /// Holds what is recorded as rolled back, as on a protected database: a program that carries it
     /// refuses to apply it again until it is released or its file is another one.
-    pub fn hold(&mut self) -> &mut Self {
-        self.consent.hold = true;
+    pub fn hold(&mut self, on: bool) -> &mut Self {
+        self.consent.hold = on;
         self
     }
 }
@@ -302,9 +302,9 @@ fn digest(
     asked: &Resolve,
     changes: &Changes,
     standing: &ProtectionState,
-) -> String {
+) -> Digest {
     let (here, schema) = (&standing.here, &context.settings.schema);
-    let mut it = Digest::new("upfront resolve v1");
+    let mut it = Hasher::new("upfront resolve v1");
     for part in [&here.system, &here.database, schema, context.app, &standing.log] {
         it.part(part);
     }
@@ -323,11 +323,11 @@ fn agree(made: &Resolved, now: &Resolved, standing: &ProtectionState) -> Result<
     }
     if made.digest != digest {
         let made = made.digest.clone();
-        return Err(Rejection::Stale(Stale::Moved { made, now: digest }).into());
+        return Err(Rejection::Stale(Stale::Moved { made, now: Some(digest) }).into());
     }
     if now.protected && made.consent.approval.is_none() {
         let warning = standing.warning();
-        return Err(Rejection::Protected { direction: None, digest, warning }.into());
+        return Err(Rejection::Protected { direction: None, digest: Some(digest), warning }.into());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{env, fmt::Write};
 
 use crate::{
-    Direction, Plan,
+    Digest, Direction, Plan,
     cli::{command_line::again, exit::Exit, operator::Operator, output::Output},
 };
 
@@ -13,7 +13,7 @@ pub(super) struct Approval {
     /// Approve the plan with this digest, which `--dry-run` printed, or its first 8 digits or more;
     /// a protected database requires it
     #[arg(long, value_name = "DIGEST")]
-    pub(super) approve: Option<String>,
+    pub(super) approve: Option<Digest>,
 }
 
 /// `--approve` and `--allow`.
@@ -63,10 +63,10 @@ impl Consent {
             return Err(Refused(Exit::Refused, self.unapproved(plan, operator)));
         }
         if self.allows_loss() {
-            plan.accept_data_loss();
+            plan.accept_data_loss(true);
         }
         if let Some(digest) = &self.approval.approve {
-            plan.approve(digest);
+            plan.approve(digest.clone());
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Consent {
             more.extend(["--allow".to_owned(), "data-loss".to_owned()]);
         }
         if self.approval.approve.is_some() || operator.wants_approval(plan) {
-            more.extend(["--approve".to_owned(), plan.digest.clone()]);
+            more.extend(["--approve".to_owned(), plan.digest.to_string()]);
         }
         again(env::args(), &more)
     }
@@ -105,7 +105,7 @@ impl Consent {
 pub(super) fn unapproved(
     protected: bool,
     operator: &Operator,
-    digest: &str,
+    digest: &Digest,
     command: &str,
 ) -> String {
     let what = match (protected, operator) {

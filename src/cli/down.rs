@@ -37,7 +37,7 @@ impl Arguments {
     ) -> Result<Exit> {
         let mut plan = migrator.plan_down(self.target()).await?;
         if self.show_secrets {
-            plan.show_secrets();
+            plan.show_secrets(true);
         }
         if self.dry_run {
             return Ok(plan::show(&plan, &self.consent, operator, output));
@@ -49,7 +49,7 @@ impl Arguments {
             }
         }
         if self.hold {
-            plan.hold();
+            plan.hold(true);
         }
         plan::apply(migrator, &plan, output).await
     }

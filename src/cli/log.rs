@@ -11,13 +11,14 @@ use jiff::{Span, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
 use crate::{
-    LogEntry, Migrator, Result,
+    Digest, LogEntry, Migrator, Outcome, Result,
     cli::{
         exit::Exit,
         output::Output,
         table::{keep_whole, table, text},
     },
     embedded::title,
+    plan::moment::Utc,
 };
 
 /// Options of `log`.
@@ -89,7 +90,7 @@ fn paragraph(it: &LogEntry) -> String {
         "lost:",
         &it.lost.as_deref().map(|it| it.replace('\n', "\n           ")).unwrap_or_default(),
     );
-    line("plan:", it.approval.as_deref().unwrap_or_default());
+    line("plan:", it.approval.as_ref().map(Digest::as_str).unwrap_or_default());
     let label = if it.sqlstate.is_some() { "error:" } else { "note:" };
     let code = it.sqlstate.as_deref().map(|it| format!(" (SQLSTATE {it})")).unwrap_or_default();
     let message = it.message.as_deref().map(|it| it.replace('\n', "\n           "));
@@ -98,13 +99,13 @@ fn paragraph(it: &LogEntry) -> String {
 }
 
 fn when(it: &LogEntry) -> String {
-    it.at.get(..19).unwrap_or(&it.at).replace('T', " ")
+    Utc(it.at).to_string()
 }
 
 fn did(it: &LogEntry) -> String {
-    match it.outcome.as_str() {
-        "failed" => format!("{} failed", it.direction),
-        other => other.to_owned(),
+    match it.outcome {
+        Outcome::Failed => format!("{} failed", it.direction),
+        other => other.to_string(),
     }
 }
 
@@ -132,9 +133,9 @@ fn origin(it: &LogEntry) -> String {
 }
 
 fn color(it: &LogEntry) -> Color {
-    match it.outcome.as_str() {
-        "failed" => Color::Red,
-        "reverted" | "unprotected" | "resolved" => Color::Yellow,
+    match it.outcome {
+        Outcome::Failed => Color::Red,
+        Outcome::Reverted | Outcome::Unprotected | Outcome::Resolved => Color::Yellow,
         _ => Color::Green,
     }
 }

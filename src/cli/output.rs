@@ -83,15 +83,8 @@ impl Output {
     #[must_use]
     pub fn failed(&self, err: &crate::Error) -> Exit {
         let exit = Exit::of(err);
-        self.error(exit, &on_a_command_line(err));
+        self.error(exit, &err.to_string());
         exit
-    }
-
-    /// What [`failed`](Self::failed) prints, for a command that has more to say.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn words(err: &crate::Error) -> String {
-        on_a_command_line(err)
     }
 
     /// A message with the options of this command line in each `` `upfront …` `` of it.
@@ -152,10 +145,4 @@ impl Output {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("what is printed has no keys but text")
-}
-
-/// The error's text names calls of the library; here `up()` is the command `up`, and
-/// `session_pooler()` the setting of that name. `Target::All` has no counterpart.
-fn on_a_command_line(err: &crate::Error) -> String {
-    err.to_string().replace("()`", "`").replace(", or for `Target::All`", "")
 }

@@ -17,7 +17,7 @@ impl Arguments {
     pub(super) async fn run(&self, migrator: &Migrator, output: &Output) -> Result<Exit> {
         let mut plan = migrator.plan_up().await?;
         if self.show_secrets {
-            plan.show_secrets();
+            plan.show_secrets(true);
         }
         output.result(&plan, || plan.to_string());
         Ok(Exit::Done)

@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    Direction, Event, Migrator, Report, Result,
+    Direction, Event, LockHolder, Migrator, Report, Result,
     cli::{
         exit::Exit,
         interrupt::{self, Running},
@@ -102,9 +102,14 @@ impl Progress {
     fn notify(&self, event: &Event) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
+            Event::NoMigrations => {
+                self.above(|| self.output.warning("there are no migrations"));
+            }
             Event::Waiting { holder, .. } => {
-                let whom = holder.as_ref().map_or("another process".into(), ToString::to_string);
-                self.wait(&mut seen, format!("waiting for {whom}"));
+                self.wait(&mut seen, |age| match holder {
+                    Some(it) => format!("waiting for {}", shown(it, age)),
+                    None => "waiting for another process".into(),
+                });
             }
             Event::Started { version, name, direction, ordinal, of } => {
                 seen.start(version, name, *direction);
@@ -123,9 +128,12 @@ impl Progress {
                 self.changing(|| format!("{}: statement {ordinal} of {of}", seen.migration));
             }
             Event::Retrying { attempt, blockers, .. } => {
-                let whom = blockers.first().map(|it| format!(": {it}")).unwrap_or_default();
                 self.changing(|| format!("{}: try {attempt}", seen.migration));
-                self.wait(&mut seen, format!("waiting for a table that others have locked{whom}"));
+                self.wait(&mut seen, |age| {
+                    let holder = blockers.first().map(|it| format!(": {}", shown(it, age)));
+                    let holder = holder.unwrap_or_default();
+                    format!("waiting for a table that others have locked{holder}")
+                });
             }
             Event::Finished { version, name, direction, duration } => {
                 seen.finish(version);
@@ -182,9 +190,9 @@ impl Progress {
     }
 
     /// A line that stays is printed at once, and then every five seconds at most, if it is another.
-    fn wait(&self, seen: &mut Seen, text: String) {
+    fn wait(&self, seen: &mut Seen, text: impl Fn(Age) -> String) {
         const EVERY: Duration = Duration::from_secs(5);
-        let subject = text.split(", busy for").next().unwrap_or_default().to_owned();
+        let (subject, text) = (text(Age::Hidden), text(Age::Shown));
         let is_due = seen.waited_at.is_none_or(|it| it.elapsed() >= EVERY);
         if seen.waiting != subject && is_due {
             seen.waiting = subject;
@@ -194,6 +202,18 @@ impl Progress {
             self.changing(|| text);
         }
     }
+}
+
+/// Whether a lock holder is printed with the time since which it is busy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Shown,
+    Hidden,
+}
+
+fn shown(holder: &LockHolder, age: Age) -> String {
+    let age = holder.age.filter(|_| age == Age::Shown);
+    LockHolder { age, ..holder.clone() }.to_string()
 }
 
 impl Seen {

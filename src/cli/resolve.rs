@@ -102,10 +102,10 @@ impl Arguments {
             }
         }
         if let Some(digest) = &self.approval.approve {
-            plan.approve(digest);
+            plan.approve(digest.clone());
         }
         if self.hold {
-            plan.hold();
+            plan.hold(true);
         }
         let resolved = migrator.resolve(&plan).await?;
         output.result(&resolved, || resolved.to_string());
@@ -132,7 +132,7 @@ impl Arguments {
     fn command(&self, plan: &Resolved, operator: &Operator) -> String {
         let needs_approval =
             self.approval.approve.is_some() || operator.wants_approval_where(plan.protected);
-        let approval = ["--approve".to_owned(), plan.digest.clone()];
+        let approval = ["--approve".to_owned(), plan.digest.to_string()];
         again(env::args(), if needs_approval { &approval } else { &[] })
     }
 }

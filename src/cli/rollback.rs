@@ -35,7 +35,7 @@ impl Rollback {
             return Ok(Err(refused.print(output)));
         }
         if self.hold {
-            plan.hold();
+            plan.hold(true);
         }
         plan::run(migrator, &plan, output).await
     }

@@ -10,6 +10,7 @@ use crate::{
         table::{keep_whole, table, text},
     },
     embedded::title,
+    plan::moment::Utc,
 };
 
 /// Options of `status`.
@@ -41,8 +42,8 @@ fn exit(it: &Status) -> Exit {
 }
 
 fn print(it: &Status) -> String {
-    let refusal = it.refusal().map(|it| format!("{}\n", Output::completed(&Output::words(&it))));
-    let summary = format!("{}{}", refusal.unwrap_or_default(), summary(it));
+    let refusal = it.refusal().map(|it| format!("{}\n", Output::completed(&it.to_string())));
+    let summary = format!("{}{}", refusal.unwrap_or_default(), it.summary());
     let facts = it.facts().into_iter().chain(unknown_newest(it));
     let facts: String = facts.map(|it| Output::completed(&it) + "\n").collect();
     if it.entries.is_empty() {
@@ -84,7 +85,7 @@ fn cells(it: &Entry) -> [Cell; 6] {
         Cell::new(&it.version),
         Cell::new(&it.name).set_delimiter('_'),
         Cell::new(it.state).fg(color(it.state)),
-        Cell::new(it.applied_at.as_deref().unwrap_or("-")),
+        Cell::new(it.applied_at.map_or_else(|| "-".to_owned(), |it| Utc(it).to_string())),
         Cell::new(down(it)),
         Cell::new(note(it).unwrap_or_default()),
     ]
@@ -116,9 +117,4 @@ fn color(it: State) -> Color {
         State::Pending | State::Running | State::Held | State::Ahead => Color::Yellow,
         State::Partial | State::Diverged => Color::Red,
     }
-}
-
-/// The last line of the library's own text.
-fn summary(it: &Status) -> String {
-    it.to_string().lines().last().unwrap_or_default().to_owned()
 }

@@ -36,7 +36,7 @@ impl Arguments {
         if self.dry_run {
             let mut plan = migrator.plan_up().await?;
             if self.show_secrets {
-                plan.show_secrets();
+                plan.show_secrets(true);
             }
             return Ok(plan::show(&plan, &consent, operator, output));
         }

@@ -23,27 +23,40 @@ use crate::{
 /// it has against the history is looked at afterwards; once that is rolled back, it comes again.
 pub(crate) async fn up(pool: &Pool, live: &'static Live, settings: &Settings) -> Result<Report> {
     let mut done = Report::new(&settings.app, Direction::Up);
+    match follow(pool, live, settings, &mut done).await {
+        Ok(report) => Ok(report.after(done)),
+        Err(err) => Err(err.preceded_by(done)),
+    }
+}
+
+/// The report of the last boot; what came before it is added to `done`.
+async fn follow(
+    pool: &Pool,
+    live: &'static Live,
+    settings: &Settings,
+    done: &mut Report,
+) -> Result<Report> {
     let mut moved = 0;
     loop {
         let context = Context::new(live.read()?, settings);
         let booted = up::up(pool, context.set, settings, None).await;
         if !has_more(&booted) {
-            return Ok(booted?.after(done));
+            return booted;
         }
         let found = compare(&context, pool, live).await?;
         let (outdated, floor) = match &found {
-            Reset::Plain => return Ok(booted?.after(done)),
+            Reset::Plain => return booted,
             Reset::Kept(why) => {
                 tracing::info!(%why, "nothing is rolled back");
-                return Ok(booted.map_err(|err| err.noting(why))?.after(done));
+                return booted.map_err(|err| err.noting(why));
             }
             Reset::RollBack { outdated, floor } => (outdated, floor.as_deref()),
         };
         if let Ok(booted) = booted {
-            done = booted.after(done);
+            *done = booted.after(done.clone());
         }
         match roll_back(&context, pool, outdated, floor).await {
-            Ok(report) => done = report.after(done),
+            Ok(report) => *done = report.after(done.clone()),
             // Another program was faster, and what was asked about is not there any more.
             Err(_) if moved < TRIES && compare(&context, pool, live).await? != found => moved += 1,
             Err(err) => return Err(explain(err, outdated)),

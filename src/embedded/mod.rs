@@ -200,6 +200,11 @@ impl Set {
         Box::leak(Box::new(Set { label: self.label, fingerprint, migrations }))
     }
 
+    /// Looks up a migration by its version, or by version and name.
+    pub(crate) fn named(&self, asked: &str) -> Option<&'static Migration> {
+        self.migrations.iter().find(|it| it.version == asked || it.title() == asked)
+    }
+
     /// Looks a version up; versions ascend.
     pub(crate) fn find(&self, version: &str) -> Option<&'static Migration> {
         let at = self.migrations.binary_search_by(|it| it.version.cmp(version)).ok()?;

@@ -24,7 +24,7 @@ use crate::{
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.details().fmt(f)?;
-        self.1.fmt(f)
+        self.note.fmt(f)
     }
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for Details {
                 list(f, "pending", migrations)?;
                 f.write_str(match running {
                     true => "\n  help: wait for it",
-                    false => "\n  help: run `up()` with a role that may migrate",
+                    false => "\n  help: run `up` with a role that may migrate",
                 })
             }
             Details::PartlyAhead { found } => partly_ahead(f, found),
@@ -114,7 +114,7 @@ impl fmt::Display for Details {
                 f,
                 "migration `{migration}` runs outside a transaction and cannot go through a \
                  connection pooler; nothing was changed\n  file: {path}\n  help: give upfront a \
-                 pool that connects to the server directly, or set `session_pooler()` if the \
+                 pool that connects to the server directly, or set `session_pooler` if the \
                  pooler keeps one server connection for a whole session"
             ),
             Details::Failed(it) => failed(f, it),
@@ -147,7 +147,7 @@ fn side(direction: Direction, migration: &MigrationName) -> String {
 fn next(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "boot",
-        Direction::Down => "`down()` or `up()`",
+        Direction::Down => "`down` or `up`",
     }
 }
 
@@ -440,7 +440,7 @@ fn read_only(
     list(f, label, migrations)?;
     f.write_str(match (standby, direction) {
         (true, Some(Direction::Up)) => {
-            "\n  help: run `up()` against the primary; here, `wait()` for its replay"
+            "\n  help: run `up` against the primary; here, `wait` for its replay"
         }
         (true, _) => "\n  help: do it on the primary",
         (false, _) => "\n  help: see `default_transaction_read_only` of the role and the database",
@@ -497,7 +497,7 @@ fn partly_ahead(f: &mut fmt::Formatter<'_>, found: &[(PartlyApplied, String)]) -
         write!(f, "\n  partially applied: {title}, {done} of {started} started statements done")?;
     }
     f.write_str(
-        "\n  help: deploy the program that carries it, whose `up()` continues it; or undo by hand \
+        "\n  help: deploy the program that carries it, whose `up` continues it; or undo by hand \
          what it did, and then run",
     )?;
     found.iter().try_for_each(|(_, undone)| write!(f, "\n    {undone}"))
@@ -623,14 +623,14 @@ fn lock_lost(f: &mut fmt::Formatter<'_>, it: &LockLost) -> fmt::Result {
     })?;
     f.write_str(match why {
         LossOfLock::OtherBackend { .. } => {
-            "\n  help: connect to the server directly, without `session_pooler()`, and boot again"
+            "\n  help: connect to the server directly, without `session_pooler`, and boot again"
         }
         LossOfLock::Released { .. } => {
-            "\n  help: wait until `status()` shows nobody who runs it, and boot again; release no \
+            "\n  help: wait until `status` shows nobody who runs it, and boot again; release no \
              advisory locks in migrations"
         }
         LossOfLock::Moved => {
-            "\n  help: wait until `status()` shows nobody who runs it, and boot again"
+            "\n  help: wait until `status` shows nobody who runs it, and boot again"
         }
     })?;
     if let LossOfLock::OtherBackend { pid, .. } = why {

@@ -22,6 +22,13 @@ pub struct Location {
     pub column: usize,
 }
 
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column } = self;
+        write!(f, "{file}:{line}:{column}")
+    }
+}
+
 /// A line of a migration, with the place that the server complained about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Excerpt {

@@ -9,7 +9,7 @@ use crate::{
         rejection::Rejection,
     },
     event::LockHolder,
-    plan::pending,
+    plan::pending::{self, DivergenceKind},
 };
 
 /// One way in which the history differs from the program.
@@ -17,8 +17,8 @@ use crate::{
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Divergence {
-    /// `Edited`, `Missing`, `OutOfOrder`, `Tampered` or `NewerDatabase`.
-    pub kind: ErrorKind,
+    /// In which way.
+    pub kind: DivergenceKind,
     /// The migration's version.
     pub version: String,
     /// The migration's name.
@@ -174,7 +174,7 @@ impl Details {
             Self::Pending { .. } => ErrorKind::Pending,
             Self::PartlyAhead { .. } | Self::Partial(_) => ErrorKind::PartiallyApplied,
             Self::Diverged { found, .. } => {
-                found.first().map_or(ErrorKind::Tampered, pending::Divergence::kind)
+                found.first().map_or(ErrorKind::Tampered, |it| it.kind().into())
             }
             Self::Foreign { .. } => ErrorKind::ForeignHistory,
             Self::ReadOnly { .. } => ErrorKind::ReadOnly,
@@ -197,7 +197,7 @@ impl Rejection {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::HalfApplied { .. } => ErrorKind::PartiallyApplied,
-            Self::Target(_) => ErrorKind::InvalidTarget,
+            Self::Target(_) | Self::NotInProgram { .. } => ErrorKind::InvalidTarget,
             Self::Irreversible { .. } => ErrorKind::Irreversible,
             Self::DownAltered { .. } => ErrorKind::Tampered,
             Self::DataLoss { .. } => ErrorKind::DataLoss,
@@ -214,38 +214,14 @@ impl Rejection {
     }
 }
 
-impl pending::Divergence {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Edited { .. } | Self::Renamed { .. } => ErrorKind::Edited,
-            Self::Missing { .. } => ErrorKind::Missing,
-            Self::Inserted { .. } => ErrorKind::OutOfOrder,
-            Self::Deleted { .. } | Self::Altered { .. } => ErrorKind::Tampered,
-            Self::Ahead { .. } => ErrorKind::NewerDatabase,
-        }
-    }
-
-    fn version(&self) -> &str {
-        match self {
-            Self::Edited { migration, .. }
-            | Self::Renamed { migration, .. }
-            | Self::Inserted { migration, .. }
-            | Self::Deleted { migration } => migration.version,
-            Self::Missing { version, .. }
-            | Self::Altered { version, .. }
-            | Self::Ahead { version, .. } => version,
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Edited { migration, .. }
-            | Self::Renamed { migration, .. }
-            | Self::Inserted { migration, .. }
-            | Self::Deleted { migration } => migration.name,
-            Self::Missing { name, .. } | Self::Altered { name, .. } | Self::Ahead { name, .. } => {
-                name
-            }
+impl From<DivergenceKind> for ErrorKind {
+    fn from(it: DivergenceKind) -> Self {
+        match it {
+            DivergenceKind::Edited | DivergenceKind::Renamed => Self::Edited,
+            DivergenceKind::Missing => Self::Missing,
+            DivergenceKind::OutOfOrder => Self::OutOfOrder,
+            DivergenceKind::RowDeleted | DivergenceKind::RowChanged => Self::Tampered,
+            DivergenceKind::Ahead => Self::NewerDatabase,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     },
     event::LockHolder,
     plan::{command::CommandOptions, journal::PartlyApplied, pending::Divergence},
+    report::Report,
 };
 
 /// What every fallible call of this crate gives.
@@ -39,7 +40,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// line where there are some. It is complete, so there is no [`source`](error::Error::source): the
 /// driver's own errors hide the cause at the end of a chain. It never holds a password or a
 /// connection string.
-pub struct Error(Box<Details>, pub(crate) Note);
+pub struct Error {
+    details: Box<Details>,
+    pub(crate) note: Note,
+    report: Option<Box<Report>>,
+}
 
 /// What is to be said beside what the kind of an error says.
 #[derive(Debug, Default)]
@@ -302,7 +307,7 @@ impl Error {
     /// Do the history in the database and the program contradict each other, in whatever way?
     #[must_use]
     pub fn is_diverged(&self) -> bool {
-        matches!(*self.0, Details::Diverged { .. })
+        matches!(*self.details, Details::Diverged { .. })
     }
 
     /// May the same call succeed later without a change of program or database: the server was
@@ -315,14 +320,47 @@ impl Error {
         )
     }
 
+    /// Returns what the call did before it failed: the migrations that it applied or rolled back.
+    ///
+    /// Of [`up`](crate::Migrator::up), [`down`](crate::Migrator::down) and
+    /// [`apply`](crate::Migrator::apply), once they have begun; `None` for other calls. A migration
+    /// that failed is not part of the report.
+    ///
+    /// ```no_run
+    /// # async fn example(migrator: upfront::Migrator) {
+    /// if let Err(err) = migrator.up().await {
+    ///     let applied = err.report().map_or(0, |it| it.applied.len());
+    ///     eprintln!("{applied} migrations were applied before this error: {err}");
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_deref()
+    }
+
+    pub(crate) fn with_report(self, report: Report) -> Self {
+        Self { report: Some(Box::new(report)), ..self }
+    }
+
+    /// With what was done before the call that failed.
+    #[cfg(feature = "dev")]
+    pub(crate) fn preceded_by(self, done: Report) -> Self {
+        let report = match self.report {
+            Some(it) => it.after(done),
+            None => done,
+        };
+        Self { report: Some(Box::new(report)), ..self }
+    }
+
     pub(crate) fn details(&self) -> &Details {
-        &self.0
+        &self.details
     }
 
     /// Says one thing more.
     #[cfg(feature = "dev")]
     pub(crate) fn noting(self, it: impl fmt::Display) -> Self {
-        Self(self.0, Note(Some(it.to_string())))
+        Self { note: Note(Some(it.to_string())), ..self }
     }
 }
 
@@ -335,7 +373,7 @@ impl From<Misread> for Error {
 
 impl From<Details> for Error {
     fn from(kind: Details) -> Self {
-        Self(Box::new(kind), Note::default())
+        Self { details: Box::new(kind), note: Note::default(), report: None }
     }
 }
 

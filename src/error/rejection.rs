@@ -1,14 +1,17 @@
 //! What is refused before anything runs, and its words.
 
 use std::fmt;
+#[cfg(feature = "admin")]
+use std::time::SystemTime;
 
 #[cfg(feature = "admin")]
 use crate::plan::resolution::ResolveError;
 use crate::{
-    DataLoss, Direction,
-    embedded::title,
+    DataLoss, Digest, Direction,
+    embedded::{Migration, Set, title},
     plan::{
         command::{CommandOptions, shell_word},
+        moment::Utc,
         rollback::{Mistake, Obstacle},
         rows::Hold,
         words::{done, list},
@@ -27,6 +30,12 @@ pub(crate) enum Rejection {
         done: String,
     },
     Target(Mistake),
+    /// A version up to which migrations are to be applied.
+    NotInProgram {
+        version: String,
+        /// The program's migrations around it.
+        near: Vec<String>,
+    },
     /// Why each of them has no way back.
     Irreversible {
         found: Vec<(String, Obstacle)>,
@@ -45,8 +54,8 @@ pub(crate) enum Rejection {
     Protected {
         /// Nothing if what was done by hand is to be recorded.
         direction: Option<Direction>,
-        /// Empty where there was no plan to be approved.
-        digest: String,
+        /// The plan's; `None` without a plan.
+        digest: Option<Digest>,
         /// What is to be known of the mark.
         warning: Option<String>,
     },
@@ -79,7 +88,7 @@ pub(crate) enum Rejection {
     /// The mark that is to be set came along in a copy.
     #[cfg(feature = "admin")]
     Copied {
-        at: String,
+        at: SystemTime,
         by: String,
     },
 }
@@ -88,11 +97,9 @@ pub(crate) enum Rejection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stale {
     /// The approval is another plan's.
-    Approval { approved: String, digest: String },
-    /// The approval is no digest, or too few digits of one.
-    NoDigest { approved: String, digest: String },
+    Approval { approved: Digest, digest: Digest },
     /// The plan that is to run is not the one that was made.
-    Moved { made: String, now: String },
+    Moved { made: Digest, now: Option<Digest> },
     /// What is newest now is not a part of the rollback.
     Newer { head: String },
 }
@@ -104,10 +111,15 @@ impl fmt::Display for Rejection {
             Self::HalfApplied { migration, undone, done } => write!(
                 f,
                 "migration `{migration}` is partially applied, and so nothing was rolled back\n  \
-                 help: let `up()` finish it first; or record what was done by hand\n    if what it did is \
+                 help: let `up` finish it first; or record what was done by hand\n    if what it did is \
                  undone: {undone}\n    if the rest is done:     {done}"
             ),
             Self::Target(it) => target(f, it),
+            Self::NotInProgram { version, near } => {
+                write!(f, "version `{version}` is not in this program; nothing was applied")?;
+                list(f, "near it", near)?;
+                f.write_str("\n  help: name one of the program's versions")
+            }
             Self::Irreversible { found, options } => irreversible(f, found, options),
             Self::DownAltered { migration } => write!(
                 f,
@@ -117,7 +129,7 @@ impl fmt::Display for Rejection {
             ),
             Self::DataLoss { losses, done } => data_loss(f, losses, done),
             Self::Protected { direction, digest, warning } => {
-                protected(f, *direction, digest, warning.as_deref())
+                protected(f, *direction, digest.as_ref(), warning.as_deref())
             }
             Self::Stale(it) => stale(f, it),
             Self::Held { found } => held_back(f, found),
@@ -132,11 +144,22 @@ impl fmt::Display for Rejection {
             #[cfg(feature = "admin")]
             Self::Copied { at, by } => write!(
                 f,
-                "the database is marked as protected already, by {by} at {at} UTC, when it was \
+                "the database is marked as protected already, by {by} at {} UTC, when it was \
                  another one: it is a copy\n  help: `upfront protect --renew` makes the mark this \
-                 database's, `upfront protect --remove` takes it away"
+                 database's, `upfront protect --remove` takes it away",
+                Utc(*at)
             ),
         }
+    }
+}
+
+impl Rejection {
+    pub(crate) fn not_in_program(set: &Set, version: &str) -> Self {
+        const NEAR: usize = 2;
+        let at = set.migrations.partition_point(|it| it.version < version);
+        let near = &set.migrations[at.saturating_sub(NEAR)..(at + NEAR).min(set.migrations.len())];
+        let near = near.iter().map(Migration::title).collect();
+        Self::NotInProgram { version: version.to_owned(), near }
     }
 }
 
@@ -144,13 +167,13 @@ fn target(f: &mut fmt::Formatter<'_>, it: &Mistake) -> fmt::Result {
     match it {
         Mistake::Beyond { steps, applied: 0 } => write!(
             f,
-            "{} cannot be rolled back: nothing is applied\n  help: `status()` shows what is",
+            "{} cannot be rolled back: nothing is applied\n  help: `status` shows what is",
             many(*steps)
         ),
         Mistake::Beyond { steps, applied } => write!(
             f,
             "{} cannot be rolled back: only {applied} {} applied\n  help: ask for {applied} at \
-             most, or for `Target::All`",
+             most",
             many(*steps),
             if *applied == 1 { "is" } else { "are" }
         ),
@@ -160,9 +183,7 @@ fn target(f: &mut fmt::Formatter<'_>, it: &Mistake) -> fmt::Result {
                 Some(it) => write!(f, "\n  newest applied: {it}")?,
                 None => f.write_str("\n  nothing is applied")?,
             }
-            f.write_str(
-                "\n  help: name the version that is to stay; `up()` applies what is pending",
-            )
+            f.write_str("\n  help: name the version that is to stay; `up` applies what is pending")
         }
         Mistake::UnknownVersion { version, known } => {
             write!(f, "version `{version}` is known neither to this program nor to the database")?;
@@ -170,8 +191,8 @@ fn target(f: &mut fmt::Formatter<'_>, it: &Mistake) -> fmt::Result {
             f.write_str("\n  help: name the version that is to stay, one of the applied ones")
         }
         Mistake::NoHead => f.write_str(
-            "this program carries no migration, so that there is none to go down to\n  help: ask \
-             for `Target::All` if everything is to be rolled back",
+            "this program carries no migration, so it has no rollback target\n  help: name \
+             the version that stays, or roll back everything",
         ),
     }
 }
@@ -230,15 +251,15 @@ fn data_loss(
         write!(f, "\n  and {} more", losses.len() - SHOWN)?;
     }
     f.write_str(
-        "\n  help: make a backup of it; then make a plan with `plan_down()`, agree with \
-         `accept_data_loss()`, and `apply()` it",
+        "\n  help: make a backup of it; then make a plan with `plan_down`, agree with \
+         `accept_data_loss`, and `apply` it",
     )
 }
 
 fn protected(
     f: &mut fmt::Formatter<'_>,
     direction: Option<Direction>,
-    digest: &str,
+    digest: Option<&Digest>,
     warning: Option<&str>,
 ) -> fmt::Result {
     write!(
@@ -249,18 +270,18 @@ fn protected(
     if let Some(it) = warning {
         write!(f, "\n  warning: {it}")?;
     }
-    if !digest.is_empty() {
+    if let Some(digest) = digest {
         write!(f, "\n  plan: {digest}")?;
     }
     let make = match direction {
-        Some(Direction::Up) => "plan_up()",
-        Some(Direction::Down) => "plan_down()",
-        None => "plan_resolve()",
+        Some(Direction::Up) => "plan_up",
+        Some(Direction::Down) => "plan_down",
+        None => "plan_resolve",
     };
-    let run = if direction.is_some() { "apply()" } else { "resolve()" };
+    let run = if direction.is_some() { "apply" } else { "resolve" };
     write!(
         f,
-        "\n  help: make the plan with `{make}`, have it read, `approve()` its digest, and `{run}` it"
+        "\n  help: make the plan with `{make}`, have it read, `approve` its digest, and `{run}` it"
     )
 }
 
@@ -271,20 +292,12 @@ fn stale(f: &mut fmt::Formatter<'_>, it: &Stale) -> fmt::Result {
             "the approval is another plan's: the database or the files have changed since it was \
              given; nothing was changed\n  approved: {approved}\n  plan now: {digest}"
         )?,
-        Stale::NoDigest { approved, digest } => {
-            return write!(
-                f,
-                "the approval `{approved}` is no digest of a plan: 8 to 64 hexadecimal digits; nothing \
-                 was changed\n  plan now: {digest}\n  help: read the plan, and give its digest, or the \
-                 first 8 digits of it"
-            );
-        }
         Stale::Moved { made, now } => {
             f.write_str("the database has moved since the plan was made; nothing was changed")?;
             write!(f, "\n  plan:     {made}")?;
-            match now.as_str() {
-                "" => f.write_str("\n  plan now: nothing is left to do")?,
-                now => write!(f, "\n  plan now: {now}")?,
+            match now {
+                None => f.write_str("\n  plan now: nothing is left to do")?,
+                Some(now) => write!(f, "\n  plan now: {now}")?,
             }
         }
         Stale::Newer { head } => write!(
@@ -326,7 +339,7 @@ fn duplicate_history(f: &mut fmt::Formatter<'_>, app: &str, found: &Duplicate) -
              `{other}` (`--schema {other}`)"
         )?,
     }
-    f.write_str("; if they are to be applied once more, set `ignore_duplicate_history()`")
+    f.write_str("; if they are to be applied once more, set `ignore_duplicate_history`")
 }
 
 fn held_back(f: &mut fmt::Formatter<'_>, found: &[Hold]) -> fmt::Result {
@@ -334,7 +347,8 @@ fn held_back(f: &mut fmt::Formatter<'_>, found: &[Hold]) -> fmt::Result {
         "pending migrations were rolled back on purpose and are held; nothing was applied",
     )?;
     for Hold { version, name, at, by, .. } in found {
-        write!(f, "\n  migration `{}`: rolled back at {at} UTC by {by}", title(version, name))?;
+        let (title, at) = (title(version, name), Utc(*at));
+        write!(f, "\n  migration `{title}`: rolled back at {at} UTC by {by}")?;
     }
     let versions: Vec<_> = found.iter().map(|it| it.version.as_str()).collect();
     write!(
@@ -351,7 +365,7 @@ fn not_held(f: &mut fmt::Formatter<'_>, version: &str, held: &[Hold]) -> fmt::Re
     let titles: Vec<_> = held.iter().map(|it| title(&it.version, &it.name)).collect();
     list(f, "held", &titles)?;
     f.write_str(match held {
-        [] => "\n  help: nothing is held: `up()` applies whatever is pending",
+        [] => "\n  help: nothing is held: `up` applies whatever is pending",
         _ => "\n  help: name one of those that are held",
     })
 }

@@ -210,7 +210,7 @@ pub(crate) async fn begin(
                 && let Some(ahead) = settled(context, session, &mut founded).await?
             {
                 report.waited(wait.waited(), wait.holder());
-                report.settle(&ahead);
+                report.set_ahead(&ahead);
                 return Ok(None);
             }
             wait.pause(context, session).await?;

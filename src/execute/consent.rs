@@ -24,12 +24,12 @@ pub(crate) fn consent(consent: &Consent, plan: &Plan, now: &Plan, fit: PlanMatch
     }
     if fit == PlanMatch::Exact && plan.digest != digest {
         let made = plan.digest.clone();
-        return Err(Rejection::Stale(Stale::Moved { made, now: digest }).into());
+        return Err(Rejection::Stale(Stale::Moved { made, now: Some(digest) }).into());
     }
     if now.protected && consent.approval.is_none() {
         let warning = now.warnings.first().cloned();
         let direction = Some(now.direction);
-        return Err(Rejection::Protected { direction, digest, warning }.into());
+        return Err(Rejection::Protected { direction, digest: Some(digest), warning }.into());
     }
     Ok(())
 }

@@ -314,7 +314,8 @@ impl<'a> Context<'a> {
         } else {
             self.settings.on_newer_database
         };
-        let pending = pending::plan(self.set, &history.rows, ahead);
+        let newest = self.settings.up_to.as_deref().filter(|_| !self.is_metadata);
+        let pending = pending::plan_up_to(self.set, newest, &history.rows, ahead);
         let mut pending = pending.map_err(|found| self.diverged(found))?;
         pending.partly = journal::unknown(self.set, &history.rows, &history.journal);
         let refused = pending::refused_partly(ahead, &pending.partly);

@@ -34,7 +34,7 @@ use crate::{
     },
     history::revisions::{RollbackRecord, history},
     plan::{
-        Consent, RollbackScope,
+        Consent, Progress, RollbackScope,
         command::shell_word,
         history::History,
         journal::Journal,
@@ -60,6 +60,12 @@ struct RollbackState {
     holder: Option<LockHolder>,
 }
 
+impl RollbackState {
+    fn progress(&self) -> Progress<'_> {
+        Progress { journal: &self.journal, holder: self.holder.as_ref() }
+    }
+}
+
 /// What a rollback to the target would do. Writes nothing and takes no lock.
 pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target) -> Result<Plan> {
     let asked = ReadMode::Ahead(client);
@@ -69,10 +75,10 @@ pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target
         context.app,
         &context.settings.schema,
         &found.rollback_steps,
-        &found.journal,
+        found.progress(),
         &found.standing,
     );
-    plan.name_holder(&found.journal, found.holder.as_ref());
+    plan.warn_of_others(found.progress());
     let mut measure = DataLossCounter::new(client, context.settings, CountPhase::Ahead);
     for (step, undo) in plan.steps.iter_mut().zip(&found.rollback_steps) {
         let Some(side) = undo.side else { continue };
@@ -167,7 +173,10 @@ pub(crate) async fn run(
     let mut down = Down { context: &context, plan, fit, report: &mut report, agreed: false };
     let (mut lost, mut wait) = (ReconnectPolicy::default(), Wait::new());
     while let Err(err) = down.attempt(pool, &mut wait, &mut lost).await {
-        lost.again(err, &context, down.report).await?;
+        if let Err(err) = lost.again(err, &context, down.report).await {
+            report.took = since.elapsed();
+            return Err(err.with_report(report));
+        }
     }
     report.took = since.elapsed();
     Ok(report)
@@ -277,7 +286,7 @@ impl Down<'_> {
             self.context.app,
             &self.context.settings.schema,
             &found.rollback_steps,
-            &found.journal,
+            found.progress(),
             &found.standing,
         );
         consent(&self.plan.consent, self.plan, &now, self.fit)?;

@@ -6,7 +6,7 @@ use deadpool_postgres::{Object, Pool};
 use tracing::Instrument;
 
 use crate::{
-    Direction, Plan, Report, Result,
+    Direction, Event, Plan, Report, Result,
     builder::{OWN, Settings},
     connection::{
         locked::Transaction,
@@ -38,6 +38,7 @@ use crate::{
         revisions::history,
     },
     plan::{
+        Progress,
         history::History,
         journal::Journal,
         metadata::Tables,
@@ -57,6 +58,9 @@ pub(crate) async fn up(
     plan: Option<&Plan>,
 ) -> Result<Report> {
     let context = Context::new(set, settings);
+    if set.migrations.is_empty() {
+        context.notify(&Event::NoMigrations);
+    }
     let mut report = Report::new(&settings.app, Direction::Up);
     let mut lost = ReconnectPolicy::default();
     let mut wait = Wait::new();
@@ -65,7 +69,10 @@ pub(crate) async fn up(
     while let Err(err) =
         attempt(pool, &context, &mut report, &mut wait, &mut agreement, &mut lost).await
     {
-        lost.again(err, &context, &report).await?;
+        if let Err(err) = lost.again(err, &context, &report).await {
+            report.took = since.elapsed();
+            return Err(err.with_report(report));
+        }
     }
     report.took = since.elapsed();
     Ok(report)
@@ -81,8 +88,9 @@ pub(crate) async fn plan(context: &Context<'_>, client: &Object) -> Result<Plan>
         }
     };
     let standing = protection::read_standing_ahead(context, client, tables).await?;
-    let mut plan = Plan::up(context.app, &context.settings.schema, &steps, &journal, &standing);
     let holder = context.holder_of(client, &journal).await;
+    let progress = Progress { journal: &journal, holder: holder.as_ref() };
+    let mut plan = Plan::up(context.app, &context.settings.schema, &steps, progress, &standing);
     plan.warnings.extend(cut_off.map(|it| {
         let title = it.title();
         match &holder {
@@ -91,7 +99,7 @@ pub(crate) async fn plan(context: &Context<'_>, client: &Object) -> Result<Plan>
         }
     }));
     if plan.warnings.is_empty() {
-        plan.name_holder(&journal, holder.as_ref());
+        plan.warn_of_others(progress);
     }
     let mut measure = DataLossCounter::new(client, context.settings, CountPhase::Ahead);
     for step in &mut plan.steps {
@@ -117,19 +125,20 @@ impl PlanCheck<'_> {
     ) -> Result<()> {
         let Some(plan) = self.0 else { return Ok(()) };
         let standing = protection::read_standing_under_lock(context, session).await?;
+        let progress = Progress { journal, holder: None };
         let now =
-            Plan::up(context.app, &context.settings.schema, &pending.steps, journal, &standing);
+            Plan::up(context.app, &context.settings.schema, &pending.steps, progress, &standing);
         consent::consent(&plan.consent, plan, &now, PlanMatch::Exact)?;
         self.0 = None;
         Ok(())
     }
 
     /// Nothing is pending any more: what was planned was applied by another process.
-    fn refuse_settled(&self) -> Result<()> {
+    fn refuse_nothing_pending(&self) -> Result<()> {
         match self.0 {
             Some(plan) if !plan.is_empty() => {
                 let made = plan.digest.clone();
-                Err(Rejection::Stale(Stale::Moved { made, now: String::new() }).into())
+                Err(Rejection::Stale(Stale::Moved { made, now: None }).into())
             }
             _ => Ok(()),
         }
@@ -149,8 +158,8 @@ async fn attempt(
     let (client, summary) = context.look_within(client, limit).await?;
     let (pending, tables) = match summary {
         Summary::UpToDate { ahead, partly } => {
-            agreement.refuse_settled()?;
-            report.settle(&ahead);
+            agreement.refuse_nothing_pending()?;
+            report.set_ahead(&ahead);
             if !partly.is_empty() {
                 report.partly(&partly, context.holder(&client).await.as_ref());
             }
@@ -215,7 +224,7 @@ async fn round(
 ) -> Result<bool> {
     let transaction = begin(context, session, wait, report, WaitMode::UntilUpToDate).await?;
     let Some(transaction) = transaction else {
-        agreement.refuse_settled()?;
+        agreement.refuse_nothing_pending()?;
         return Ok(true);
     };
     let (pending, journal) = plan_under_lock(context, session, &transaction).await?;
@@ -229,7 +238,7 @@ async fn round(
     refuse_stepwise_on_pooler(context, session, pending.steps.iter().map(Execution::from))?;
     let Some(first) = pending.steps.first() else {
         session.roll_back("ending a transaction").await?;
-        report.settle(&pending.ahead);
+        report.set_ahead(&pending.ahead);
         report.partly(&pending.partly, None);
         return Ok(true);
     };

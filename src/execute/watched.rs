@@ -34,8 +34,8 @@ pub(crate) async fn refuse_protected(
 }
 
 pub(crate) fn protected(direction: Direction, warning: Option<String>) -> Error {
-    let digest = String::new();
-    Error::from(Rejection::Protected { direction: Some(direction), digest, warning }).noting(
+    let direction = Some(direction);
+    Error::from(Rejection::Protected { direction, digest: None, warning }).noting(
         "this program follows its directory, and a protected database is not for that: give it \
          another one",
     )

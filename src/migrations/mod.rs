@@ -2,23 +2,26 @@
 
 #[cfg(feature = "dev")]
 pub(crate) mod git;
+pub(crate) mod migration;
 #[cfg(feature = "rust-embed")]
 pub(crate) mod rust_embed;
 #[cfg(feature = "dev")]
 pub(crate) mod watched;
 
-use crate::embedded::{Set, decode::Embedded};
+use std::fmt;
 
+use crate::embedded::{self, Set, decode::Embedded};
 #[cfg(feature = "admin")]
 use crate::{
     Result,
-    embedded::Migration,
     error::{Details, adopt_error::AdoptError},
 };
 
-/// A set of migrations: what [`embedded!`](crate::embedded) gives.
+pub use migration::Migration;
+
+/// A set of migrations: what [`embedded!`](crate::embedded) returns.
 ///
-/// Cheap to clone; the data are part of the program.
+/// Cheap to clone, as the data are part of the program. Prints one migration a line.
 #[derive(Debug, Clone)]
 pub struct Migrations(pub(crate) Source);
 
@@ -34,6 +37,46 @@ pub(crate) enum Source {
 }
 
 impl Migrations {
+    /// Checks migrations that are read at run time; embedded ones were checked by the build.
+    ///
+    /// ```no_run
+    /// # fn example(migrations: upfront::Migrations) -> Result<(), upfront::Error> {
+    /// migrations.validate()?;
+    /// println!("{} migrations:\n{migrations}", migrations.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMigrations`](crate::ErrorKind::InvalidMigrations): the folder has mistakes, or is
+    /// empty.
+    pub fn validate(&self) -> crate::Result<()> {
+        self.set().map(drop)
+    }
+
+    /// Returns the number of migrations; zero if [`validate`](Self::validate) fails.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all().len()
+    }
+
+    /// Returns `true` if there are no migrations, or if [`validate`](Self::validate) fails.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    /// Iterates over the migrations in ascending order; over none if
+    /// [`validate`](Self::validate) fails.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Migration> + use<> {
+        self.all().iter().map(Migration::from)
+    }
+
+    fn all(&self) -> &'static [embedded::Migration] {
+        self.set().map_or(&[], |it| it.migrations)
+    }
+
     /// Called by the macro alone.
     #[doc(hidden)]
     #[must_use]
@@ -132,7 +175,7 @@ impl Migrations {
             return std::sync::Arc::clone(sum);
         }
         let names: Vec<_> = set.migrations.iter().map(|it| format!("{}.sql", it.title())).collect();
-        let text = |(name, it)| (String::as_str(name), Migration::text(it).as_bytes());
+        let text = |(name, it)| (String::as_str(name), embedded::Migration::text(it).as_bytes());
         std::sync::Arc::new(upfront_directory::Sum::of(names.iter().zip(set.migrations).map(text)))
     }
 
@@ -147,6 +190,15 @@ impl Migrations {
     }
 }
 
+impl fmt::Display for Migrations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.all().iter().enumerate().try_for_each(|(at, it)| {
+            let line_feed = if at == 0 { "" } else { "\n" };
+            write!(f, "{line_feed}{}", it.title())
+        })
+    }
+}
+
 /// Where a migration stands that is named by its version, or by version and name.
 ///
 /// # Errors
@@ -154,7 +206,7 @@ impl Migrations {
 /// There is none.
 #[cfg(feature = "admin")]
 pub(crate) fn find(set: &'static Set, version: &str) -> Result<usize> {
-    let named = |it: &Migration| it.version == version || it.title() == version;
+    let named = |it: &embedded::Migration| it.version == version || it.title() == version;
     let place = set.migrations.iter().position(named);
     place.ok_or_else(|| unknown(set, version).into())
 }
@@ -164,6 +216,6 @@ pub(crate) fn unknown(set: &'static Set, version: &str) -> Details {
     const NEAR: usize = 2;
     let at = set.migrations.partition_point(|it| it.version < version);
     let near = &set.migrations[at.saturating_sub(NEAR)..(at + NEAR).min(set.migrations.len())];
-    let near = near.iter().map(Migration::title).collect();
+    let near = near.iter().map(embedded::Migration::title).collect();
     Details::Adopt(AdoptError::Unknown { label: set.label, version: version.to_owned(), near })
 }

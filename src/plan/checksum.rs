@@ -20,27 +20,6 @@ pub(crate) fn link(previous: &str, version: &str, name: &str, hash: &str) -> Str
     hex(&it.finalize())
 }
 
-/// SHA-256 over texts, each with its length before it, behind a tag that says what they are.
-pub(crate) struct Digest(Sha256);
-
-impl Digest {
-    pub(crate) fn new(tag: &str) -> Self {
-        let mut it = Self(Sha256::new());
-        it.part(tag);
-        it
-    }
-
-    pub(crate) fn part(&mut self, text: &str) {
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text);
-    }
-
-    /// In hex.
-    pub(crate) fn finish(self) -> String {
-        hex(&self.0.finalize())
-    }
-}
-
 /// SHA-256 in hex.
 pub(crate) fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text))

@@ -3,12 +3,14 @@
 pub(crate) mod checksum;
 pub(crate) mod command;
 pub(crate) mod data_loss;
+pub(crate) mod digest;
 #[cfg(feature = "admin")]
 pub(crate) mod external_history;
 pub(crate) mod foreign_history;
 pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod metadata;
+pub(crate) mod moment;
 pub(crate) mod pending;
 pub(crate) mod protection;
 #[cfg(feature = "admin")]
@@ -26,8 +28,12 @@ use crate::{
     embedded::{Class, Migration, title},
     event::LockHolder,
     plan::{
-        checksum::Digest, journal::Journal, metadata::Tables, pending::Step,
-        protection::ProtectionState, rollback::RollbackStep,
+        digest::{Digest, Hasher},
+        journal::Journal,
+        metadata::Tables,
+        pending::Step,
+        protection::ProtectionState,
+        rollback::RollbackStep,
     },
 };
 
@@ -44,7 +50,7 @@ use crate::{
 ///
 /// let mut plan = migrator.plan_down(Target::Steps(1)).await?;
 /// println!("{plan}");
-/// plan.accept_data_loss();
+/// plan.accept_data_loss(true);
 /// migrator.apply(&plan).await?;
 /// # Ok(())
 /// # }
@@ -62,7 +68,7 @@ pub struct Plan {
     /// SHA-256, in hex, over the database's identity, the app, the steps with their SQL and the
     /// newest row of upfront's log: it stands for this plan on this database as it is now, and so
     /// is good for one run.
-    pub digest: String,
+    pub digest: Digest,
     /// The database is protected: the plan needs its [approval](Self::approve).
     pub protected: bool,
     /// What is worth knowing of the whole.
@@ -98,6 +104,14 @@ pub struct PlanStep {
     pub(crate) secrets: Secrets,
 }
 
+/// What runs outside a transaction, or was interrupted there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress<'a> {
+    pub(crate) journal: &'a [Journal],
+    /// The process that runs it; `None` if it was interrupted.
+    pub(crate) holder: Option<&'a LockHolder>,
+}
+
 /// How the secrets in the SQL of a step are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Secrets {
@@ -109,7 +123,7 @@ pub(crate) enum Secrets {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Consent {
     pub(crate) loss: bool,
-    pub(crate) approval: Option<String>,
+    pub(crate) approval: Option<Digest>,
     pub(crate) hold: bool,
 }
 
@@ -134,12 +148,12 @@ impl Plan {
         app: &str,
         schema: &str,
         steps: &[Step],
-        journal: &[Journal],
+        under_way: Progress<'_>,
         standing: &ProtectionState,
     ) -> Self {
         let of = |it: &Step| {
-            let covers = it.covers.iter().map(|(it, _)| planned(it, true, journal));
-            covers.chain(it.runs.map(|it| planned(it, false, journal))).collect::<Vec<_>>()
+            let covers = it.covers.iter().map(|(it, _)| planned(it, true, under_way));
+            covers.chain(it.runs.map(|it| planned(it, false, under_way))).collect::<Vec<_>>()
         };
         Self::of(app, schema, Direction::Up, steps.iter().flat_map(of).collect(), standing)
     }
@@ -148,10 +162,10 @@ impl Plan {
         app: &str,
         schema: &str,
         rollback_steps: &[RollbackStep],
-        journal: &[Journal],
+        under_way: Progress<'_>,
         standing: &ProtectionState,
     ) -> Self {
-        let steps = rollback_steps.iter().map(|it| planned_undo(it, journal)).collect();
+        let steps = rollback_steps.iter().map(|it| planned_undo(it, under_way)).collect();
         Self::of(app, schema, Direction::Down, steps, standing)
     }
 
@@ -174,19 +188,14 @@ impl Plan {
         }
     }
 
-    /// Somebody has the lock: what the journal speaks of is under way, and was not cut off.
-    pub(crate) fn name_holder(&mut self, journal: &[Journal], holder: Option<&LockHolder>) {
-        let Some(holder) = holder else { return };
-        let (cut_off, running) = (cut_off(self.direction), format!("running, by {holder}"));
-        let warnings = self.steps.iter_mut().flat_map(|it| &mut it.warnings);
-        for it in warnings.filter(|it| it.starts_with(cut_off)) {
-            *it = it.replacen(cut_off, &running, 1);
-        }
+    /// Warns of a migration that another process runs and that is not part of the plan.
+    pub(crate) fn warn_of_others(&mut self, progress: Progress<'_>) {
+        let Some(holder) = progress.holder else { return };
         let is_planned = |version: &str| self.steps.iter().any(|it| it.version == version);
-        let other = journal.iter().find(|it| !is_planned(&it.version));
+        let other = progress.journal.iter().find(|it| !is_planned(&it.version));
         self.warnings.extend(other.map(|it| {
             let title = title(&it.version, &it.name);
-            format!("`{title}` is {running}; this plan waits for it")
+            format!("`{title}` is running, by {holder}; this plan waits for it")
         }));
     }
 
@@ -208,33 +217,34 @@ impl Plan {
         self.steps.iter().flat_map(of)
     }
 
-    /// Agrees to whatever a rollback loses. What a migration that is applied takes away is its
-    /// author's decision, and needs none.
-    pub fn accept_data_loss(&mut self) -> &mut Self {
-        self.consent.loss = true;
+    /// Accepts the data loss of a rollback. Migrations that are applied need no consent: what they
+    /// delete is the decision of their author.
+    pub fn accept_data_loss(&mut self, on: bool) -> &mut Self {
+        self.consent.loss = on;
         self
     }
 
     /// Approves the plan with this [digest](Self::digest), which a protected database wants.
     ///
-    /// It need not be this one's: [`apply`](crate::Migrator::apply) refuses the wrong one.
-    pub fn approve(&mut self, digest: impl Into<String>) -> &mut Self {
-        self.consent.approval = Some(digest.into());
+    /// [`apply`](crate::Migrator::apply) refuses the digest of another plan. `None` takes the
+    /// approval back.
+    pub fn approve(&mut self, digest: impl Into<Option<Digest>>) -> &mut Self {
+        self.consent.approval = digest.into();
         self
     }
 
-    /// Shows passwords and other secrets in the SQL, as text and as JSON.
-    pub fn show_secrets(&mut self) -> &mut Self {
+    /// Shows passwords and other secrets in the SQL, as text and as JSON. Off by default.
+    pub fn show_secrets(&mut self, on: bool) -> &mut Self {
         for it in &mut self.steps {
-            it.secrets = Secrets::Shown;
+            it.secrets = if on { Secrets::Shown } else { Secrets::Hidden };
         }
         self
     }
 
-    /// Holds what is rolled back, as on a protected database: a program that carries it refuses to
-    /// apply it again until it is released or its file is another one.
-    pub fn hold(&mut self) -> &mut Self {
-        self.consent.hold = true;
+    /// Holds the migrations that are rolled back, as on a protected database: a program refuses to
+    /// apply them again until they are released or their files change. Off by default.
+    pub fn hold(&mut self, on: bool) -> &mut Self {
+        self.consent.hold = on;
         self
     }
 }
@@ -264,9 +274,9 @@ fn digest(
     direction: Direction,
     steps: &[PlanStep],
     standing: &ProtectionState,
-) -> String {
+) -> Digest {
     let here = &standing.here;
-    let mut it = Digest::new("upfront plan v1");
+    let mut it = Hasher::new("upfront plan v1");
     for part in [&here.system, &here.database, schema, app, direction.word(), &standing.log] {
         it.part(part);
     }
@@ -279,7 +289,7 @@ fn digest(
     it.finish()
 }
 
-fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlanStep {
+fn planned(it: &Migration, covered: bool, under_way: Progress<'_>) -> PlanStep {
     PlanStep {
         version: it.version.to_owned(),
         name: it.name.to_owned(),
@@ -288,13 +298,13 @@ fn planned(it: &Migration, covered: bool, journal: &[Journal]) -> PlanStep {
         transactional: it.up.transactional,
         covered,
         breaking: it.breaking,
-        warnings: if covered { Vec::new() } else { warnings(it, journal) },
+        warnings: if covered { Vec::new() } else { warnings(it, under_way) },
         losses: Vec::new(),
         secrets: Secrets::Hidden,
     }
 }
 
-fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlanStep {
+fn planned_undo(undo: &RollbackStep, under_way: Progress<'_>) -> PlanStep {
     let RollbackStep { it, side } = undo;
     let side = side.as_ref();
     PlanStep {
@@ -305,7 +315,7 @@ fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlanStep {
         transactional: side.is_none_or(|it| it.transactional),
         covered: side.is_none(),
         breaking: false,
-        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.count()), journal)
+        warnings: progress(it, Direction::Down, side.map_or(0, |it| it.count()), under_way)
             .into_iter()
             .collect(),
         losses: Vec::new(),
@@ -313,30 +323,27 @@ fn planned_undo(undo: &RollbackStep, journal: &[Journal]) -> PlanStep {
     }
 }
 
-/// How far a run came that was cut off.
+/// How far a migration came that is running, or was interrupted.
 fn progress(
     it: &Migration,
     direction: Direction,
     of: usize,
-    journal: &[Journal],
+    Progress { journal, holder }: Progress<'_>,
 ) -> Option<String> {
     let mine = |row: &&Journal| row.version == it.version && row.direction == direction;
     journal.iter().find(mine)?;
     let done = journal.iter().filter(mine).filter(|row| row.finished).count();
-    let what = cut_off(direction);
+    let what = match (holder, direction) {
+        (Some(holder), _) => format!("running, by {holder}"),
+        (None, Direction::Up) => "partially applied".to_owned(),
+        (None, Direction::Down) => "partially rolled back".to_owned(),
+    };
     Some(format!("{what}: {done} of {of} statements are done"))
 }
 
-fn cut_off(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Up => "partially applied",
-        Direction::Down => "partially rolled back",
-    }
-}
-
-fn warnings(it: &Migration, journal: &[Journal]) -> Vec<String> {
+fn warnings(it: &Migration, under_way: Progress<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
-    warnings.extend(progress(it, Direction::Up, it.up.count(), journal));
+    warnings.extend(progress(it, Direction::Up, it.up.count(), under_way));
     for at in it.up.statements().iter().filter(|_| !it.up.transactional) {
         if at.class == Class::Unknown {
             let line = at.line;

@@ -133,6 +133,65 @@ pub(crate) enum Divergence {
     Ahead { version: String, name: String, breaking: bool, partly: bool },
 }
 
+/// How a program and a database contradict each other about a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DivergenceKind {
+    /// The file was changed after it was applied.
+    Edited,
+    /// The file has another name than when it was applied.
+    Renamed,
+    /// Applied, and not in the program, which has newer ones.
+    Missing,
+    /// Never applied, and older than the newest applied.
+    OutOfOrder,
+    /// Applied, and its row was deleted.
+    RowDeleted,
+    /// Its row was changed.
+    RowChanged,
+    /// Newer than the program, which must not run on it.
+    Ahead,
+}
+
+impl Divergence {
+    pub(crate) fn kind(&self) -> DivergenceKind {
+        match self {
+            Self::Edited { .. } => DivergenceKind::Edited,
+            Self::Renamed { .. } => DivergenceKind::Renamed,
+            Self::Missing { .. } => DivergenceKind::Missing,
+            Self::Inserted { .. } => DivergenceKind::OutOfOrder,
+            Self::Deleted { .. } => DivergenceKind::RowDeleted,
+            Self::Altered { .. } => DivergenceKind::RowChanged,
+            Self::Ahead { .. } => DivergenceKind::Ahead,
+        }
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        match self {
+            Self::Edited { migration, .. }
+            | Self::Renamed { migration, .. }
+            | Self::Inserted { migration, .. }
+            | Self::Deleted { migration } => migration.version,
+            Self::Missing { version, .. }
+            | Self::Altered { version, .. }
+            | Self::Ahead { version, .. } => version,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Edited { migration, .. }
+            | Self::Renamed { migration, .. }
+            | Self::Inserted { migration, .. }
+            | Self::Deleted { migration } => migration.name,
+            Self::Missing { name, .. } | Self::Altered { name, .. } | Self::Ahead { name, .. } => {
+                name
+            }
+        }
+    }
+}
+
 /// What a database newer than the program means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NewerDatabase {
@@ -160,6 +219,16 @@ pub(crate) fn plan(
     rows: &[Row],
     ahead: NewerDatabase,
 ) -> Result<Pending, Vec<Divergence>> {
+    plan_up_to(set, None, rows, ahead)
+}
+
+/// As [`plan`], with nothing pending above a version.
+pub(crate) fn plan_up_to(
+    set: &'static Set,
+    newest: Option<&str>,
+    rows: &[Row],
+    ahead: NewerDatabase,
+) -> Result<Pending, Vec<Divergence>> {
     let (rows, cut_off) = standing(rows);
     let unknown = unknown_above(set, rows);
     let mut found = diverged(set, rows);
@@ -171,7 +240,9 @@ pub(crate) fn plan(
         version: it.version.clone(),
         chain: it.chain.clone(),
     });
-    let (steps, downs) = (steps(set, head), downs(set, rows));
+    let is_wanted = |it: &Migration| newest.is_none_or(|newest| it.version <= newest);
+    let wanted = &set.migrations[..set.migrations.partition_point(is_wanted)];
+    let (steps, downs) = (steps(wanted, head), downs(set, rows));
     let cut_off = cut_off.cloned().map(Box::new);
     Ok(Pending { steps, ahead: unknown, downs, cut_off, partly: Vec::new() })
 }
@@ -324,9 +395,9 @@ fn downs(set: &'static Set, rows: &[Row]) -> Vec<&'static Migration> {
 
 /// What is above the head. An empty history starts at the last checkpoint; elsewhere a checkpoint
 /// is recorded and not run.
-fn steps(set: &'static Set, mut head: Head) -> Vec<Step> {
-    let above = set.migrations.partition_point(|it| *it.version <= *head.version);
-    let mut pending = &set.migrations[above..];
+fn steps(migrations: &'static [Migration], mut head: Head) -> Vec<Step> {
+    let above = migrations.partition_point(|it| *it.version <= *head.version);
+    let mut pending = &migrations[above..];
     let mut steps = Vec::with_capacity(pending.len());
     let checkpoint = pending.iter().rposition(|it| it.checkpoint);
     if let Some(at) = checkpoint.filter(|_| head == Head::start()) {
@@ -438,6 +509,20 @@ pub(crate) mod tests {
         check("1a 2b* 3c* 4d", &[], "(1) (2) 3, 4");
         check("1a 2b* 3c", &rows("1a"), "(2) , 3");
         check("1a* 2b", &[], "1, 2");
+    }
+
+    #[test]
+    fn brings_nothing_above_a_version() {
+        let check = |program: &str, newest: &str, history: &[Row], expected: &[&str]| {
+            let pending = plan_up_to(set(program), Some(newest), history, NewerDatabase::Accept);
+            let pending = pending.expect("nothing diverged");
+            let found: Vec<_> = pending.steps.iter().map(|it| it.to.version.as_str()).collect();
+            assert_eq!(found, expected, "{program} up to {newest}");
+        };
+        check("1a 2b 3c", "2", &[], &["1", "2"]);
+        check("1a 2b 3c", "2", &rows("1a 2b"), &[]);
+        check("1a 2b 3c!", "2", &rows("1a 2b 3c!"), &[]);
+        check("1a 2b* 3c* 4d", "2", &[], &["2"]);
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! Which database it is, and whether it is a protected one.
 
-use crate::plan::checksum::Digest;
+use std::time::SystemTime;
+
+use crate::plan::{
+    digest::{Digest, Hasher},
+    moment::Utc,
+};
 
 /// The mark of a protected database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Protection {
-    /// When it was set, as the server prints a time in UTC.
-    pub at: String,
+    /// When it was set.
+    #[cfg_attr(feature = "serde", serde(with = "crate::plan::moment::serde_utc"))]
+    pub at: SystemTime,
     /// The login that set it.
     pub by: String,
     /// It was set on another database, of which this one is a copy.
     pub copied: bool,
     /// SHA-256, in hex, over the identity of the database and the mark: approves its removal.
-    pub digest: String,
+    pub digest: Digest,
 }
 
 /// What tells a database from every other, and from its own copies.
@@ -31,7 +37,7 @@ pub(crate) struct Identity {
 pub(crate) struct Mark {
     /// The database that was marked.
     pub(crate) of: Identity,
-    pub(crate) at: String,
+    pub(crate) at: SystemTime,
     pub(crate) by: String,
 }
 
@@ -59,9 +65,10 @@ impl ProtectionState {
     pub(crate) fn warning(&self) -> Option<String> {
         let Mark { at, by, .. } = self.copied_mark()?;
         Some(format!(
-            "the mark `protected` was set at {at} UTC by {by} on another database, of which this \
+            "the mark `protected` was set at {} UTC by {by} on another database, of which this \
              is a copy: it counts until `upfront protect --renew` makes it this database's, or \
-             `upfront protect --remove` takes it away"
+             `upfront protect --remove` takes it away",
+            Utc(*at)
         ))
     }
 }
@@ -69,12 +76,13 @@ impl ProtectionState {
 /// The mark as programs see it.
 pub(crate) fn protection(standing: &ProtectionState) -> Option<Protection> {
     let Mark { of, at, by } = standing.mark.as_ref()?;
-    let mut digest = Digest::new("upfront protection v1");
+    let mut digest = Hasher::new("upfront protection v1");
+    let set_at = Utc(*at).to_string();
     let Identity { system, database } = &standing.here;
-    for part in [system, database, &of.system, &of.database, at, by] {
+    for part in [system, database, &of.system, &of.database, &set_at, by] {
         digest.part(part);
     }
-    let (at, by, copied) = (at.clone(), by.clone(), standing.copied_mark().is_some());
+    let (at, by, copied) = (*at, by.clone(), standing.copied_mark().is_some());
     Some(Protection { at, by, copied, digest: digest.finish() })
 }
 

@@ -1,5 +1,7 @@
 //! Rows of the history, without their SQL.
 
+use std::time::SystemTime;
+
 use crate::{
     embedded::{Migration, title},
     plan::checksum,
@@ -33,7 +35,7 @@ pub(crate) struct Hold {
     pub(crate) name: String,
     /// Of the text that was rolled back: a changed file is not held.
     pub(crate) hash: String,
-    pub(crate) at: String,
+    pub(crate) at: SystemTime,
     pub(crate) by: String,
 }
 
@@ -99,7 +101,7 @@ pub struct AppStatus {
 #[derive(Debug)]
 pub(crate) struct RevisionRow {
     pub(crate) row: Row,
-    pub(crate) applied_at: String,
+    pub(crate) applied_at: SystemTime,
     pub(crate) irreversible: Option<String>,
     /// The stored down script has no statement, and does not say that there is nothing to undo.
     pub(crate) down_is_empty: bool,

@@ -660,7 +660,10 @@ async fn a_role_and_a_schema_of_their_own() {
          atlas_schema_revisions to {role}"
     );
     database.execute(&sql).unwrap();
-    let it = builder(&database.url(), &[A]).schema("history").role(&role).search_path(["nowhere"]);
+    let it = builder(&database.url(), &[A])
+        .schema("history")
+        .role(role.as_str())
+        .search_path(["nowhere"]);
     let it = it.build().unwrap();
     it.adopt(None).await.unwrap();
     it.check().await.unwrap();

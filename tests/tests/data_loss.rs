@@ -41,7 +41,7 @@ async fn rows_are_not_lost_unless_somebody_agreed() {
     assert!(plan.loses_data());
     assert_eq!(plan.steps[0].losses[0].values, Some(750));
     assert_eq!(plan.steps[1].losses[0].rows, Some(1500));
-    plan.accept_data_loss();
+    plan.accept_data_loss(true);
     it.apply(&plan).await.unwrap();
     let lost = "SELECT login, split_part(lost, ',', 1) || split_part(lost, ',', 2) FROM upfront.log \
                 WHERE direction = 'down' ORDER BY id";
@@ -204,11 +204,11 @@ async fn a_table_that_may_be_dropped_and_not_locked_is_rolled_back() {
     );
     database.execute(&roles).unwrap();
     let files = [("1_a.sql", "SELECT 1;\n"), ("down/1_a.sql", "DROP TABLE s.t;\n")];
-    let it = builder(&database.url(), &files).role(&role).build().unwrap();
+    let it = builder(&database.url(), &files).role(role.as_str()).build().unwrap();
     it.up().await.unwrap();
     let mut plan = it.plan_down(Target::All).await.unwrap();
     assert!(plan.loses_data());
-    let done = it.apply(plan.accept_data_loss()).await;
+    let done = it.apply(plan.accept_data_loss(true)).await;
     database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).unwrap();
     assert_eq!(done.unwrap().rolled_back.len(), 1);
 }
@@ -272,5 +272,5 @@ async fn a_row_that_comes_while_a_rollback_runs_is_not_lost() {
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::DataLoss, "a boot asks nobody");
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
     let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-    assert_eq!(it.apply(plan.accept_data_loss()).await.unwrap().rolled_back.len(), 1);
+    assert_eq!(it.apply(plan.accept_data_loss(true)).await.unwrap().rolled_back.len(), 1);
 }

@@ -396,7 +396,7 @@ async fn holds_do_not_count() {
     it.start().await.unwrap();
     let migrator = it.migrator();
     let mut plan = migrator.plan_down(Target::Steps(1)).await.unwrap();
-    plan.hold();
+    plan.hold(true);
     migrator.apply(&plan).await.unwrap();
     let released = Migrator::new(it.migrations(), pool(&it.database.url(), 1));
     assert!(released.up().await.unwrap_err().kind() == ErrorKind::Held);

@@ -85,7 +85,7 @@ async fn killed_at(stop: i32, files: &Files) -> Database<'static> {
 
 async fn down(it: &Migrator) -> Result<Report, Error> {
     let mut plan = it.plan_down(Target::To("1".into())).await?;
-    it.apply(plan.accept_data_loss()).await
+    it.apply(plan.accept_data_loss(true)).await
 }
 
 async fn check_gone(database: &Database<'_>, stop: i32) {

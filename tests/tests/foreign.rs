@@ -124,7 +124,7 @@ async fn counts_only_where_it_concerns_the_program() {
     let it = copy();
     grant(&it);
     it.execute(&format!("ALTER TABLE realtime.schema_migrations OWNER TO {owner}")).unwrap();
-    let with_role = Service::new(&it, &at(&it), |it| it.role(owner.clone()));
+    let with_role = Service::new(&it, &at(&it), |it| it.role(owner.as_str()));
     assert_eq!(refused(&with_role).await, [other], "of the role that migrates");
     it.execute(&format!("ALTER TABLE realtime.schema_migrations OWNER TO {app}")).unwrap();
     assert_eq!(refused(&with_role).await, [other], "of the login that sets the role");

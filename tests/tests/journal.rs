@@ -90,7 +90,7 @@ async fn a_rollback_that_releases_the_lock_runs_once() {
     for _ in 0..3 {
         let migrator = migrator(&database.url(), &files);
         let mut plan = migrator.plan_down(Target::To("1".into())).await.unwrap();
-        plan.accept_data_loss();
+        plan.accept_data_loss(true);
         let mut herd = JoinSet::new();
         for _ in 0..3 {
             let (migrator, plan) = (migrator.clone(), plan.clone());
@@ -124,7 +124,7 @@ async fn a_pooler_of_transactions_that_is_called_one_of_sessions_is_a_named_stop
         let files = [A, ("2_b.sql", text)];
         let url = pooler.url(database.name());
         let boot = || {
-            let builder = builder(&url, &files).session_pooler();
+            let builder = builder(&url, &files).session_pooler(true);
             builder.wait_timeout(Duration::from_secs(2)).build().unwrap()
         };
         let ended = herd(5, boot).await;
@@ -271,7 +271,7 @@ async fn a_rollback_that_another_process_runs_is_running() {
     let carries = migrator(&url, &files);
     carries.up().await.unwrap();
     let mut plan = carries.plan_down(Target::Steps(1)).await.unwrap();
-    plan.accept_data_loss();
+    plan.accept_data_loss(true);
     let rollback = tokio::spawn({
         let it = carries.clone();
         async move { it.apply(&plan).await }

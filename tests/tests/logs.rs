@@ -217,7 +217,7 @@ async fn what_a_migration_raises_is_logged_under_its_name() {
     let guard = log.record("upfront=info", Layout::Nested);
     it.up().await.unwrap();
     let mut plan = it.plan_down(Target::All).await.unwrap();
-    it.apply(plan.accept_data_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss(true)).await.unwrap();
     drop(guard);
     let lines = of_boots(&log);
     lines.iter().for_each(check_line);

@@ -55,8 +55,11 @@ async fn a_role_that_does_not_own_the_tables_is_told_what_it_lacks() {
             sql.extend(tables.map(|it| format!("ALTER {it} OWNER TO {owner};")));
         }
         database.execute(&sql).unwrap();
-        let it =
-            builder(&database.url(), &files).role(&role).trusted_owner(&owner).build().unwrap();
+        let it = builder(&database.url(), &files)
+            .role(role.as_str())
+            .trusted_owner(owner.as_str())
+            .build()
+            .unwrap();
         let err = it.up().await.unwrap_err().to_string();
         let (_, grants) = err.split_once("as an owner, run").unwrap();
         database.execute(grants).unwrap();

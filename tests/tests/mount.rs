@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use upfront::Outcome;
 use upfront_tests::{database, migrator};
 
 const A: (&str, &str) = ("20260101000000_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
@@ -64,11 +65,10 @@ async fn the_log_says_who_did_what() {
     let broken = migrator(&database.url(), &[A, (B.0, "SELECT nme;\n")]);
     broken.up().await.unwrap_err();
     let entries = it.log(None, None).await.unwrap();
-    let told: Vec<_> =
-        entries.iter().map(|it| (it.version.as_str(), it.outcome.as_str())).collect();
-    assert_eq!(told, [("20260102000000", "failed"), ("20260101000000", "applied")]);
+    let told: Vec<_> = entries.iter().map(|it| (it.version.as_str(), it.outcome)).collect();
+    assert_eq!(told, [("20260102000000", Outcome::Failed), ("20260101000000", Outcome::Applied)]);
     assert_eq!(entries[0].sqlstate.as_deref(), Some("42703"));
-    assert!(entries[1].duration.is_some() && entries[1].at.ends_with('Z'), "{entries:?}");
+    assert!(entries[1].duration.is_some(), "{entries:?}");
     assert_eq!(it.log(Some(1), None).await.unwrap(), entries[..1]);
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
     assert_eq!(it.log(None, Some(later)).await.unwrap(), []);

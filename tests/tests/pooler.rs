@@ -163,7 +163,7 @@ async fn a_session_pooler_may_run_anything() {
     let (database, pooler) = (database(), pooler(PoolMode::Session, 3));
     let url = pooler.url(database.name());
     let files = [TABLE, INDEX];
-    let migrator = Migrator::builder(migrations(&files), pool(&url, 1)).session_pooler();
+    let migrator = Migrator::builder(migrations(&files), pool(&url, 1)).session_pooler(true);
     let migrator = migrator.build().unwrap();
     assert_eq!(migrator.up().await.unwrap().applied.len(), 2);
     let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_1_name'::regclass";

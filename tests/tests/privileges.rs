@@ -232,7 +232,7 @@ async fn an_owner_is_trusted_once_it_is_named() {
     owner.run(&grants).await.unwrap();
     let it = |trusted: bool| {
         let it = builder(&other.url, &[B]).app("other");
-        if trusted { it.trusted_owner(&owner.role) } else { it }.build().unwrap()
+        if trusted { it.trusted_owner(owner.role.as_str()) } else { it }.build().unwrap()
     };
     let err = it(false).up().await.unwrap_err();
     assert!(err.kind() == ErrorKind::Untrusted, "{err}");

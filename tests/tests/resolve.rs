@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use upfront::{Error, ErrorKind, Migrator, Protect, Resolution, Resolve, Resolved, State, Target};
+use upfront::{
+    Digest, Error, ErrorKind, Migrator, Protect, Resolution, Resolve, Resolved, State, Target,
+};
 use upfront_scratch::Database;
 use upfront_tests::{ask, builder, commands, connect, database, migrator, resolve};
 
@@ -200,7 +202,7 @@ async fn a_rollback_that_was_cut_off_is_settled_either_way() {
             let it = migrator(&database.url(), &files);
             it.up().await.unwrap();
             let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-            plan.accept_data_loss();
+            plan.accept_data_loss(true);
             assert!(it.apply(&plan).await.unwrap_err().kind() == ErrorKind::MigrationFailed);
             assert_eq!(it.status().await.unwrap().in_state(State::Partial).count(), 1);
             // By a program that does not carry it, too.
@@ -232,16 +234,14 @@ async fn a_protected_database_wants_an_approval_and_holds() {
     assert!(err.kind() == ErrorKind::Protected);
     let digests = [("[0-9a-f]{64}", "[digest]")];
     insta::with_settings!({filters => digests}, { insta::assert_snapshot!("protected", err) });
-    plan.approve("0000000");
-    let err = it.resolve(&plan).await.unwrap_err();
-    insta::with_settings!({filters => digests}, { insta::assert_snapshot!("too_short", err) });
-    plan.approve("00000000");
+    insta::assert_snapshot!("too_short", "0000000".parse::<Digest>().unwrap_err());
+    plan.approve("00000000".parse::<Digest>().unwrap());
     assert!(it.resolve(&plan).await.unwrap_err().kind() == ErrorKind::StalePlan);
     let digest = plan.digest.clone();
-    plan.approve(&digest[..8]);
+    plan.approve(digest.as_str()[..8].parse::<Digest>().unwrap());
     it.resolve(&plan).await.unwrap();
     let approval = "SELECT approval FROM upfront.log ORDER BY id DESC LIMIT 1";
-    assert_eq!(ask(&database.url(), approval).await, digest, "the log has all of it");
+    assert_eq!(ask(&database.url(), approval).await, digest.as_str(), "the log has all of it");
     assert!(it.up().await.unwrap_err().kind() == ErrorKind::Held);
     let mut plan = it.plan_resolve(asked("2", Applied)).await.unwrap();
     let digest = plan.digest.clone();
@@ -278,7 +278,7 @@ async fn the_checks_of_all_writes_hold() {
     it("billing").up().await.unwrap();
     let err = record(&it("biling"), "1", Applied).await.unwrap_err();
     assert!(err.kind() == ErrorKind::DuplicateHistory, "{err}");
-    let same = builder(&database.url(), &FILES[..2]).app("other").ignore_duplicate_history();
+    let same = builder(&database.url(), &FILES[..2]).app("other").ignore_duplicate_history(true);
     record(&same.build().unwrap(), "1", Applied).await.unwrap();
     record(&it("billing"), "2", RolledBack).await.unwrap();
     let rows = "SELECT string_agg(app || version, ' ' ORDER BY app, version) FROM upfront.revisions \

@@ -220,7 +220,7 @@ async fn a_down_side_holds_a_secret() {
         ),
     ] {
         let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
-        plan.accept_data_loss();
+        plan.accept_data_loss(true);
         let json = serde_json::to_string(&plan).unwrap();
         let err = it.apply(&plan).await.unwrap_err();
         let all = format!("{plan}{plan:?}{json}{err}{err:?}");
@@ -241,7 +241,7 @@ async fn a_plan_shows_secrets_when_asked_to() {
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["steps"][0]["redacted"], true);
     assert_eq!(json["steps"][0]["sql"], text.replace(SECRET, "***"));
-    plan.show_secrets();
+    plan.show_secrets(true);
     assert!(plan.to_string().ends_with(text.trim_end()), "{plan}");
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["steps"][0]["redacted"], false);

@@ -46,10 +46,10 @@ async fn a_boot_and_a_rollback_make_the_server_log_nothing() {
     migrator(url, &files).up().await.unwrap();
     let it = migrator(url, &files);
     let mut plan = it.plan_down(Target::To("1".into())).await.unwrap();
-    it.apply(plan.accept_data_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss(true)).await.unwrap();
     it.down(Target::All).await.unwrap_err();
     let mut plan = it.plan_down(Target::All).await.unwrap();
-    it.apply(plan.accept_data_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss(true)).await.unwrap();
     it.up().await.unwrap();
     assert_eq!(logged(&server, first_look), [""; 0]);
     assert!(server.log().unwrap().matches(first_look[0]).count() <= 1);

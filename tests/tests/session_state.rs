@@ -132,7 +132,7 @@ async fn nothing_leaks_through_a_session_pooler_that_resets_nothing() {
         let before = ask(&url, SETTINGS).await;
         let pid = ask(&url, "SELECT pg_backend_pid()").await;
         let files = migrations(&[("1_a.sql", text)]);
-        let migrator = Migrator::builder(files, pool(&url, 1)).session_pooler();
+        let migrator = Migrator::builder(files, pool(&url, 1)).session_pooler(true);
         let booted = migrator.build().unwrap().up().await;
         assert_eq!(booted.is_ok(), text == sets, "{booted:?}");
         assert_eq!(ask(&database.url(), LOCKS).await, "0", "{text}");
@@ -175,7 +175,7 @@ async fn a_temporary_table_of_the_session_is_not_taken_for_the_real_one() {
     let it = Migrator::new(migrations(&files), pool.clone());
     let mut plan = it.plan_down(Target::All).await.unwrap();
     assert!(plan.loses_data());
-    it.apply(plan.accept_data_loss()).await.unwrap();
+    it.apply(plan.accept_data_loss(true)).await.unwrap();
     assert_eq!(ask(&database.url(), "SELECT to_regclass('a') IS NULL").await, "t");
 }
 

@@ -45,7 +45,7 @@ async fn a_stored_down_side_keeps_its_delimiter_and_its_limits() {
     );
     migrator(&database.url(), &[A, B, delimited]).up().await.unwrap();
     let mut older = migrator(&database.url(), &[A]).plan_down(Target::Steps(1)).await.unwrap();
-    older.accept_data_loss();
+    older.accept_data_loss(true);
     migrator(&database.url(), &[A]).apply(&older).await.unwrap();
     let seen = ask(&database.url(), "SELECT string_agg(id::text, ' ' ORDER BY id) FROM a").await;
     assert_eq!(seen, "7000 60000");

@@ -130,7 +130,7 @@ async fn another_app_or_schema_does_not_apply_everything_again() {
     let third = builder(&database.url(), &[third]).app("billing").schema("ops");
     third.build().unwrap().up().await.unwrap();
     // On purpose.
-    let it = it("biling").ignore_duplicate_history().build().unwrap();
+    let it = it("biling").ignore_duplicate_history(true).build().unwrap();
     assert_eq!(it.up().await.unwrap().applied.len(), 3);
 }
 

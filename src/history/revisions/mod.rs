@@ -24,9 +24,11 @@ use crate::{
     history::trust::{self, Trust},
     plan::{
         checksum,
+        digest::Digest,
         history::History,
         journal::Journal,
         metadata::Tables,
+        moment,
         pending::Step,
         protection::{Identity, Mark, ProtectionState},
         rollback::RollbackStep,
@@ -791,7 +793,8 @@ impl Revisions {
         let Self { schema, app, host, release, .. } = self;
         let (version, name, hash) =
             (escape_literal(it.version), escape_literal(it.name), it.up.hash);
-        let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
+        let (approval, lost) =
+            (quoted(order.approval.as_ref().map(Digest::as_str)), quoted(order.lost.as_deref()));
         let hold = self.hold(it, order);
         let revision =
             format!("DELETE FROM {schema}.revisions WHERE app = {app} AND version = {version}");
@@ -808,7 +811,8 @@ impl Revisions {
     pub(crate) fn begin_roll_back(&self, it: &Migration, order: &RollbackRecord) -> String {
         let (Self { schema, app, .. }, version) = (self, escape_literal(it.version));
         let (start, store, hold) = (checksum::START, self.store_down(it), self.hold(it, order));
-        let (approval, lost) = (quoted(order.approval.as_deref()), quoted(order.lost.as_deref()));
+        let (approval, lost) =
+            (quoted(order.approval.as_ref().map(Digest::as_str)), quoted(order.lost.as_deref()));
         let accepted = order.accepted;
         let begun = format!(
             "UPDATE {schema}.revisions SET chain = '{start}', breaking = true, rollback_accepted = \
@@ -936,7 +940,7 @@ pub(crate) struct JournalKey<'a> {
 pub(crate) struct RollbackRecord {
     /// Whether data may be lost.
     pub(crate) accepted: bool,
-    pub(crate) approval: Option<String>,
+    pub(crate) approval: Option<Digest>,
     pub(crate) lost: Option<String>,
     /// Whether the migration must not come back by itself.
     pub(crate) holds: bool,
@@ -1153,7 +1157,13 @@ pub(crate) fn history(answer: &Answer) -> Option<History> {
 pub(crate) fn held(answer: &Answer) -> Option<Vec<Hold>> {
     let hold = |it: &SimpleQueryRow| {
         let text = |at: usize| it.get(at).map(str::to_owned);
-        Some(Hold { version: text(0)?, name: text(1)?, hash: text(2)?, at: text(3)?, by: text(4)? })
+        Some(Hold {
+            version: text(0)?,
+            name: text(1)?,
+            hash: text(2)?,
+            at: moment::parse(it.get(3)?)?,
+            by: text(4)?,
+        })
     };
     named(answer, "upfront_hold").map(hold).collect()
 }
@@ -1163,7 +1173,8 @@ pub(crate) fn ordered(answer: &Answer) -> Option<RollbackRecord> {
     let row = answer.row("upfront_ordered")?;
     let text = |at: usize| row.get(at).map(str::to_owned);
     let accepted = row.get(0) == Some("t");
-    Some(RollbackRecord { accepted, approval: text(1), lost: text(2), holds: false })
+    let approval = row.get(1).and_then(|it| it.parse().ok());
+    Some(RollbackRecord { accepted, approval, lost: text(2), holds: false })
 }
 
 /// Sorts what [`Revisions::standing`] brought.
@@ -1172,7 +1183,7 @@ pub(crate) fn standing(answer: &Answer) -> Option<ProtectionState> {
         Some(Identity { system: it.get(0)?.to_owned(), database: it.get(1)?.to_owned() })
     };
     let mark = |it: &SimpleQueryRow| {
-        Some(Mark { of: identity(it)?, at: it.get(2)?.to_owned(), by: it.get(3)?.to_owned() })
+        Some(Mark { of: identity(it)?, at: moment::parse(it.get(2)?)?, by: it.get(3)?.to_owned() })
     };
     let log = answer.row("upfront_log").and_then(|it| it.get(0)).unwrap_or("0").to_owned();
     Some(ProtectionState {
@@ -1198,7 +1209,7 @@ pub(crate) fn dated(answer: &Answer) -> Option<Vec<RevisionRow>> {
     let dated = |it: &SimpleQueryRow| {
         Some(RevisionRow {
             row: row(it)?,
-            applied_at: it.get(7)?.to_owned(),
+            applied_at: moment::parse(it.get(7)?)?,
             irreversible: it.get(8).map(str::to_owned),
             down_is_empty: it.get(9) == Some("t"),
             checkpoint: it.get(10) == Some("t"),

@@ -7,7 +7,7 @@ use super::{
     COLUMNS, JournalKey, MORE, PINNED, Revisions, Tables, exactly, more, named, quoted, revision,
 };
 use crate::{
-    Direction,
+    Digest, Direction,
     connection::answer::Answer,
     embedded::Migration,
     plan::{
@@ -20,7 +20,7 @@ use crate::{
 /// What was agreed to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResolveOrder {
-    pub(crate) approval: Option<String>,
+    pub(crate) approval: Option<Digest>,
     /// Whether what is rolled back must not come back by itself.
     pub(crate) holds: bool,
 }
@@ -100,7 +100,7 @@ impl Revisions {
                 let [version, name, hash, message] =
                     [version, name, hash, message].map(|it| escape_literal(it));
                 let (host, release) = (&self.host, &self.release);
-                let approval = quoted(order.approval.as_deref());
+                let approval = quoted(order.approval.as_ref().map(Digest::as_str));
                 let insert = format!(
                     "INSERT INTO {schema}.log (app, version, name, direction, outcome, hash, message, \
                      approval, host, release) VALUES ({app}, {version}, {name}, '{direction}', \

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 
 async fn down(migrator: &Migrator, version: String) -> upfront::Result<Report> {
     let mut plan = migrator.plan_down(Target::To(version)).await?;
-    migrator.apply(plan.accept_data_loss()).await
+    migrator.apply(plan.accept_data_loss(true)).await
 }
 
 fn settings(mut it: upfront::Builder) -> upfront::Builder {
@@ -62,7 +62,7 @@ fn settings(mut it: upfront::Builder) -> upfront::Builder {
         it = it.on_newer_database(NewerDatabase::Refuse);
     }
     if set("SESSION_POOLER").is_some() {
-        it = it.session_pooler();
+        it = it.session_pooler(true);
     }
     it
 }

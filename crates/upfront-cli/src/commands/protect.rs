@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::{
-    Error, Migrator, Protect, Protection,
+    Digest, Error, Migrator, Protect, Protection, Utc,
     cli::{Exit, Output},
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     yes: bool,
     /// Remove the mark with this digest, or its first 8 digits or more, without a question
     #[arg(long, value_name = "DIGEST", requires = "remove")]
-    approve: Option<String>,
+    approve: Option<Digest>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +75,7 @@ impl Arguments {
 
 /// Asks whether the mark is to be removed; the error unless a person agrees.
 fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> Option<String> {
+    let at = Utc(*at);
     let question = format!("Remove the protection that {by} set at {at} UTC?");
     match output.confirm(&question) {
         Some(true) => None,
@@ -83,7 +84,7 @@ fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> O
             "removing the protection needs a confirmation; the database stays protected\n  set: {at} UTC \
              by {by}\n  digest: {digest}\n  help: `upfront protect --remove --yes`, or, for this mark alone, \
              `upfront protect --remove --approve {}`",
-            &digest[..16]
+            &digest.as_str()[..16]
         )),
     }
 }
@@ -91,8 +92,9 @@ fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> O
 fn told(protection: Option<&Protection>) -> String {
     match protection {
         Some(Protection { at, by, .. }) => format!(
-            "the database is protected, by {by} at {at} UTC: `up` and `down` want the digest of a \
-             plan, which `--dry-run` prints"
+            "the database is protected, by {by} at {} UTC: `up` and `down` want the digest of a \
+             plan, which `--dry-run` prints",
+            Utc(*at)
         ),
         None => "the database is not protected".into(),
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upfront::{
-    Released,
+    Released, Utc,
     cli::{Exit, Output},
 };
 
@@ -45,5 +45,5 @@ impl Release {
 pub(crate) fn line(it: &Released) -> String {
     let Released { version, name, held_at, held_by, .. } = it;
     let name = if name.is_empty() { String::new() } else { format!("_{name}") };
-    format!("released {version}{name}, which {held_by} rolled back at {held_at} UTC")
+    format!("released {version}{name}, which {held_by} rolled back at {} UTC", Utc(*held_at))
 }

@@ -68,10 +68,10 @@ impl Target {
             it = it.schema(schema);
         }
         if let Some(role) = &self.role {
-            it = it.role(role);
+            it = it.role(&**role);
         }
         if let Some(owner) = &self.trusted_owner {
-            it = it.trusted_owner(owner);
+            it = it.trusted_owner(&**owner);
         }
         if let Some(schemas) = &self.search_path {
             it = it.search_path(schemas);
@@ -86,10 +86,10 @@ impl Target {
             it = it.wait_timeout(limit);
         }
         if self.session_pooler {
-            it = it.session_pooler();
+            it = it.session_pooler(true);
         }
         if self.ignore_foreign_history {
-            it = it.ignore_foreign_histories();
+            it = it.ignore_foreign_histories(true);
         }
         it = self
             .foreign_ignored
@@ -97,7 +97,7 @@ impl Target {
             .fold(it, Builder::ignore_foreign_history)
             .schemas(&self.schemas);
         if self.ignore_duplicate_history {
-            it = it.ignore_duplicate_history();
+            it = it.ignore_duplicate_history(true);
         }
         it
     }
@@ -105,7 +105,7 @@ impl Target {
     /// As [`apply`](Self::apply), for a scratch server: it has no roles, and nobody waits.
     pub(crate) fn apply_alone(&self, it: Builder) -> Builder {
         let target = Self { role: None, session_pooler: false, ..self.clone() };
-        target.apply(it).ignore_foreign_histories()
+        target.apply(it).ignore_foreign_histories(true)
     }
 
     /// The schema of upfront's own tables.

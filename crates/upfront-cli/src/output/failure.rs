@@ -46,7 +46,7 @@ impl Failure {
 
     /// An error of the library, with its words for a command line.
     pub(crate) fn of_library(err: &upfront::Error) -> Self {
-        let text = upfront::cli::Output::words(err);
+        let text = err.to_string();
         let mut lines = text.lines();
         let first = Self::new(Exit::of(err), lines.next().unwrap_or_default());
         lines.fold(first, |it, line| it.more(line.strip_prefix("  ").unwrap_or(line)))

@@ -106,7 +106,7 @@ impl<'p, 's> Bench<'p, 's> {
     fn roll_back(&self, head: Option<&str>, target: &Rollback) -> Result<(), Failure> {
         self.migrate(head, &async |it| {
             let mut plan = it.plan_down(target.clone()).await?;
-            plan.accept_data_loss();
+            plan.accept_data_loss(true);
             it.apply(&plan).await.map(drop)
         })
     }
