@@ -1,4 +1,4 @@
-//! How a migrator behaves, and the builder that says so.
+//! The settings of a migrator, and their builder.
 
 use std::{env, fmt, sync::Arc, time::Duration};
 
@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) on_event: Option<Listener>,
 }
 
-/// A program's function for what a boot does.
+/// The callback for events.
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Default for Settings {
@@ -73,7 +73,7 @@ impl Default for Settings {
     }
 }
 
-/// Pods and machines alike name themselves; a log row without a host is still a log row.
+/// The host name of the machine or the pod, if there is one.
 fn host() -> Option<String> {
     env::var("HOSTNAME").ok().or_else(|| whoami::hostname().ok()).filter(|it| !it.is_empty())
 }
@@ -126,7 +126,7 @@ impl Builder {
         Self { migrations, pool, settings: Settings::default() }
     }
 
-    /// Names the set of migrations; `main` where nothing is said.
+    /// Sets the name of this set of migrations. By default it is `main`.
     ///
     /// Several sets may share a database: each app has its own history, chain and lock.
     pub fn app(mut self, name: impl Into<String>) -> Self {
@@ -134,12 +134,12 @@ impl Builder {
         self
     }
 
-    /// How long one statement may wait for a lock on a table; 100 ms where nothing is said.
+    /// Sets how long one statement may wait for a lock on a table. By default it is 100 ms.
     ///
-    /// A statement that waits for a table makes every later query of that table wait too, so this
-    /// is how long the application may notice a migration. When it is over, the migration is
-    /// rolled back and tried again, until [`wait_timeout`](Self::wait_timeout) is over as well. A
-    /// file's `-- upfront:lock-timeout` goes before. It never concerns `CONCURRENTLY`.
+    /// A statement that waits for a table makes every later query of that table wait too. So this
+    /// is the longest delay that a migration causes for the application. After the timeout the
+    /// migration is rolled back and retried, until [`wait_timeout`](Self::wait_timeout).
+    /// `-- upfront:lock-timeout` in a file takes precedence. `CONCURRENTLY` has no such timeout.
     pub fn lock_timeout(mut self, limit: Duration) -> Self {
         self.settings.lock_timeout = limit;
         self
@@ -152,9 +152,8 @@ impl Builder {
         self
     }
 
-    /// How long to wait for somebody else: for the replica that migrates, for a connection of the
-    /// pool, for a server that starts, for tables that others have locked. Ten minutes where
-    /// nothing is said.
+    /// Sets how long to wait for others: the replica that migrates, a connection of the pool, a
+    /// server that starts, tables that other sessions have locked. By default it is ten minutes.
     pub fn wait_timeout(mut self, limit: Duration) -> Self {
         self.settings.wait_timeout = limit;
         self
@@ -173,27 +172,27 @@ impl Builder {
     /// role itself, a member of it), if it owns the database, or if the migrating role is a member
     /// of it. Tables of another owner are refused
     /// ([`Untrusted`](crate::ErrorKind::Untrusted)), as its functions could run with the rights of
-    /// whoever writes there.
+    /// the roles that write there.
     pub fn trusted_owner<'a>(mut self, role: impl Into<Option<&'a str>>) -> Self {
         self.settings.trusted_owner = role.into().map(str::to_owned);
         self
     }
 
-    /// The schemas in which a migration's unqualified names are looked up and created; what role
-    /// and database say where nothing is said here.
+    /// Sets the schemas in which unqualified names of migrations are looked up and created. By
+    /// default the search path of the role or the database applies.
     pub fn search_path<S: Into<String>>(mut self, schemas: impl IntoIterator<Item = S>) -> Self {
         self.settings.search_path = Some(schemas.into_iter().map(Into::into).collect());
         self
     }
 
-    /// The schema of upfront's own tables; `upfront` where nothing is said. It belongs to the
-    /// lock's key: programs that share a database must agree on it.
+    /// Sets the schema of upfront's own tables. By default it is `upfront`. All programs that share
+    /// a database must use the same schema, as the migration lock depends on it.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.settings.schema = name.into();
         self
     }
 
-    /// What a database newer than this program means.
+    /// Sets what to do if the database is newer than this program.
     pub fn on_newer_database(mut self, what: NewerDatabase) -> Self {
         self.settings.on_newer_database = what;
         self
@@ -206,8 +205,7 @@ impl Builder {
         self
     }
 
-    /// Ignores the history that another tool keeps in this table, such as
-    /// `auth.schema_migrations`.
+    /// Ignores the history of another tool in this table, such as `auth.schema_migrations`.
     ///
     /// A database with the history of another tool and none of upfront's is refused
     /// ([`ForeignHistory`](crate::ErrorKind::ForeignHistory)), if that history concerns this
@@ -225,8 +223,8 @@ impl Builder {
         self
     }
 
-    /// Names the schemas that the migrations work on, besides those on the search path. The history
-    /// of another tool counts there.
+    /// Adds schemas that the migrations work on, besides those on the search path. Histories of other
+    /// tools in these schemas concern this program.
     pub fn schemas<S: Into<String>>(mut self, schemas: impl IntoIterator<Item = S>) -> Self {
         self.settings.foreign.schemas.extend(schemas.into_iter().map(Into::into));
         self
@@ -256,7 +254,7 @@ impl Builder {
         self
     }
 
-    /// Calls a function for whatever the boot does or waits for. It must not block.
+    /// Sets a callback for progress events. It must not block.
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(listener));
         self
@@ -301,7 +299,7 @@ fn table(setting: &'static str, it: &str) -> Result<()> {
 }
 
 fn identifier(setting: &'static str, it: &str) -> Result<()> {
-    /// PostgreSQL cuts longer identifiers off in silence.
+    /// PostgreSQL truncates longer identifiers without an error.
     const LONGEST: usize = 63;
     name(setting, it, LONGEST)
 }

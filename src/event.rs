@@ -1,14 +1,14 @@
-//! What a boot tells while it works.
+//! What is reported while migrations run.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
 use crate::Direction;
 
-/// Something that a boot does or waits for.
+/// A step of a call that migrates, or something that it waits for.
 ///
-/// Give a function to [`Builder::on_event`](crate::Builder::on_event). It is called between the
-/// boot's own messages and must not block. The same is logged by [`tracing`]: a migration is one
-/// line at INFO when it is done, and its start another one only if it takes longer than a second.
+/// [`Builder::on_event`](crate::Builder::on_event) sets a callback, which must not block: it is
+/// called between the messages to the server. [`tracing`] logs the same: one line at INFO for each
+/// finished migration, and one for its start if it takes longer than a second.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -19,7 +19,7 @@ use crate::Direction;
 pub enum Event {
     /// The program has no migrations at all: a wrong directory, perhaps.
     NoMigrations,
-    /// Somebody else migrates; this process looks again until it is done.
+    /// Another process migrates; this one polls until it is done.
     Waiting {
         /// Who holds the lock, as far as this role may see.
         holder: Option<LockHolder>,
@@ -35,9 +35,9 @@ pub enum Event {
         name: String,
         /// Whether it is applied or rolled back.
         direction: Direction,
-        /// Its place among what this call brings, from one.
+        /// Its place among the migrations of this call, from one.
         ordinal: usize,
-        /// How many migrations this call brings.
+        /// How many migrations this call applies or rolls back.
         of: usize,
     },
     /// A statement of a migration was executed.
@@ -78,18 +78,18 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
         duration: Duration,
     },
-    /// An applied migration that is not committed does not fit the directory any more, and is to
-    /// be rolled back: see [`Migrator::dev`](crate::Migrator::dev).
+    /// An applied migration that is not committed to git no longer matches the directory, and is
+    /// rolled back next; see [`Migrator::dev`](crate::Migrator::dev).
     #[cfg(feature = "dev")]
     Outdated {
         /// Its version.
         version: String,
         /// Its name.
         name: String,
-        /// What does not fit.
+        /// What does not match.
         why: String,
     },
-    /// The server raised something while a migration ran, such as the progress of a `RAISE NOTICE`.
+    /// The server sent a notice while a migration ran, such as that of a `RAISE NOTICE`.
     /// Only with a pool whose connections a [`Connector`](crate::Connector) makes.
     Notice {
         /// The migration's version.
@@ -99,7 +99,7 @@ pub enum Event {
         /// The server's text, without the secrets of the migration.
         message: String,
     },
-    /// The connection was lost; the boot connects and looks again.
+    /// The connection was lost; the call reconnects and starts over.
     Reconnecting {
         /// Until the next try.
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
@@ -191,18 +191,18 @@ pub(crate) fn milliseconds(it: Duration) -> u64 {
     u64::try_from(it.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A session of the server that stands in the way.
+/// A session of the server that holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct LockHolder {
     /// Its process at the server, for `pg_terminate_backend`.
     pub pid: i32,
-    /// What it calls itself; empty where it says nothing, or where this role may not see it.
+    /// Its application name; empty if it has none, or if this role may not see it.
     pub application: String,
-    /// Where it comes from; `None` on a local socket, or where this role may not see it.
+    /// Its address; `None` on a local socket, or if this role may not see it.
     pub address: Option<IpAddr>,
-    /// Since its last statement, or its transaction, began; `None` where this role may not see it.
+    /// The time since its statement or transaction began; `None` if this role may not see it.
     #[cfg_attr(
         feature = "serde",
         serde(serialize_with = "crate::serde_duration::maybe::serialize")

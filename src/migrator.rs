@@ -1,4 +1,4 @@
-//! The verbs.
+//! The calls that migrate, plan and report.
 
 use std::{fmt, time::Duration};
 
@@ -27,12 +27,13 @@ use crate::{
     },
 };
 
-/// A program's migrations and the database that they are for.
+/// Applies, plans and rolls back a program's migrations on a database.
 ///
-/// Every future of it may be dropped at any await. The look uses a connection of the pool and gives
-/// it back; before anything is locked or written the connection leaves the pool for good, and
-/// closes when the future is dropped. The server finishes or rolls back the message that it
-/// already has, and the next boot finds each migration wholly there or wholly absent.
+/// All its futures are cancellation safe: they may be dropped at any await. Read-only queries use a
+/// connection of the pool and return it. Before anything is locked or written, the connection is
+/// taken out of the pool; it closes when the future is dropped. The server then finishes or rolls
+/// back the message that it has received, so the next call finds each transactional migration
+/// applied or not applied, never in part.
 ///
 /// ```no_run
 /// # async fn example(pool: deadpool_postgres::Pool, migrations: upfront::Migrations)
@@ -59,11 +60,12 @@ impl fmt::Debug for Migrator {
 }
 
 impl Builder {
-    /// Checks the settings.
+    /// Checks the settings and returns the migrator.
     ///
     /// # Errors
     ///
-    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting): a setting makes no sense. No connection is made.
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting): a setting is
+    /// invalid. No connection is made.
     pub fn build(self) -> Result<Migrator> {
         self.settings.check()?;
         Ok(Migrator::from_parts(self.migrations, self.pool, self.settings))
@@ -71,13 +73,13 @@ impl Builder {
 }
 
 impl Migrator {
-    /// A migrator with the usual settings. Makes no connection.
+    /// Returns a migrator with the default settings. Makes no connection.
     #[must_use]
     pub fn new(migrations: Migrations, pool: Pool) -> Self {
         Self::from_parts(migrations, pool, Settings::default())
     }
 
-    /// Says more than [`new`](Self::new) does.
+    /// Returns a builder for optional settings.
     pub fn builder(migrations: Migrations, pool: Pool) -> Builder {
         Builder::new(migrations, pool)
     }
@@ -134,24 +136,24 @@ impl Migrator {
         self.migrations.set()
     }
 
-    /// Applies what is pending, exactly once however many processes boot at the same time.
+    /// Applies pending migrations, each exactly once, even if many processes start at the same time.
     ///
-    /// Where nothing is pending this costs one round trip, takes no lock and writes nothing; it
-    /// works for a role that may only read upfront's tables, on a standby and through any pooler.
-    /// Otherwise one process migrates, and the others look again until it is done.
+    /// If nothing is pending, this takes one round trip, takes no lock and writes nothing. It then
+    /// works for a role that can only read upfront's tables, on a standby and through any pooler.
+    /// Otherwise one process migrates, and the others poll until it is done.
     ///
-    /// It never rolls back, whatever the database has.
+    /// It never rolls back an applied migration.
     ///
     /// # Cancellation
     ///
-    /// Safe at every await, as for the whole of [`Migrator`]. The lock of a cancelled boot is free
-    /// at once, or within three seconds where a statement was running.
+    /// Safe at every await; see [`Migrator`]. A cancelled call releases the lock at once, or within
+    /// three seconds if a statement was running.
     ///
     /// # Errors
     ///
-    /// Anything that keeps the database from being up to date; see
-    /// [`ErrorKind`](crate::ErrorKind). Of the migration that failed nothing stays, unless it runs outside
-    /// a transaction; those before it are applied.
+    /// See [`ErrorKind`](crate::ErrorKind). A migration that failed leaves nothing behind, unless it
+    /// runs outside a transaction. The migrations before it stay applied;
+    /// [`report`](crate::Error::report) lists them.
     pub async fn up(&self) -> Result<Report> {
         #[cfg(feature = "dev")]
         if self.settings.dev {
@@ -185,8 +187,8 @@ impl Migrator {
         up::up(&self.pool, set, &settings, None).instrument(self.span("up_to")).await
     }
 
-    /// `Ok` where nothing is pending and nothing diverged: for deployments in which a job migrates
-    /// and the services verify. Writes nothing and takes no lock.
+    /// Returns `Ok` if nothing is pending and nothing diverged: for services that verify what a
+    /// separate job migrates. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
@@ -199,19 +201,19 @@ impl Migrator {
         context.check(&self.pool).instrument(self.span("check")).await
     }
 
-    /// Waits until somebody else has brought the database here: for replicas without the right to
+    /// Waits until another process has migrated the database: for replicas without the right to
     /// migrate, and for services on a standby. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](crate::ErrorKind::Timeout) when the limit is over,
+    /// [`Timeout`](crate::ErrorKind::Timeout) after the limit,
     /// [`is_diverged`](crate::Error::is_diverged) at once, or the database cannot be read.
     pub async fn wait(&self, limit: Duration) -> Result<()> {
         let context = Context::new(self.set()?, &self.settings);
-        self.until_settled(&context, limit).instrument(self.span("wait")).await
+        self.until_up_to_date(&context, limit).instrument(self.span("wait")).await
     }
 
-    async fn until_settled(&self, context: &Context<'_>, limit: Duration) -> Result<()> {
+    async fn until_up_to_date(&self, context: &Context<'_>, limit: Duration) -> Result<()> {
         let mut wait = Wait::new();
         loop {
             // A look takes a moment, however little of the limit is left.
@@ -236,8 +238,8 @@ impl Migrator {
         }
     }
 
-    /// What is applied, pending, ahead, diverged and partially applied. Writes nothing and takes no
-    /// lock; a diverged history is part of the answer and no error.
+    /// Returns the state of each migration: applied, pending, ahead, diverged or partially applied.
+    /// Writes nothing and takes no lock. A diverged history is part of the status, not an error.
     ///
     /// # Errors
     ///
@@ -253,11 +255,11 @@ impl Migrator {
         status.instrument(self.span("status")).await
     }
 
-    /// What [`up`](Self::up) would do, with the exact SQL. Writes nothing and takes no lock.
+    /// Returns what [`up`](Self::up) would do, with the exact SQL. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check), except that something pending is no error.
+    /// As [`check`](Self::check), but pending migrations are not an error.
     pub async fn plan_up(&self) -> Result<Plan> {
         let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
@@ -269,15 +271,15 @@ impl Migrator {
         plan.instrument(self.span("plan_up")).await
     }
 
-    /// What [`down`](Self::down) would do, with the exact SQL and with what would be lost. Writes
-    /// nothing and takes no lock.
+    /// Returns what [`down`](Self::down) would do, with the exact SQL and the data that would be lost.
+    /// Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
-    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) where the target leads nowhere,
-    /// [`Irreversible`](crate::ErrorKind::Irreversible) where one of the migrations has no way
-    /// back, [`Tampered`](crate::ErrorKind::Tampered) where history or stored SQL were changed
-    /// by hand, or the database cannot be read.
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) if the target is not applied,
+    /// [`Irreversible`](crate::ErrorKind::Irreversible) if one of the migrations has no down script,
+    /// [`Tampered`](crate::ErrorKind::Tampered) if history or stored SQL were changed by hand; or
+    /// the database cannot be read.
     pub async fn plan_down(&self, target: Target) -> Result<Plan> {
         let context = Context::new(self.set()?, &self.settings);
         let limit = self.settings.wait_timeout;
@@ -289,20 +291,20 @@ impl Migrator {
         plan.instrument(self.span("plan_down")).await
     }
 
-    /// Rolls back, exactly once however many processes call it at the same time: the target is
-    /// turned into versions before the lock is taken.
+    /// Rolls migrations back, each exactly once, even if many processes call it at the same time: the
+    /// target is resolved to versions before the lock is taken.
     ///
-    /// Each migration is undone by the down side that this program carries, or, where it does not
-    /// know the migration that was applied, by the one that the database has stored. Several are
-    /// undone in one transaction, unless one of them cannot run in a transaction; then one after
-    /// the other, and after a crash the next [`down`](Self::down) or [`up`](Self::up) goes on.
+    /// Each migration is rolled back by the down script in this program. If the program does not have
+    /// the migration, the down script stored in the database runs. Several are rolled back in one
+    /// transaction, unless one of them cannot run in a transaction; then they run one by one, and
+    /// after a crash the next [`down`](Self::down) or [`up`](Self::up) continues.
     ///
-    /// Refuses to lose data, and refuses protected databases: make a plan, agree to it, and
-    /// [`apply`](Self::apply) that.
+    /// Refuses data loss and protected databases: for these, make a plan, accept the data loss or
+    /// approve the plan, and [`apply`](Self::apply) it.
     ///
     /// ```no_run
     /// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
-    /// // A service of an older release, before it serves.
+    /// // A service of an older release, before it serves traffic.
     /// migrator.down(upfront::Target::ToEmbedded).await?;
     /// migrator.up().await?;
     /// # Ok(())
@@ -311,7 +313,7 @@ impl Migrator {
     ///
     /// # Cancellation
     ///
-    /// Safe at every await, as for the whole of [`Migrator`].
+    /// Safe at every await; see [`Migrator`].
     ///
     /// # Errors
     ///
@@ -325,19 +327,18 @@ impl Migrator {
             .await
     }
 
-    /// Runs a plan that was made earlier, as long as it would be the same plan now.
+    /// Runs a plan that was made earlier, unless the database has changed since.
     ///
     /// # Cancellation
     ///
-    /// Safe at every await, as for the whole of [`Migrator`].
+    /// Safe at every await; see [`Migrator`].
     ///
     /// # Errors
     ///
-    /// [`StalePlan`](crate::ErrorKind::StalePlan) where the database has moved since, or where the
-    /// approval is another plan's; [`Protected`](crate::ErrorKind::Protected) where an approval
-    /// is missing; [`DataLoss`](crate::ErrorKind::DataLoss) where a rollback would lose what
-    /// nobody agreed to lose. In all of them nothing was changed. Otherwise as
-    /// [`up`](Self::up).
+    /// [`StalePlan`](crate::ErrorKind::StalePlan) if the database has changed since, or if the
+    /// approval is another plan's; [`Protected`](crate::ErrorKind::Protected) if an approval is
+    /// missing; [`DataLoss`](crate::ErrorKind::DataLoss) if a rollback would lose data that was not
+    /// accepted. Nothing was changed in these cases. Otherwise as [`up`](Self::up).
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         let (set, settings) = (self.set()?, &self.settings);
         let span = self.span("apply");
@@ -349,7 +350,7 @@ impl Migrator {
         }
     }
 
-    /// What [`adopt`](Self::adopt) would do. Writes nothing and takes no lock.
+    /// Returns what [`adopt`](Self::adopt) would do. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
@@ -362,26 +363,26 @@ impl Migrator {
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_adopt")).await
     }
 
-    /// Takes over the history that Atlas or sqlx has in this database, so that `up()` applies only
-    /// what is new. Runs no migration, and never writes to the other tool's table.
+    /// Imports the history that Atlas or sqlx has in this database, so that `up` applies only new
+    /// migrations. Runs no migration, and never writes to the other tool's table.
     ///
     /// The table is found if there is only one. A name, qualified by its schema, selects one, even
     /// one that does not have the tool's default name.
     ///
-    /// Every row is compared with its file: hash, name, order, and whether it came to its end. The
-    /// rows are written in one transaction, under the locks of both tools.
+    /// Every row is compared with its file: hash, name, order and outcome. The rows are written in
+    /// one transaction, under the locks of both tools.
     ///
     /// # Cancellation
     ///
-    /// Safe at every await: all is written or nothing, except for upfront's own tables, which may
-    /// be there and empty.
+    /// Safe at every await: all rows are written or none; upfront's own tables may exist, and be
+    /// empty.
     ///
     /// # Errors
     ///
-    /// [`AdoptionRefused`](crate::ErrorKind::AdoptionRefused) where the histories differ, with
-    /// all differences; where there is no history, or more than one, or one of a tool that is not
-    /// supported; where the other tool is migrating; where the app has a history already. Nothing
-    /// is written then. Otherwise what stops [`up`](Self::up) before its first migration.
+    /// [`AdoptionRefused`](crate::ErrorKind::AdoptionRefused) if the histories differ, with all
+    /// differences; if there is no history, more than one, or that of an unsupported tool; if the
+    /// other tool is migrating; or if the app has a history already. Nothing was written then.
+    /// Otherwise as [`up`](Self::up) before its first migration.
     #[cfg(feature = "admin")]
     pub async fn adopt(&self, table: Option<&str>) -> Result<AdoptReport> {
         let context = Context::new(self.set()?, &self.settings);
@@ -390,7 +391,7 @@ impl Migrator {
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("adopt")).await
     }
 
-    /// What [`baseline`](Self::baseline) would do. Writes nothing and takes no lock.
+    /// Returns what [`baseline`](Self::baseline) would do. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
@@ -402,11 +403,11 @@ impl Migrator {
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_baseline")).await
     }
 
-    /// Marks everything up to a version as applied, for a database that was made by hand or by a
-    /// tool that [`adopt`](Self::adopt) does not know. Runs no migration.
+    /// Marks all migrations up to a version as applied, for a database that was created by hand or by
+    /// a tool that [`adopt`](Self::adopt) does not support. Runs no migration.
     ///
-    /// Whether the database really is what these migrations make is the caller's to find out first:
-    /// apply [`Migrations::up_to`] to a scratch server, and compare the two.
+    /// The caller must verify first that the database has the schema of that version: apply
+    /// [`Migrations::up_to`] to a scratch server, and compare the two.
     ///
     /// # Cancellation
     ///

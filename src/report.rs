@@ -1,4 +1,4 @@
-//! What a boot did.
+//! What a call did.
 
 use std::{fmt, time::Duration};
 
@@ -13,29 +13,29 @@ use crate::{
     },
 };
 
-/// What a call of [`up`](crate::Migrator::up) did. Prints as one line for a log.
+/// What [`up`](crate::Migrator::up), [`down`](crate::Migrator::down) or
+/// [`apply`](crate::Migrator::apply) did. Prints as one line for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Report {
     /// The app whose migrations these are.
     pub app: String,
-    /// What this call applied, in order. Empty where nothing was pending, or where another
-    /// process was faster.
+    /// What this call applied, in order. Empty if nothing was pending, or if another process was
+    /// faster.
     pub applied: Vec<Applied>,
     /// What this call rolled back, in order, newest first.
     pub rolled_back: Vec<RolledBack>,
-    /// Migrations that the database has and this program does not know.
+    /// Applied migrations that this program does not have.
     pub ahead: Vec<String>,
-    /// Migrations outside a transaction that the database has in part, that this program does not
-    /// know, and that nobody runs.
+    /// Partially applied migrations that this program does not have, and that no process runs.
     pub partially_applied: Vec<String>,
     /// How long the call waited for another process to migrate.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub waited: Duration,
-    /// For whom it waited, where this role may see it.
+    /// The process that it waited for, if this role may see it.
     pub waited_for: Option<LockHolder>,
-    /// How long the call took in all.
+    /// How long the whole call took.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -44,7 +44,7 @@ pub struct Report {
     expected: usize,
 }
 
-/// A migration that was brought to the database.
+/// A migration that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -53,14 +53,14 @@ pub struct Applied {
     pub version: String,
     /// Its name.
     pub name: String,
-    /// It was recorded without running: a checkpoint, or what stands before one.
+    /// It was recorded without running: a checkpoint, or a migration below one.
     pub covered: bool,
-    /// How long it took; zero where it did not run.
+    /// How long it took; zero if it did not run.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_duration::serialize"))]
     pub took: Duration,
 }
 
-/// A migration that was taken out of the database.
+/// A migration that was rolled back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -90,7 +90,7 @@ impl Report {
         }
     }
 
-    /// Did this call change nothing?
+    /// Returns `true` if this call changed nothing.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.applied.is_empty() && self.rolled_back.is_empty()
@@ -141,7 +141,7 @@ impl Report {
         }
     }
 
-    /// How many migrations this call has brought or rolled back so far.
+    /// How many migrations this call has applied or rolled back so far.
     pub(crate) fn done(&self) -> usize {
         self.applied.len() + self.rolled_back.len()
     }
@@ -160,7 +160,7 @@ impl Report {
         self.rolled_back.push(RolledBack { version, name, took });
     }
 
-    /// The next migration's place among all that this boot brings.
+    /// The next migration's place among all of this call.
     pub(crate) fn place(&self) -> (usize, usize) {
         let next = self.done() + 1;
         (next, self.expected.max(next))

@@ -1,4 +1,4 @@
-//! Where a database stands.
+//! The state of a database, migration by migration.
 
 use std::{fmt, time::SystemTime};
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Where a database stands, migration by migration. Prints as a table.
+/// The state of a database, migration by migration. Prints as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -34,7 +34,7 @@ pub struct Status {
     pub app: String,
     /// The newest version that the database has.
     pub head: Option<String>,
-    /// All that program or database know, in the order of versions.
+    /// All migrations of program and database, in the order of versions.
     pub entries: Vec<Entry>,
     /// Schemas that were dropped after migrations were applied to them.
     pub replaced_schemas: Vec<String>,
@@ -107,7 +107,7 @@ pub enum DownScript {
     Program,
     /// In the database alone.
     Stored,
-    /// There is none, or none is needed.
+    /// There is no down script, or no script is needed.
     Nothing,
 }
 
@@ -120,7 +120,7 @@ pub struct Entry {
     pub version: String,
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Programs that do not know it refuse to run.
     pub breaking: bool,
@@ -138,7 +138,7 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
-/// Where a migration stands.
+/// The state of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -147,11 +147,11 @@ pub enum State {
     Applied,
     /// In the program, and not yet in the database.
     Pending,
-    /// Cut off outside a transaction, either way.
+    /// Interrupted outside a transaction, while it was applied or rolled back.
     Partial,
-    /// Under way outside a transaction, either way: another process holds the lock.
+    /// Running outside a transaction: another process holds the lock.
     Running,
-    /// Rolled back, and not to come back by itself: pending once it is released.
+    /// Rolled back and held: pending once it is released.
     Held,
     /// In the database, and newer than the program.
     Ahead,
@@ -281,7 +281,8 @@ impl Status {
         }
     }
 
-    /// Is nothing pending, partial or diverged, and nothing breaking ahead?
+    /// Returns `true` if nothing is pending, held, partially applied or diverged, and nothing breaking
+    /// is ahead.
     #[must_use]
     pub fn is_up_to_date(&self) -> bool {
         self.replaced_schemas.is_empty()

@@ -180,7 +180,7 @@ async fn mark(
             context.revisions.mark(&now.here) + &log(Direction::Up, "protected")
         }
         (Protect::Renew, _) => {
-            context.revisions.mark(&now.here) + &log(Direction::Up, "protected anew")
+            context.revisions.mark(&now.here) + &log(Direction::Up, "protection renewed")
         }
         (Protect::Remove, Some(_)) => {
             context.revisions.unmark() + &log(Direction::Down, "protection removed")

@@ -1,5 +1,5 @@
-//! Atlas's table `atlas_schema_revisions`: read, and never written. Each `apply` of Atlas brings
-//! the table to the shape that Atlas knows.
+//! Atlas's table `atlas_schema_revisions`: read, and never written. Each `apply` of Atlas migrates
+//! the table to its present columns.
 
 use tokio_postgres::SimpleQueryRow;
 use upfront_directory::{Sum, SumHasher};

@@ -89,7 +89,7 @@ async fn adopt_with(
         attempt::begin(context, session, &mut Wait::new(), &mut report, WaitMode::UntilUpToDate)
             .await?;
     if begun.is_none() {
-        // Whoever had the lock has settled the database, so there is a history now.
+        // Another process has migrated the database, so it has a history now.
         look(context, session, witness).await?;
         return Err(Details::Unexpected { doing: "asking for the migration lock" }.into());
     }

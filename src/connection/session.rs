@@ -202,7 +202,7 @@ pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Answer, tokio_post
     Ok(Answer { rows: rows.collect(), completed: 0 })
 }
 
-/// Sends a message that holds a migration, and tells each statement that completes.
+/// Sends a message that holds a migration, and reports each statement that completes.
 pub(crate) async fn run(
     client: &Client,
     sql: &str,
@@ -252,11 +252,11 @@ const FACTS: &str = "SELECT pg_catalog.pg_backend_pid(), \
 
 /// Servers on some systems cannot, and say so: then a session that died is noticed later.
 ///
-/// It lasts for this statement alone, so that it passes through a pooler; a migration sets it anew.
+/// It lasts for this statement alone, so that it passes through a pooler; a migration sets it again.
 const CHECK_CONNECTION: &str =
     "SELECT pg_catalog.set_config('client_connection_check_interval', '2s', true)";
 
-/// Whoever waits for another process sits idle between two looks, and whoever holds the lock must
+/// A process that waits is idle between two queries, and the holder of the lock must
 /// not keep it where its link is dead. And the program that lent the connection may have left a
 /// temporary table, which stands before a real one of its name.
 fn make_ours(facts: &ServerInfo) -> String {

@@ -17,7 +17,7 @@ use crate::{
     plan::metadata::Tables,
 };
 
-/// Brings the database to what the directory has.
+/// Migrates the database to the state of the directory.
 ///
 /// The ordinary boot comes first, so that a start with nothing to do costs no more than any. What
 /// it has against the history is looked at afterwards; once that is rolled back, it comes again.

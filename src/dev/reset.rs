@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What is to be done about a history that differs from the directory.
+/// How to reset a history that differs from the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reset {
     /// Nothing is to be undone.

@@ -32,7 +32,7 @@ impl Embedded {
 ///
 /// # Panics
 ///
-/// The text is none that `upfront-build` of the same version wrote.
+/// The text was not written by `upfront-build` of the same version.
 pub(crate) fn set(text: &'static str) -> Set {
     let mut text = Reader { rest: text };
     let facts = text.text();

@@ -70,7 +70,7 @@ pub(crate) struct Statements {
 pub(crate) struct Any {
     /// It changes the settings of the session, or prepares something in it.
     pub(crate) session: bool,
-    /// A password stands in it.
+    /// It contains a password.
     pub(crate) secret: bool,
     /// It is a `COPY … FROM STDIN`.
     pub(crate) data: bool,
@@ -92,7 +92,7 @@ pub(crate) struct Statement {
     pub(crate) class: Class,
     /// What it would lose.
     pub(crate) losses: &'static [Loss],
-    /// A password stands in it: no message shows its text.
+    /// It contains a password: no message shows its text.
     pub(crate) secret: bool,
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct Routine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loss {
     pub(crate) kind: LossKind,
-    /// The table, type, schema …; empty where nobody can tell.
+    /// The table, type, schema …; empty if unknown.
     pub(crate) name: &'static str,
     /// The column, of a column.
     pub(crate) column: Option<&'static str>,
@@ -145,16 +145,16 @@ pub(crate) enum LossKind {
     Schema,
     /// How far a sequence has counted.
     Sequence,
-    /// An extension with the tables that it brought.
+    /// An extension with its tables.
     Extension,
-    /// Nobody can tell from the text.
+    /// Unknown from the text.
     Unknown,
 }
 
 /// How a statement may run, and how to find out afterwards whether it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// May stand in a transaction.
+    /// Can run in a transaction.
     Transactional,
     /// Sets something for the session: run again after a crash.
     Session,
@@ -172,9 +172,9 @@ pub(crate) enum Class {
     CreateDatabase { name: &'static str },
     /// `DROP DATABASE`.
     DropDatabase { name: &'static str },
-    /// Cannot stand in a transaction, and running it twice does no harm.
+    /// Cannot run in a transaction, and running it twice is harmless.
     Repeatable,
-    /// Nobody can tell afterwards whether it ran.
+    /// Its outcome cannot be determined afterwards.
     Unknown,
 }
 
@@ -275,7 +275,7 @@ impl From<Vec<Statement>> for Statements {
 }
 
 impl Statement {
-    /// One of which there is nothing to be said.
+    /// A plain statement.
     pub(crate) fn plain(start: usize, end: usize, line: usize) -> Self {
         let class = Class::Transactional;
         let line = u32::try_from(line).unwrap_or(u32::MAX);

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What stands in the way of `adopt` and `baseline`; nothing was written.
+/// Why `adopt` or `baseline` is refused; nothing was written.
 #[derive(Debug)]
 pub(crate) enum AdoptError {
     /// No other tool's history.
@@ -50,7 +50,7 @@ impl fmt::Display for AdoptError {
         match self {
             Self::Nothing => write!(
                 f,
-                "the database has no history of another tool\n  help: an empty database is settled \
+                "the database has no history of another tool\n  help: for an empty database run \
                  by `upfront up`; of one that was made by hand, {BASELINE}"
             ),
             Self::Unsupported(tables) => {

@@ -77,7 +77,7 @@ impl fmt::Display for Details {
                 held(f, holder.as_ref())
             }
             Details::NotYet { waited, pending, holder } => {
-                write!(f, "the database was not brought up to date within {waited:.1?}")?;
+                write!(f, "the database was not up to date within {waited:.1?}")?;
                 list(f, "pending", pending)?;
                 held(f, holder.as_ref())
             }
@@ -139,11 +139,11 @@ impl fmt::Display for Details {
 fn side(direction: Direction, migration: &MigrationName) -> String {
     match direction {
         Direction::Up => format!("migration `{migration}`"),
-        Direction::Down => format!("the down side of migration `{migration}`"),
+        Direction::Down => format!("the down script of migration `{migration}`"),
     }
 }
 
-/// What goes on.
+/// Which call continues.
 fn next(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "boot",
@@ -168,7 +168,7 @@ impl fmt::Display for crate::error::Misread {
             Self::DirectoryGone { directory } => write!(
                 f,
                 "the migrations directory is gone\n  directory: {directory}\n  help: `Migrator::dev` \
-                 reads it whenever it starts; build the program anew where the directory is now"
+                 reads it whenever it starts; rebuild the program where the directory is now"
             ),
         }
     }
@@ -534,13 +534,13 @@ fn failed(f: &mut fmt::Formatter<'_>, it: &Failure) -> fmt::Result {
         }
         (Remains::Before, _) => write!(
             f,
-            "\n  the statements before it are {}; the next {next} goes on at this one",
+            "\n  the statements before it are {}; the next {next} continues here",
             ran(*direction)
         )?,
         (Remains::Unclear, _) => write!(
             f,
-            "\n  the statements before it are {}; whether it took effect in part, nobody can \
-             tell: the next {next} stops here and says how to go on",
+            "\n  the statements before it are {}; whether it took effect in part is \
+             unknown: the next {next} stops here and offers commands",
             ran(*direction)
         )?,
     }

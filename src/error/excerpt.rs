@@ -37,7 +37,7 @@ pub(crate) struct Excerpt {
     line: usize,
     /// One-based, in characters.
     column: usize,
-    /// The line, without the secrets that stand in it.
+    /// The line, without its secrets.
     text: String,
     /// Where the caret stands below it, in characters from zero.
     caret: usize,
@@ -104,7 +104,7 @@ fn is_secret_data(side: &Side, at: usize) -> bool {
 }
 
 /// The text from the start of the first statement of a line to the end of the last one, without
-/// which secrets in the line cannot be told; and where it starts.
+/// the secrets in the line are unknown; and where it starts.
 fn window(side: &Side, line_start: usize, at: usize) -> (&'static str, usize) {
     let source = side.source;
     let line_end = source[at..].find('\n').map_or(source.len(), |it| at + it);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What stopped a call: what a program compares, where a person reads the text.
+/// The kind of an [`Error`](crate::Error), for programs that react to it.
 ///
 /// ```
 /// use upfront::{Error, ErrorKind};
@@ -82,7 +82,7 @@ pub enum ErrorKind {
     CopiedMark,
     /// A setting of the builder is invalid.
     InvalidSetting,
-    /// Migrations that are read at run time have mistakes, or there are none.
+    /// Migrations that are read at run time have mistakes, or the set is empty.
     InvalidMigrations,
     /// The server's version is not supported.
     UnsupportedServer,

@@ -71,7 +71,7 @@ impl Source<'_> {
         })
     }
 
-    /// The character of a query that stands in a range of the body.
+    /// The character of a query that is in a range of the body.
     fn find(
         &self,
         range: Range<usize>,

@@ -31,22 +31,22 @@ use crate::{
     report::Report,
 };
 
-/// What every fallible call of this crate gives.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed.
 ///
-/// The text says what was being done, what stopped it and what to do next, with file, version and
-/// line where there are some. It is complete, so there is no [`source`](error::Error::source): the
-/// driver's own errors hide the cause at the end of a chain. It never holds a password or a
-/// connection string.
+/// [`kind`](Self::kind) and the other methods are for programs. `Display` is for people, and is
+/// complete: what failed, where, why, and what to do next. So there is no
+/// [`source`](error::Error::source), and logging the error alone is enough. It never contains a
+/// password or a connection string.
 pub struct Error {
     details: Box<Details>,
     pub(crate) note: Note,
     report: Option<Box<Report>>,
 }
 
-/// What is to be said beside what the kind of an error says.
+/// An addition to the text of an error.
 #[derive(Debug, Default)]
 pub(crate) struct Note(#[cfg(feature = "dev")] pub(crate) Option<String>);
 
@@ -196,6 +196,20 @@ pub(crate) struct Failure {
     pub(crate) invalid_index: Option<String>,
 }
 
+impl Failure {
+    /// A failure of the first try.
+    pub(crate) fn new(
+        migration: MigrationName,
+        direction: Direction,
+        excerpt: Excerpt,
+        cause: Cause,
+        remains: Remains,
+    ) -> Self {
+        let (attempts, advice, invalid_index) = (1, None, None);
+        Self { migration, direction, excerpt, cause, remains, attempts, advice, invalid_index }
+    }
+}
+
 /// The server's words.
 #[derive(Debug)]
 pub(crate) struct Cause {
@@ -295,23 +309,23 @@ pub(crate) enum Reached {
 }
 
 impl Error {
-    /// What kind of error it is.
+    /// Returns the kind of the error.
     ///
-    /// Of a history that differs from the program in several ways it is the first of
+    /// If the history differs from the program in several ways, this is the kind of the first of
     /// [`divergences`](Self::divergences).
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.details().kind()
     }
 
-    /// Do the history in the database and the program contradict each other, in whatever way?
+    /// Returns `true` if the history in the database contradicts the program, in any way.
     #[must_use]
     pub fn is_diverged(&self) -> bool {
         matches!(*self.details, Details::Diverged { .. })
     }
 
-    /// May the same call succeed later without a change of program or database: the server was
-    /// unreachable, the connection was lost, or a lock was not free in time?
+    /// Returns `true` if the same call may succeed later: the server was unreachable, the connection
+    /// was lost, or a lock was not free in time.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(

@@ -36,7 +36,7 @@ pub(crate) enum Rejection {
         /// The program's migrations around it.
         near: Vec<String>,
     },
-    /// Why each of them has no way back.
+    /// Why each of them cannot be rolled back.
     Irreversible {
         found: Vec<(String, Obstacle)>,
         options: CommandOptions,
@@ -56,7 +56,7 @@ pub(crate) enum Rejection {
         direction: Option<Direction>,
         /// The plan's; `None` without a plan.
         digest: Option<Digest>,
-        /// What is to be known of the mark.
+        /// A warning about the mark.
         warning: Option<String>,
     },
     Stale(Stale),
@@ -123,7 +123,7 @@ impl fmt::Display for Rejection {
             Self::Irreversible { found, options } => irreversible(f, found, options),
             Self::DownAltered { migration } => write!(
                 f,
-                "the stored down side of migration `{migration}` was changed in the revision \
+                "the stored down script of migration `{migration}` was changed in the revision \
                  table; nothing was rolled back\n  help: bring the row back from a backup, or roll \
                  back with a program that carries the migration"
             ),
@@ -178,7 +178,7 @@ fn target(f: &mut fmt::Formatter<'_>, it: &Mistake) -> fmt::Result {
             if *applied == 1 { "is" } else { "are" }
         ),
         Mistake::NotApplied { version, head } => {
-            write!(f, "version `{version}` is not applied, so that nothing can go down to it")?;
+            write!(f, "version `{version}` is not applied, so it cannot be a rollback target")?;
             match head {
                 Some(it) => write!(f, "\n  newest applied: {it}")?,
                 None => f.write_str("\n  nothing is applied")?,
@@ -206,13 +206,13 @@ fn irreversible(
     found: &[(String, Obstacle)],
     options: &CommandOptions,
 ) -> fmt::Result {
-    f.write_str("there is no way back; nothing was rolled back")?;
+    f.write_str("cannot roll back; nothing was changed")?;
     for (title, why) in found {
         match why {
             Obstacle::Irreversible { reason } => {
                 write!(f, "\n  migration `{title}` is irreversible: {reason}")?;
             }
-            Obstacle::NoDownSide => write!(f, "\n  migration `{title}` has no down side")?,
+            Obstacle::NoDownSide => write!(f, "\n  migration `{title}` has no down script")?,
             Obstacle::NoStatement => write!(
                 f,
                 "\n  migration `{title}` has a down script without a statement, which undoes nothing"
@@ -223,7 +223,7 @@ fn irreversible(
     match found.iter().find(|(_, why)| is_missing(why)) {
         Some((title, _)) => write!(
             f,
-            "\n  help: write `down/{title}.sql` and build with it: a down side may be added at any \
+            "\n  help: write `down/{title}.sql` and build with it: a down script may be added at any \
              time; or write a new migration that repairs what these did"
         )?,
         None => f.write_str("\n  help: write a new migration that repairs what these did")?,
@@ -264,7 +264,7 @@ fn protected(
 ) -> fmt::Result {
     write!(
         f,
-        "the database is protected, and nobody approved this plan; nothing was {}",
+        "the database is protected, and the plan is not approved; nothing was {}",
         direction.map_or("recorded", done)
     )?;
     if let Some(it) = warning {
@@ -305,7 +305,7 @@ fn stale(f: &mut fmt::Formatter<'_>, it: &Stale) -> fmt::Result {
             "somebody else has migrated since the rollback was planned\n  newest applied: {head}"
         )?,
     }
-    f.write_str("\n  help: make the plan anew, and read it again")
+    f.write_str("\n  help: make a new plan, and read it again")
 }
 
 fn schema_replaced(

@@ -157,7 +157,7 @@ pub(crate) enum WaitMode {
     UntilLocked,
 }
 
-/// Waits for the lock, whatever others settle meanwhile.
+/// Waits for the lock, whatever other processes do meanwhile.
 pub(crate) async fn lock(
     context: &Context<'_>,
     session: &Session,
@@ -165,7 +165,7 @@ pub(crate) async fn lock(
     report: &mut Report,
 ) -> Result<Transaction> {
     let transaction = begin(context, session, wait, report, WaitMode::UntilLocked).await?;
-    Ok(transaction.expect("whoever waits for the lock alone comes back with it"))
+    Ok(transaction.expect("`UntilLocked` returns with the lock"))
 }
 
 /// Waits for the lock; `None` where the leader has applied everything meanwhile.
@@ -207,7 +207,7 @@ pub(crate) async fn begin(
         session.roll_back("ending a transaction").await?;
         loop {
             if until == WaitMode::UntilUpToDate
-                && let Some(ahead) = settled(context, session, &mut founded).await?
+                && let Some(ahead) = up_to_date(context, session, &mut founded).await?
             {
                 report.waited(wait.waited(), wait.holder());
                 report.set_ahead(&ahead);
@@ -257,7 +257,7 @@ pub(crate) fn begin_failed(
 
 /// Is the database up to date by the leader's work? As long as there are no tables, that is looked up in
 /// the catalog: each look at a missing table would be an error in the server's log.
-pub(crate) async fn settled(
+pub(crate) async fn up_to_date(
     context: &Context<'_>,
     session: &Session,
     founded: &mut bool,

@@ -57,7 +57,7 @@ pub(crate) enum Rows {
 
 /// What a message found that reads upfront's own tables.
 pub(crate) enum Read {
-    /// There are none.
+    /// The tables do not exist.
     NoTables,
     /// The server misses a table: they are older than what was to be read, or one was dropped.
     OldTables(tokio_postgres::Error),
@@ -107,13 +107,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Tells the log and the program.
+    /// Logs an event and passes it to the callback.
     pub(crate) fn notify(&self, event: &Event) {
         event.trace(self.is_metadata);
         self.emit(event);
     }
 
-    /// Tells the program, which may want to count what a log need not repeat.
+    /// Passes an event to the callback alone, if the log need not repeat it.
     pub(crate) fn emit(&self, event: &Event) {
         if let Some(listener) = &self.settings.on_event {
             listener(event);
@@ -141,7 +141,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// How new upfront's own tables are; nothing where there are none.
+    /// How new upfront's own tables are; `None` if they do not exist.
     pub(crate) async fn tables(&self, client: &Object) -> Result<Option<Tables>> {
         Ok(match self.first_look(client).await? {
             FirstLook::NoTables => None,

@@ -77,7 +77,7 @@ impl<'a> DataLossCounter<'a> {
     async fn loss(&self, line: u32, loss: &embedded::Loss) -> Asked<DataLoss> {
         let found = DataLoss::new(line, loss);
         if loss.kind == LossKind::Unknown {
-            return Ok(found.noted("nobody can tell from the text what it does"));
+            return Ok(found.noted("its effect is unknown from the text"));
         }
         match self.lock(loss).await {
             Err(err) if passes(&err) => return Err(err),
@@ -89,7 +89,7 @@ impl<'a> DataLossCounter<'a> {
                 (LossKind::Sequence, 0) => found.nothing("never used"),
                 (LossKind::Sequence, it) => found.noted(format!("has counted to {it}")),
                 (_, _) if count.unknown && !count.estimated => {
-                    found.noted("it is no table: nobody can tell what is behind it")
+                    found.noted("not a table: what is behind it is unknown")
                 }
                 (LossKind::Rows, 1..) => self.with_referring(found, loss, &count).await,
                 (kind, _) => found.counted(kind, &count),

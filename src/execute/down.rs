@@ -1,6 +1,6 @@
 //! A rollback, from the first look to the last commit.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use tracing::Instrument;
@@ -25,11 +25,11 @@ use crate::{
         context::Context,
         data_loss::{CountPhase, DataLossCounter},
         execution::Execution,
-        finish_rollback::{begin_and_run, rollback_steps},
+        finish_rollback::{Stepwise, begin_and_run, rollback_steps},
         lock::Wait,
         protection::{ReadMode, read_order, read_standing},
         send,
-        transaction::{self, FailureOutcome},
+        transaction::{self, FailureOutcome, Stopped},
         up,
     },
     history::revisions::{RollbackRecord, history},
@@ -50,7 +50,7 @@ struct RollbackState {
     rollback_steps: Vec<RollbackStep>,
     /// The rows of them, newest first.
     rows: Vec<Row>,
-    /// The version below them; empty where there is none.
+    /// The version below them; empty if there is no such version.
     floor: String,
     journal: Vec<Journal>,
     standing: ProtectionState,
@@ -170,7 +170,8 @@ pub(crate) async fn run(
         return Ok(report);
     }
     let since = Instant::now();
-    let mut down = Down { context: &context, plan, fit, report: &mut report, agreed: false };
+    let (agreed, tries) = (false, transaction::Tries::new());
+    let mut down = Down { context: &context, plan, fit, report: &mut report, agreed, tries };
     let (mut lost, mut wait) = (ReconnectPolicy::default(), Wait::new());
     while let Err(err) = down.attempt(pool, &mut wait, &mut lost).await {
         if let Err(err) = lost.again(err, &context, down.report).await {
@@ -190,6 +191,21 @@ struct Down<'a> {
     report: &'a mut Report,
     /// The plan was compared with the database, under the lock; what has moved since is our work.
     agreed: bool,
+    /// Of this session.
+    tries: transaction::Tries,
+}
+
+/// Why one of several rollbacks did not run to its end.
+enum StepError {
+    /// A message stopped at an error of the server.
+    Stopped(ScriptError),
+    Failed(Error),
+}
+
+impl From<Error> for StepError {
+    fn from(err: Error) -> Self {
+        Self::Failed(err)
+    }
 }
 
 impl Down<'_> {
@@ -216,10 +232,10 @@ impl Down<'_> {
         if self.plan.goal.tables == Tables::Old {
             up::migrate_metadata(self.context, session).await?;
         }
-        let mut tries = transaction::Tries::new();
+        self.tries = transaction::Tries::new();
         let mut blocked = None;
         loop {
-            match self.round(session, wait, &mut tries).await {
+            match self.round(session, wait).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => blocked = None,
                 Err(err) => {
@@ -232,12 +248,7 @@ impl Down<'_> {
 
     /// Takes the lock, reads again, and rolls back what it can in one go; `true` once nothing is
     /// left.
-    async fn round(
-        &mut self,
-        session: &Session,
-        wait: &mut Wait,
-        tries: &mut transaction::Tries,
-    ) -> Result<bool> {
+    async fn round(&mut self, session: &Session, wait: &mut Wait) -> Result<bool> {
         let context = self.context;
         let transaction = attempt::lock(context, session, wait, self.report).await?;
         let target = match self.plan.goal.floor.as_str() {
@@ -261,12 +272,12 @@ impl Down<'_> {
         )?;
         if found.rollback_steps.iter().any(RollbackStep::is_stepwise) {
             if first.is_stepwise() {
-                return self.stepwise(session, &transaction, first, &found, tries).await;
+                return self.stepwise(session, &transaction, first, &found).await;
             }
-            self.together(session, &transaction, &found.rollback_steps[..1], &found, tries).await?;
+            self.together(session, &transaction, &found.rollback_steps[..1], &found).await?;
             return Ok(false);
         }
-        self.together(session, &transaction, &found.rollback_steps, &found, tries).await
+        self.together(session, &transaction, &found.rollback_steps, &found).await
     }
 
     /// Does the plan fit the database, and has everybody agreed who has to?
@@ -327,29 +338,18 @@ impl Down<'_> {
         transaction: &Transaction,
         rollback_steps: &[RollbackStep],
         found: &RollbackState,
-        tries: &mut transaction::Tries,
     ) -> Result<bool> {
         let context = self.context;
         let mut took = Vec::new();
         for (at, undo) in rollback_steps.iter().enumerate() {
             let span = attempt::span(context, undo.it);
-            let run = self.one(session, transaction, undo, at, found);
-            let run = transaction::announced(context, undo.it, tries, Box::pin(run));
-            match run.instrument(span.clone()).await? {
+            let run = self.one(session, transaction, (at, undo), found);
+            let run = transaction::announced(context, undo.it, &self.tries, Box::pin(run));
+            match run.instrument(span.clone()).await {
                 Ok(it) => took.push((span, it)),
-                Err(stopped) => {
-                    let subject = Execution::from(undo);
-                    let judged = transaction::judge(
-                        context,
-                        session,
-                        transaction,
-                        subject,
-                        stopped,
-                        None,
-                        tries,
-                    );
-                    let (FailureOutcome::Again | FailureOutcome::Committed) =
-                        judged.instrument(span).await?;
+                Err(StepError::Failed(err)) => return Err(err),
+                Err(StepError::Stopped(err)) => {
+                    self.judge(session, transaction, undo, err).instrument(span).await?;
                     return Ok(false);
                 }
             }
@@ -362,15 +362,29 @@ impl Down<'_> {
         Ok(true)
     }
 
+    /// Decides what an error of a rollback means: `Ok` if it is to be tried again.
+    async fn judge(
+        &mut self,
+        session: &Session,
+        transaction: &Transaction,
+        undo: &RollbackStep,
+        err: ScriptError,
+    ) -> Result<()> {
+        let subject = Execution::from(undo);
+        let stopped = Stopped { transaction, subject, err, recorded: None };
+        let judged = transaction::judge(self.context, session, stopped, &mut self.tries);
+        let (FailureOutcome::Again | FailureOutcome::Committed) = judged.await?;
+        Ok(())
+    }
+
     /// One of them: asks what it would lose, runs it and takes out its row.
     async fn one(
         &self,
         session: &Session,
         transaction: &Transaction,
-        undo: &RollbackStep,
-        at: usize,
+        (at, undo): (usize, &RollbackStep),
         found: &RollbackState,
-    ) -> Result<Result<std::time::Duration, ScriptError>> {
+    ) -> Result<Duration, StepError> {
         let (context, subject) = (self.context, Execution::from(undo));
         let (place, of) = self.report.place();
         context.notify(&transaction::started(subject, (place + at, of)));
@@ -378,10 +392,8 @@ impl Down<'_> {
         if !prologue.is_empty() {
             session.ask("setting a migration's limits", &prologue).await?;
         }
-        let losses = match self.losses(session, undo).await {
-            Ok(it) => it,
-            Err(err) => return Ok(Err(ScriptError::new(err))),
-        };
+        let losses = self.losses(session, undo).await;
+        let losses = losses.map_err(|err| StepError::Stopped(ScriptError::new(err)))?;
         self.refuse_loss(undo, &losses)?;
         let order = self.rollback_record(&losses, found);
         let behind = |sent| {
@@ -389,7 +401,8 @@ impl Down<'_> {
             transaction::closed(context, subject, &record)
         };
         let since = Instant::now();
-        Ok(send::send(context, session, subject, behind).await.map(|_| since.elapsed()))
+        let sent = send::send(context, session, subject, behind).await;
+        sent.map(|_| since.elapsed()).map_err(StepError::Stopped)
     }
 
     /// The first of a transaction finds its settings; those of the next went with the one before.
@@ -463,9 +476,8 @@ impl Down<'_> {
         transaction: &Transaction,
         undo: &RollbackStep,
         found: &RollbackState,
-        tries: &mut transaction::Tries,
     ) -> Result<bool> {
-        let (context, subject) = (self.context, Execution::from(undo));
+        let context = self.context;
         let order = match &found.ordered {
             Some(begun) => self.continued_record(begun, found),
             None => match self.losses(session, undo).await {
@@ -474,23 +486,15 @@ impl Down<'_> {
                     self.rollback_record(&losses, found)
                 }
                 Err(err) => {
-                    let stopped = ScriptError::new(err);
-                    transaction::judge(
-                        context,
-                        session,
-                        transaction,
-                        subject,
-                        stopped,
-                        None,
-                        tries,
-                    )
-                    .await?;
+                    let err = ScriptError::new(err);
+                    self.judge(session, transaction, undo, err).await?;
                     return Ok(false);
                 }
             },
         };
         let (journal, place) = (&found.journal, self.report.place());
-        let took = begin_and_run(context, session, undo, &order, journal, place, tries);
+        let rollback = Stepwise { undo, order: &order, journal, place };
+        let took = begin_and_run(context, session, rollback, &mut self.tries);
         if let Some(took) = took.instrument(attempt::span(context, undo.it)).await? {
             self.report.rolled_back(undo.it, took);
         }

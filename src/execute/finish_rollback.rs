@@ -15,7 +15,8 @@ use crate::{
         execution::{DataLossPolicy, Execution},
         lock,
         protection::{ReadMode, read_order},
-        statements, transaction,
+        statements::{self, Work},
+        transaction,
     },
     history::{revisions::RollbackRecord, stored_down},
     plan::{
@@ -76,13 +77,20 @@ pub(crate) async fn rollback_steps(
     Err(Rejection::Irreversible { found, options }.into())
 }
 
+/// A rollback outside a transaction.
+#[derive(Clone, Copy)]
+pub(crate) struct Stepwise<'a> {
+    pub(crate) undo: &'a RollbackStep,
+    pub(crate) order: &'a RollbackRecord,
+    pub(crate) journal: &'a [Journal],
+    /// Its place among all that this call rolls back, and how many those are.
+    pub(crate) place: (usize, usize),
+}
+
 pub(crate) async fn begin_and_run(
     context: &Context<'_>,
     session: &Session,
-    undo: &RollbackStep,
-    order: &RollbackRecord,
-    journal: &[Journal],
-    place: (usize, usize),
+    Stepwise { undo, order, journal, place }: Stepwise<'_>,
     tries: &mut transaction::Tries,
 ) -> Result<Option<Duration>> {
     let losing = if order.accepted { DataLossPolicy::Accepted } else { DataLossPolicy::Refused };
@@ -94,7 +102,8 @@ pub(crate) async fn begin_and_run(
     answer.map_err(|source| not_begun(subject, source))?;
     session.commit("ending a transaction").await?;
     let record = |took| context.revisions.roll_back_stepwise(subject.it, order, took);
-    statements::run(context, session, &lock, subject, journal, record, place, tries).await
+    let work = Work { lock: &lock, subject, journal, place };
+    statements::run(context, session, work, record, tries).await
 }
 
 pub(crate) fn not_begun(
@@ -116,8 +125,7 @@ pub(crate) fn not_begun(
 pub(crate) async fn finish(
     context: &Context<'_>,
     session: &Session,
-    row: &Row,
-    journal: &[Journal],
+    (row, journal): (&Row, &[Journal]),
     report: &mut Report,
     tries: &mut transaction::Tries,
 ) -> Result<()> {
@@ -134,8 +142,8 @@ pub(crate) async fn finish(
     let span = attempt::span(context, undo.it);
     span.in_scope(|| tracing::warn!("finishing a rollback that was cut off"));
     let order = read_order(context, &asked).await?.unwrap_or_default();
-    let place = report.place();
-    let took = begin_and_run(context, session, undo, &order, journal, place, tries);
+    let rollback = Stepwise { undo, order: &order, journal, place: report.place() };
+    let took = begin_and_run(context, session, rollback, tries);
     if let Some(took) = took.instrument(span).await? {
         report.rolled_back(undo.it, took);
     }

@@ -49,7 +49,7 @@ async fn read(session: &Session, sql: &str) -> Result<Vec<Invalid>> {
     Ok(named(&answer, "upfront_invalid").filter_map(index).collect())
 }
 
-/// A key that several rows have, in the server's words; nothing where there is none, or where it
+/// A key that several rows have, in the server's words; `None` if there is no such key, or if it
 /// cannot be determined.
 ///
 /// The index itself says which columns, and of which rows.

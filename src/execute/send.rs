@@ -129,7 +129,7 @@ pub(crate) async fn copy(
     let data = it.data.as_ref().expect("a statement without data is sent as it is");
     if !data.probe.is_empty() {
         let probed = session.client().batch_execute(data.probe).await;
-        // A place in the probe is none in the file.
+        // A position in the probe is not one in the file.
         probed.map_err(|err| ScriptError { sent_from: usize::MAX, ..ScriptError::new(err) })?;
     }
     match copy_rows(session, side.text(it), &side.body()[data.lines.clone()]).await {

@@ -98,6 +98,17 @@ pub(crate) fn own_limits(context: &Context<'_>, side: Option<&Side>) -> Option<S
     Some(format!("SELECT {}", calls.join(",")))
 }
 
+/// A step, and the transaction in which it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    pub(crate) transaction: &'a Transaction,
+    pub(crate) step: &'a Step,
+    /// The step whose transaction begins behind the commit of this one.
+    pub(crate) next: Option<&'a Step>,
+    /// Its place among all that this call runs, and how many those are.
+    pub(crate) place: (usize, usize),
+}
+
 /// Sends the body, its row, the commit and the beginning of the next transaction.
 ///
 /// The body stands first, so that the server's error positions are the file's; it is lexed under
@@ -106,12 +117,10 @@ pub(crate) fn own_limits(context: &Context<'_>, side: Option<&Side>) -> Option<S
 pub(crate) async fn run(
     context: &Context<'_>,
     session: &Session,
-    transaction: &Transaction,
-    step: &Step,
-    next: Option<&Step>,
-    place: (usize, usize),
+    turn: Turn<'_>,
     tries: &mut Tries,
 ) -> Result<StepOutcome> {
+    let Turn { transaction, step, next, place } = turn;
     let subject = Execution::from(step);
     context.notify(&started(subject, place));
     let behind = |sent| {
@@ -137,9 +146,9 @@ pub(crate) async fn run(
         }
         Err(stopped) => {
             let recorded = context.revisions.is_recorded(step);
-            match judge(context, session, transaction, subject, stopped, Some(&recorded), tries)
-                .await?
-            {
+            let recorded = Some(recorded.as_str());
+            let stopped = Stopped { transaction, subject, err: stopped, recorded };
+            match judge(context, session, stopped, tries).await? {
                 FailureOutcome::Again => Ok(StepOutcome::Again),
                 FailureOutcome::Committed => {
                     let took = since.elapsed();
@@ -212,16 +221,23 @@ pub(crate) enum FailureOutcome {
     Committed,
 }
 
+/// A transaction that stopped at an error.
+pub(crate) struct Stopped<'a> {
+    pub(crate) transaction: &'a Transaction,
+    pub(crate) subject: Execution,
+    pub(crate) err: ScriptError,
+    /// Asks whether the step is recorded all the same; `None` if it cannot be.
+    pub(crate) recorded: Option<&'a str>,
+}
+
 /// What an error means: try again, or which error it is. The transaction is rolled back.
 pub(crate) async fn judge(
     context: &Context<'_>,
     session: &Session,
-    transaction: &Transaction,
-    subject: Execution,
-    stopped: ScriptError,
-    recorded: Option<&str>,
+    stopped: Stopped<'_>,
     tries: &mut Tries,
 ) -> Result<FailureOutcome> {
+    let Stopped { transaction, subject, err: stopped, recorded } = stopped;
     let Execution { it, direction, .. } = subject;
     let (migration, path) = (it.named(), subject.path());
     let Some(err) = stopped.err.as_db_error().filter(|_| !session::is_lost(&stopped.err)) else {
@@ -236,7 +252,10 @@ pub(crate) async fn judge(
         // Nothing can be asked on this connection any more; it closes, and the server rolls back.
         return Err(match is_contention(err.code()) {
             true => Details::ConnectionLost { migration, direction, source: stopped.err }.into(),
-            false => failure(context, subject, &stopped, err, tries.of(it), None),
+            false => {
+                let failure = failure(context, subject, &stopped, err);
+                Details::Failed(Failure { attempts: tries.of(it), ..failure }).into()
+            }
         });
     }
     let nothing = discard_session_state(subject.side);
@@ -264,7 +283,8 @@ pub(crate) async fn judge(
         return Err(Details::Server { doing, source: stopped.err }.into());
     }
     let advice = existing::advice(context, session, direction, err).await;
-    let err = failure(context, subject, &stopped, err, tries.of(it), advice);
+    let failure = failure(context, subject, &stopped, err);
+    let err = Details::Failed(Failure { attempts: tries.of(it), advice, ..failure }).into();
     note(context, session, subject, &err).await;
     Err(err)
 }
@@ -351,9 +371,7 @@ fn failure(
     subject: Execution,
     stopped: &ScriptError,
     err: &DbError,
-    attempts: u32,
-    advice: Option<String>,
-) -> Error {
+) -> Failure {
     let Execution { it, direction, .. } = subject;
     let side = subject.side.unwrap_or(&it.up);
     // A syntax error anywhere in the file is found before its first statement runs.
@@ -365,18 +383,7 @@ fn failure(
         _ => Excerpt::of(side, statement, stopped.sent_from, err),
     };
     let cause = Cause::of(err, &secrets::known(context.set, side, statement), statement);
-    let (migration, remains) = (it.named(), Remains::Nothing);
-    Details::Failed(Failure {
-        migration,
-        direction,
-        excerpt,
-        cause,
-        remains,
-        attempts,
-        advice,
-        invalid_index: None,
-    })
-    .into()
+    Failure::new(it.named(), direction, excerpt, cause, Remains::Nothing)
 }
 
 /// Leaves a row in the log about a failure. The failure is what counts: where the row cannot be

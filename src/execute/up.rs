@@ -29,8 +29,9 @@ use crate::{
         execution::Execution,
         finish_rollback,
         lock::{self, LockAttempt, Wait},
-        metadata_tables, protection, statements,
-        transaction::{self, StepOutcome},
+        metadata_tables, protection,
+        statements::{self, Work},
+        transaction::{self, StepOutcome, Turn},
     },
     history::{
         metadata_set,
@@ -62,14 +63,10 @@ pub(crate) async fn up(
         context.notify(&Event::NoMigrations);
     }
     let mut report = Report::new(&settings.app, Direction::Up);
-    let mut lost = ReconnectPolicy::default();
-    let mut wait = Wait::new();
-    let mut agreement = PlanCheck(plan);
-    let since = Instant::now();
-    while let Err(err) =
-        attempt(pool, &context, &mut report, &mut wait, &mut agreement, &mut lost).await
-    {
-        if let Err(err) = lost.again(err, &context, &report).await {
+    let (mut lost, since) = (ReconnectPolicy::default(), Instant::now());
+    let mut up = Up::new(&context, &mut report, PlanCheck(plan));
+    while let Err(err) = up.attempt(pool, &mut lost).await {
+        if let Err(err) = lost.again(err, &context, up.report).await {
             report.took = since.elapsed();
             return Err(err.with_report(report));
         }
@@ -145,148 +142,196 @@ impl PlanCheck<'_> {
     }
 }
 
-async fn attempt(
-    pool: &Pool,
-    context: &Context<'_>,
-    report: &mut Report,
-    wait: &mut Wait,
-    agreement: &mut PlanCheck<'_>,
-    lost: &mut ReconnectPolicy,
-) -> Result<()> {
-    let limit = context.settings.wait_timeout;
-    let client = borrow(pool, limit).await?;
-    let (client, summary) = context.look_within(client, limit).await?;
-    let (pending, tables) = match summary {
-        Summary::UpToDate { ahead, partly } => {
-            agreement.refuse_nothing_pending()?;
-            report.set_ahead(&ahead);
-            if !partly.is_empty() {
-                report.partly(&partly, context.holder(&client).await.as_ref());
-            }
-            return Ok(());
-        }
-        Summary::Pending { pending, tables, .. } => (pending, tables),
-    };
-    drop(client);
-    let session = Session::take(pool, context.settings.wait_timeout).await?;
-    // Apart, as most boots end before it.
-    let done = Box::pin(async {
-        refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
-        lost.met_primary();
-        refuse_stepwise_on_pooler(context, &session, pending.steps.iter().map(Execution::from))?;
-        if tables != Some(Tables::Current) {
-            migrate_metadata(context, &session).await?;
-        }
-        bring(context, &session, report, wait, agreement).await
-    });
-    let done = done.await;
-    session.close(done).await
-}
-
 /// Migrates upfront's own tables to what this program needs.
 pub(crate) async fn migrate_metadata(context: &Context<'_>, session: &Session) -> Result<()> {
     let settings = metadata_tables::settings(context.settings);
     let metadata = Context::metadata(metadata_set::set(), &settings);
-    let (mut report, mut wait) = (Report::new(OWN, Direction::Up), Wait::new());
-    bring(&metadata, session, &mut report, &mut wait, &mut PlanCheck(None)).await
+    let mut report = Report::new(OWN, Direction::Up);
+    Up::new(&metadata, &mut report, PlanCheck(None)).bring(session).await
 }
 
-/// Applies everything under the lock, and plans again whenever the head moved.
-async fn bring(
-    context: &Context<'_>,
-    session: &Session,
-    report: &mut Report,
-    wait: &mut Wait,
-    agreement: &mut PlanCheck<'_>,
-) -> Result<()> {
-    let mut tries = transaction::Tries::new();
-    let mut blocked = None;
-    loop {
-        match round(context, session, report, wait, &mut tries, agreement).await {
-            Ok(true) => return Ok(()),
-            Ok(false) => blocked = None,
-            Err(err) => {
-                let since = blocked.get_or_insert_with(Wait::new);
-                retry_on_contention(err, context, session, since).await?;
+/// A boot that is under way.
+struct Up<'a> {
+    context: &'a Context<'a>,
+    report: &'a mut Report,
+    wait: Wait,
+    agreement: PlanCheck<'a>,
+    /// Of this session.
+    tries: transaction::Tries,
+}
+
+impl<'a> Up<'a> {
+    fn new(context: &'a Context<'a>, report: &'a mut Report, agreement: PlanCheck<'a>) -> Self {
+        let (wait, tries) = (Wait::new(), transaction::Tries::new());
+        Self { context, report, wait, agreement, tries }
+    }
+
+    async fn attempt(&mut self, pool: &Pool, lost: &mut ReconnectPolicy) -> Result<()> {
+        let context = self.context;
+        let limit = context.settings.wait_timeout;
+        let client = borrow(pool, limit).await?;
+        let (client, summary) = context.look_within(client, limit).await?;
+        let (pending, tables) = match summary {
+            Summary::UpToDate { ahead, partly } => {
+                self.agreement.refuse_nothing_pending()?;
+                self.report.set_ahead(&ahead);
+                if !partly.is_empty() {
+                    self.report.partly(&partly, context.holder(&client).await.as_ref());
+                }
+                return Ok(());
+            }
+            Summary::Pending { pending, tables, .. } => (pending, tables),
+        };
+        drop(client);
+        let session = Session::take(pool, limit).await?;
+        // Apart, as most boots end before it.
+        let done = Box::pin(async {
+            refuse_read_only(&session, Some(Direction::Up), pending.titles())?;
+            lost.met_primary();
+            refuse_stepwise_on_pooler(
+                context,
+                &session,
+                pending.steps.iter().map(Execution::from),
+            )?;
+            if tables != Some(Tables::Current) {
+                migrate_metadata(context, &session).await?;
+            }
+            self.bring(&session).await
+        });
+        let done = done.await;
+        session.close(done).await
+    }
+
+    /// Applies everything under the lock, and plans again whenever the head moved.
+    async fn bring(&mut self, session: &Session) -> Result<()> {
+        self.tries = transaction::Tries::new();
+        let mut blocked = None;
+        loop {
+            match self.round(session).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => blocked = None,
+                Err(err) => {
+                    let since = blocked.get_or_insert_with(Wait::new);
+                    retry_on_contention(err, self.context, session, since).await?;
+                }
             }
         }
     }
+
+    /// Takes the lock, plans, and applies what it can in one go; `true` once nothing is left.
+    async fn round(&mut self, session: &Session) -> Result<bool> {
+        let context = self.context;
+        let until = WaitMode::UntilUpToDate;
+        let transaction = begin(context, session, &mut self.wait, self.report, until).await?;
+        let Some(transaction) = transaction else {
+            self.agreement.refuse_nothing_pending()?;
+            return Ok(true);
+        };
+        let (pending, journal) = plan_under_lock(context, session, &transaction).await?;
+        #[cfg(feature = "dev")]
+        watched::refuse_protected(context, session, &pending).await?;
+        self.agreement.agree(context, session, &pending, &journal).await?;
+        if let Some(row) = &pending.cut_off {
+            let interrupted = (&**row, journal.as_slice());
+            let (report, tries) = (&mut *self.report, &mut self.tries);
+            finish_rollback::finish(context, session, interrupted, report, tries).await?;
+            return Ok(false);
+        }
+        refuse_stepwise_on_pooler(context, session, pending.steps.iter().map(Execution::from))?;
+        let Some(first) = pending.steps.first() else {
+            session.roll_back("ending a transaction").await?;
+            self.report.set_ahead(&pending.ahead);
+            self.report.partly(&pending.partly, None);
+            return Ok(true);
+        };
+        refuse_other_histories(context, session, &transaction).await?;
+        self.report.expect(&pending);
+        if first.is_stepwise() {
+            let span = span(context, first.migration());
+            self.stepwise(session, first, &journal).instrument(span).await?;
+            return Ok(false);
+        }
+        for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
+            statements::refuse_begun(context, it.migration(), &journal)?;
+        }
+        if pending.steps.len() > 1 && !session.facts.pooled && !context.is_metadata {
+            lock::hold_session_lock(context, session).await?;
+        }
+        self.transactions(session, transaction, &pending).await?;
+        Ok(false)
+    }
+
+    /// A migration outside a transaction.
+    async fn stepwise(
+        &mut self,
+        session: &Session,
+        step: &Step,
+        journal: &[Journal],
+    ) -> Result<()> {
+        let context = self.context;
+        // The session's lock outlives the transaction, which may have stored down sides.
+        let lock = lock::hold_session_lock(context, session).await?;
+        session.commit("ending a transaction").await?;
+        let record = |took| context.revisions.record_stepwise(step, took);
+        let (subject, place) = (Execution::from(step), self.report.place());
+        let work = Work { lock: &lock, subject, journal, place };
+        let took = statements::run(context, session, work, record, &mut self.tries).await?;
+        if let Some(took) = took {
+            self.report.applied(step, took);
+        }
+        Ok(())
+    }
+
+    /// Runs transactional steps one after the other, each message carrying the end of one and the
+    /// beginning of the next.
+    async fn transactions(
+        &mut self,
+        session: &Session,
+        mut transaction: Transaction,
+        pending: &Pending,
+    ) -> Result<()> {
+        let context = self.context;
+        let mut steps = pending.steps.iter().peekable();
+        let first = steps.peek().and_then(|it| it.runs).map(|it| &it.up);
+        if let Some(sql) = transaction::own_limits(context, first) {
+            session.ask("setting a migration's limits", &sql).await?;
+        }
+        while let Some(step) = steps.next() {
+            let next = steps.peek().copied().filter(|it| !it.is_stepwise());
+            let turn = Turn { transaction: &transaction, step, next, place: self.report.place() };
+            let span = span(context, step.migration());
+            let ran = transaction::run(context, session, turn, &mut self.tries);
+            let StepOutcome::Committed { begun, took } = ran.instrument(span).await? else {
+                return Ok(());
+            };
+            self.report.applied(step, took);
+            match begun {
+                Some(LockAttempt::Locked(it)) if it.head == step.to => transaction = it,
+                Some(_) => {
+                    session.roll_back("ending a transaction").await?;
+                    return Ok(());
+                }
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Takes the lock, plans, and applies what it can in one go; `true` once nothing is left.
-async fn round(
+/// A history starts where no other one is.
+async fn refuse_other_histories(
     context: &Context<'_>,
     session: &Session,
-    report: &mut Report,
-    wait: &mut Wait,
-    tries: &mut transaction::Tries,
-    agreement: &mut PlanCheck<'_>,
-) -> Result<bool> {
-    let transaction = begin(context, session, wait, report, WaitMode::UntilUpToDate).await?;
-    let Some(transaction) = transaction else {
-        agreement.refuse_nothing_pending()?;
-        return Ok(true);
-    };
-    let (pending, journal) = plan_under_lock(context, session, &transaction).await?;
-    #[cfg(feature = "dev")]
-    watched::refuse_protected(context, session, &pending).await?;
-    agreement.agree(context, session, &pending, &journal).await?;
-    if let Some(row) = &pending.cut_off {
-        finish_rollback::finish(context, session, row, &journal, report, tries).await?;
-        return Ok(false);
-    }
-    refuse_stepwise_on_pooler(context, session, pending.steps.iter().map(Execution::from))?;
-    let Some(first) = pending.steps.first() else {
-        session.roll_back("ending a transaction").await?;
-        report.set_ahead(&pending.ahead);
-        report.partly(&pending.partly, None);
-        return Ok(true);
-    };
-    if transaction.head == rows::Head::start() && !context.is_metadata {
-        other_tools::refuse(context.settings, session.client(), PathSource::Transaction).await?;
-    }
-    if transaction.head == rows::Head::start()
-        && !context.is_metadata
-        && !context.settings.ignore_duplicate_history
-    {
-        duplicate_history::refuse(context, session.client()).await?;
-    }
-    report.expect(&pending);
-    if first.is_stepwise() {
-        let run = stepwise(context, session, first, &journal, report, tries);
-        run.instrument(span(context, first.migration())).await?;
-        return Ok(false);
-    }
-    for it in pending.steps.iter().filter(|it| !it.is_stepwise()) {
-        statements::refuse_begun(context, it.migration(), &journal)?;
-    }
-    if pending.steps.len() > 1 && !session.facts.pooled && !context.is_metadata {
-        lock::hold_session_lock(context, session).await?;
-    }
-    transactions(context, session, transaction, &pending, report, tries).await?;
-    Ok(false)
-}
-
-/// A migration outside a transaction.
-async fn stepwise(
-    context: &Context<'_>,
-    session: &Session,
-    step: &Step,
-    journal: &[Journal],
-    report: &mut Report,
-    tries: &mut transaction::Tries,
+    transaction: &Transaction,
 ) -> Result<()> {
-    // The session's lock outlives the transaction, which may have stored down sides.
-    let lock = lock::hold_session_lock(context, session).await?;
-    session.commit("ending a transaction").await?;
-    let record = |took| context.revisions.record_stepwise(step, took);
-    let (subject, place) = (Execution::from(step), report.place());
-    let took =
-        statements::run(context, session, &lock, subject, journal, record, place, tries).await?;
-    if let Some(took) = took {
-        report.applied(step, took);
+    if transaction.head != rows::Head::start() || context.is_metadata {
+        return Ok(());
     }
-    Ok(())
+    other_tools::refuse(context.settings, session.client(), PathSource::Transaction).await?;
+    match context.settings.ignore_duplicate_history {
+        true => Ok(()),
+        false => duplicate_history::refuse(context, session.client()).await,
+    }
 }
 
 async fn plan_under_lock(
@@ -308,43 +353,4 @@ async fn plan_under_lock(
         session.ask("storing changed down sides", &downs).await?;
     }
     Ok((pending, history.journal))
-}
-
-/// Runs transactional steps one after the other, each message carrying the end of one and the
-/// beginning of the next.
-async fn transactions(
-    context: &Context<'_>,
-    session: &Session,
-    mut transaction: Transaction,
-    pending: &Pending,
-    report: &mut Report,
-    tries: &mut transaction::Tries,
-) -> Result<()> {
-    let mut steps = pending.steps.iter().peekable();
-    if let Some(sql) =
-        steps.peek().and_then(|it| transaction::own_limits(context, it.runs.map(|it| &it.up)))
-    {
-        session.ask("setting a migration's limits", &sql).await?;
-    }
-    while let Some(step) = steps.next() {
-        let next = steps.peek().copied().filter(|it| !it.is_stepwise());
-        let place = report.place();
-        let span = span(context, step.migration());
-        let ran = transaction::run(context, session, &transaction, step, next, place, tries);
-        match ran.instrument(span).await? {
-            StepOutcome::Committed { begun, took } => {
-                report.applied(step, took);
-                match begun {
-                    Some(LockAttempt::Locked(it)) if it.head == step.to => transaction = it,
-                    Some(_) => {
-                        session.roll_back("ending a transaction").await?;
-                        return Ok(());
-                    }
-                    None => return Ok(()),
-                }
-            }
-            StepOutcome::Again => return Ok(()),
-        }
-    }
-    Ok(())
 }

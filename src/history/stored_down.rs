@@ -138,7 +138,7 @@ fn is_body_of(body: &str, source: &str) -> bool {
     body.len() == source.len() && body.bytes().zip(source.bytes()).all(stays)
 }
 
-/// `None` where its place is none in the text: somebody changed the one or the other.
+/// `None` if its position is outside the text: one of the two was changed by hand.
 fn statement(row: &SimpleQueryRow, text: &str, losses: Vec<Loss>) -> Option<Statement> {
     let number = |at: usize| row.get(at)?.parse::<usize>().ok();
     let (start, end) = (number(1)?, number(2)?);

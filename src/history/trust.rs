@@ -1,4 +1,4 @@
-//! Whether upfront's own tables can be trusted: whoever may create something in the database can
+//! Whether upfront's own tables can be trusted: any role that can create objects in the database can
 //! make a schema with upfront's name, and a view in it runs the functions of its owner as the role
 //! that reads it.
 //!
@@ -193,7 +193,7 @@ impl Trust {
         )
     }
 
-    /// Triggers of upfront's own that are missing or disabled. Whoever took them away owns the
+    /// Triggers of upfront's own that are missing or disabled. The role that removed them owns the
     /// tables; rows may since have come from anybody who may write.
     fn unguarded(&self) -> String {
         format!(

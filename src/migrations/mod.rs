@@ -203,7 +203,7 @@ impl fmt::Display for Migrations {
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no such migration.
 #[cfg(feature = "admin")]
 pub(crate) fn find(set: &'static Set, version: &str) -> Result<usize> {
     let named = |it: &embedded::Migration| it.version == version || it.title() == version;

@@ -65,8 +65,8 @@ impl Live {
         self.directory
     }
 
-    /// The set as it is now. A program that was taken away from its directory goes on with what it
-    /// had when it was built, as it would without the feature.
+    /// The set as it is now. A program without its directory uses the
+    /// embedded migrations, as it would without the feature.
     pub(crate) fn set(&self) -> Result<&'static Set> {
         match Path::new(self.directory).exists() {
             true => self.read(),

@@ -8,7 +8,7 @@ pub(crate) const START: &str = "000000000000000000000000000000000000000000000000
 /// `SHA-256(previous chain, then version, name and hash, each with its length before it)`.
 ///
 /// Lengths are eight bytes, big endian; hashes are taken as bytes, not as hex. The build computes
-/// the same for a whole directory; a database whose history holds an accepted older text goes on
+/// the same for a whole directory; a database whose history holds an accepted older text continues
 /// from its own last link.
 pub(crate) fn link(previous: &str, version: &str, name: &str, hash: &str) -> String {
     let mut it = Sha256::new();

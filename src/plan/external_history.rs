@@ -1,4 +1,4 @@
-//! What a database has been through before upfront: as another tool tells it, or a person.
+//! What was applied to a database before upfront: by the history of another tool, or a person.
 
 use std::fmt;
 
@@ -180,7 +180,7 @@ impl fmt::Display for Difference {
             ),
             Self::Failed { title, error } => {
                 write!(f, "  migration `{title}` failed")?;
-                // The other tool's text may quote a part of a statement, without what tells secrets.
+                // The other tool's text may quote a part of a statement, without the context that marks secrets.
                 let shown = !error.to_ascii_lowercase().contains("password");
                 if shown && !error.is_empty() {
                     let error = upfront_redact::redact_message(error);

@@ -1,4 +1,4 @@
-//! What a boot or a rollback would do, for a person to read and approve first.
+//! What a migration or a rollback would do, for review and approval.
 
 pub(crate) mod checksum;
 pub(crate) mod command;
@@ -37,12 +37,12 @@ use crate::{
     },
 };
 
-/// Ordered steps with their exact SQL: the dry run. `Display` prints it.
+/// A dry run: ordered steps with their exact SQL. `Display` prints it.
 ///
 /// The steps hold the SQL that would run, byte for byte. `Display`, `Debug` and JSON show passwords
 /// and other secrets in it as `***`, unless [`show_secrets`](Plan::show_secrets) is called first.
 ///
-/// [`apply`](crate::Migrator::apply) runs it, as long as the database has not moved since.
+/// [`apply`](crate::Migrator::apply) runs it, unless the database has changed since.
 ///
 /// ```no_run
 /// # async fn example(migrator: upfront::Migrator) -> Result<(), upfront::Error> {
@@ -65,9 +65,9 @@ pub struct Plan {
     pub direction: Direction,
     /// In the order in which they would run.
     pub steps: Vec<PlanStep>,
-    /// SHA-256, in hex, over the database's identity, the app, the steps with their SQL and the
-    /// newest row of upfront's log: it stands for this plan on this database as it is now, and so
-    /// is good for one run.
+    /// Identifies this plan on this database in its present state; so an approval is valid for one
+    /// run. It covers the database's identity, the app, the steps with their SQL and the newest row
+    /// of upfront's log.
     pub digest: Digest,
     /// The database is protected: the plan needs its [approval](Self::approve).
     pub protected: bool,
@@ -132,7 +132,7 @@ pub(crate) struct Consent {
 pub(crate) struct RollbackScope {
     /// The version that stays; empty where none does.
     pub(crate) floor: String,
-    /// Version and hash of what is to be rolled back, newest first.
+    /// Version and hash of each rollback, newest first.
     pub(crate) planned: Vec<(String, String)>,
     pub(crate) tables: Tables,
 }
@@ -199,19 +199,19 @@ impl Plan {
         }));
     }
 
-    /// Is there nothing to do?
+    /// Returns `true` if there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Would anything be lost, or may it be?
+    /// Returns `true` if data would be lost, or might be.
     #[must_use]
     pub fn loses_data(&self) -> bool {
         self.losses().next().is_some()
     }
 
-    /// What would be lost, with the migration that takes it away.
+    /// Iterates over the data that would be lost, with the migration that deletes it.
     pub fn losses(&self) -> impl Iterator<Item = (&PlanStep, &DataLoss)> {
         let of = |step| PlanStep::lost(step).map(move |it| (step, it));
         self.steps.iter().flat_map(of)
@@ -224,7 +224,7 @@ impl Plan {
         self
     }
 
-    /// Approves the plan with this [digest](Self::digest), which a protected database wants.
+    /// Approves the plan with this [digest](Self::digest), as a protected database requires.
     ///
     /// [`apply`](crate::Migrator::apply) refuses the digest of another plan. `None` takes the
     /// approval back.
@@ -347,14 +347,14 @@ fn warnings(it: &Migration, under_way: Progress<'_>) -> Vec<String> {
     for at in it.up.statements().iter().filter(|_| !it.up.transactional) {
         if at.class == Class::Unknown {
             let line = at.line;
-            warnings.push(format!("line {line}: after a crash nobody can tell whether this ran"));
+            warnings.push(format!("line {line}: after a crash its outcome is unknown"));
         }
     }
     if it.breaking {
         warnings.push("older programs refuse to run afterwards".into());
     }
     if it.irreversible.is_none() && it.down.is_none() {
-        warnings.push("has no down side".into());
+        warnings.push("has no down script".into());
     }
     warnings
 }
@@ -450,7 +450,7 @@ impl PlanStep {
         if shown != self.sql {
             f.write_str("\n-- secrets are shown as ***")?;
         }
-        // Byte for byte but for the line feed at its end, which whoever prints adds.
+        // Byte for byte but for the line feed at its end, which the caller adds.
         write!(f, "\n{}", shown.strip_suffix('\n').unwrap_or(&shown))
     }
 }

@@ -1,4 +1,4 @@
-//! What is to be done: a pure function of what the program carries and what the database has.
+//! Pending migrations: a pure function of the embedded set and the history.
 
 use crate::{
     Direction,
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What one transaction brings: rows for what needs no running, then a migration.
+/// What one transaction records: rows of migrations that do not run, then one that runs.
 #[derive(Debug)]
 pub(crate) struct Step {
     /// Recorded without running: a checkpoint, or what stands before one. With the head each
@@ -43,12 +43,12 @@ impl Step {
         self.runs.unwrap_or_else(|| self.covers.last().expect("a step holds a migration").0)
     }
 
-    /// All migrations of which it brings the row.
+    /// All migrations that it records.
     pub(crate) fn all(&self) -> impl Iterator<Item = &'static Migration> {
         self.covers.iter().map(|(it, _)| *it).chain(self.runs)
     }
 
-    /// How many rows the step brings.
+    /// How many rows the step records.
     pub(crate) fn len(&self) -> usize {
         self.covers.len() + usize::from(self.runs.is_some())
     }
@@ -59,7 +59,7 @@ impl Step {
     }
 }
 
-/// What is to be done, and on top of what.
+/// Pending steps, and the state that they start from.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) steps: Vec<Step>,
@@ -192,7 +192,7 @@ impl Divergence {
     }
 }
 
-/// What a database newer than the program means.
+/// What to do if the database is newer than the program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NewerDatabase {
     /// The program boots, unless a migration that it does not know is marked
@@ -349,7 +349,7 @@ pub(crate) fn diverged(set: &'static Set, rows: &[Row]) -> Vec<Divergence> {
 }
 
 /// Migrations below the head without a row: never applied, or were their rows deleted? The chain of
-/// the next row tells.
+/// the next row decides.
 fn absent(
     passed: &[&'static Migration],
     next: &Row,

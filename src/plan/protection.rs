@@ -23,7 +23,7 @@ pub struct Protection {
     pub digest: Digest,
 }
 
-/// What tells a database from every other, and from its own copies.
+/// Identifies a database, and distinguishes it from its copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Of the whole server, made by `initdb`; standbys share it.
@@ -61,7 +61,7 @@ impl ProtectionState {
         self.mark.as_ref().filter(|it| it.of != self.here)
     }
 
-    /// What is to be known of the mark.
+    /// A warning about a copied mark.
     pub(crate) fn warning(&self) -> Option<String> {
         let Mark { at, by, .. } = self.copied_mark()?;
         Some(format!(

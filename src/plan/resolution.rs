@@ -25,7 +25,7 @@ pub(crate) struct Logged {
     pub(crate) hash: String,
 }
 
-/// What is to be written.
+/// The rows to write.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) shown: Vec<ResolvedChange>,

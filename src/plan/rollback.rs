@@ -1,5 +1,4 @@
-//! What is to be rolled back: a pure function of what the program carries, what the database has
-//! and how far down it is to go.
+//! Rollback steps: a pure function of the embedded set, the history and the target.
 
 use std::fmt;
 
@@ -123,13 +122,13 @@ pub(crate) fn tampered(set: &'static Set, rows: &[Row], lost: &[String]) -> Vec<
 /// The migration whose down side it is to be, where this program carries the very one that was
 /// applied; else its row has what is needed.
 ///
-/// A row that is being rolled back holds what it was begun with, and so goes on with that.
+/// A row that is being rolled back holds what it was begun with, and continues with that.
 pub(crate) fn embedded(set: &'static Set, row: &Row) -> Option<&'static Migration> {
     let it = set.find(&row.version)?;
     (!row.is_being_rolled_back() && is_the_very(it, row)).then_some(it)
 }
 
-/// Has the program the text that was applied, and knows whether there is a way back?
+/// Has the program the text that was applied, so that it knows whether it can be rolled back?
 fn is_the_very(it: &Migration, row: &Row) -> bool {
     let knows = it.down.is_some() || it.irreversible.is_some() || row.down_hash.is_none();
     it.name == row.name && it.accepts(&row.hash) && knows

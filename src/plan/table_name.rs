@@ -15,7 +15,7 @@ struct Part {
 }
 
 impl TableName {
-    /// Reads a name; `None` if it is none.
+    /// Parses the name of a table; `None` if the text is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (first, rest) = part(text.trim())?;
         match rest.strip_prefix('.') {

@@ -64,7 +64,7 @@ impl Corpus {
     ///
     /// # Panics
     ///
-    /// The schema's name is none.
+    /// The schema has no name.
     pub fn migrator(&self, pool: Pool) -> Migrator {
         let schema = self.schema.as_str();
         let builder = Migrator::builder(migrations(&FILES), pool).schema(schema);

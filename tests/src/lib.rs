@@ -55,7 +55,7 @@ pub fn database() -> Database<'static> {
 ///
 /// # Panics
 ///
-/// The URL is none.
+/// The URL is invalid.
 pub fn pool(url: &str, size: usize) -> Pool {
     let manager = Manager::new(Config::from_str(url).unwrap(), NoTls);
     Pool::builder(manager).max_size(size).build().unwrap()
@@ -112,7 +112,7 @@ impl Events {
         move |it| events.lock().unwrap().push(it.clone())
     }
 
-    /// What was told so far.
+    /// The events so far.
     ///
     /// # Panics
     ///

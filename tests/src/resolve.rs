@@ -17,7 +17,7 @@ pub fn commands(err: &str) -> Vec<&str> {
 ///
 /// # Panics
 ///
-/// It is no such command, or it is refused.
+/// The command is another one, or is refused.
 pub async fn resolve(migrator: &Migrator, command: &str) -> Resolved {
     let words: Vec<_> = command.trim().trim_matches('`').split_whitespace().skip(2).collect();
     let has = |option: &str| words.contains(&option);

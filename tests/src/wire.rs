@@ -126,7 +126,7 @@ impl Wire {
         Counted { sent, received, round_trips: read(round_trips), cuts: read(cuts) }
     }
 
-    /// Counts anew.
+    /// Resets the counters.
     pub fn reset(&self) {
         let State { sent, received, round_trips, cuts, .. } = &*self.state;
         for it in [sent, received, round_trips, cuts] {

@@ -71,7 +71,7 @@ async fn the_mark_is_in_the_log_of_every_app() {
     let mark = status.protection.clone().unwrap();
     assert!(status.to_string().contains("\nprotected by postgres at "), "{status}");
     let other = "a".repeat(64);
-    let err = it.protect_approved(Protect::Remove, &other).await.unwrap_err();
+    let err = it.protect_approved(Protect::Remove, &other.parse().unwrap()).await.unwrap_err();
     assert!(err.kind() == ErrorKind::StalePlan, "{err}");
     assert_eq!(
         it.protect_approved(Protect::Remove, &mark.digest.as_str()[..8].parse().unwrap())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::book::{Copy, State};
 use crate::reader::Reader;
 
-/// A copy in the hands of a reader, now or once.
+/// A copy that a reader has borrowed, now or in the past.
 #[derive(Clone, Debug, Serialize, Table)]
 #[table(schema = "library", name = "loans")]
 #[table(foreign_key(book, copy, references(Copy.book, Copy.number), on_delete = restrict))]

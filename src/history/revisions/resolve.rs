@@ -4,14 +4,19 @@ use postgres_protocol::escape::escape_literal;
 use tokio_postgres::SimpleQueryRow;
 
 use super::{
-    COLUMNS, JournalKey, MORE, PINNED, Revisions, Tables, exactly, more, named, quoted, revision,
+    JournalKey, Revisions, exactly, quoted,
+    record::{COLUMNS, MORE, more, revision},
 };
 use crate::{
     Digest, Direction,
-    connection::answer::Answer,
+    connection::{
+        answer::Answer,
+        sql::{PINNED, named},
+    },
     embedded::Migration,
     plan::{
         journal::Rewrite,
+        metadata::Tables,
         resolution::{Logged, Logs, Resolution, Write},
         rows::Head,
     },
