@@ -32,20 +32,19 @@ use crate::{
 pub struct Status {
     /// The app whose migrations these are.
     pub app: String,
-    /// The newest version that the database has.
+    /// The newest applied version.
     pub head: Option<String>,
     /// All migrations of program and database, in the order of versions.
     pub entries: Vec<Entry>,
     /// Schemas that were dropped after migrations were applied to them.
     pub replaced_schemas: Vec<String>,
-    /// Histories of other tools for which [`up`](crate::Migrator::up) refuses to start one of
-    /// upfront's.
+    /// Histories of other tools because of which [`up`](crate::Migrator::up) is refused.
     pub foreign_histories: Vec<ForeignHistory>,
     /// The mark of a protected database, if it has one.
     pub protection: Option<Protection>,
     /// Migrations of this app that were rolled back and are not released.
     pub holds: Vec<Held>,
-    /// All apps that the database has, with this schema of upfront's tables.
+    /// All apps of the database, in this schema of upfront's tables.
     pub apps: Vec<AppStatus>,
     /// All schemas of the database with upfront's tables.
     pub history_schemas: Vec<String>,
@@ -75,13 +74,13 @@ pub struct Held {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Down {
-    /// It can.
+    /// Whether it can be rolled back.
     pub possible: bool,
     /// Which script would run.
     pub script: DownScript,
     /// Why it cannot be rolled back.
     pub obstacle: Option<DownObstacle>,
-    /// The same for a person.
+    /// The obstacle as a text.
     pub reason: Option<String>,
 }
 
@@ -122,7 +121,7 @@ pub struct Entry {
     pub name: String,
     /// Its state.
     pub state: State,
-    /// Programs that do not know it refuse to run.
+    /// Whether older programs must not run once it is applied.
     pub breaking: bool,
     /// When it was applied.
     #[cfg_attr(
@@ -130,11 +129,11 @@ pub struct Entry {
         serde(serialize_with = "crate::plan::moment::serde_utc::maybe::serialize")
     )]
     pub applied_at: Option<SystemTime>,
-    /// How program and database contradict each other, if they do.
+    /// How the database contradicts the program, if it does.
     pub divergence: Option<DivergenceKind>,
-    /// Whether it can be rolled back; unknown for what the database has only in part.
+    /// Whether it can be rolled back; `None` for a partially applied migration of another program.
     pub down: Option<Down>,
-    /// More about it, for a person.
+    /// A remark, for people.
     pub note: Option<String>,
 }
 
@@ -348,7 +347,7 @@ impl Status {
         format!("app {}: {} applied{others}", self.app, count(State::Applied))
     }
 
-    /// The entries in a state.
+    /// Iterates over the entries in a state.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |it| it.state == state)
     }

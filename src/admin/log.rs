@@ -1,4 +1,4 @@
-//! What was done to the schema, when and by whom.
+//! The log: every attempt to change the schema, with its author and outcome.
 
 use std::{
     fmt,
@@ -17,11 +17,11 @@ use crate::{
     migrator::Migrator,
 };
 
-/// A line of `upfront.log`: one try to change the schema, and what came of it.
+/// A row of `upfront.log`: one attempt to change the schema, with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogEntry {
-    /// Its place in the log, which ascends.
+    /// Its ascending number.
     pub id: i64,
     /// When it was done; as RFC 3339 in JSON.
     #[serde(with = "crate::plan::moment::serde_rfc3339")]
@@ -32,40 +32,40 @@ pub struct LogEntry {
     pub name: String,
     /// Whether it was applied or rolled back.
     pub direction: Direction,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// The hash of the SQL.
     pub hash: String,
-    /// How long it took, where it ran.
+    /// How long it took, if it ran.
     #[serde(with = "crate::serde_duration::maybe")]
     pub duration: Option<Duration>,
-    /// The digest of the plan that was approved, of a protected database.
+    /// The digest of the approved plan, on a protected database.
     #[serde(default)]
     pub approval: Option<Digest>,
-    /// What a rollback took away, where that was accepted.
+    /// The data that a rollback deleted, if that was accepted.
     #[serde(default)]
     pub lost: Option<String>,
-    /// The server's SQLSTATE, where it failed.
+    /// The server's SQLSTATE, if it failed.
     pub sqlstate: Option<String>,
-    /// What the server said, where it failed; otherwise why the entry was written.
+    /// The server's message, if it failed; otherwise the reason for the entry.
     pub message: Option<String>,
-    /// Who was logged in.
+    /// The login role.
     pub login: String,
-    /// As whom it was done.
+    /// The role that ran it.
     pub role: String,
-    /// What the session called itself.
+    /// The application name of the session.
     pub application: String,
-    /// From where the session came; `None` on a local socket.
+    /// The address of the client; `None` on a local socket.
     pub address: Option<String>,
-    /// The host that the program ran on, by its own word.
+    /// The host of the program, as the program reported it.
     pub host: Option<String>,
-    /// The program's release, by its own word.
+    /// The release of the program, as the program reported it.
     pub release: Option<String>,
     /// The server's version.
     pub server_version: String,
 }
 
-/// What came of a try to change the schema.
+/// The outcome of an attempt to change the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -89,8 +89,8 @@ pub enum Outcome {
 }
 
 impl Migrator {
-    /// What was done to the schema, when and by whom, newest first: what is in upfront's `log`, no
-    /// more than `limit` entries, none older than `since`. Writes nothing and takes no lock.
+    /// Returns the entries of upfront's log, newest first: at most `limit` entries, and only those
+    /// since a moment. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///

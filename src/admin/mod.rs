@@ -1,4 +1,4 @@
-//! What an operator does to a history by hand: protection, holds, the log.
+//! Calls for operators: protection, holds, the log, and `resolve`.
 
 pub(crate) mod log;
 pub(crate) mod protect;

@@ -1,4 +1,4 @@
-//! The mark of a protected database, and what is held on it.
+//! The mark of a protected database, and the release of held migrations.
 
 use std::time::SystemTime;
 
@@ -17,19 +17,19 @@ use crate::{
     report::Report,
 };
 
-/// What is to become of the mark of a protected database.
+/// A change of the mark of a protected database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protect {
-    /// It is set.
+    /// Sets the mark.
     Set,
-    /// It came along in a copy, and becomes this database's own.
+    /// Rebinds a copied mark to this database.
     Renew,
-    /// It is taken away.
+    /// Removes the mark.
     Remove,
 }
 
-/// A migration that may come back.
+/// A held migration that was released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -41,12 +41,12 @@ pub struct Released {
     /// When it was rolled back.
     #[cfg_attr(feature = "serde", serde(with = "crate::plan::moment::serde_utc"))]
     pub held_at: SystemTime,
-    /// The login that rolled it back.
+    /// The login role that rolled it back.
     pub held_by: String,
 }
 
 impl Migrator {
-    /// The mark of a protected database, if it has one. Writes nothing and takes no lock.
+    /// Returns the mark of a protected database, if it has one. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///
@@ -63,17 +63,17 @@ impl Migrator {
         Ok(protection(&unless_silent(client, standing).await?))
     }
 
-    /// Sets, renews or removes the mark of a protected database, and gives the mark as it is
-    /// then. The tables are made where they are not there yet. The log records it.
+    /// Sets, renews or removes the mark of a protected database, and returns the new mark. Creates
+    /// upfront's tables if needed. The log records the change.
     ///
     /// # Cancellation
     ///
-    /// Safe at every await: it is wholly done or not at all.
+    /// Safe at every await: the change is made or not made.
     ///
     /// # Errors
     ///
-    /// [`CopiedMark`](crate::ErrorKind::CopiedMark) where the mark that is to be set is there already and
-    /// came along in a copy; or the database cannot be written to.
+    /// [`CopiedMark`](crate::ErrorKind::CopiedMark) if the mark exists already and was copied
+    /// from another database; or the database cannot be written to.
     pub async fn protect(&self, what: Protect) -> Result<Option<Protection>> {
         self.mark(what, None).await
     }
@@ -98,7 +98,7 @@ impl Migrator {
         session.close(marked).await
     }
 
-    /// Lets migrations that are held come back: the next [`up`](Self::up) applies them.
+    /// Releases held migrations: the next [`up`](Self::up) applies them.
     ///
     /// # Cancellation
     ///
@@ -106,8 +106,8 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) where one of the versions is not held; the text lists those
-    /// that are.
+    /// [`InvalidTarget`](crate::ErrorKind::InvalidTarget) if one of the versions is not held; the text lists
+    /// the held ones.
     pub async fn release(&self, versions: &[String]) -> Result<Vec<Released>> {
         let context = Context::new(self.set()?, &self.settings);
         let session = self.lock(&context).await?;

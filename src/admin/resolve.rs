@@ -1,4 +1,4 @@
-//! What a person knows of a migration, recorded in the history without running anything.
+//! Records by hand that a migration was applied or rolled back, without running anything.
 
 use std::{fmt, time::Duration};
 
@@ -49,14 +49,14 @@ use crate::{
 pub struct Resolved {
     /// The app whose migrations these are.
     pub app: String,
-    /// SHA-256, in hex, over the database's identity, the app, what would be recorded and the newest
-    /// row of upfront's log: the approval of this plan.
+    /// Identifies this plan. It covers the database's identity, the app, the changes and the newest row
+    /// of upfront's log.
     pub digest: Digest,
-    /// The database is protected: the plan needs its [approval](Self::approve).
+    /// Whether the database is protected: the plan then requires its [approval](Self::approve).
     pub protected: bool,
     /// Whether it is recorded, or a dry run.
     pub recorded: bool,
-    /// What changes; empty if the history says so already.
+    /// The changes; empty if the history is as requested already.
     pub changes: Vec<ResolvedChange>,
     #[cfg_attr(feature = "serde", serde(skip))]
     asked: Resolve,
@@ -65,21 +65,20 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Is there nothing to record?
+    /// Returns `true` if there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// Approves the plan with its [digest](Self::digest), or with the first eight digits or more of
-    /// it; a protected database requires that.
+    /// Approves the plan with its [digest](Self::digest), as a protected database requires.
     pub fn approve(&mut self, digest: impl Into<Option<Digest>>) -> &mut Self {
         self.consent.approval = digest.into();
         self
     }
 
-    /// Holds what is recorded as rolled back, as on a protected database: a program that carries it
-    /// refuses to apply it again until it is released or its file is another one.
+    /// Holds the migrations that are recorded as rolled back, as on a protected database: a program
+    /// refuses to apply them again until they are released or their files change. Off by default.
     pub fn hold(&mut self, on: bool) -> &mut Self {
         self.consent.hold = on;
         self
@@ -123,7 +122,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const DOING: &str = "recording what became of a migration";
 
 impl Migrator {
-    /// What [`resolve`](Self::resolve) would record. Writes nothing and takes no lock.
+    /// Returns what [`resolve`](Self::resolve) would record. Writes nothing and takes no lock.
     ///
     /// # Errors
     ///

@@ -141,8 +141,8 @@ fn what_it_does((pid, _): BackendKey) -> String {
     )
 }
 
-/// `own` is the process that was announced for the connection that asked: behind a pooler it is
-/// none of the server's, and neither is the other one.
+/// `own` is the process id that the asking connection was given. Behind a pooler neither of the two
+/// ids is a process of the server.
 fn read_silence(answer: &Answer, own: i32) -> Silence {
     let Some(row) = answer.row("upfront_backend") else { return Silence::Unknown };
     if row.get(0) != Some(own.to_string().as_str()) {

@@ -1,33 +1,33 @@
-//! What a statement takes away, and what is in it now.
+//! The data that a statement deletes.
 
 use std::fmt;
 
 use crate::embedded::{self, LossKind};
 
-/// Something that a statement takes away, and what is in it now.
+/// Data that a statement deletes, with its present amount.
 ///
-/// Counting takes a second at most for each, and five for a plan; what is larger is estimated from
-/// the server's statistics, and says so.
+/// Counting takes at most one second for each object, and five for a plan. Larger objects are
+/// estimated from the server's statistics, and marked as [`estimated`](Self::estimated).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct DataLoss {
     /// The statement's line in its file, from one.
     pub line: u32,
-    /// What is taken away, with its name as the statement writes it: `table users`. Empty where
-    /// the text does not show it, as with `DO`.
+    /// The object, with its name as the statement spells it: `table users`. Empty if the text does
+    /// not show it, as with `DO`.
     pub what: String,
-    /// How many rows are in it; of rows that are deleted or overwritten, how many at most.
+    /// The number of rows; of rows that are deleted or overwritten, an upper bound.
     pub rows: Option<u64>,
-    /// How many values that are not null, where it is about columns.
+    /// The number of values that are not null, if columns are deleted.
     pub values: Option<u64>,
-    /// How much room it takes, in bytes, with indexes where a whole table goes.
+    /// The size in bytes; of a whole table with its indexes.
     pub bytes: Option<u64>,
-    /// The numbers are the server's estimate: counting took too long.
+    /// Whether the numbers are the server's estimate, as counting took too long.
     pub estimated: bool,
-    /// Nothing is in it, for certain: nothing is lost.
+    /// Whether the object is certainly empty, so no data is lost.
     pub empty: bool,
-    /// What else is to be known.
+    /// A further remark.
     pub note: Option<String>,
 }
 

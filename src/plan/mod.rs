@@ -63,15 +63,15 @@ pub struct Plan {
     pub app: String,
     /// Whether they are applied or rolled back.
     pub direction: Direction,
-    /// In the order in which they would run.
+    /// The steps, in the order in which they run.
     pub steps: Vec<PlanStep>,
     /// Identifies this plan on this database in its present state; so an approval is valid for one
     /// run. It covers the database's identity, the app, the steps with their SQL and the newest row
     /// of upfront's log.
     pub digest: Digest,
-    /// The database is protected: the plan needs its [approval](Self::approve).
+    /// Whether the database is protected: the plan then requires its [approval](Self::approve).
     pub protected: bool,
-    /// What is worth knowing of the whole.
+    /// Warnings about the whole plan.
     pub warnings: Vec<String>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) consent: Consent,
@@ -89,17 +89,17 @@ pub struct PlanStep {
     pub name: String,
     /// The file.
     pub path: String,
-    /// The SQL as it would be sent, with its secrets; empty where a row is all that changes.
+    /// The SQL as it would be sent, with its secrets; empty if only a row changes.
     pub sql: String,
     /// Whether it runs in one transaction.
     pub transactional: bool,
-    /// Nothing runs: a checkpoint, or what stands before one.
+    /// Whether it is only recorded: a checkpoint, or a migration below one.
     pub covered: bool,
-    /// Older programs refuse to run on the schema that it leaves.
+    /// Whether older programs must not run once it is applied.
     pub breaking: bool,
-    /// What is worth knowing before it runs.
+    /// Warnings about this step.
     pub warnings: Vec<String>,
-    /// What its statements take away, and what is in it now.
+    /// The data that its statements delete.
     pub losses: Vec<DataLoss>,
     pub(crate) secrets: Secrets,
 }
@@ -119,7 +119,7 @@ pub(crate) enum Secrets {
     Shown,
 }
 
-/// What a person has agreed to.
+/// The consent of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Consent {
     pub(crate) loss: bool,
@@ -127,10 +127,10 @@ pub(crate) struct Consent {
     pub(crate) hold: bool,
 }
 
-/// What a rollback leads to, in terms that do not change while it runs.
+/// The extent of a rollback, in terms that do not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RollbackScope {
-    /// The version that stays; empty where none does.
+    /// The version that stays; empty if no version does.
     pub(crate) floor: String,
     /// Version and hash of each rollback, newest first.
     pub(crate) planned: Vec<(String, String)>,

@@ -1,8 +1,8 @@
-//! How far down, and which way.
+//! Directions, and the targets of rollbacks.
 
 use std::fmt;
 
-/// Which way a migration goes.
+/// Whether a migration is applied or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -44,14 +44,14 @@ impl fmt::Display for Direction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
-    /// So many of the newest migrations.
+    /// This number of the newest migrations.
     Steps(usize),
-    /// Everything above this version, which stays applied. The version alone, or with its name:
-    /// `20261122101500_add_users`.
+    /// All migrations above this version, which stays applied. The version may have its name behind
+    /// it: `20261122101500_add_users`.
     To(String),
-    /// Everything that this program does not know: how a service of an older release rolls back
-    /// before it serves.
+    /// All migrations that this program does not have. A service of an older release uses it before
+    /// it serves traffic.
     ToEmbedded,
-    /// Everything.
+    /// All migrations.
     All,
 }
