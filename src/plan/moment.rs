@@ -86,7 +86,6 @@ pub(crate) mod serde_utc {
 
     use super::Utc;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(crate) fn serialize<S: Serializer>(it: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&Utc(*it))
     }
@@ -114,7 +113,6 @@ pub(crate) mod serde_rfc3339 {
 
     use super::Utc;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(crate) fn serialize<S: Serializer>(it: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         let micros = it.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let micros = micros.subsec_micros();

@@ -41,7 +41,6 @@ pub(super) enum CatalogFacts {
 /// Decides from the catalog alone whether a statement of this class took effect.
 pub(super) fn state(class: Class, facts: CatalogFacts) -> StatementState {
     use StatementState::{CannotTell, Done, Half, NotDone, UnderWay};
-    let not_done = NotDone { first: Vec::new() };
     match (class, facts) {
         (Class::CreateIndex { index: None, .. } | Class::Unknown, _) => CannotTell,
         (_, CatalogFacts::Leftovers(first)) => NotDone { first },
@@ -50,12 +49,12 @@ pub(super) fn state(class: Class, facts: CatalogFacts) -> StatementState {
         (Class::DetachPartition { parent, partition }, CatalogFacts::DetachPending) => {
             Half { rest: format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE") }
         }
-        (Class::CreateIndex { .. } | Class::CreateDatabase { .. }, CatalogFacts::Present) => Done,
-        (
+        (Class::CreateIndex { .. } | Class::CreateDatabase { .. }, CatalogFacts::Present)
+        | (
             Class::DropIndex { .. } | Class::DropDatabase { .. } | Class::DetachPartition { .. },
             CatalogFacts::Absent,
         ) => Done,
-        _ => not_done,
+        _ => NotDone { first: Vec::new() },
     }
 }
 
