@@ -261,7 +261,7 @@ async fn a_call_that_may_have_run_stops_with_two_commands() {
         |
       5 | CALL work();
         | ^
-      nobody can tell whether it took effect
+      whether it took effect is unknown
       help: find out whether the statement took effect, then run
         if it did:     `upfront resolve 1 --statement 2 --done`
         if it did not: `upfront resolve 1 --statement 2 --not-done`

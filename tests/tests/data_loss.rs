@@ -86,7 +86,7 @@ async fn refusal(it: &Migrator, down: &str) -> String {
 
 #[tokio::test]
 async fn a_name_that_was_moved_is_not_taken_for_what_it_was() {
-    const UNKNOWN: &str = "may lose data: nobody can tell from the text";
+    const UNKNOWN: &str = "may lose data: its effect is unknown from the text";
     let two = "CREATE SCHEMA s;\nCREATE TABLE s.t (id int);\nCREATE TABLE t (id int);\n";
     let row = "INSERT INTO s.t VALUES (1)";
     for path in ["SET LOCAL search_path TO s", "SELECT set_config('search_path', 's', true)"] {
@@ -125,7 +125,8 @@ async fn a_function_that_fills_a_table_may_lose_data() {
     let up = "CREATE TABLE a (x int);\nCREATE TABLE b (n int);\nCREATE FUNCTION purge() RETURNS int \
               LANGUAGE sql AS 'DELETE FROM a; SELECT 1';\n";
     for down in ["INSERT INTO b SELECT purge();\n", "CREATE TABLE c AS SELECT purge();\n"] {
-        check_loss(up, "INSERT INTO a VALUES (1)", down, "may lose data: nobody can tell").await;
+        check_loss(up, "INSERT INTO a VALUES (1)", down, "may lose data: its effect is unknown")
+            .await;
     }
 }
 
@@ -137,7 +138,7 @@ async fn what_goes_with_an_object_is_counted() {
             "CREATE TABLE t (id int);\nCREATE VIEW v AS SELECT * FROM t;\n",
             "INSERT INTO t VALUES (1)",
             "DELETE FROM v;\n",
-            "rows of v: it is no table: nobody can tell what is behind it",
+            "rows of v: not a table: what is behind it is unknown",
         ),
         (
             "CREATE DOMAIN d AS e;\nCREATE TABLE t (x d);\n",

@@ -144,7 +144,7 @@ async fn a_migration_outside_a_transaction_is_refused() {
             insta::assert_snapshot!(err, @r"
             migration `2_index` runs outside a transaction and cannot go through a connection pooler; nothing was changed
               file: migrations/2_index.sql
-              help: give upfront a pool that connects to the server directly, or set `session_pooler()` if the pooler keeps one server connection for a whole session
+              help: give upfront a pool that connects to the server directly, or set `session_pooler` if the pooler keeps one server connection for a whole session
             ");
         }
         assert_eq!(everything(&database).await, before, "something was changed");

@@ -33,7 +33,7 @@ async fn a_standby_boots_warm_and_refuses_what_is_pending() {
     migrations are pending, and this server is a standby; nothing was tried
       pending: 1_a
       pending: 2_b
-      help: run `up()` against the primary; here, `wait()` for its replay
+      help: run `up` against the primary; here, `wait` for its replay
     ");
     assert!(migrator(&url, &[A]).check().await.unwrap_err().kind() == ErrorKind::Pending);
     let log = STANDBY.log_since(mark).unwrap();
