@@ -95,7 +95,7 @@ mod tests {
             |database: &str| Identity { system: "7001".to_owned(), database: database.to_owned() };
         let mark = marked.map(|it| Mark {
             of: identity(it),
-            at: "2026-01-01 00:00:00".to_owned(),
+            at: SystemTime::UNIX_EPOCH,
             by: "admin".to_owned(),
         });
         ProtectionState { here: identity(here), mark, log: "1".to_owned() }
