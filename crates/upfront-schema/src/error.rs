@@ -5,9 +5,9 @@ use postgres::error::SqlState;
 
 use crate::catalog::identity::Identity;
 
-/// Why two schemas could not be compared, or one not be made of the other.
+/// Why two schemas could not be compared, or a change not be planned.
 ///
-/// [`Display`](fmt::Display) says all of it, over several lines where there are several reasons.
+/// [`Display`](fmt::Display) is the whole message, with a line for each reason.
 pub struct Error(Box<Kind>);
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -73,26 +73,25 @@ pub(crate) enum Kind {
 }
 
 impl Error {
-    /// Whether something in a database has no rule here, so that a difference of it could not be
-    /// seen.
+    /// Whether a database has an object that is not supported, so that it cannot be compared.
     #[must_use]
     pub fn is_unmodeled(&self) -> bool {
         matches!(*self.0, Kind::Unmodeled(_))
     }
 
-    /// Whether the difference is known and cannot be made by SQL that is safe to write.
+    /// Whether no safe SQL can express the difference.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(*self.0, Kind::Refused(_) | Kind::Cycle(_))
     }
 
-    /// Whether SQL was written and does not do what it should.
+    /// Whether the planned SQL fails or does not reach the desired schema.
     #[must_use]
     pub fn is_not_proven(&self) -> bool {
         matches!(*self.0, Kind::NotProven { .. } | Kind::Failed { .. })
     }
 
-    /// Whether SQL of the desired schema does not load.
+    /// Whether the SQL of the desired schema does not load.
     #[must_use]
     pub fn is_input(&self) -> bool {
         matches!(
@@ -195,7 +194,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot {doing} `{}`: {source}", path.display())
             }
             Kind::Directory(it) => it.fmt(f),
-            Kind::NoSource(it) => write!(f, "`{it}` is no file, no folder and no PostgreSQL URL"),
+            Kind::NoSource(it) => write!(f, "`{it}` is not a file, a folder or a PostgreSQL URL"),
             Kind::Answer { given, why } => write!(f, "`{given}`: {why}"),
             Kind::Statement { place, excerpt, message, .. } => {
                 write!(f, "{place}: {message}\n{excerpt}")
@@ -210,16 +209,16 @@ impl fmt::Display for Error {
             ),
             Kind::NoRoles { role, why } => write!(
                 f,
-                "the scratch server has no role `{role}`, and it cannot be made: {why}\nhelp: make \
-                 it there, or let `UPFRONT_SCRATCH_URL` name a role that may create roles"
+                "the scratch server has no role `{role}`, and it cannot be created: {why}\nhelp: create \
+                 it there, or set `UPFRONT_SCRATCH_URL` to a role that may create roles"
             ),
             Kind::Demoted => f.write_str(
-                "the setup takes the rights of a superuser from the role that runs it\nhelp: take \
-                 the `ALTER ROLE … NOSUPERUSER` out: migrations are replayed as a superuser",
+                "the setup revokes superuser from the role that runs it\nhelp: remove \
+                 the `ALTER ROLE … NOSUPERUSER`: migrations are replayed as a superuser",
             ),
-            Kind::Unmodeled(all) => list(f, "not modelled yet, so nothing is compared", all),
-            Kind::Refused(all) => list(f, "this difference cannot be written as SQL", all),
-            Kind::Cycle(all) => list(f, "these changes wait for each other", all),
+            Kind::Unmodeled(all) => list(f, "not supported yet, so nothing was compared", all),
+            Kind::Refused(all) => list(f, "cannot write this difference as SQL", all),
+            Kind::Cycle(all) => list(f, "these changes depend on each other", all),
             Kind::NotProven { side, remains } => {
                 list(f, &format!("the {side} side leaves a difference"), remains)
             }

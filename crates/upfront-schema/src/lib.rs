@@ -1,9 +1,12 @@
-//! The difference of two PostgreSQL schemas as ordered, proven SQL.
+//! The difference of two PostgreSQL schemas as ordered, tested SQL.
 //!
-//! Both schemas are built on a real server and read from its catalog as [`Facts`]; nothing parses
-//! SQL. The facts are compared kind by kind alike ([`difference`]), what each change needs stands
-//! in one table of rules, the order comes from the server's own record of dependencies, and
-//! [`prove`] runs the result on a copy, forth and back, before anybody sees it.
+//! **Internal to upfront.** This crate is a part of the `upfront` command. It is published so that
+//! the command can be installed, and its API may change in any release.
+//!
+//! Both schemas are loaded on a real server and read from its catalog as [`Facts`]; nothing parses
+//! SQL. [`difference`] compares the facts, [`plan`] orders the statements by the dependencies that
+//! the server has recorded, and [`prove`] runs them on a copy, up and down, before they are
+//! returned.
 //!
 //! ```no_run
 //! use upfront_schema::{Options, Source, diff};
@@ -16,9 +19,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Something that has no rule, be it a kind of object or an attribute, is an error that names it.
+//! An object or an attribute that this crate does not support is an error that names it.
 //!
-//! Calls block, and connect on the way: in an async program they belong on a thread of their own.
+//! Calls block and open connections. In an async program, run them on a thread of their own.
+//!
+//! # Modules
+//!
+//! Each folder may use those above it; no module imports itself by way of others.
+//!
+//! | folder | content |
+//! |---|---|
+//! | `catalog` | [`Facts`] of a database, and how they are read: [`Scope`], exclusions, owners, setup |
+//! | `kinds` | [`ObjectKind`], a row a kind, and the SQL of each |
+//! | `diff` | pure: [`Difference`], actions, the graph of steps, [`Plan`] |
+//! | `scratch` | what runs on a scratch server: loading SQL, applying plans, roles, preflight checks |
+//! | `verify` | expressions in their stable form, and [`prove`] |
+//! | `generate` | the files of a migration: [`Change`], renames, annotations, models, test rows |
+//! | `diagram` | entity-relationship diagrams |
 
 mod catalog;
 mod diagram;

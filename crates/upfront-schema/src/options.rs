@@ -1,4 +1,4 @@
-//! What the caller decides.
+//! The options of a comparison and of its plan.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ pub struct Options {
     /// How the values of a column become those of its new type, by `schema.table.column` or
     /// `table.column`, each part as SQL writes it.
     pub using: BTreeMap<String, String>,
-    /// The same for the way back.
+    /// The same for the down script.
     pub using_down: BTreeMap<String, String>,
-    /// What rows get in a column that becomes NOT NULL, by `schema.table.column`.
+    /// The values of existing rows in a column that becomes NOT NULL, by `schema.table.column`.
     pub fills: BTreeMap<String, String>,
-    /// How what takes time is done.
+    /// How long operations are done.
     pub strategy: Strategy,
 }
 
-/// How a plan does what takes time on tables that are there and have rows.
+/// How a plan does long operations on existing tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
-    /// By plain statements in one transaction, which keep programs waiting.
+    /// By plain statements in one transaction, which block readers and writers.
     #[default]
     Plain,
-    /// While programs read and write, where an index is built or rows are read; else plainly.
+    /// Online where an index is built or rows are validated, otherwise by plain statements.
     OnlineBuilds,
-    /// While programs read and write, wherever PostgreSQL can.
+    /// Online wherever PostgreSQL can.
     Online,
 }
 
 impl Strategy {
-    /// Those of the way back: whoever goes back is in a hurry, and short locks are fine.
+    /// The strategy of a rollback, which should be fast and may take short locks.
     #[must_use]
     pub fn reversed(self) -> Self {
         match self {
@@ -44,7 +44,7 @@ impl Strategy {
 }
 
 impl Options {
-    /// Those of the way back.
+    /// The options of the rollback.
     #[must_use]
     pub fn reversed(&self) -> Self {
         Self {

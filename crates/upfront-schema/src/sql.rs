@@ -5,22 +5,22 @@ use std::fmt;
 /// What a statement may do to rows, beyond what it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hazard {
-    /// Rows or values are gone, by what it says.
+    /// Rows or values are deleted, as the text says.
     LosesData(String),
-    /// The rows that are there may not allow it, and what tells whether they do.
+    /// Existing rows may make it fail; the probe counts them.
     MayFail(String, Probe),
-    /// The table is written anew under an exclusive lock.
+    /// The table is rewritten under an exclusive lock.
     Rewrites(String),
-    /// Programs have to wait while rows are read.
+    /// Readers or writers are blocked while all rows are read.
     Locks(String),
 }
 
-/// How it is known beforehand whether rows are in the way.
+/// How to find out whether existing rows make a statement fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// A query that counts what is in the way, for where the statement stands.
+    /// A query that counts the conflicting rows, to be run just before the statement.
     Query(String),
-    /// No query tells, and why not.
+    /// No query can count them, and why.
     None(&'static str),
 }
 

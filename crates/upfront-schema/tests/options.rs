@@ -23,7 +23,7 @@ fn tells_of_the_order_of_columns() {
     let old = database("create table t (a int, c int)");
     let new = database("create table t (a int, b int, c int)");
     let up = prove_up(&old, &new, &Options::default()).unwrap();
-    assert_eq!(up.notes, ["public.t has the order a, c, b, and not a, b, c"]);
+    assert_eq!(up.notes, ["public.t has the order a, c, b instead of a, b, c"]);
 }
 
 #[test]

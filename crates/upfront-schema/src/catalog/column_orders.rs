@@ -132,5 +132,5 @@ pub(crate) fn order<T: AsRef<str> + PartialEq>(
     let list =
         |all: &[T]| all.iter().map(|it| quote::name(it.as_ref())).collect::<Vec<_>>().join(", ");
     (there != wanted)
-        .then(|| format!("{of} has the order {}, and not {}", list(there), list(wanted)))
+        .then(|| format!("{of} has the order {} instead of {}", list(there), list(wanted)))
 }

@@ -58,7 +58,7 @@ UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl
 UNION ALL SELECT 'pg_amop'::regclass, a.oid FROM pg_amop a WHERE a.oid >= 16384
 UNION ALL SELECT 'pg_amproc'::regclass, a.oid FROM pg_amproc a WHERE a.oid >= 16384";
 
-/// Kind, name and words of each. What stands in no schema and uses something of one that is left
+/// Kind, name and description of each. What belongs to no schema and uses something of one left
 /// out is left out, too.
 const NAMES: &str = "
 SELECT DISTINCT u.class, u.object, 0, i.type,

@@ -1,4 +1,4 @@
-//! The default owner: whoever replays migrations, by whichever name.
+//! The default owner: the role that replays migrations, whatever its name.
 
 use serde_json::{Map, Value};
 

@@ -30,7 +30,7 @@ pub(crate) struct CatalogDependencies {
     part: HashMap<(u32, u32), Address>,
     /// Goes with the other: the expression of a generated column.
     rider: HashMap<(u32, u32), Vec<Address>>,
-    /// What extensions brought.
+    /// Members of extensions.
     members: HashSet<(u32, u32)>,
     /// What the server made for a partition after something of the table above.
     clones: HashSet<(u32, u32)>,
@@ -113,7 +113,7 @@ impl CatalogDependencies {
         self.part.contains_key(&(address.0, address.1))
     }
 
-    /// Whether it goes with something that an extension brought, as an operator that one adds to a
+    /// Whether it is dropped with a member of an extension, as an operator that one adds to a
     /// family of its own or of the server's.
     pub(crate) fn rides_on_member(&self, address: Address) -> bool {
         let riders = self.rider.get(&(address.0, address.1));

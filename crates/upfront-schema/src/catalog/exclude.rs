@@ -47,7 +47,7 @@ impl Facts {
         }
     }
 
-    /// Which of them the patterns name, with all that stands in these or goes with them.
+    /// Which of them the patterns name, with all that they contain or that is dropped with them.
     pub(crate) fn left_alone(&self, patterns: &[Pattern]) -> Vec<bool> {
         let mut left = vec![false; self.all.len()];
         let is_named = |id| patterns.iter().any(|it| it.fits(id) || it.holds(id));

@@ -1,4 +1,4 @@
-//! A schema as facts: what there is, how it is, and what uses what.
+//! A schema as facts: objects, their attributes and their dependencies.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use crate::{
 /// Class, object and sub-object: the address of something within one database.
 pub(crate) type Address = (u32, u32, i32);
 
-/// One object with what is compared of it.
+/// One object with the attributes that are compared.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// What it is called.
+    /// Its kind and names.
     pub id: Identity,
-    /// What it stands in and ends with: the table of a column, the column of a default.
+    /// The object that contains it and that it is dropped with: the table of a column.
     pub(crate) parent: Option<usize>,
     /// The object of the table's parent that made this one.
     pub(crate) origin: Option<usize>,
@@ -75,7 +75,7 @@ pub(crate) enum Cast {
 
 pub(crate) type Casts = HashMap<(String, String), Cast>;
 
-/// All facts of a database.
+/// All objects of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub(crate) all: Vec<Fact>,
@@ -119,19 +119,19 @@ impl Facts {
         self.connect(user, base, how);
     }
 
-    /// How many there are.
+    /// Returns the number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is nothing.
+    /// Whether there are no objects.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Each of them.
+    /// Iterates over the objects.
     pub fn iter(&self) -> impl Iterator<Item = &Fact> {
         self.all.iter()
     }
@@ -161,7 +161,7 @@ impl Facts {
             .or_else(|| self.get(ObjectKind::DefaultPrivileges, names))
     }
 
-    /// What a fact stands in.
+    /// The object that contains a fact.
     pub(crate) fn parent(&self, of: &Fact) -> Option<&Fact> {
         of.parent.map(|at| &self.all[at])
     }

@@ -43,7 +43,7 @@ impl FromStr for Pattern {
         }
         Err(invalid(match text.rsplit_once(' ') {
             Some((kind, _)) => format!("there is no kind `{}`", kind.trim()),
-            None => "a kind and a name are wanted, such as `table legacy.*`".to_owned(),
+            None => "expected a kind and a name, such as `table legacy.*`".to_owned(),
         })
         .into())
     }
@@ -104,7 +104,7 @@ mod tests {
             let err = it.parse::<super::Pattern>().unwrap_err();
             assert_eq!(err.to_string(), expected);
         };
-        check("users", "`users`: a kind and a name are wanted, such as `table legacy.*`");
+        check("users", "`users`: expected a kind and a name, such as `table legacy.*`");
         check("furniture x.y", "`furniture x.y`: there is no kind `furniture`");
     }
 

@@ -10,7 +10,7 @@ const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL extra_float_digits
 SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC';
 SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL bytea_output = 'hex'";
 
-/// What all queries of the rules share: the schemas that count, what extensions brought, and the
+/// What all queries of the kinds share: the schemas in scope, members of extensions, and the
 /// relations that are left. None is materialized: the planner knows nothing of what is in a
 /// materialized one, and joins two of them by comparing each with each.
 pub(crate) const PRELUDE: &str = "

@@ -5,29 +5,30 @@ use crate::{
     kinds::object_kind::ObjectKind,
 };
 
-/// What is left out of every comparison.
+/// What a comparison ignores.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// Schemas that are left alone with all that is in them.
+    /// Schemas that are ignored with all their objects.
     pub without_schemas: Vec<String>,
-    /// Objects that are left alone with all that is in them.
+    /// Objects that are ignored with all that they contain.
     pub exclude: Vec<Pattern>,
-    /// Roles that count as the default owner beside whoever reads, in privileges too: whose
-    /// migrations a database has.
+    /// Roles that count as the default owner, besides the one that reads, in privileges too: those
+    /// that run the migrations.
     pub default_owners: Vec<String>,
-    /// Whether owners count.
+    /// Whether owners are compared.
     pub owners: Owners,
-    /// What the setup of scratch databases has made.
+    /// The objects of the setup of scratch databases.
     pub setup: Setup,
 }
 
-/// Whether who owns an object is compared.
+/// Whether owners of objects are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owners {
-    /// It is.
+    /// Owners are compared.
     #[default]
     Compared,
-    /// It is not, as with what was read without owners and rows: nor which materialized views have some.
+    /// Owners are ignored, and so is which materialized views are populated: a dump without owners
+    /// and rows has neither.
     LeftOut,
 }
 

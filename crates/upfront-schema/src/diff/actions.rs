@@ -19,7 +19,7 @@ use crate::{
 pub(crate) enum Action {
     Keep,
     Alter(Vec<Sql>),
-    /// In place, with whoever uses it out of the way.
+    /// In place, while dependent objects are dropped.
     Retype(Vec<Sql>),
     /// Dropped and made again.
     Replace,
@@ -45,7 +45,7 @@ impl Action {
     }
 }
 
-/// The fates of the first schema's objects, complete: nothing that stands in the way is left.
+/// The actions for all objects of the first schema, with those for dependent objects.
 pub(crate) struct Actions<'a> {
     pub(crate) a: &'a Facts,
     pub(crate) b: &'a Facts,
@@ -67,7 +67,7 @@ impl<'a> Actions<'a> {
             it.all.push(action);
         }
         it.replace_indexes_above();
-        it.grant_on_columns_anew();
+        it.grant_on_columns_again();
         it.keep_what_is_their_own();
         while let Some(at) = it.pending.pop() {
             it.spread(at);
@@ -106,7 +106,7 @@ impl<'a> Actions<'a> {
     }
 
     /// What is taken from a role on a table is taken on its columns too.
-    fn grant_on_columns_anew(&mut self) {
+    fn grant_on_columns_again(&mut self) {
         let privileges = |it: &&usize| self.a.all[**it].id.kind == ObjectKind::Privileges;
         let all: Vec<_> = (0..self.a.all.len()).collect();
         let all: Vec<_> = all.iter().filter(privileges).copied().collect();
@@ -122,7 +122,7 @@ impl<'a> Actions<'a> {
                 (&self.all[at], all.iter().any(is_touched), self.counterpart(at))
             {
                 self.all[at] =
-                    Action::Alter(privileges::grant_anew(self.b, &self.b.all[counterpart]));
+                    Action::Alter(privileges::grant_again(self.b, &self.b.all[counterpart]));
             }
         }
     }
@@ -269,7 +269,7 @@ impl<'a> Actions<'a> {
         }
     }
 
-    /// Whether what is done to the user anyway makes it let go. A constraint is never written anew in
+    /// Whether the action for the user already ends its dependency. A constraint is never changed in
     /// place.
     fn is_released(&self, user: usize, base: usize) -> bool {
         if self.a.all[user].id.kind == ObjectKind::TableConstraint {
@@ -354,7 +354,7 @@ impl<'a> Actions<'a> {
 
     fn refuse(&mut self, user: usize, base: usize) {
         let (user, base) = (&self.a.all[user].id, &self.a.all[base].id);
-        self.refused.push(format!("{base} has to be made anew, and {user} uses it"));
+        self.refused.push(format!("{base} must be recreated, but {user} uses it"));
     }
 }
 

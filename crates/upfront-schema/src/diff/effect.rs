@@ -1,4 +1,4 @@
-//! What the statements of a plan do, object by object.
+//! The effects of statements, object by object.
 
 use crate::{
     catalog::identity::Identity,
@@ -7,25 +7,25 @@ use crate::{
     sql::Sql,
 };
 
-/// What a statement does to one object.
+/// The effect of a statement on one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// What it does.
+    /// What the statement does.
     pub action: EffectKind,
-    /// To what; by its name before.
+    /// The object, by its old name.
     pub id: Identity,
 }
 
 /// The verb of an [`Effect`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EffectKind {
-    /// It is gone, at least until it is created again.
+    /// The object is dropped, at least until it is created again.
     Drop,
-    /// It is called this now, or is in this schema.
+    /// The object gets this name, or moves to this schema.
     Rename(String),
-    /// It is there before and after.
+    /// The object is altered.
     Change,
-    /// It is new.
+    /// The object is created.
     Create,
 }
 

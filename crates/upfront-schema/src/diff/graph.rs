@@ -61,7 +61,7 @@ impl Graph {
         self.before[second].remove(&first);
     }
 
-    /// One step becomes part of another, whoever waits for it or is awaited by it.
+    /// One step becomes part of another, with its predecessors and successors.
     pub(crate) fn combine(&mut self, step: usize, into: usize) {
         for it in self.successors(step) {
             match self.commits.contains(&(step, it)) {

@@ -1,4 +1,4 @@
-//! A plan: statements with comments, as they stand in a file.
+//! A plan: statements with comments, as they are written to a file.
 
 use std::{collections::HashSet, fmt};
 
@@ -24,34 +24,34 @@ use crate::{
 pub struct Plan {
     /// In the order in which they run.
     pub statements: Vec<Statement>,
-    /// In what the result differs from what was wanted all the same, once the plan is proven: the
-    /// order of columns, which no SQL changes.
+    /// Remaining differences that no SQL can change, as the order of columns, once the plan is
+    /// tested.
     pub notes: Vec<String>,
 }
 
 /// One statement of a plan.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// What it does, as a heading.
+    /// A heading that describes the statement.
     pub comment: String,
     /// Without the `;`.
     pub sql: String,
-    /// What it may do beyond that.
+    /// Data loss, failures, rewrites and long locks that it may cause.
     pub hazards: Vec<Hazard>,
-    /// What it does, object by object.
+    /// Its effects, object by object.
     pub effects: Vec<Effect>,
-    /// What it was seen to lock, once the plan is proven: on a copy, so without rows and waiting.
+    /// The locks observed on the copy, once the plan is tested.
     pub locks: Vec<Lock>,
     /// Those of one even phase are one transaction, those of an odd one run outside of any. It
     /// never falls from one statement to the next.
     pub phase: u32,
 }
 
-/// Plans the way from one schema to another.
+/// Plans the change from one schema to another.
 ///
 /// # Errors
 ///
-/// If a difference has no SQL that does it, or needs to be told how: nothing is left out.
+/// If no SQL can express a difference, or if it needs a decision of the author.
 pub fn plan(a: &Facts, b: &Facts, options: &Options) -> Result<Plan> {
     if a.has_aliases() || b.has_aliases() {
         let orders = a.orders.after_change_to(&b.orders);
@@ -238,7 +238,7 @@ impl Plan {
             sql.starts_with("FUNCTION ") || sql.starts_with("PROCEDURE ")
         };
         let off = |phase| Statement {
-            comment: "Let routines name what comes after them".to_owned(),
+            comment: "Let routines reference objects that are created later".to_owned(),
             sql: "SET LOCAL check_function_bodies = off".to_owned(),
             hazards: Vec::new(),
             effects: Vec::new(),

@@ -1,4 +1,4 @@
-//! What is not compared and may be worth a word.
+//! Differences that no SQL can change and that are reported alone.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::{
     kinds::object_kind::ObjectKind,
 };
 
-/// In what a schema that was brought to another still differs from it: the order of columns and
+/// How a schema still differs from another one after the change: the order of columns and
 /// fields, which no `ALTER` changes, and whether an inherited column is the table's own too.
 pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<String> {
     let counterparts =

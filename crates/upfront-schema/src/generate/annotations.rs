@@ -68,7 +68,7 @@ impl Annotations {
     ///
     /// # Errors
     ///
-    /// If it cannot be told what one of them is about, with its place.
+    /// If the target of an annotation cannot be determined, with its place.
     pub fn read(texts: &[(String, String)]) -> Result<Self> {
         let mut all = Vec::new();
         for (label, text) in texts {
@@ -88,7 +88,7 @@ impl Annotations {
         Ok(Self(all))
     }
 
-    /// Whether there is none.
+    /// Whether there are no annotations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

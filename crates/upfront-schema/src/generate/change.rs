@@ -1,4 +1,4 @@
-//! One change of a schema, there and back.
+//! One change of a schema, up and down.
 
 use std::collections::BTreeMap;
 
@@ -41,32 +41,32 @@ pub struct Change<'a> {
     strategy: Strategy,
 }
 
-/// Something that only the author can know.
+/// A decision that only the author of a migration can make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Is the second the first under another name?
+    /// Whether the second object is the first one under another name.
     Rename(Identity, Identity),
-    /// What do rows get in this column, which is new and NOT NULL?
+    /// The value of existing rows in this column, which is new and NOT NULL.
     Fill(Identity),
 }
 
-/// The two sides of one file.
+/// The up and down scripts of one migration.
 #[derive(Debug)]
 pub struct UpDown {
-    /// There.
+    /// The up script.
     pub up: Plan,
-    /// And back.
+    /// The down script.
     pub down: DownResult,
-    /// Whether a program that knows the schema before this file alone may fail on that after it.
+    /// Whether a program that was written for the schema before this migration may fail after it.
     pub is_breaking: bool,
 }
 
-/// The way back.
+/// The down script of a migration, if there can be one.
 #[derive(Debug)]
 pub enum DownResult {
-    /// By these statements.
+    /// These statements undo the migration.
     Plan(Plan),
-    /// There is none, and why.
+    /// The migration cannot be undone, and why.
     None(String),
 }
 
@@ -130,7 +130,7 @@ impl<'a> Change<'a> {
         Ok(Self { from, to, scope, answers, renamings, fills, have, wanted, strategy })
     }
 
-    /// The same, done in another way.
+    /// Sets the strategy.
     #[must_use]
     pub fn with_strategy(self, strategy: Strategy) -> Self {
         Self { strategy, ..self }
@@ -158,7 +158,7 @@ impl<'a> Change<'a> {
         &self.wanted
     }
 
-    /// Whether `--no-rename` names it: it is dropped.
+    /// Whether `--no-rename` names an object, so that it is dropped.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl<'a> Change<'a> {
         self.is_denied(id)
     }
 
-    /// What stays under another name, told or annotated, in words.
+    /// Descriptions of the renames, from options and annotations.
     pub fn renamed(&self) -> impl Iterator<Item = String> {
         self.renamings.iter().map(|it| format!("{} is called `{}`", it.id, it.to))
     }
@@ -178,7 +178,7 @@ impl<'a> Change<'a> {
         !self.fills.is_empty()
     }
 
-    /// What has to be said before a file can be written.
+    /// The questions that must be answered before a migration can be written.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl<'a> Change<'a> {
 
     fn is_denied(&self, old: &Identity) -> Result<bool> {
         for it in &self.answers.not_renamed {
-            let name = lookup::parts(it).ok_or_else(|| lookup::not(it, "this is no name"))?;
+            let name = lookup::parts(it).ok_or_else(|| lookup::not(it, "this is not a name"))?;
             if lookup::is_named(&old.names, &name) {
                 return Ok(true);
             }
@@ -273,7 +273,7 @@ impl<'a> Change<'a> {
             let old =
                 self.have.get(ObjectKind::Column, &column.id.names).and_then(|it| it.text("type"));
             if old.is_none() || old == column.text("type") {
-                return Err(wrong("its type does not change here"));
+                return Err(wrong("the type of the column does not change"));
             }
             using.insert(column.id.path(), it.expression.clone());
         }
@@ -294,7 +294,7 @@ impl<'a> Change<'a> {
         Ok(plan)
     }
 
-    /// The plan in as many parts as there have to be files, each with its way back.
+    /// The plan, split into the migrations that it needs, each with its down script.
     ///
     /// # Errors
     ///
@@ -379,8 +379,8 @@ pub fn uncompared_differences(
 }
 
 impl DownResult {
-    /// The way back from one database to another, where objects that have another name by now are
-    /// known by what they were before.
+    /// Plans the rollback from one database to another, given the renames that undo those of the
+    /// migration.
     ///
     /// # Errors
     ///

@@ -24,7 +24,9 @@ impl FromStr for ColumnExpression {
             let expression = Some(expression.trim()).filter(|it| !it.is_empty())?.to_owned();
             Some(Self { column, expression })
         };
-        read().ok_or_else(|| not(text, "a column and an expression are wanted, as `users.nick=''`"))
+        read().ok_or_else(|| {
+            not(text, "expected a column and an expression, such as `users.nick=''`")
+        })
     }
 }
 

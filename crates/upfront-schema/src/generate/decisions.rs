@@ -1,4 +1,4 @@
-//! What the author of a migration says where the schemas alone do not.
+//! Decisions of the author that the schemas alone do not show.
 
 use std::{fmt, str::FromStr};
 
@@ -12,22 +12,22 @@ use crate::{
     },
 };
 
-/// All that was said.
+/// The decisions for one change.
 #[derive(Clone, Debug, Default)]
 pub struct Decisions {
-    /// What is the same under another name.
+    /// Objects that are renamed.
     pub renames: Vec<Rename>,
-    /// What looks like a rename and is none: the old names.
+    /// The old names of objects that are dropped although a rename seems likely.
     pub not_renamed: Vec<String>,
-    /// What rows get in a column that shall not be NULL.
+    /// Values of existing rows for columns that become NOT NULL.
     pub fills: Vec<ColumnExpression>,
-    /// How the values of a column become those of another type.
+    /// Conversions of the values of columns whose type changes.
     pub usings: Vec<ColumnExpression>,
-    /// The same for the way back.
+    /// The same for the down script.
     pub usings_down: Vec<ColumnExpression>,
-    /// What stays for this time although the desired schema lacks it.
+    /// Objects that are kept this time although the desired schema lacks them.
     pub kept: KeptObjects,
-    /// What the desired schema itself says; what is said above counts before it.
+    /// Annotations in the desired schema. The fields above take precedence.
     pub annotated: Annotations,
 }
 
@@ -46,7 +46,8 @@ impl FromStr for Rename {
             let (old, new) = text.split_once('=')?;
             Some(Self { old: parts(old)?, new: parts(new)?.pop()? })
         };
-        read().ok_or_else(|| not(text, "an old and a new name are wanted, as `users.nick=handle`"))
+        read()
+            .ok_or_else(|| not(text, "expected an old and a new name, such as `users.nick=handle`"))
     }
 }
 
@@ -87,11 +88,11 @@ mod tests {
         let check = |err: crate::Error, expected: &str| assert_eq!(err.to_string(), expected);
         check(
             "users".parse::<Rename>().unwrap_err(),
-            "`users`: an old and a new name are wanted, as `users.nick=handle`",
+            "`users`: expected an old and a new name, such as `users.nick=handle`",
         );
         check(
             "nick=1".parse::<ColumnExpression>().unwrap_err(),
-            "`nick=1`: a column and an expression are wanted, as `users.nick=''`",
+            "`nick=1`: expected a column and an expression, such as `users.nick=''`",
         );
     }
 }

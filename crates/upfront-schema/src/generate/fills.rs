@@ -37,7 +37,7 @@ fn column<'a>(have: &Facts, wanted: &'a Facts, it: &ColumnExpression) -> Result<
         }
         (true, true) => Ok(column),
         (_, false) => Err(wrong("its table is new and has no rows")),
-        (false, true) => Err(wrong("it does not become NOT NULL here")),
+        (false, true) => Err(wrong("the column does not become NOT NULL")),
     }
 }
 

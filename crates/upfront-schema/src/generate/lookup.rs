@@ -23,11 +23,11 @@ pub(crate) fn find<'a>(
     let public: Vec<_> = public.collect();
     match (all.as_slice(), public.as_slice()) {
         ([it], _) => Ok(it),
-        ([], _) => Err("there is nothing of this name".to_owned()),
+        ([], _) => Err("no object has this name".to_owned()),
         (_, [it]) => Ok(it),
         (all, _) => {
             let names: Vec<_> = all.iter().map(|it| it.id.to_string()).collect();
-            Err(format!("this is {}", names.join(" or ")))
+            Err(format!("the name is ambiguous: {}", names.join(" or ")))
         }
     }
 }

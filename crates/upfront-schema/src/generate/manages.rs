@@ -181,7 +181,7 @@ pub(crate) fn name_of(kind: ObjectKind, attribute: &str) -> Option<&'static str>
 
 fn unknown(name: &str) -> Error {
     let known: Vec<_> = Manages::known().map(|it| format!("`{it}`")).collect();
-    let why = format!("there is no kind of object of this name; known are {}", known.join(", "));
+    let why = format!("no kind of object has this name; the known ones are {}", known.join(", "));
     Kind::Answer { given: name.to_owned(), why }.into()
 }
 
@@ -208,7 +208,9 @@ mod tests {
     #[test]
     fn names_what_it_knows() {
         let err = Manages::only(&["tables", "furniture"]).unwrap_err().to_string();
-        assert!(err.starts_with("`furniture`: there is no kind of object of this name; known are"));
+        assert!(
+            err.starts_with("`furniture`: no kind of object has this name; the known ones are")
+        );
         assert!(err.contains("`tables`, `columns`") && err.ends_with("`everything`"), "{err}");
         let err = Manages::only(&["columns"]).unwrap_err().to_string();
         assert_eq!(err, "`columns`: it needs `tables` in the same list");

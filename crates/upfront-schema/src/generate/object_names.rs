@@ -1,4 +1,4 @@
-//! What has another name after a migration, by the server's own numbers.
+//! The names of all objects, by their oids, so that renames of a migration can be found.
 
 use std::collections::HashMap;
 
@@ -49,8 +49,7 @@ impl ObjectNames {
         Ok(Self(all.into_iter().map(|(_, it)| it).collect()))
     }
 
-    /// What gives everything its name and its schema of before, in this order; these names are the
-    /// later ones.
+    /// The renames and moves, in order, that restore the names and schemas of `before`.
     #[must_use]
     pub fn back_to(&self, before: &Self) -> Vec<Renaming> {
         let old: HashMap<_, _> = before.0.iter().map(|it| (it.address, it)).collect();
@@ -100,7 +99,7 @@ impl ObjectNames {
         done
     }
 
-    /// Moves back what is in another schema by now; its own name is the old one again.
+    /// The step that moves an object back to its old schema, after its own rename.
     fn back_into(&self, it: &Named, old: &Named, before: &Self) -> Option<Renaming> {
         let space = old.space.filter(|space| it.space.is_some_and(|now| now != *space))?;
         let to = self.space(space).or_else(|| before.space(space))?;

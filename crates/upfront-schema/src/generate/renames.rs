@@ -156,7 +156,7 @@ impl RenameSource<'_> {
         }
     }
 
-    /// Nothing if it has its new name already, or if something else is told of it.
+    /// Returns nothing if the object has its new name already, or if an option overrides it.
     fn resolve(
         &self,
         have: &Facts,
@@ -201,7 +201,7 @@ fn resolve_annotated(
     }
     if is_there(wanted, &old) {
         let message =
-            format!("{old} is in the desired schema, too, so it is not {} by now", it.new);
+            format!("{old} is in the desired schema too, so it was not renamed to {}", it.new);
         return Err(it.at.error(message));
     }
     Ok(Some(Renaming { id: old, to: it.new.name().to_owned(), part: Part::Name }))
@@ -270,7 +270,7 @@ fn resolve(it: &Rename, have: &Facts, wanted: &Facts, done: &[Renaming]) -> Resu
         return Err(wrong(format!("{new} is not in the desired schema")));
     }
     if is_there(wanted, &id) {
-        return Err(wrong(format!("{id} is in the desired schema, too")));
+        return Err(wrong(format!("{id} is in the desired schema too")));
     }
     Ok(renaming)
 }

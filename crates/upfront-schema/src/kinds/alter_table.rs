@@ -28,7 +28,7 @@ pub(super) fn in_place(it: &Change<'_>, text: &str) -> Outcome {
     }
 }
 
-/// Whether the same change of the column that it is inherited from brings it along.
+/// Whether the same change of the column that it is inherited from includes it.
 pub(super) fn comes_from_parent(it: &Change<'_>) -> bool {
     let new = it.to.origin.map(|at| &it.b.all[at]);
     let old = new.and_then(|new| it.a.find(&new.id)).map(|at| &it.a.all[at]);

@@ -29,7 +29,7 @@ pub(super) fn alter_type(it: &Change<'_>) -> Outcome {
     let Some(using) = using else {
         let (path, from, to) = (it.to.id.path(), typed(it.from), typed(it.to));
         return Outcome::Refuse(format!(
-            "the values of {path} cannot be turned from {from} into {to} without being told how"
+            "cannot convert the values of {path} from {from} to {to} without an expression"
         ));
     };
     let sql = retype(it.to, &using);

@@ -63,7 +63,7 @@ fn alter_fields(it: &Change<'_>) -> Outcome {
     let (old, new) = (fields(it.from), fields(it.to));
     let is_retyped = |(name, kind): (&String, &Value)| new.get(name).is_some_and(|it| it != kind);
     if old.iter().any(is_retyped) && is_stored(it.a, it.from) {
-        return anew(it);
+        return recreate(it);
     }
     let gone = order(it.from).into_iter().filter(|it| !new.contains_key(*it));
     let mut clauses: Vec<_> =
@@ -88,7 +88,7 @@ fn alter_fields(it: &Change<'_>) -> Outcome {
 
 /// The server changes no field of a type whose values are stored. They move over to a new type, by
 /// their texts.
-fn anew(it: &Change<'_>) -> Outcome {
+fn recreate(it: &Change<'_>) -> Outcome {
     match order(it.from) == order(it.to) {
         true => Outcome::Replace,
         false => Outcome::Refuse(format!(

@@ -222,7 +222,7 @@ fn alter_attachment(it: &Change<'_>) -> Outcome {
     }
     if it.old_value().is_some() && is_partition(it.a, it.from, it.b) {
         let why =
-            format!("{} is part of the key of the table above, and cannot leave it", it.to.id);
+            format!("{} is part of the key of the parent table and cannot be detached", it.to.id);
         return Outcome::Refuse(why);
     }
     let index = quote::qualified(&[it.to.id.names[0].clone(), it.to.id.name().to_owned()]);

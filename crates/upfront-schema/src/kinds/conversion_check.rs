@@ -1,4 +1,4 @@
-//! Which values of one type are none of another.
+//! Values of one type that cannot be converted to another.
 
 use crate::{
     catalog::facts::{Fact, Facts},
@@ -21,7 +21,7 @@ enum Limit {
 
 /// How the author's own expression is to be judged.
 pub(super) fn as_told() -> Probe {
-    Probe::None("only the expression of the author can tell")
+    Probe::None("the result of the given expression is unknown")
 }
 
 /// Counts the values that do not fit; nothing if all do.
@@ -56,8 +56,8 @@ pub(super) fn probe(it: &Change<'_>) -> Option<Probe> {
         _ if is(it.from, "S") && it.b.version >= 16 => {
             Some(count(&format!("NOT pg_input_is_valid({name}::text, {})", quote::literal(&new))))
         }
-        _ if is(it.from, "S") => Some(Probe::None("a server of version 16 or later can tell")),
-        _ => Some(Probe::None("only the conversion itself can tell")),
+        _ if is(it.from, "S") => Some(Probe::None("this needs PostgreSQL 16 or later")),
+        _ => Some(Probe::None("only the conversion shows it")),
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn probe(it: &Change<'_>) -> Option<Probe> {
 pub(super) fn one_of_the_new(facts: &Facts, column: &Fact) -> Probe {
     match enumeration(facts, column) {
         Some(labels) => probe::of_labels(column, labels),
-        None => Probe::None("only the new type can tell"),
+        None => Probe::None("only the new type shows it"),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Definition {
     pub(crate) inherited: &'static [&'static str],
     /// Whether the statement that makes its parent can make it too.
     pub(crate) created_with_parent: bool,
-    /// Whether it stands in the way when a column that it uses changes its type.
+    /// Whether it must be dropped before a column that it uses changes its type.
     pub(crate) blocks_retype: bool,
 }
 
@@ -35,11 +35,11 @@ pub(crate) type Alter = fn(&Change<'_>) -> Outcome;
 /// What a change comes to.
 pub(crate) enum Outcome {
     InPlace(Vec<Sql>),
-    /// In place, and whoever uses the column must be out of the way.
+    /// In place, while dependent objects are dropped.
     Retype(Vec<Sql>),
     /// Only by dropping it and making it again.
     Replace,
-    /// Not without being told how.
+    /// Not without a decision of the author.
     Refuse(String),
 }
 
@@ -85,7 +85,7 @@ pub(super) fn plain_drop(_: &Facts, fact: &Fact) -> Vec<Sql> {
     vec![Sql::whole(format!("DROP {} {}", fact.id.kind.noun(), reference(&fact.id)))]
 }
 
-/// A kind that is known by the statements that make it, and made anew where they differ.
+/// A kind that is compared by its creating statements, and recreated where they differ.
 pub(super) const fn opaque(
     kind: ObjectKind,
     creation_order: u16,

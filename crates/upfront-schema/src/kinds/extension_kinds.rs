@@ -1,4 +1,4 @@
-//! Kinds that extensions bring more often than schemas do.
+//! Kinds that occur more often in extensions than in schemas.
 
 use crate::kinds::{
     definition::{Definition, opaque},

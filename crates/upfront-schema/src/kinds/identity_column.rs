@@ -72,7 +72,10 @@ pub(super) fn alter_identity_options(it: &Change<'_>) -> Outcome {
     }
     let name = |it: Option<&Value>| it.and_then(|it| it.get("name")).cloned();
     if name(it.old_value()) != name(it.wanted_value()) {
-        return Outcome::Refuse(format!("the sequence of {} has another name", it.to.id.path()));
+        return Outcome::Refuse(format!(
+            "the sequence of {} cannot get another name",
+            it.to.id.path()
+        ));
     }
     let sequence = sequence_options::of_identity(it.to);
     let mut sql = sequence_options::moves(&sequence, it.old_value(), it.wanted_value());

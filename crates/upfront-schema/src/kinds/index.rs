@@ -152,7 +152,9 @@ fn alter_invalid(it: &Change<'_>) -> Outcome {
         None if is_partitioned => Outcome::InPlace(Vec::new()),
         None => Outcome::Replace,
         Some(_) if is_partitioned => Outcome::Replace,
-        Some(_) => Outcome::Refuse(format!("{} is wanted as an invalid index", it.to.id)),
+        Some(_) => {
+            Outcome::Refuse(format!("the desired schema has {} as an invalid index", it.to.id))
+        }
     }
 }
 

@@ -170,7 +170,7 @@ pub(crate) fn is_on_table_of(table: &Fact, column: &Fact) -> bool {
 }
 
 /// All of the grants, as if there were none.
-pub(crate) fn grant_anew(facts: &Facts, fact: &Fact) -> Vec<Sql> {
+pub(crate) fn grant_again(facts: &Facts, fact: &Fact) -> Vec<Sql> {
     change(facts, fact, &Grants::new(), &grant::read(fact.attributes.get("grants")))
 }
 

@@ -137,7 +137,7 @@ pub(super) fn of_created(it: &Created<'_>) -> Probe {
     }
 }
 
-/// Whether what it stands in has no rows that anybody checks: a new table, or a foreign one.
+/// Whether its table has no rows to check: a new table, or a foreign one.
 pub(super) fn is_without_rows(it: &Created<'_>) -> bool {
     let parent = it.facts.parent(it.fact);
     parent.is_some_and(|parent| {
@@ -170,7 +170,7 @@ pub(super) fn rows(table: &str) -> Probe {
     Probe::query(format!("SELECT count(*) FROM {table}"))
 }
 
-/// Counts the values of a domain, by what is to be seen of each as `value`.
+/// Counts the values of a domain that fulfil a condition on `value`.
 pub(super) fn of_domain(facts: &Facts, domain: &str, condition: &str) -> Option<Probe> {
     let columns = facts.iter().filter(|it| {
         it.id.kind == ObjectKind::Column

@@ -73,7 +73,7 @@ WHERE c.relkind = 'S'",
     blocks_retype: false,
 };
 
-/// A new sequence for a column that is not new goes on behind its values.
+/// A new sequence for an existing column starts after its values.
 fn create_owner(it: &Created<'_>) -> Vec<Sql> {
     let mut sql = vec![owned_by(it.fact, it.fact.text("column"))];
     let is_new = |fact: &Fact| it.before.find(&fact.id).is_none();
@@ -120,7 +120,7 @@ fn create(it: &Created<'_>) -> Vec<Sql> {
 /// The version since which a sequence follows the table whose column owns it, and keeps its position.
 const FIRST_TO_FOLLOW: u32 = 15;
 
-/// A change of the table that owns it brings the same change along.
+/// A change of the table that owns it includes the same change.
 fn alter_persistence(it: &Change<'_>) -> Outcome {
     let persistence = |facts: &Facts, fact: &Fact| {
         let table = owner(facts, fact)?;

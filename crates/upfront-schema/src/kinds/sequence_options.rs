@@ -82,7 +82,7 @@ pub(super) fn position([from, to]: [Option<&Value>; 2], old: &str, new: &str) ->
     Sql::whole(format!("SELECT setval({}, {value}, {called}) FROM {old}", quote::literal(new)))
 }
 
-/// Whether no value is in both: the sequence starts anew.
+/// Whether no value is in both, so that the sequence restarts.
 pub(crate) fn is_elsewhere(old: &Bounds, new: &Bounds) -> bool {
     new.min > old.max || new.max < old.min
 }
@@ -94,7 +94,7 @@ pub(crate) struct Bounds {
     pub(crate) start: i64,
 }
 
-/// The bounds, those that are not told included.
+/// The bounds, including the defaults.
 pub(crate) fn bounds(options: Option<&Value>) -> Bounds {
     let number = |key| options.and_then(|it| it.get(key)).and_then(Value::as_i64);
     let (low, high) = match options.and_then(|it| it.get("type")).and_then(Value::as_str) {

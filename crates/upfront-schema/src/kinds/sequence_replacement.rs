@@ -1,4 +1,4 @@
-//! What counts for a column, and how its successor goes on from where it stands.
+//! Sequences of columns, and how a replacement continues from the old position.
 
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ impl<'a> ColumnSequence<'a> {
 
 /// A column that counts before and after, and after by a sequence that is new.
 ///
-/// The new one goes on from where the old one stands: `max(…) + 1` would give values again that
+/// The new one continues from the old position: `max(…) + 1` could return values again that
 /// rows had which are gone.
 pub(crate) struct SequenceReplacement<'a> {
     /// The column in the second schema.
@@ -64,7 +64,7 @@ impl<'a> SequenceReplacement<'a> {
         let it = Self::candidate(a, b, column)?;
         match it.new {
             ColumnSequence::Identity(_) => Some(it),
-            // A sequence of several columns goes on from that of the first.
+            // A sequence of several columns continues from that of the first.
             ColumnSequence::Sequence(new) => {
                 Self::of_new(a, b, new).filter(|it| it.column.id == column.id)
             }
@@ -155,8 +155,8 @@ impl<'a> SequenceReplacement<'a> {
         };
         let name = temporary_name(&it.id);
         let sql = Sql::whole(format!("ALTER SEQUENCE {path} RENAME TO {}", quote::name(&name)));
-        let sql =
-            sql.with_comment(format!("Rename \"{}\" sequence, which goes later", it.id.name()));
+        let sql = sql
+            .with_comment(format!("Rename \"{}\" sequence, which is dropped later", it.id.name()));
         (Some(sql), quote::qualified(&[it.id.names[0].clone(), name]))
     }
 
@@ -164,7 +164,7 @@ impl<'a> SequenceReplacement<'a> {
     pub(super) fn go_on(&self, old: &str) -> Sql {
         let options = [self.old.options(), self.new.options()];
         let sql = sequence_options::position(options, old, &self.new.path());
-        sql.with_comment("Go on from where the old sequence stands")
+        sql.with_comment("Continue from the position of the old sequence")
     }
 
     /// The path of the old one as long as it has its name.

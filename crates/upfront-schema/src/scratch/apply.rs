@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Runs the plan, each of its parts in a transaction, and tells what each statement locked.
+/// Runs the plan, each part in a transaction, and returns the locks of each statement.
 pub(crate) fn apply(
     client: &mut Client,
     plan: &Plan,

@@ -147,7 +147,7 @@ fn extension_schema(sql: &str) -> Option<String> {
     Some(quoted.map_or_else(|| written.to_owned(), |it| it.replace("\"\"", "\"")))
 }
 
-/// Whether it makes or changes something that stands in no schema.
+/// Whether it creates or alters an object that belongs to no schema.
 fn is_outside_schemas(sql: &str) -> bool {
     const KINDS: [&str; 10] = [
         "CREATE CAST",
@@ -342,7 +342,7 @@ fn round(
     Ok(left)
 }
 
-/// Tables that refer to each other come without their foreign keys, which are added at last.
+/// Creates tables that refer to each other without their foreign keys, which are added last.
 fn lift(files: &[File], open: Vec<PendingStatement>) -> Vec<PendingStatement> {
     let (mut all, mut keys) = (Vec::new(), Vec::new());
     for mut it in open {
@@ -495,7 +495,7 @@ fn first(files: &[File], open: Vec<PendingStatement>) -> Error {
     excerpt.push_str(&more);
     let secrets = KnownSecrets::of(&file.text[it.range.clone()]);
     let message = it.error.as_ref().map(|err| match session::missing_role(err) {
-        Some(_) => format!("{}, and it cannot be made on the scratch server", reason(err)),
+        Some(_) => format!("{}, and cannot be created on the scratch server", reason(err)),
         None => secrets.redact(&reason(err)),
     });
     let message = message.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a statement locks, reads and rewrites, as the server tells while its transaction is open.
+//! The locks, scans and rewrites of a statement, observed while its transaction is open.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,7 +53,7 @@ pub struct Lock {
     pub rewrites: bool,
     /// Whether the statement read all rows.
     pub scans: bool,
-    /// Whether this stands in the manual only: a statement outside of a transaction cannot be
+    /// Whether this is from the manual: a statement outside of a transaction cannot be
     /// watched.
     pub documented: bool,
 }

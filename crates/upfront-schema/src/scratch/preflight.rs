@@ -100,7 +100,7 @@ fn extension(
     let who = client.query_one(WHO, &[]).map_err(failed())?;
     let (is_superuser, role): (bool, &str) = (who.get(0), who.get(1));
     Ok((row.get(2) && !is_superuser).then(|| MissingFeature {
-        message: format!("extension `{name}` wants a superuser, and `{role}` is none"),
+        message: format!("extension `{name}` needs a superuser, and `{role}` is not one"),
         help: "let `UPFRONT_SCRATCH_URL` name a superuser, or leave it out: upfront then starts a \
                server of its own"
             .to_owned(),

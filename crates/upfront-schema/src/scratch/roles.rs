@@ -1,7 +1,7 @@
 //! Roles, which belong to a server: made where they are missing, and gone before the next replay.
 //!
 //! Each that is made here carries a mark, so that roles which were there before are never touched.
-//! Whoever uses a server holds a lock that others may share; the marked ones are dropped by whoever
+//! Each user of a server holds a shared lock; the marked roles are dropped by the session that
 //! has it alone.
 
 use postgres::Client;
@@ -56,7 +56,7 @@ impl Roles {
             return Ok(());
         }
         for row in self.0.query(MARKED, &[&MARK])? {
-            // One that is used in a database stays: whoever was killed left that, too.
+            // A role that is used in a database stays: a killed command left both.
             let _ = self.0.batch_execute(&format!("DROP ROLE {}", quote::name(row.get(0))));
         }
         self.run(GIVE)

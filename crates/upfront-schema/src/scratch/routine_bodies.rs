@@ -42,7 +42,7 @@ impl RoutineBodies {
         let mut wrong = Vec::new();
         for (name, definition) in now.0.iter().filter(|(name, it)| self.0.get(*name) != Some(it)) {
             let why = check(&mut client, definition)?;
-            wrong.extend(why.map(|why| format!("the body of {name} does not work: {why}")));
+            wrong.extend(why.map(|why| format!("the body of {name} is invalid: {why}")));
         }
         Ok(wrong)
     }

@@ -1,4 +1,4 @@
-//! Plans that have been seen to work.
+//! Plans that were tested on a copy.
 
 use upfront_scratch::{Database, Server};
 
@@ -15,7 +15,7 @@ use crate::{
     verify::normalize::{self, LoadedSchema},
 };
 
-/// Two plans, one the way back of the other, both proven.
+/// A plan and its rollback, both tested.
 #[derive(Debug)]
 pub struct Proof {
     /// From the first schema to the second.
@@ -24,7 +24,7 @@ pub struct Proof {
     pub down: Plan,
 }
 
-/// Plans the way from one database to another and back, and proves both on a copy.
+/// Plans the change from one database to another and its rollback, and tests both on a copy.
 ///
 /// Neither database is changed. The up side on a copy of the first gives the second, the down side
 /// on that gives the first, and the up side works again after it.
@@ -48,7 +48,7 @@ pub fn prove(a: &Database<'_>, b: &Database<'_>, options: &Options) -> Result<Pr
     Ok(Proof { up, down })
 }
 
-/// The same without the way back.
+/// The same without the rollback.
 ///
 /// # Errors
 ///

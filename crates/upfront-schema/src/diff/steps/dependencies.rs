@@ -70,7 +70,7 @@ impl Steps<'_> {
     }
 
     /// A partition whose bound changes takes part in the changes of its parent before it is detached
-    /// and attached anew; one that is detached for good, in none.
+    /// and attached again; one that is detached for good, in none.
     fn wait_around_detachment(&mut self) {
         for (at, action) in self.actions.all.iter().enumerate() {
             let fact = &self.actions.a.all[at];

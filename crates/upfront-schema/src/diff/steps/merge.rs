@@ -1,4 +1,4 @@
-//! Steps that do the work of others: a table brings its columns, and takes them along.
+//! Merging steps: a table is created and dropped with its columns.
 
 use crate::{
     catalog::facts::{Dependency, Fact},

@@ -160,8 +160,8 @@ impl<'a> Steps<'a> {
         Ok(order.into_iter().map(work).filter(|it| !it.sql.is_empty()).collect())
     }
 
-    /// What is made anew goes shortly before it comes back, and what forbids rows shortly before
-    /// what takes its place.
+    /// Objects that are recreated are dropped shortly before, and constraints shortly before those
+    /// that replace them.
     fn late(&self) -> HashSet<usize> {
         let drops = self.drops.iter().filter(|(at, _)| self.actions.all[**at].is_made());
         let drops = drops.map(|(_, step)| *step);

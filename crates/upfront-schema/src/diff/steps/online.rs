@@ -21,7 +21,7 @@ fn protects(fact: &Fact) -> bool {
     fact.id.kind == ObjectKind::TableConstraint || fact.id.kind == ObjectKind::Index && is_unique
 }
 
-/// Whether it is a primary key, or tells replicas which row it is.
+/// Whether it is a primary key or a replica identity.
 fn needs_not_null(facts: &Facts, at: usize) -> bool {
     let is_identity = |it: &(usize, _)| facts.all[it.0].id.kind == ObjectKind::ReplicaIdentity;
     facts.all[at].note("type") == Some("p") || facts.users[at].iter().any(is_identity)
@@ -62,7 +62,7 @@ impl Steps<'_> {
         let mut guards: Vec<_> = self.creates.iter().map(|(at, step)| (*at, *step)).collect();
         guards.sort_unstable();
         guards.retain(|(at, step)| self.graph.host(*step) == *step && protects(&self.b().all[*at]));
-        // What is made anew under its own name goes in the transaction in which it comes back.
+        // An object that is recreated under its own name is dropped in the same transaction.
         let mut drops = self.unprotecting();
         drops.retain(|(at, _)| !self.actions.all[*at].is_made());
         for (at, drop) in drops {
@@ -173,7 +173,7 @@ impl Steps<'_> {
     }
 
     /// A column may become NOT NULL or not while what forbids rows is on it, unless that is a primary
-    /// key or tells replicas which row it is: neither waits for the other.
+    /// key or a replica identity: neither waits for the other.
     fn let_columns_change(&mut self, old: usize, new: usize) {
         let drop = self.graph.host(self.drops[&old]);
         if drop == self.drops[&old] && !needs_not_null(self.a(), old) {

@@ -42,7 +42,8 @@ impl<'a> Steps<'a> {
             if let Some(name) = old {
                 let text =
                     format!("ALTER INDEX {} RENAME TO {}", fact.id.path(), quote::name(name));
-                let comment = format!("Rename \"{}\" index, which goes later", fact.id.name());
+                let comment =
+                    format!("Rename \"{}\" index, which is dropped later", fact.id.name());
                 sql.insert(0, Sql::whole(text).with_comment(comment));
             }
         }
@@ -179,7 +180,7 @@ fn build_under(name: &str, fact: &Fact, sql: &mut Vec<Sql>) {
     }
     let path = quote::name(&fact.id.names[0]);
     let text = format!("ALTER INDEX {path}.{name} RENAME TO {own}");
-    let comment = format!("Rename the index that takes the place of \"{}\"", fact.id.name());
+    let comment = format!("Rename the index that replaces \"{}\"", fact.id.name());
     sql.insert(1, Sql::whole(text).with_comment(comment));
 }
 

@@ -63,7 +63,7 @@ impl<'a> Steps<'a> {
         sql
     }
 
-    /// What goes on from where a sequence of the first schema stands.
+    /// The replacement that continues from the position of a sequence of the first schema.
     fn successor(&self, fact: &Fact) -> Option<SequenceReplacement<'a>> {
         let is_sequence = fact.id.kind == ObjectKind::Sequence;
         is_sequence.then(|| SequenceReplacement::of_old(self.a(), self.b(), fact)).flatten()

@@ -23,7 +23,7 @@ impl StepPart {
         matches!(self.place(), Placement::OutsideTransaction(_))
     }
 
-    /// Whether the statement goes on with it.
+    /// Whether the next statement belongs to the same part.
     pub(crate) fn takes(&self, next: &Sql) -> bool {
         self.is_follow_up() == next.is_follow_up
             && match next.place {

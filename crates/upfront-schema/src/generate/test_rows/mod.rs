@@ -58,7 +58,7 @@ struct Content {
     /// Its partitions, at whatever depth.
     partitions: BTreeSet<u32>,
     columns: Vec<Part>,
-    /// The numbers of the columns that tell rows apart; empty if there are none.
+    /// The numbers of the columns of a key; empty if the table has none.
     key: Vec<i32>,
     rows: Vec<Values>,
 }
@@ -182,9 +182,10 @@ impl Rows {
         self.compare(later, None)
     }
 
-    /// What of the rows a way back has changed, and not to what it was before the way there.
+    /// The rows that a down script has changed without restoring them to the state before the up
+    /// script.
     ///
-    /// Rows that the way there brought may be gone, and those that it took may be back.
+    /// Rows that the up script inserted may be deleted, and those that it deleted may be restored.
     #[must_use]
     pub fn not_restored(&self, first: &Self, later: &Self) -> Vec<String> {
         [first.misnamed(later), self.compare(later, Some(first))].concat()

@@ -68,7 +68,7 @@ AND n.nspname <> 'information_schema' AND n.nspname <> ALL ($1) ORDER BY 2, 3";
 type Returned = BTreeMap<String, String>;
 
 /// The views and functions that return other values than they do in a database with the wanted schema
-/// and the same rows. If columns have the same order in both, there are none.
+/// and the same rows. If columns have the same order in both, the result is empty.
 ///
 /// Neither database is changed.
 ///

@@ -98,7 +98,7 @@ fn count(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<()> {
     }
 }
 
-/// Puts rows into a table; why there is none.
+/// Inserts rows into a table. Returns the SQLSTATE if it stays empty.
 fn seed(
     transaction: &mut Transaction<'_>,
     table: &Table,
@@ -253,7 +253,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The slots whose values are none of the type.
+    /// The slots whose values are not valid for their type.
     fn unreadable(&self, transaction: &mut Transaction<'_>) -> Result<Vec<usize>> {
         let mut all = Vec::new();
         for (place, it) in self.slots.iter().enumerate().filter(|(_, it)| it.key.is_none()) {

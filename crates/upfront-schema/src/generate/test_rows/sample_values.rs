@@ -118,12 +118,12 @@ fn usual(of: &Column, wish: RowSpec) -> Vec<String> {
     }
 }
 
-/// The number of the row, with that of the column before it where values tell columns apart.
+/// The number of the row, preceded by that of the column if values differ by column.
 fn own(of: &Column, wish: RowSpec) -> u32 {
     place(of, wish) * 10 + wish.row
 }
 
-/// The place of the column, from 0; the same for all where values need not tell columns apart.
+/// The place of the column, from 0; 0 for all columns if values need not differ by column.
 fn place(of: &Column, wish: RowSpec) -> u32 {
     match wish.flavor {
         SampleKind::Apart => u32::try_from(of.number).unwrap_or(1).max(1) - 1,

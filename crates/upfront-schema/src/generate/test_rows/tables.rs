@@ -84,7 +84,7 @@ pub(super) struct Column {
     pub(super) fields: u32,
 }
 
-/// What a column gets where nothing is said.
+/// The default of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
     Null,
