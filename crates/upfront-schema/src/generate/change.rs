@@ -18,7 +18,9 @@ use crate::{
         decisions::Decisions,
         fills, lookup, lossy_casts,
         object_names::ObjectNames,
-        renames::{self, Candidate, Renaming},
+        rename_detection::{self, Candidate},
+        renames,
+        renaming::Renaming,
     },
     kinds::object_kind::ObjectKind,
     options::{Options, Strategy},
@@ -116,7 +118,7 @@ impl<'a> Change<'a> {
         let ((_, mut have), (_, mut wanted)) = compared(copy, to, scope)?;
         let mut renamings = renamings;
         loop {
-            let same = renames::certain_renames(&have, &wanted);
+            let same = rename_detection::certain_renames(&have, &wanted);
             if same.is_empty() {
                 break;
             }
@@ -185,7 +187,7 @@ impl<'a> Change<'a> {
     /// If an answer fits nothing.
     pub fn questions(&self) -> Result<Vec<Question>> {
         let mut all = Vec::new();
-        for (old, new) in renames::candidates(&self.have, &self.wanted) {
+        for (old, new) in rename_detection::candidates(&self.have, &self.wanted) {
             if !self.is_denied(&old)? {
                 all.push(Question::Rename(old, new));
             }
@@ -211,7 +213,7 @@ impl<'a> Change<'a> {
     /// If an answer fits nothing.
     pub fn candidates(&self) -> Result<Vec<Candidate>> {
         let mut all = Vec::new();
-        for it in renames::all_candidates(&self.have, &self.wanted) {
+        for it in rename_detection::all_candidates(&self.have, &self.wanted) {
             if !self.is_denied(&it.old)? {
                 all.push(it);
             }

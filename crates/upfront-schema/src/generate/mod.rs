@@ -17,7 +17,9 @@ mod models;
 mod object_names;
 mod overlay;
 mod removals;
+mod rename_detection;
 mod renames;
+mod renaming;
 mod test_rows;
 mod unmanaged;
 
@@ -31,7 +33,8 @@ pub use manages::Manages;
 pub use models::{DesiredSource, ModelSchema};
 pub use object_names::ObjectNames;
 pub use removals::{ConsentPolicy, Removal};
-pub use renames::{Candidate, Renaming};
+pub use rename_detection::Candidate;
+pub use renaming::Renaming;
 pub use test_rows::{
     InsertOutcome, RowFailure, Rows, SampleKind, SampleRows, SequenceStates, UnseededTable,
     Violations, changed_results,

@@ -7,7 +7,7 @@ use upfront_scratch::Database;
 use crate::{
     catalog::{facts::Address, identity::Identity},
     error::{Error, Result},
-    generate::renames::{Part, Renaming},
+    generate::renaming::{Part, Renaming},
     kinds::{
         object_kind::{Namespace, ObjectKind},
         queries,
