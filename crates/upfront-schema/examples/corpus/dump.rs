@@ -60,7 +60,7 @@ fn sorted(body: &str) -> String {
     lines.into_iter().map(with_sorted_options).collect::<Vec<_>>().join("\n")
 }
 
-/// Storage parameters stand in the order in which they were set.
+/// A dump has storage parameters in the order in which they were set.
 fn with_sorted_options(line: &str) -> String {
     let Some((before, rest)) = line.split_once("WITH (") else { return line.to_owned() };
     let Some((options, after)) = rest.split_once(')') else { return line.to_owned() };

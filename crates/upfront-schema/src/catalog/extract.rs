@@ -26,8 +26,8 @@ const CASTS: &str = "SELECT format_type(castsource, NULL), format_type(casttarge
 ///
 /// # Errors
 ///
-/// If the server does not answer, or if there is something that no rule knows: it is named, as
-/// nothing is left out in silence.
+/// If the server does not answer, or if the database has an object that is not supported. The
+/// error names it.
 pub fn extract(client: &mut Client, scope: &Scope) -> Result<Facts> {
     read(&mut snapshot(client)?, scope)
 }

@@ -158,7 +158,7 @@ impl UnmanagedObjects<'_> {
         is_managed && fact.parent.is_none_or(|it| self.is_managed_within(it))
     }
 
-    /// Whether what stands in something can be managed. The parts of a table can be without the
+    /// Whether the contents of an object can be managed. The parts of a table can be, without the
     /// table itself.
     fn is_managed_within(&self, at: usize) -> bool {
         let fact = &self.have.all[at];

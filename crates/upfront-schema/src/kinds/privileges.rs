@@ -41,7 +41,7 @@ pub(super) static PRIVILEGES: Definition = Definition {
     acldefault('S', f.srvowner) FROM pg_foreign_server f
   UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, f.oid, 0, f.fdwacl, f.fdwowner,
     acldefault('F', f.fdwowner) FROM pg_foreign_data_wrapper f
-), told AS (
+), acl_with_grants AS (
   SELECT a.*, n.grants, u.grants AS usually FROM (
     SELECT a.class, a.object, a.sub, a.acl, a.owner, coalesce(i.initprivs, a.usual) AS usual
     FROM acl a
@@ -68,7 +68,7 @@ SELECT t.class, t.object, -100000 - t.sub, 'privileges',
     ELSE i.object_names END,
   CASE t.class WHEN 'pg_type'::regclass THEN '{}' ELSE i.object_args END, t.class, t.object, t.sub,
   jsonb_build_object('grants', t.grants)::text, jsonb_build_object('usual', t.usually)::text
-FROM told t CROSS JOIN LATERAL pg_identify_object_as_address(t.class, t.object, t.sub) i
+FROM acl_with_grants t CROSS JOIN LATERAL pg_identify_object_as_address(t.class, t.object, t.sub) i
 WHERE t.grants <> t.usually",
     create: |it| {
         let from = initial(it.before, it.fact);

@@ -90,8 +90,8 @@ END $$";
 
 /// The same with a dump of a database, of which these schemas are left out.
 ///
-/// What the setup of the scratch database has made is there already. What stands in no schema and
-/// names one of these is out of scope, as an event trigger that runs a function of one.
+/// Objects of the setup of the scratch database already exist. An object that belongs to no schema
+/// and names one of these is out of scope, as an event trigger that runs a function of one.
 pub(crate) fn dump(
     client: &mut Client,
     (label, text): (String, String),

@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
         Ok(all)
     }
 
-    /// Goes on to the next values of these; whether there are any.
+    /// Continues with the next values of these slots. Returns whether there are any.
     fn next(&mut self, culprits: &[usize]) -> bool {
         for &it in culprits.iter().rev() {
             let slot = &mut self.slots[it];
