@@ -342,9 +342,10 @@ impl Status {
             State::Diverged,
         ];
         let count = |state| self.in_state(state).count();
+        let applied = format!("app {}: {} applied", self.app, count(State::Applied));
         let others = OTHERS.into_iter().map(|it| (count(it), it)).filter(|(many, _)| *many > 0);
-        let others: String = others.map(|(many, state)| format!(", {many} {state}")).collect();
-        format!("app {}: {} applied{others}", self.app, count(State::Applied))
+        let others = others.map(|(many, state)| format!("{many} {state}"));
+        std::iter::once(applied).chain(others).collect::<Vec<_>>().join(", ")
     }
 
     /// Iterates over the entries in a state.

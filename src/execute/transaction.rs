@@ -250,13 +250,12 @@ pub(crate) async fn judge(
     }
     if stopped.out_of_step {
         // Nothing can be asked on this connection any more; it closes, and the server rolls back.
-        return Err(match is_contention(err.code()) {
-            true => Details::ConnectionLost { migration, direction, source: stopped.err }.into(),
-            false => {
-                let failure = failure(context, subject, &stopped, err);
-                Details::Failed(Failure { attempts: tries.of(it), ..failure }).into()
-            }
-        });
+        if is_contention(err.code()) {
+            let source = stopped.err;
+            return Err(Details::ConnectionLost { migration, direction, source }.into());
+        }
+        let failure = failure(context, subject, &stopped, err);
+        return Err(Details::Failed(Failure { attempts: tries.of(it), ..failure }).into());
     }
     let nothing = discard_session_state(subject.side);
     session.ask("rolling a migration back", &format!("ROLLBACK;{nothing}")).await?;
