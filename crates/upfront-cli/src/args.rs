@@ -13,11 +13,11 @@ use crate::{
     commands::{
         adopt, baseline, check_schema, completions, diff, generate, hash, import, init, new,
         other_tools, protect, release, rm,
-        schema::{self, Drawn},
+        schema::{self, SchemaFormat},
         shared, verify,
     },
     config::Project,
-    context::Place,
+    context::ProjectArgs,
     output::failure::Failure,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    place: Place,
+    place: ProjectArgs,
     #[command(flatten)]
     output: Output,
     /// Say more of what is done; twice for each statement
@@ -88,11 +88,11 @@ enum Command {
 
 /// What this command adds to verbs and options of the library.
 #[derive(Debug, Clone, Copy)]
-struct More {
+struct CliExtensions {
     /// `check --schema`
     schema: bool,
     /// `schema --format mermaid`
-    drawn: Drawn,
+    schema_format: SchemaFormat,
 }
 
 /// Does what the command line asks for.
@@ -104,12 +104,12 @@ pub(crate) fn run() -> ExitCode {
     let it = Arguments::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     let compares = matches.subcommand_matches("check").is_some_and(has_bare_schema);
     let format = matches.get_raw("format").and_then(|mut it| it.next_back()?.to_str());
-    let drawn = Drawn::of(format);
-    if drawn != Drawn::Sql && !matches!(it.command, Command::Schema(_)) {
+    let schema_format = SchemaFormat::of(format);
+    if schema_format != SchemaFormat::Sql && !matches!(it.command, Command::Schema(_)) {
         let message = "only `schema` has the formats `mermaid` and `dot`";
         command().error(ErrorKind::InvalidValue, message).exit();
     }
-    let more = More { schema: compares, drawn };
+    let more = CliExtensions { schema: compares, schema_format };
     it.trace();
     let ran = it.place.refuse_empty().and_then(|()| it.command.run(more, &it.place, &it.output));
     match ran {
@@ -157,21 +157,26 @@ pub(crate) fn command() -> clap::Command {
 
 /// Those of the library, and those of `schema` alone.
 fn formats() -> impl TypedValueParser<Value = Format> {
-    let drawn = ["mermaid", "dot"].map(|it| PossibleValue::new(it).hide(true));
+    let schema_format = ["mermaid", "dot"].map(|it| PossibleValue::new(it).hide(true));
     let usual = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-    let all = PossibleValuesParser::new(usual.chain(drawn));
+    let all = PossibleValuesParser::new(usual.chain(schema_format));
     all.map(|it| Format::from_str(&it, false).unwrap_or_default())
 }
 
 impl Command {
-    fn run(&self, more: More, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    fn run(
+        &self,
+        more: CliExtensions,
+        place: &ProjectArgs,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
         let project = || Project::find(place);
         match self {
             Self::Init(it) => it.run(place, output)?,
             Self::New(it) => it.run(&project()?, output)?,
             Self::Gen(it) => return it.run(&project()?, output),
             Self::Diff(it) => return it.run(&project()?, output),
-            Self::Schema(it) => return it.run(more.drawn, &project()?, output),
+            Self::Schema(it) => return it.run(more.schema_format, &project()?, output),
             Self::Rm(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,

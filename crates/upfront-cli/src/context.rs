@@ -9,7 +9,7 @@ use crate::output::failure::Failure;
 
 /// Which database and which folder.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Place {
+pub(crate) struct ProjectArgs {
     /// The environment of `upfront.toml`; `dev` where there is one of that name
     #[arg(long, value_name = "ENV", global = true)]
     pub(crate) env: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Place {
     pub(crate) trusted_owner: Option<String>,
 }
 
-impl Place {
+impl ProjectArgs {
     /// An option without a value is a mistake, as a rule an unset variable of a script: without it,
     /// the command would go to another database, or to another history.
     pub(crate) fn refuse_empty(&self) -> Result<(), Failure> {

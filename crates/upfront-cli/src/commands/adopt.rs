@@ -7,7 +7,7 @@ use upfront::{
 
 use crate::{
     config::Project,
-    connection::database::{Needs, with},
+    connection::database::{Requires, with},
     output::failure::Failure,
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
-        with(project, output, Needs::Folder, async |it| {
+        with(project, output, Requires::Folder, async |it| {
             let table = self.table.as_deref();
             let adopted = match self.dry_run {
                 true => it.migrator.plan_adopt(table).await,

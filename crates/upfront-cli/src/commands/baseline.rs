@@ -9,14 +9,16 @@ use crate::{
     commands::adopt::told,
     config::Project,
     connection::{
-        database::{Database, Needs, with},
+        database::{Database, Requires, with},
         versions::major,
     },
     output::{
         differences::{self, Ends},
         failure::Failure,
     },
-    scratch::{live_database::Found, replay::Bench, scope, server, setup, source::Source},
+    scratch::{
+        live_database::LiveDatabase, replay::ReplayDatabase, scope, server, setup, source::Source,
+    },
 };
 
 /// Options of `baseline`.
@@ -37,7 +39,7 @@ pub(crate) struct Baseline {
 
 impl Baseline {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
-        with(project, output, Needs::Folder, async |it| {
+        with(project, output, Requires::Folder, async |it| {
             let plan = match it.migrator.plan_baseline(&self.version).await {
                 Ok(plan) => plan,
                 Err(err) => return Ok(output.failed(&err)),
@@ -61,7 +63,7 @@ impl Baseline {
         output: &Output,
     ) -> Result<(), Failure> {
         let major = major(&it.pool).await?;
-        let found = Found::ask(&it.pool, project).await?;
+        let found = LiveDatabase::ask(&it.pool, project).await?;
         found.warn(project, output);
         let libpq = it.address.libpq.clone();
         let live = Source::Live { libpq, major, end: "the database", found };
@@ -78,7 +80,7 @@ impl Baseline {
     ) -> Result<(), Failure> {
         let server = server::start_for(project, &[live])?;
         let directory = setup::replayable(project, &server, project.folder()?.read()?)?;
-        let made = Bench::new(project, &server, &directory)?;
+        let made = ReplayDatabase::new(project, &server, &directory)?;
         made.up_to(&self.version)?;
         let found = live.build(project, &server, output)?;
         let mut scope = scope::scope(project, &[&made.database, &found])?;

@@ -7,14 +7,14 @@ use upfront_schema::compare;
 use crate::{
     config::Project,
     connection::{
-        database::{self, Needs},
+        database::{self, Requires},
         versions::major,
     },
     output::{
         differences::{self, Ends},
         failure::Failure,
     },
-    scratch::{live_database::Found, scope, server, source::Source},
+    scratch::{live_database::LiveDatabase, scope, server, source::Source},
 };
 
 #[derive(Serialize)]
@@ -26,12 +26,12 @@ struct Checked {
 /// Checks the history, and then compares the schema.
 pub(crate) fn run(project: &Project, output: &Output) -> Result<Exit, Failure> {
     let mut live = None;
-    let checked = database::with(project, output, Needs::Folder, async |it| {
+    let checked = database::with(project, output, Requires::Folder, async |it| {
         if let Err(err) = it.migrator.check().await {
             return Ok(output.failed(&err));
         }
         let major = major(&it.pool).await?;
-        let found = Found::ask(&it.pool, project).await?;
+        let found = LiveDatabase::ask(&it.pool, project).await?;
         found.warn(project, output);
         let libpq = it.address.libpq.clone();
         live = Some(Source::Live { libpq, major, end: "the database", found });

@@ -5,7 +5,7 @@ use upfront::cli::{Exit, Output};
 use upfront_schema::{Change, Strategy};
 
 use crate::{
-    commands::generate::Told,
+    commands::generate::DecisionArgs,
     config::Project,
     output::failure::Failure,
     scratch::{scope, server, source::Source},
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     online: bool,
     #[command(flatten)]
-    told: Told,
+    told: DecisionArgs,
 }
 
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use upfront::{
 
 use crate::{
     config::Project,
-    connection::database::{Needs, with},
+    connection::database::{Requires, with},
     output::failure::Failure,
 };
 
@@ -41,7 +41,7 @@ impl Arguments {
             (_, true) => Protect::Remove,
             _ => Protect::Set,
         };
-        with(project, output, Needs::Nothing, async |it| {
+        with(project, output, Requires::Nothing, async |it| {
             Ok(self
                 .mark(what, &it.migrator, output)
                 .await

@@ -8,7 +8,7 @@ use upfront::{
 
 use crate::{
     config::Project,
-    connection::database::{Needs, with},
+    connection::database::{Requires, with},
     output::failure::Failure,
 };
 
@@ -21,16 +21,16 @@ pub(crate) struct Release {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Back {
+pub(crate) struct ReleaseReport {
     pub(crate) released: Vec<Released>,
 }
 
 impl Release {
     pub(crate) fn run(&self, project: &Project, output: &Output) -> Result<Exit, Failure> {
-        with(project, output, Needs::Nothing, async |it| {
+        with(project, output, Requires::Nothing, async |it| {
             match it.migrator.release(&self.versions).await {
                 Ok(released) => {
-                    let back = Back { released };
+                    let back = ReleaseReport { released };
                     output.result(&back, || {
                         back.released.iter().map(line).collect::<Vec<_>>().join("\n")
                     });

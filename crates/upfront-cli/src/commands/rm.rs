@@ -9,7 +9,7 @@ use upfront_directory::Directory;
 
 use crate::{
     config::{Project, folder::Folder},
-    connection::database::{Database, Needs, with},
+    connection::database::{Database, Requires, with},
     output::failure::Failure,
     scratch::staging::Staging,
 };
@@ -81,7 +81,7 @@ impl Arguments {
             return Ok(Exit::Done);
         }
         project.target().map_err(|it| self.without_database(it))?;
-        let done = with(project, output, Needs::Nothing, async |it| {
+        let done = with(project, output, Requires::Nothing, async |it| {
             self.run_on(it, &folder, found, (project, output)).await
         });
         done.map_err(|it| match it.exit() {

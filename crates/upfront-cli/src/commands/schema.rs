@@ -27,13 +27,13 @@ pub(crate) struct Arguments {
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drawn {
+pub(crate) enum SchemaFormat {
     Sql,
     Mermaid,
     Dot,
 }
 
-impl Drawn {
+impl SchemaFormat {
     /// By the value of `--format`.
     pub(crate) fn of(format: Option<&str>) -> Self {
         match format {
@@ -52,7 +52,7 @@ struct Printed {
 impl Arguments {
     pub(crate) fn run(
         &self,
-        drawn: Drawn,
+        schema_format: SchemaFormat,
         project: &Project,
         output: &Output,
     ) -> Result<Exit, Failure> {
@@ -64,8 +64,8 @@ impl Arguments {
         let (empty, whole) = (scratch::database(&server)?, source.build(project, &server, output)?);
         let mut scope = scope::scope(project, &[&whole])?;
         source.narrow(&mut scope);
-        if drawn != Drawn::Sql {
-            return picture(drawn, &whole, &scope, output);
+        if schema_format != SchemaFormat::Sql {
+            return picture(schema_format, &whole, &scope, output);
         }
         let none = Decisions::default();
         let plan = Change::between(&empty, &whole, &scope, &none).and_then(|it| it.proven());
@@ -76,13 +76,13 @@ impl Arguments {
 }
 
 fn picture(
-    drawn: Drawn,
+    schema_format: SchemaFormat,
     of: &Database<'_>,
     scope: &Scope,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let picture = Diagram::of(of, scope)?;
-    let text = if drawn == Drawn::Dot { picture.dot() } else { picture.mermaid() };
+    let text = if schema_format == SchemaFormat::Dot { picture.dot() } else { picture.mermaid() };
     output.result(&(), || text.trim_end().to_owned());
     Ok(Exit::Done)
 }

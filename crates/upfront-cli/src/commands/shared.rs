@@ -4,16 +4,16 @@ use upfront::cli::{Exit, Operator, Output, Verb};
 
 use crate::{
     config::Project,
-    connection::database::{Needs, with},
+    connection::database::{Requires, with},
     output::failure::Failure,
 };
 
 /// What a service's own `migrate` does, on a folder instead of an embedded set.
 pub(crate) fn run(verb: &Verb, project: &Project, output: &Output) -> Result<Exit, Failure> {
     let needs = if matches!(verb, Verb::Log(_) | Verb::Resolve(_)) {
-        Needs::Nothing
+        Requires::Nothing
     } else {
-        Needs::Folder
+        Requires::Folder
     };
     with(project, output, needs, async |it| {
         let operator = Operator::Person { protected: it.target.protected.clone() };

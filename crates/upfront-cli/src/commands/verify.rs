@@ -10,8 +10,8 @@ use crate::{
     output::failure::Failure,
     scratch::{
         self,
-        replay::{Again, Bench, title},
-        row_test::{self, Tried, Values},
+        replay::{ReapplyResult, ReplayDatabase, title},
+        row_test::{self, RowTestResult, Values},
         scope, server, setup,
     },
 };
@@ -63,8 +63,8 @@ impl Arguments {
         let server = server::start(project, self.major)?;
         setup::note_skipped(project, &server, &directory, output)?;
         let directory = setup::replayable(project, &server, directory)?;
-        let mut bench = Bench::new(project, &server, &directory)?;
-        let mut replay = all(&mut bench, &directory, project, output);
+        let mut replay_database = ReplayDatabase::new(project, &server, &directory)?;
+        let mut replay = all(&mut replay_database, &directory, project, output);
         if let Some(failure) = Failure::all(std::mem::take(&mut replay.wrong)) {
             return Err(failure);
         }
@@ -76,7 +76,7 @@ impl Arguments {
 
 /// What is wrong, from the first migration to the last one that can be reached.
 fn all(
-    bench: &mut Bench<'_, '_>,
+    replay_database: &mut ReplayDatabase<'_, '_>,
     directory: &Directory,
     project: &Project,
     output: &Output,
@@ -85,14 +85,14 @@ fn all(
     let many = directory.migrations().len();
     for (it, place) in directory.migrations().iter().zip(1..) {
         output.note(&format!("replaying {} ({place} of {many})", title(it)));
-        if let Err(failure) = replay.one(bench, it, project, output) {
+        if let Err(failure) = replay.one(replay_database, it, project, output) {
             replay.wrong.push(failure);
             return replay;
         }
     }
     let is_reversible = many > 0 && directory.migrations().iter().all(|it| it.down.is_some());
     if replay.wrong.is_empty() && is_reversible {
-        replay.wrong.extend(bench.round_trip().err());
+        replay.wrong.extend(replay_database.round_trip().err());
     }
     replay
 }
@@ -101,21 +101,21 @@ impl Replay {
     /// Tries one, empty and with rows. An error is one that nothing comes after.
     fn one(
         &mut self,
-        bench: &mut Bench<'_, '_>,
+        replay_database: &mut ReplayDatabase<'_, '_>,
         it: &Migration,
         project: &Project,
         output: &Output,
     ) -> Result<(), Failure> {
-        let before = scratch::copy(&bench.database)?;
-        match bench.one(it, &before)? {
-            Ok(Again::Works) => {
+        let before = scratch::copy(&replay_database.database)?;
+        match replay_database.one(it, &before)? {
+            Ok(ReapplyResult::Works) => {
                 let scope = scope::scope(project, &[&before])?;
                 match row_test::try_on(&before, it, &scope, Values::MayChange, None) {
                     Ok(tried) => self.proofs.push(Proof::of(it, &tried)),
                     Err(failure) => self.wrong.push(failure),
                 }
             }
-            Ok(Again::MeetsRows(why)) => {
+            Ok(ReapplyResult::MeetsRows(why)) => {
                 output.warning(&format!(
                     "the down side of `{}` keeps the rows that it wrote, and it cannot be applied \
                      to them again: {}",
@@ -137,7 +137,7 @@ impl Replay {
 }
 
 impl Proof {
-    fn of(it: &Migration, tried: &Tried) -> Self {
+    fn of(it: &Migration, tried: &RowTestResult) -> Self {
         let note = match it.down {
             Some(_) => tried.to_string(),
             None => format!("the up side alone: {tried}"),

@@ -10,7 +10,7 @@ use toml::{
 use super::{
     document::Document,
     generation::Generation,
-    values::{Mistake, Text, duration, no_key, table, text, texts, truth, wanted},
+    values::{Text, ValueError, duration, no_key, table, text, texts, truth, wanted},
 };
 use crate::output::failure::Failure;
 
@@ -95,7 +95,7 @@ impl File {
         }
     }
 
-    fn fill(&mut self, text: &str) -> Result<(), Mistake> {
+    fn fill(&mut self, text: &str) -> Result<(), ValueError> {
         let table = DeTable::parse(text).map_err(|err| {
             let message = err.message().lines().next().unwrap_or_default().to_owned();
             (message, err.span().unwrap_or(0..0), None)
@@ -160,7 +160,7 @@ impl File {
     }
 }
 
-fn environments(value: &Spanned<DeValue<'_>>) -> Result<Vec<Environment>, Mistake> {
+fn environments(value: &Spanned<DeValue<'_>>) -> Result<Vec<Environment>, ValueError> {
     let environment = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
         let name: &std::borrow::Cow<'_, str> = key.get_ref();
         let mut it = Environment {
@@ -184,7 +184,7 @@ fn environments(value: &Spanned<DeValue<'_>>) -> Result<Vec<Environment>, Mistak
 }
 
 /// `[foreign]`
-fn ignored(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+fn ignored(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ValueError> {
     let mut ignored = Vec::new();
     for (key, value) in table(value)? {
         match key.get_ref().as_ref() {
@@ -197,7 +197,7 @@ fn ignored(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
 
 impl Settings {
     /// Takes a value; is the key one of these?
-    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
+    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, ValueError> {
         match key {
             "dir" => self.dir = Some(text(value)?),
             "app" => self.app = Some(text(value)?),
@@ -219,7 +219,7 @@ impl Settings {
     }
 }
 
-fn schemas(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+fn schemas(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ValueError> {
     let schemas = texts(value)?;
     match schemas.is_empty() || schemas.iter().any(|it| it.trim().is_empty()) {
         true => Err(wanted(value, "a list of schemas, none of them empty,")),
@@ -227,7 +227,7 @@ fn schemas(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
     }
 }
 
-fn unknown(key: &Spanned<std::borrow::Cow<'_, str>>, more: &[&str]) -> Mistake {
+fn unknown(key: &Spanned<std::borrow::Cow<'_, str>>, more: &[&str]) -> ValueError {
     let known: Vec<_> = more.iter().chain(&SETTINGS).copied().collect();
     no_key(key, &known)
 }

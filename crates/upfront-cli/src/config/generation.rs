@@ -10,7 +10,7 @@ use upfront_schema::{ConsentPolicy, Manages, Pattern};
 
 use super::{
     document::Document,
-    values::{Mistake, Text, no_key, table, text, texts, truth, wanted},
+    values::{Text, ValueError, no_key, table, text, texts, truth, wanted},
     variables::Variables,
 };
 use crate::{config::preset::Preset, output::failure::Failure};
@@ -79,7 +79,11 @@ const MODELS: [&str; 5] = ["package", "features", "example", "bin", "args"];
 
 impl Generation {
     /// Takes a table; is it one of these?
-    pub(super) fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, Mistake> {
+    pub(super) fn set(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<bool, ValueError> {
         match key {
             "desired" => self.set_desired(value)?,
             "gen" => self.set_gen(value)?,
@@ -89,7 +93,7 @@ impl Generation {
         Ok(true)
     }
 
-    fn set_desired(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+    fn set_desired(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), ValueError> {
         self.at = Some(value.span());
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
@@ -105,7 +109,7 @@ impl Generation {
         Ok(())
     }
 
-    fn set_gen(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+    fn set_gen(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), ValueError> {
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
                 "online" => self.online = Some(truth(value)?),
@@ -115,7 +119,7 @@ impl Generation {
         Ok(())
     }
 
-    fn set_scratch(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), Mistake> {
+    fn set_scratch(&mut self, value: &Spanned<DeValue<'_>>) -> Result<(), ValueError> {
         for (key, value) in table(value)? {
             match key.get_ref().as_ref() {
                 "version" => self.version = Some(major(value)?),
@@ -168,7 +172,7 @@ impl Generation {
 }
 
 /// Names of kinds, each with its place.
-fn manages(value: &Spanned<DeValue<'_>>) -> Result<Manages, Mistake> {
+fn manages(value: &Spanned<DeValue<'_>>) -> Result<Manages, ValueError> {
     let names = texts(value)?;
     if names.is_empty() {
         return Err(wanted(value, "a list of at least one kind of object"));
@@ -196,7 +200,7 @@ fn source(it: &Text, file: &Document, variables: &Variables) -> Result<Source, F
     Err(file.failure(title, it.at.clone()))
 }
 
-fn preset(value: &Spanned<DeValue<'_>>) -> Result<Preset, Mistake> {
+fn preset(value: &Spanned<DeValue<'_>>) -> Result<Preset, ValueError> {
     let name = text(value)?;
     Preset::named(&name.raw).ok_or_else(|| {
         let known: Vec<_> = Preset::ALL.iter().map(|it| format!("`{}`", it.name())).collect();
@@ -206,14 +210,14 @@ fn preset(value: &Spanned<DeValue<'_>>) -> Result<Preset, Mistake> {
 }
 
 /// One path, or a list of them.
-fn paths(value: &Spanned<DeValue<'_>>) -> Result<Vec<Text>, Mistake> {
+fn paths(value: &Spanned<DeValue<'_>>) -> Result<Vec<Text>, ValueError> {
     match value.get_ref() {
         DeValue::String(_) => Ok(vec![text(value)?]),
         _ => list(value)?.iter().map(text).collect(),
     }
 }
 
-fn models(value: &Spanned<DeValue<'_>>) -> Result<Models, Mistake> {
+fn models(value: &Spanned<DeValue<'_>>) -> Result<Models, ValueError> {
     let mut it = Models::default();
     for (key, value) in table(value)? {
         match key.get_ref().as_ref() {
@@ -236,7 +240,7 @@ fn models(value: &Spanned<DeValue<'_>>) -> Result<Models, Mistake> {
 }
 
 /// Where no schema counts, nothing would.
-fn some(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
+fn some(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ValueError> {
     let all = texts(value)?;
     match all.is_empty() {
         true => Err(wanted(value, "a list of at least one schema")),
@@ -244,7 +248,7 @@ fn some(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Mistake> {
     }
 }
 
-fn patterns(value: &Spanned<DeValue<'_>>) -> Result<Vec<Pattern>, Mistake> {
+fn patterns(value: &Spanned<DeValue<'_>>) -> Result<Vec<Pattern>, ValueError> {
     let pattern = |it: &Spanned<DeValue<'_>>| {
         let invalid = |err: upfront_schema::Error| (err.to_string(), it.span(), None);
         text(it)?.raw.parse().map_err(invalid)
@@ -252,11 +256,11 @@ fn patterns(value: &Spanned<DeValue<'_>>) -> Result<Vec<Pattern>, Mistake> {
     list(value)?.iter().map(pattern).collect()
 }
 
-fn list<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeArray<'i>, Mistake> {
+fn list<'a, 'i>(value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeArray<'i>, ValueError> {
     value.get_ref().as_array().ok_or_else(|| wanted(value, "a list of texts"))
 }
 
-fn major(value: &Spanned<DeValue<'_>>) -> Result<u32, Mistake> {
+fn major(value: &Spanned<DeValue<'_>>) -> Result<u32, ValueError> {
     let number = match value.get_ref() {
         DeValue::Integer(it) => it.as_str().parse().ok(),
         DeValue::String(Cow::Borrowed(it)) => it.parse().ok(),

@@ -28,14 +28,14 @@ pub(crate) use variables::Variables;
 
 use crate::{
     config::{folder::Folder, preset::Preset},
-    context::Place,
+    context::ProjectArgs,
     output::failure::Failure,
 };
 
 /// Where the command works.
 #[derive(Debug)]
 pub(crate) struct Project {
-    place: Place,
+    place: ProjectArgs,
     file: Option<File>,
     pub(crate) variables: Variables,
     /// What the setup of scratch databases has made, once there is a scratch server.
@@ -74,7 +74,7 @@ pub(crate) struct Target {
 
 impl Project {
     /// Looks for `upfront.toml` here and in the folders above.
-    pub(crate) fn find(place: &Place) -> Result<Self, Failure> {
+    pub(crate) fn find(place: &ProjectArgs) -> Result<Self, Failure> {
         let here = env::current_dir().map_err(|err| {
             Failure::new(Exit::Failed, format!("cannot tell the current folder: {err}"))
         })?;

@@ -189,9 +189,9 @@ fn tls(it: &mut Parameters) -> Result<(SslMode, Tls), String> {
     let given = roots.is_some();
     let is_system = roots.as_deref() == Some("system");
     let (mode, verify) = match (mode.as_deref(), is_local(it)) {
-        (_, Place::Socket) | (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
-        (Some("verify-full"), _) | (None, Place::Remote) => (SslMode::Require, Verify::Full),
-        (None, Place::Loopback) if is_system => (SslMode::Require, Verify::Full),
+        (_, ProjectArgs::Socket) | (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
+        (Some("verify-full"), _) | (None, ProjectArgs::Remote) => (SslMode::Require, Verify::Full),
+        (None, ProjectArgs::Loopback) if is_system => (SslMode::Require, Verify::Full),
         (None | Some("prefer" | "allow"), _) if !is_system => (SslMode::Prefer, Verify::Nothing),
         (Some(it @ ("prefer" | "allow" | "require" | "verify-ca")), _) if is_system => {
             return Err(format!(
@@ -218,21 +218,21 @@ fn tls(it: &mut Parameters) -> Result<(SslMode, Tls), String> {
 
 /// How far away the server is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ProjectArgs {
     Socket,
     Loopback,
     Remote,
 }
 
-fn is_local(it: &Parameters) -> Place {
+fn is_local(it: &Parameters) -> ProjectArgs {
     let hosts = it.get("host").or(it.get("hostaddr")).unwrap_or_default();
     let is_socket = |it: &str| it.starts_with(['/', '@']);
     let is_loopback =
         |it: &str| it == "localhost" || it.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
     match hosts {
-        it if it.split(',').all(is_socket) => Place::Socket,
-        it if it.split(',').all(|it| is_socket(it) || is_loopback(it)) => Place::Loopback,
-        _ => Place::Remote,
+        it if it.split(',').all(is_socket) => ProjectArgs::Socket,
+        it if it.split(',').all(|it| is_socket(it) || is_loopback(it)) => ProjectArgs::Loopback,
+        _ => ProjectArgs::Remote,
     }
 }
 

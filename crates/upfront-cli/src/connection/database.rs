@@ -25,7 +25,7 @@ pub(crate) struct Database {
 
 /// Whether a verb can do without a folder, as the log can be read from anywhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
+pub(crate) enum Requires {
     Folder,
     Nothing,
 }
@@ -34,7 +34,7 @@ pub(crate) enum Needs {
 pub(crate) fn with(
     project: &Project,
     output: &Output,
-    needs: Needs,
+    needs: Requires,
     work: impl AsyncFnOnce(&Database) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let target = project.target()?;
@@ -50,8 +50,8 @@ pub(crate) fn with(
     })
 }
 
-fn directory(needs: Needs, folder: &Folder, output: &Output) -> Result<Directory, Failure> {
-    if needs == Needs::Nothing && !folder.path.exists() {
+fn directory(needs: Requires, folder: &Folder, output: &Output) -> Result<Directory, Failure> {
+    if needs == Requires::Nothing && !folder.path.exists() {
         return Directory::from_files(&folder.label, []).map_err(|it| folder.mistakes(&it));
     }
     folder.read_warned(output)

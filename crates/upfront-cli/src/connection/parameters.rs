@@ -6,7 +6,7 @@ use std::path::Path;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What is wrong with a connection string; no part of it is repeated.
-type Mistake = &'static str;
+type ValueError = &'static str;
 
 /// Parameters in the order in which they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ fn names(query: &str, name: &str) -> bool {
 
 impl Parameters {
     /// Reads a connection string of either form.
-    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+    pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
         let text = text.trim();
         let url = ["postgres://", "postgresql://"].iter().find_map(|it| text.strip_prefix(it));
         match url {
@@ -106,7 +106,7 @@ impl Parameters {
         format!("postgresql:///?{}", parts.collect::<Vec<_>>().join("&"))
     }
 
-    fn of_url(rest: &str) -> Result<Self, Mistake> {
+    fn of_url(rest: &str) -> Result<Self, ValueError> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = place.split_once('/').unwrap_or((place, ""));
         let mut it = Self::default();
@@ -147,7 +147,7 @@ impl Parameters {
         Ok(it)
     }
 
-    fn hosts(&mut self, text: &str) -> Result<(), Mistake> {
+    fn hosts(&mut self, text: &str) -> Result<(), ValueError> {
         let (mut hosts, mut ports) = (Vec::new(), Vec::new());
         for it in text.split(',') {
             let (host, port) = match it.strip_prefix('[') {
@@ -177,14 +177,14 @@ impl Parameters {
     }
 
     /// Adds what a URL says; what is empty says nothing.
-    fn push(&mut self, name: &str, value: &str) -> Result<(), Mistake> {
+    fn push(&mut self, name: &str, value: &str) -> Result<(), ValueError> {
         if !value.is_empty() {
             self.0.push((name.to_owned(), decode(value)?));
         }
         Ok(())
     }
 
-    fn of_list(text: &str) -> Result<Self, Mistake> {
+    fn of_list(text: &str) -> Result<Self, ValueError> {
         let mut it = Self::default();
         let mut rest = text.trim_start();
         while !rest.is_empty() {
@@ -206,7 +206,7 @@ impl Parameters {
 }
 
 /// A value of a list, and what follows: quoted, or up to a blank; `\` takes the next for itself.
-fn value(text: &str) -> Result<(String, &str), Mistake> {
+fn value(text: &str) -> Result<(String, &str), ValueError> {
     let (is_quoted, text) = text.strip_prefix('\'').map_or((false, text), |it| (true, it));
     let mut value = String::new();
     let mut letters = text.char_indices();
@@ -221,7 +221,7 @@ fn value(text: &str) -> Result<(String, &str), Mistake> {
     if is_quoted { Err("a quote is not closed") } else { Ok((value, "")) }
 }
 
-fn decode(text: &str) -> Result<String, Mistake> {
+fn decode(text: &str) -> Result<String, ValueError> {
     let is_hex = |it: &str| it.len() >= 2 && it.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
     if text.split('%').skip(1).any(|it| !is_hex(it)) {
         return Err("a `%` is not followed by two hexadecimal digits; `%` itself is written `%25`");

@@ -16,13 +16,13 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) struct Note {
     title: String,
-    place: Option<Place>,
+    place: Option<Location>,
     more: Vec<String>,
     help: Vec<String>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Location {
     /// A piece of a text.
     Span { path: String, text: String, first_line: usize, span: Range<usize> },
     /// No text to show.
@@ -82,13 +82,13 @@ impl Failure {
 
     /// Says where it stands in a text.
     pub(crate) fn at(mut self, path: &str, text: &str, span: Range<usize>) -> Self {
-        self.last().place = Some(Place::span(path, text, span));
+        self.last().place = Some(Location::span(path, text, span));
         self
     }
 
     /// Says which file it is about.
     pub(crate) fn file(mut self, path: impl Into<String>) -> Self {
-        self.last().place = Some(Place::Bare { path: path.into(), line: None, column: None });
+        self.last().place = Some(Location::Bare { path: path.into(), line: None, column: None });
         self
     }
 
@@ -145,8 +145,9 @@ impl Note {
         column: Option<u32>,
     ) -> Self {
         let (line, column) = (line.map(|it| it as usize), column.map(|it| it as usize));
-        let shown = text.zip(line).and_then(|(text, line)| Place::line(path, text, line, column));
-        self.place = Some(shown.unwrap_or(Place::Bare { path: path.into(), line, column }));
+        let shown =
+            text.zip(line).and_then(|(text, line)| Location::line(path, text, line, column));
+        self.place = Some(shown.unwrap_or(Location::Bare { path: path.into(), line, column }));
         self
     }
 
@@ -154,7 +155,7 @@ impl Note {
     fn text(&self, renderer: &Renderer) -> String {
         let title = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
         let file = match &self.place {
-            Some(Place::Span { path, text, first_line, span }) => {
+            Some(Location::Span { path, text, first_line, span }) => {
                 let snippet = Snippet::source(text.as_str()).path(path.as_str());
                 let marked = AnnotationKind::Primary.span(span.clone());
                 let group = title.element(snippet.line_start(*first_line).annotation(marked));
@@ -162,7 +163,7 @@ impl Note {
                 let help = self.help.iter().map(|it| Level::HELP.message(it.as_str()));
                 return renderer.render(&[group.elements(more).elements(help)]);
             }
-            Some(Place::Bare { path, line, column }) => {
+            Some(Location::Bare { path, line, column }) => {
                 let number = |it: &Option<usize>| it.map(|it| format!(":{it}")).unwrap_or_default();
                 Some(format!("file: {path}{}{}", number(line), number(column)))
             }
@@ -175,7 +176,7 @@ impl Note {
     }
 }
 
-impl Place {
+impl Location {
     fn span(path: &str, text: &str, span: Range<usize>) -> Self {
         Self::Span { path: path.into(), text: text.into(), first_line: 1, span }
     }

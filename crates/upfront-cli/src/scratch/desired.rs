@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What it is built of.
-pub(crate) struct Parts<'s> {
+pub(crate) struct DesiredSources<'s> {
     texts: Vec<(String, String)>,
     /// What a command has built.
     base: Database<'s>,
@@ -28,7 +28,7 @@ pub(crate) struct Parts<'s> {
 }
 
 /// The schema, built.
-pub(crate) struct Wanted<'s> {
+pub(crate) struct BuiltSchema<'s> {
     pub(crate) database: Database<'s>,
     /// What is not managed, which stays as it is; nothing where all is managed.
     pub(crate) left: Option<Vec<Unmanaged>>,
@@ -36,7 +36,7 @@ pub(crate) struct Wanted<'s> {
     pub(crate) stuck: Vec<(Identity, String)>,
 }
 
-impl<'s> Parts<'s> {
+impl<'s> DesiredSources<'s> {
     /// Reads files, and runs what prints SQL.
     pub(crate) fn gather(
         project: &Project,
@@ -77,7 +77,7 @@ impl<'s> Parts<'s> {
         project: &Project,
         before: &Database<'_>,
         answers: &Decisions,
-    ) -> Result<Wanted<'s>, Failure> {
+    ) -> Result<BuiltSchema<'s>, Failure> {
         if self.manages.is_everything() && answers.kept.is_empty() {
             return self.complete(project);
         }
@@ -86,19 +86,19 @@ impl<'s> Parts<'s> {
         let built = ModelSchema::build(origin, before, &scope, answers);
         let it = built?;
         let left = (!self.manages.is_everything()).then_some(it.left);
-        Ok(Wanted { database: it.database, left, stuck: it.stuck })
+        Ok(BuiltSchema { database: it.database, left, stuck: it.stuck })
     }
 
     /// Where nothing but the sources counts.
-    fn complete(&self, project: &Project) -> Result<Wanted<'s>, Failure> {
+    fn complete(&self, project: &Project) -> Result<BuiltSchema<'s>, Failure> {
         let database = scratch::copy(&self.base)?;
         let scope = scope::scope(project, &[])?;
         upfront_schema::load_within(&database, self.texts.clone(), &scope)?;
-        Ok(Wanted { database, left: None, stuck: Vec::new() })
+        Ok(BuiltSchema { database, left: None, stuck: Vec::new() })
     }
 }
 
-impl Wanted<'_> {
+impl BuiltSchema<'_> {
     /// What stays as it is, a line for each kind.
     pub(crate) fn left(&self) -> Option<Vec<String>> {
         let mut lines: Vec<(&str, Vec<String>)> = Vec::new();

@@ -77,7 +77,7 @@ ORDER BY 1, 2, 4; COMMIT";
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct LiveDatabase {
     /// Kind, name, words and schema of each.
     left_out: Vec<[String; 4]>,
     /// All schemas.
@@ -90,7 +90,7 @@ pub(crate) struct Found {
     pub(crate) owner: Option<String>,
 }
 
-impl Found {
+impl LiveDatabase {
     /// Asks the database.
     pub(crate) async fn ask(pool: &Pool, project: &Project) -> Result<Self, Failure> {
         let settings = project.settings()?;
@@ -269,12 +269,12 @@ async fn query(pool: &Pool, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::Found;
+    use super::LiveDatabase;
 
     #[test]
     fn privileges_of_the_owner_are_those_of_the_loader() {
         let check = |owner: &str, line: &str, expected: &str| {
-            let found = Found {
+            let found = LiveDatabase {
                 left_out: Vec::new(),
                 schemas: Vec::new(),
                 tables: Vec::new(),

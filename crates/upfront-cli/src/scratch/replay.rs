@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use upfront::{Error, Migrations, Migrator, Target as Rollback, cli::Exit};
+use upfront::{Direction, Error, Migrations, Migrator, Target as Rollback, cli::Exit};
 use upfront_directory::{Directory, Migration, Side};
 use upfront_schema::{Scope, compare};
 use upfront_scratch::{Database, Server};
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A scratch database, and the migrations that are tried on it.
-pub(crate) struct Bench<'p, 's> {
+pub(crate) struct ReplayDatabase<'p, 's> {
     project: &'p Project,
     settings: Target,
     migrations: Migrations,
@@ -35,20 +35,13 @@ pub(crate) struct Bench<'p, 's> {
 }
 
 /// Whether a migration can be applied again after its down side.
-pub(crate) enum Again {
+pub(crate) enum ReapplyResult {
     Works,
     /// The down side does nothing, and the rows that the migration wrote are in its way.
     MeetsRows(Failure),
 }
 
-/// Which way a migration goes.
-#[derive(Clone, Copy)]
-pub(crate) enum Way {
-    Up,
-    Down,
-}
-
-impl<'p, 's> Bench<'p, 's> {
+impl<'p, 's> ReplayDatabase<'p, 's> {
     /// An empty database for a directory.
     pub(crate) fn new(
         project: &'p Project,
@@ -96,10 +89,10 @@ impl<'p, 's> Bench<'p, 's> {
     }
 
     /// Goes one migration up or down, on connections that are closed afterwards.
-    pub(crate) fn migrate_one(&self, it: &Migration, way: Way) -> Result<(), Failure> {
-        match way {
-            Way::Up => self.up_to(&it.version),
-            Way::Down => self.roll_back(Some(&it.version), &Rollback::Steps(1)),
+    pub(crate) fn migrate_one(&self, it: &Migration, direction: Direction) -> Result<(), Failure> {
+        match direction {
+            Direction::Up => self.up_to(&it.version),
+            Direction::Down => self.roll_back(Some(&it.version), &Rollback::Steps(1)),
         }
     }
 
@@ -158,12 +151,12 @@ impl<'p, 's> Bench<'p, 's> {
         &mut self,
         it: &Migration,
         before: &Database<'_>,
-    ) -> Result<Result<Again, Failure>, Failure> {
-        self.migrate_one(it, Way::Up)?;
-        let Some(down) = &it.down else { return Ok(Ok(Again::Works)) };
+    ) -> Result<Result<ReapplyResult, Failure>, Failure> {
+        self.migrate_one(it, Direction::Up)?;
+        let Some(down) = &it.down else { return Ok(Ok(ReapplyResult::Works)) };
         let after = scratch::copy(&self.database)?;
         let tried = self.there_and_back(it, down, [before, &after]);
-        if !matches!(tried, Ok(Again::Works)) {
+        if !matches!(tried, Ok(ReapplyResult::Works)) {
             self.database = after;
         }
         Ok(tried)
@@ -174,17 +167,19 @@ impl<'p, 's> Bench<'p, 's> {
         it: &Migration,
         down: &Side,
         [before, after]: [&Database<'_>; 2],
-    ) -> Result<Again, Failure> {
-        self.migrate_one(it, Way::Down)?;
+    ) -> Result<ReapplyResult, Failure> {
+        self.migrate_one(it, Direction::Down)?;
         let what = "the down side does not lead back to the schema before the migration";
         self.expect(before, what, &down.path)?;
-        match self.migrate_one(it, Way::Up) {
-            Err(failure) if down.statements.is_empty() => return Ok(Again::MeetsRows(failure)),
+        match self.migrate_one(it, Direction::Up) {
+            Err(failure) if down.statements.is_empty() => {
+                return Ok(ReapplyResult::MeetsRows(failure));
+            }
             done => done?,
         }
         let what = "applied again, the migration does not make the schema of the first time";
         self.expect(after, what, &it.up.path)?;
-        Ok(Again::Works)
+        Ok(ReapplyResult::Works)
     }
 
     /// Goes from the last migration back to an empty database, and forth again.
@@ -249,9 +244,9 @@ pub(crate) fn replayed<'s>(
     server: &'s Server,
     directory: &Directory,
 ) -> Result<Database<'s>, Failure> {
-    let bench = Bench::new(project, server, directory)?;
+    let replay_database = ReplayDatabase::new(project, server, directory)?;
     if let Some(it) = directory.migrations().last() {
-        bench.up_to(&it.version)?;
+        replay_database.up_to(&it.version)?;
     }
-    Ok(bench.database)
+    Ok(replay_database.database)
 }

@@ -11,7 +11,7 @@ use crate::{
     connection::{Address, versions::major},
     context::block_on,
     output::failure::Failure,
-    scratch::{self, live_database::Found, replay::replayed, scope, setup},
+    scratch::{self, live_database::LiveDatabase, replay::replayed, scope, setup},
 };
 
 /// One of them.
@@ -25,7 +25,7 @@ pub(crate) enum Source {
         major: u32,
         /// What messages call it, never by its URL.
         end: &'static str,
-        found: Found,
+        found: LiveDatabase,
     },
 }
 
@@ -68,7 +68,7 @@ impl Source {
         let address = Address::read(&target, &project.variables)?;
         let (major, found) = block_on(async {
             let pool = address.connect().await?;
-            Ok((major(&pool).await?, Found::ask(&pool, project).await?))
+            Ok((major(&pool).await?, LiveDatabase::ask(&pool, project).await?))
         })?;
         found.warn(project, output);
         Ok(Self::Live { libpq: address.libpq, major, end, found })
@@ -142,7 +142,7 @@ struct Copy<'a, 's> {
     server: &'s Server,
     libpq: &'a str,
     end: &'a str,
-    found: &'a Found,
+    found: &'a LiveDatabase,
 }
 
 impl<'s> Copy<'_, 's> {

@@ -21,7 +21,7 @@ pub(super) struct Consent<'a> {
 }
 
 /// The removals of a change, by what was said of them.
-pub(super) struct Sorted {
+pub(super) struct SortedRemovals {
     /// `--keep` names them.
     pub(super) keep: Vec<Removal>,
     /// They need consent and nothing gives it.
@@ -30,14 +30,14 @@ pub(super) struct Sorted {
 
 impl Consent<'_> {
     /// What is not managed never goes, even if it is `stuck`.
-    pub(super) fn sort(&self, change: &Change<'_>, stuck: &[(Identity, String)]) -> Sorted {
+    pub(super) fn sort(&self, change: &Change<'_>, stuck: &[(Identity, String)]) -> SortedRemovals {
         let is_kept = |it: &Removal| is_named(&self.removals.keep, it);
         let is_stuck = |it: &Removal| stuck.iter().any(|(id, _)| *id == it.id);
         let mut keep = change.removals(ConsentPolicy::Everything);
         keep.retain(|it| is_kept(it) && !is_stuck(it));
         let mut open = change.removals(self.policy);
         open.retain(|it| !is_kept(it) && !is_stuck(it) && !self.is_agreed(change, it));
-        Sorted { keep, open }
+        SortedRemovals { keep, open }
     }
 
     fn is_agreed(&self, change: &Change<'_>, it: &Removal) -> bool {

@@ -4,7 +4,7 @@ use upfront_schema::{ColumnExpression, Decisions, Rename};
 
 /// What only an author can know.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct Told {
+pub(crate) struct DecisionArgs {
     /// An object stays, under another name: `users.nick=handle`
     #[arg(long, value_name = "OLD=NEW")]
     rename: Vec<Rename>,
@@ -22,7 +22,7 @@ pub(crate) struct Told {
     using_down: Vec<ColumnExpression>,
 }
 
-impl Told {
+impl DecisionArgs {
     pub(crate) fn read(&self) -> Decisions {
         Decisions {
             renames: self.rename.clone(),

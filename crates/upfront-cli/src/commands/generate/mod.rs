@@ -1,11 +1,11 @@
 //! `gen`
 
-mod ask;
 mod consent;
 mod decisions;
-mod downs;
-mod goal;
+mod desired_schema;
+mod down_scripts;
 mod options;
+mod prompt;
 mod prove;
 mod questions;
 mod report;
@@ -14,9 +14,9 @@ mod text;
 
 use std::sync::Arc;
 
-use goal::Goal;
+use desired_schema::DesiredSchema;
 use options::Allowed;
-use prove::Work;
+use prove::ProvenChange;
 use questions::asked;
 use serde::Serialize;
 use text::File;
@@ -35,18 +35,18 @@ use crate::{
     },
     scratch::{
         self,
-        desired::Parts,
-        replay::{Bench, replayed},
+        desired::DesiredSources,
+        replay::{ReplayDatabase, replayed},
         row_test::Values,
         scope, server, setup,
     },
 };
 
-pub(crate) use decisions::Told;
+pub(crate) use decisions::DecisionArgs;
 pub(crate) use options::Arguments;
 
 #[derive(Serialize)]
-struct Unneeded {
+struct NothingToDo {
     written: [String; 0],
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<Vec<String>>,
@@ -66,7 +66,7 @@ impl Arguments {
                 new::Arguments::named(name).run(project, output)?;
                 Ok(Exit::Done)
             }
-            _ if self.down => downs::run(project, output, self.dry_run),
+            _ if self.down => down_scripts::run(project, output, self.dry_run),
             name => self.generate(name.as_deref().unwrap_or("check"), project, output),
         }
     }
@@ -81,7 +81,7 @@ impl Arguments {
         setup::note_skipped(project, &server, &directory, output)?;
         let directory = setup::replayable(project, &server, directory)?;
         let before = self::before(project, &server, &directory, output)?;
-        let parts = Parts::gather(project, &server, output)?;
+        let parts = DesiredSources::gather(project, &server, output)?;
         let goal = self.goal(project, &parts, &before, output)?;
         let (wanted, left) = (&goal.wanted.database, goal.wanted.left());
         let scope = scope::scope_of_both(project, &[&before, wanted])?;
@@ -92,7 +92,7 @@ impl Arguments {
             note_left(left.as_deref(), output);
             goal.refuse_if_kept()?;
             let text = format!("nothing to do: `{}` makes the schema that is wanted", folder.label);
-            output.result(&Unneeded { written: [], left }, || text);
+            output.result(&NothingToDo { written: [], left }, || text);
             return Ok(Exit::Done);
         }
         if self.check {
@@ -107,7 +107,8 @@ impl Arguments {
         let kept = goal.kept.clone();
         let (folder, before, scope) = (&folder, &before, &scope);
         let (directory, summary) = (&directory, summary::summary(&sides));
-        let work = Work { project, folder, directory, before, wanted, scope, left, kept, summary };
+        let work =
+            ProvenChange { project, folder, directory, before, wanted, scope, left, kept, summary };
         let files = self.files(&name, directory, &sides)?;
         let values = match change.gives_values() {
             true => Values::MayChange,
@@ -117,7 +118,11 @@ impl Arguments {
     }
 
     /// The sides, if nothing is left to be said.
-    fn agreed(&self, change: &Change<'_>, goal: &Goal<'_>) -> Result<Vec<UpDown>, Failure> {
+    fn agreed(
+        &self,
+        change: &Change<'_>,
+        goal: &DesiredSchema<'_>,
+    ) -> Result<Vec<UpDown>, Failure> {
         let questions = change.questions()?;
         let may_fail = self.allow.contains(&Allowed::MayFail);
         let open = questions.iter().filter(|it| !(may_fail && matches!(it, Question::Fill(_))));
@@ -178,9 +183,9 @@ fn before<'s>(
     };
     let many = progress::count(directory.migrations().len(), "migration");
     let stage = Stage::begin(output, &format!("replaying {many}"));
-    let bench = Bench::new(project, server, directory)?.watched(Arc::new(stage));
-    bench.up_to(&last.version)?;
-    Ok(bench.database)
+    let replay_database = ReplayDatabase::new(project, server, directory)?.watched(Arc::new(stage));
+    replay_database.up_to(&last.version)?;
+    Ok(replay_database.database)
 }
 
 /// What stays as the migrations have it.

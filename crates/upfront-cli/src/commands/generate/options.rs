@@ -2,7 +2,7 @@
 
 use upfront_schema::Pattern;
 
-use super::decisions::Told;
+use super::decisions::DecisionArgs;
 
 /// Options of `gen`.
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) not_breaking: bool,
     #[command(flatten)]
-    pub(super) answers: Told,
+    pub(super) answers: DecisionArgs,
     #[command(flatten)]
     pub(super) removals: Removals,
 }

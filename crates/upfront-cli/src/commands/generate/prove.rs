@@ -21,15 +21,15 @@ use crate::{
     },
     scratch::{
         self,
-        replay::{Again, Bench, title},
-        row_test::{self, Tried, Values, sequential},
+        replay::{ReapplyResult, ReplayDatabase, title},
+        row_test::{self, RowTestResult, Values, sequential},
         setup,
         staging::Staging,
     },
 };
 
 /// What is known once it is clear what the files are.
-pub(super) struct Work<'a> {
+pub(super) struct ProvenChange<'a> {
     pub(super) project: &'a Project,
     pub(super) folder: &'a Folder,
     /// The migrations that there are.
@@ -44,7 +44,7 @@ pub(super) struct Work<'a> {
     pub(super) summary: Vec<Line>,
 }
 
-impl Work<'_> {
+impl ProvenChange<'_> {
     /// Proves the files, and writes or prints them.
     pub(super) fn finish(
         self,
@@ -84,13 +84,14 @@ impl Work<'_> {
         let many = progress::count(new.len(), "file");
         let stage = Arc::new(Stage::begin(trial.output, &format!("proving {many}")));
         let database = scratch::copy(self.before)?;
-        let mut bench = Bench::on(self.project, database, &directory)?.within(self.scope.clone());
-        let first = scratch::copy(&bench.database)?;
+        let mut replay_database =
+            ReplayDatabase::on(self.project, database, &directory)?.within(self.scope.clone());
+        let first = scratch::copy(&replay_database.database)?;
         let mut proofs = Vec::new();
         for ((&it, file), place) in new.iter().zip(files).zip(1..) {
             stage.step(|| format!("proving {} (file {place} of {})", title(it), new.len()));
             let wanted = (place == new.len()).then_some(self.wanted);
-            let rows = self.prove_one(it, &mut bench, wanted, trial)?;
+            let rows = self.prove_one(it, &mut replay_database, wanted, trial)?;
             file.warn(rows.warning(), staging)?;
             proofs.push(format!("{}: {rows}", title(it)));
         }
@@ -102,28 +103,28 @@ impl Work<'_> {
             }
             proofs.push(tried.to_string());
         }
-        proofs.extend(self.compare(&bench)?);
+        proofs.extend(self.compare(&replay_database)?);
         stage.step(|| format!("rolling back all {} migrations", directory.migrations().len()));
-        let bench = bench.watched(Arc::clone(&stage));
-        let of_downs = self.round_trip(&bench, &directory, &stage)?;
+        let replay_database = replay_database.watched(Arc::clone(&stage));
+        let of_downs = self.round_trip(&replay_database, &directory, &stage)?;
         drop(stage);
-        if let Some(Downs::Wrong(it)) = &of_downs {
+        if let Some(RollbackProblem::Wrong(it)) = &of_downs {
             trial.output.warning(it);
         }
-        proofs.extend(of_downs.map(Downs::text));
+        proofs.extend(of_downs.map(RollbackProblem::text));
         Ok(proofs)
     }
 
     fn prove_one(
         &self,
         it: &Migration,
-        bench: &mut Bench<'_, '_>,
+        replay_database: &mut ReplayDatabase<'_, '_>,
         wanted: Option<&Database<'_>>,
         trial: &Trial<'_>,
-    ) -> Result<Tried, Failure> {
-        let before = scratch::copy(&bench.database)?;
-        let tried = bench.one(it, &before).and_then(|it| it).map_err(unproven)?;
-        if let Again::MeetsRows(why) = tried {
+    ) -> Result<RowTestResult, Failure> {
+        let before = scratch::copy(&replay_database.database)?;
+        let tried = replay_database.one(it, &before).and_then(|it| it).map_err(unproven)?;
+        if let ReapplyResult::MeetsRows(why) = tried {
             return Err(unproven(why));
         }
         let rows = row_test::try_on(&before, it, self.scope, trial.values, wanted);
@@ -135,14 +136,17 @@ impl Work<'_> {
     }
 
     /// Compares what the files have made with what is wanted. There may be remarks.
-    fn compare(&self, bench: &Bench<'_, '_>) -> Result<Vec<String>, Failure> {
+    fn compare(&self, replay_database: &ReplayDatabase<'_, '_>) -> Result<Vec<String>, Failure> {
         let what = "the migration does not lead to the schema that is wanted";
-        bench.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
-        let remarks =
-            upfront_schema::uncompared_differences(&bench.database, self.wanted, self.scope);
+        replay_database.expect(self.wanted, what, &self.folder.label).map_err(unproven)?;
+        let remarks = upfront_schema::uncompared_differences(
+            &replay_database.database,
+            self.wanted,
+            self.scope,
+        );
         let mut remarks = remarks?;
         let bodies = RoutineBodies::read(self.before, self.scope)
-            .and_then(|it| it.broken_since(&bench.database, self.scope));
+            .and_then(|it| it.broken_since(&replay_database.database, self.scope));
         remarks.extend(bodies?);
         Ok(remarks)
     }
@@ -151,32 +155,32 @@ impl Work<'_> {
     /// fault of theirs.
     fn round_trip(
         &self,
-        bench: &Bench<'_, '_>,
+        replay_database: &ReplayDatabase<'_, '_>,
         directory: &Directory,
         stage: &Arc<Stage>,
-    ) -> Result<Option<Downs>, Failure> {
+    ) -> Result<Option<RollbackProblem>, Failure> {
         if !directory.migrations().iter().all(|it| it.down.is_some()) {
-            return Ok(Some(Downs::Missing));
+            return Ok(Some(RollbackProblem::Missing));
         }
-        let Err(failure) = bench.round_trip() else { return Ok(None) };
+        let Err(failure) = replay_database.round_trip() else { return Ok(None) };
         if self.directory.migrations().is_empty() {
             return Err(unproven(failure));
         }
         let old = scratch::copy(self.before)?;
-        let old = Bench::on(self.project, old, self.directory)?.within(self.scope.clone());
+        let old = ReplayDatabase::on(self.project, old, self.directory)?.within(self.scope.clone());
         let Err(failure) = old.watched(Arc::clone(stage)).round_trip() else {
             return Err(unproven(failure));
         };
         let server = self.before.server();
-        let bench = Bench::new(self.project, server, self.directory)?;
-        let found = bench.watched(Arc::clone(stage)).wrong_down(self.directory)?;
+        let replay_database = ReplayDatabase::new(self.project, server, self.directory)?;
+        let found = replay_database.watched(Arc::clone(stage)).wrong_down(self.directory)?;
         let (what, at, why) = if let Some((title, why)) = found {
             (format!("the down script of `{title}` is wrong"), format!("`{title}`"), why)
         } else {
             let what = "not all down scripts work together".to_owned();
             (what, "the empty database".to_owned(), failure)
         };
-        Ok(Some(Downs::Wrong(format!(
+        Ok(Some(RollbackProblem::Wrong(format!(
             "{what}: rolling back all migrations, at {at}: {}\n  help: it is older than the new \
              files, which are proven without it; `upfront verify` fails until it is corrected",
             why.line()
@@ -200,12 +204,12 @@ impl Trial<'_> {
 }
 
 /// Why not all migrations were rolled back.
-enum Downs {
+enum RollbackProblem {
     Missing,
     Wrong(String),
 }
 
-impl Downs {
+impl RollbackProblem {
     fn text(self) -> String {
         match self {
             Self::Missing => "not every migration has a down side, so the way back to an empty \

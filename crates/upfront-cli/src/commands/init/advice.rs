@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use super::{config::names_in, files::Made, survey::Survey};
+use super::{config::names_in, files::WrittenFiles, survey::Survey};
 use crate::config::{Variables, package::Package};
 
 /// The lines behind `next:`, without what is done already.
@@ -105,7 +105,7 @@ fn is_in_sources(needle: &str) -> bool {
 
 /// How `gen` learns of the structs of the crate.
 pub(super) fn modelling(
-    made: &Made,
+    made: &WrittenFiles,
     here: Option<&Package>,
     models: Option<&Package>,
 ) -> Vec<String> {

@@ -8,15 +8,15 @@ use upfront::cli::Exit;
 use crate::output::failure::Failure;
 
 #[derive(Default, Serialize)]
-pub(crate) struct Made {
+pub(crate) struct WrittenFiles {
     pub(crate) written: Vec<String>,
     pub(crate) kept: Vec<String>,
     /// What was not translated, and what becomes of calls of another tool.
     pub(crate) notes: Vec<String>,
 }
 
-pub(crate) fn write_all(files: Vec<(String, String)>) -> Result<Made, Failure> {
-    let mut made = Made::default();
+pub(crate) fn write_all(files: Vec<(String, String)>) -> Result<WrittenFiles, Failure> {
+    let mut made = WrittenFiles::default();
     for (path, text) in files {
         let is_new = write_new(&path, &text)
             .map_err(|err| Failure::new(Exit::Failed, format!("cannot write `{path}`: {err}")))?;

@@ -16,12 +16,12 @@ use std::path::Path;
 use upfront::cli::Output;
 
 use self::{
-    files::{Made, write_all},
+    files::{WrittenFiles, write_all},
     survey::Survey,
 };
 use crate::{
     config::{Variables, package::Package},
-    context::Place,
+    context::ProjectArgs,
     output::failure::Failure,
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
 const ATTRIBUTES: &str = "*.sql text eol=lf\natlas.sum text eol=lf\n";
 
 impl Arguments {
-    pub(crate) fn run(&self, place: &Place, output: &Output) -> Result<(), Failure> {
+    pub(crate) fn run(&self, place: &ProjectArgs, output: &Output) -> Result<(), Failure> {
         let here = Package::here();
         let models = match &here {
             Some(it) if self.models || it.derives => Some(it),
@@ -71,7 +71,7 @@ impl Arguments {
 
 /// What was written, what was found, and what is left to do.
 fn shown(
-    made: &Made,
+    made: &WrittenFiles,
     survey: &Survey,
     variables: &Variables,
     (here, models): (Option<&Package>, Option<&Package>),

@@ -13,7 +13,7 @@ use crate::{output::failure::Failure, scratch};
 
 /// How much is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tried {
+pub(crate) enum RowTestResult {
     /// It works with rows in so many tables. There may be more to say.
     WithRows { tables: usize, more: Vec<String>, but: Option<Obstacle> },
     /// It works on empty tables; with rows this happened.
@@ -23,13 +23,13 @@ pub(crate) enum Tried {
 /// What rows do to a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Obstacle {
-    which: Which,
+    which: TestPhase,
     unfit: RowFailure,
 }
 
 /// One of the sides that are run, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+enum TestPhase {
     Up,
     Down,
     SecondUp,
@@ -54,27 +54,27 @@ pub(crate) fn try_on(
     scope: &Scope,
     values: Values,
     wanted: Option<&Database<'_>>,
-) -> Result<Tried, Failure> {
-    let work = Work { before, it, scope, values, wanted };
+) -> Result<RowTestResult, Failure> {
+    let work = RowTest { before, it, scope, values, wanted };
     let mut tried = work.once(SampleKind::Mixed)?;
-    let Tried::StructureOnly(first) = &tried else { return Ok(tried) };
+    let RowTestResult::StructureOnly(first) = &tried else { return Ok(tried) };
     let first = first.clone();
     for flavor in [SampleKind::Full, SampleKind::Uuids, SampleKind::Numbers] {
         match (flavor, &tried) {
             (SampleKind::Full, _) => {}
-            (_, Tried::StructureOnly(it)) if it.unfit.is_of_values() => {}
+            (_, RowTestResult::StructureOnly(it)) if it.unfit.is_of_values() => {}
             _ => break,
         }
         tried = work.once(flavor)?;
-        if let Tried::WithRows { but, .. } = &mut tried {
+        if let RowTestResult::WithRows { but, .. } = &mut tried {
             *but = Some(first);
             return Ok(tried);
         }
     }
-    Ok(Tried::StructureOnly(first))
+    Ok(RowTestResult::StructureOnly(first))
 }
 
-struct Work<'a> {
+struct RowTest<'a> {
     before: &'a Database<'a>,
     it: &'a Migration,
     scope: &'a Scope,
@@ -89,14 +89,14 @@ struct State {
     counts: SequenceStates,
 }
 
-impl Work<'_> {
-    fn once(&self, flavor: SampleKind) -> Result<Tried, Failure> {
+impl RowTest<'_> {
+    fn once(&self, flavor: SampleKind) -> Result<RowTestResult, Failure> {
         let copy = scratch::copy(self.before)?;
         let seeded = SampleRows::fill(&copy, flavor, self.scope);
         let seeded = seeded?;
         let first = self.state(&copy)?;
-        if let Some(it) = unfit(&copy, Which::Up, &self.it.up)? {
-            return Ok(Tried::StructureOnly(it));
+        if let Some(it) = unfit(&copy, TestPhase::Up, &self.it.up)? {
+            return Ok(RowTestResult::StructureOnly(it));
         }
         let second = self.state(&copy)?;
         if self.values == Values::Stay {
@@ -107,16 +107,16 @@ impl Work<'_> {
         }
         let mut more = news("up", &first, &second, &seeded);
         let Some(down) = &self.it.down else { return Ok(with_rows(&seeded, more)) };
-        if let Some(it) = unfit(&copy, Which::Down, down)? {
-            return Ok(Tried::StructureOnly(it));
+        if let Some(it) = unfit(&copy, TestPhase::Down, down)? {
+            return Ok(RowTestResult::StructureOnly(it));
         }
         let third = self.state(&copy)?;
         let changed = second.rows.not_restored(&first.rows, &third.rows);
         agree(down, "down", &changed, (&second, &third))?;
         self.reads_alike(&copy, self.before, "down", down)?;
         more.extend(news("down", &first, &third, &seeded));
-        if let Some(it) = unfit(&copy, Which::SecondUp, &self.it.up)? {
-            return Ok(Tried::StructureOnly(it));
+        if let Some(it) = unfit(&copy, TestPhase::SecondUp, &self.it.up)? {
+            return Ok(RowTestResult::StructureOnly(it));
         }
         if self.values == Values::Stay {
             let fourth = self.state(&copy)?;
@@ -178,7 +178,7 @@ fn agree(
     Err(all.into_iter().fold(failure, Failure::more))
 }
 
-fn unfit(copy: &Database<'_>, which: Which, side: &Side) -> Result<Option<Obstacle>, Failure> {
+fn unfit(copy: &Database<'_>, which: TestPhase, side: &Side) -> Result<Option<Obstacle>, Failure> {
     let unfit = RowFailure::of(copy, side)?;
     Ok(unfit.map(|unfit| Obstacle { which, unfit }))
 }
@@ -196,27 +196,31 @@ fn news(side: &str, first: &State, later: &State, seeded: &SampleRows) -> Vec<St
     new.map(text).collect()
 }
 
-fn with_rows(seeded: &SampleRows, news: Vec<String>) -> Tried {
+fn with_rows(seeded: &SampleRows, news: Vec<String>) -> RowTestResult {
     let without = seeded.without.iter();
     let without =
         without.map(|it| format!("structure only for {} (SQLSTATE {})", it.table, it.sqlstate));
     let more = without.chain(news).collect();
-    Tried::WithRows { tables: seeded.tables, more, but: None }
+    RowTestResult::WithRows { tables: seeded.tables, more, but: None }
 }
 
-impl Tried {
+impl RowTestResult {
     /// What the down side has to say of it.
     pub(crate) fn warning(&self) -> Option<String> {
         let it = match self {
-            Tried::StructureOnly(it) => it,
-            Tried::WithRows { but: Some(it), .. } if it.which == Which::Down => it,
-            Tried::WithRows { .. } => return None,
+            RowTestResult::StructureOnly(it) => it,
+            RowTestResult::WithRows { but: Some(it), .. } if it.which == TestPhase::Down => it,
+            RowTestResult::WithRows { .. } => return None,
         };
         let reason = it.reason();
         let text = match it.which {
-            Which::Up => format!("not tried with rows, as the up side fails with them: {reason}"),
-            Which::Down => format!("made-up rows were in its way: {reason}"),
-            Which::SecondUp => format!("the up side cannot be applied to what it leaves: {reason}"),
+            TestPhase::Up => {
+                format!("not tried with rows, as the up side fails with them: {reason}")
+            }
+            TestPhase::Down => format!("made-up rows were in its way: {reason}"),
+            TestPhase::SecondUp => {
+                format!("the up side cannot be applied to what it leaves: {reason}")
+            }
         };
         Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
@@ -224,13 +228,13 @@ impl Tried {
     /// Why the up side is only known to work on empty tables.
     pub(crate) fn up_fails(&self) -> Option<&Obstacle> {
         match self {
-            Tried::StructureOnly(it) if it.which == Which::Up => Some(it),
+            RowTestResult::StructureOnly(it) if it.which == TestPhase::Up => Some(it),
             _ => None,
         }
     }
 
     pub(crate) fn is_with_rows(&self) -> bool {
-        matches!(self, Tried::WithRows { .. })
+        matches!(self, RowTestResult::WithRows { .. })
     }
 }
 
@@ -243,9 +247,9 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let which = match self.which {
-            Which::Up => "up side",
-            Which::Down => "down side",
-            Which::SecondUp => "second up side",
+            TestPhase::Up => "up side",
+            TestPhase::Down => "down side",
+            TestPhase::SecondUp => "second up side",
         };
         write!(f, "the {which} fails with rows")?;
         if let Some(it) = &self.unfit.table {
@@ -255,7 +259,7 @@ impl fmt::Display for Obstacle {
     }
 }
 
-impl fmt::Display for Tried {
+impl fmt::Display for RowTestResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WithRows { tables: 0, more, but: None } if more.is_empty() => {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What came of it.
-pub(crate) enum InARow {
+pub(crate) enum SequentialResult {
     /// There may be rows that are in the way.
     Works {
         tables: usize,
@@ -30,12 +30,14 @@ pub(crate) fn try_on(
     before: &Database<'_>,
     all: &[&Migration],
     scope: &Scope,
-) -> Result<InARow, Failure> {
+) -> Result<SequentialResult, Failure> {
     let with_null = once(before, all, scope, SampleKind::Mixed)?;
-    let InARow::Fails { why, .. } = with_null else { return Ok(with_null) };
+    let SequentialResult::Fails { why, .. } = with_null else { return Ok(with_null) };
     Ok(match once(before, all, scope, SampleKind::Full)? {
-        InARow::Works { tables, .. } => InARow::Works { tables, but: Some(why) },
-        InARow::Fails { is_up, .. } => InARow::Fails { why, is_up },
+        SequentialResult::Works { tables, .. } => {
+            SequentialResult::Works { tables, but: Some(why) }
+        }
+        SequentialResult::Fails { is_up, .. } => SequentialResult::Fails { why, is_up },
     })
 }
 
@@ -44,7 +46,7 @@ fn once(
     all: &[&Migration],
     scope: &Scope,
     flavor: SampleKind,
-) -> Result<InARow, Failure> {
+) -> Result<SequentialResult, Failure> {
     let copy = scratch::copy(before)?;
     let seeded = SampleRows::fill(&copy, flavor, scope)?;
     let ups = all.iter().map(|it| (*it, "up", Some(&it.up)));
@@ -59,9 +61,9 @@ fn once(
             continue;
         };
         let why = format!("the {way} side of {} fails {why}", title(it));
-        return Ok(InARow::Fails { why, is_up: way == "up" });
+        return Ok(SequentialResult::Fails { why, is_up: way == "up" });
     }
-    Ok(InARow::Works { tables: seeded.tables, but: None })
+    Ok(SequentialResult::Works { tables: seeded.tables, but: None })
 }
 
 /// Rows that the schema rejects before the first file.
@@ -103,7 +105,7 @@ fn unfit(copy: &Database<'_>, side: &Side) -> Result<Option<String>, Failure> {
     Ok(unfit.map(|it| format!("with rows: {} (SQLSTATE {})", it.message, it.sqlstate)))
 }
 
-impl InARow {
+impl SequentialResult {
     /// Why the up sides are only known to work on empty tables.
     pub(crate) fn up_fails(&self) -> Option<&str> {
         match self {
@@ -113,7 +115,7 @@ impl InARow {
     }
 }
 
-impl fmt::Display for InARow {
+impl fmt::Display for SequentialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Works { tables, but } => {

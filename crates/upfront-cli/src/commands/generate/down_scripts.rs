@@ -13,8 +13,8 @@ use crate::{
     output::failure::Failure,
     scratch::{
         self,
-        replay::{Again, Bench, title},
-        row_test::{self, Tried, Values},
+        replay::{ReapplyResult, ReplayDatabase, title},
+        row_test::{self, RowTestResult, Values},
         scope, server, setup,
         staging::Staging,
     },
@@ -51,7 +51,7 @@ struct Report {
 }
 
 /// What is worked on.
-struct Work<'a> {
+struct DownScripts<'a> {
     project: &'a Project,
     server: &'a Server,
     output: &'a Output,
@@ -63,7 +63,7 @@ pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Ex
     let server = server::start(project, None)?;
     setup::note_skipped(project, &server, &directory, output)?;
     let directory = setup::replayable(project, &server, directory)?;
-    let work = Work { project, server: &server, output };
+    let work = DownScripts { project, server: &server, output };
     let staging = Staging::of(&folder)?;
     let impossible = work.compute(&directory, &staging)?;
     let migrations = work.prove(&directory, &staging, impossible)?;
@@ -74,7 +74,7 @@ pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Ex
     Ok(if is_complete { Exit::Done } else { Exit::Failed })
 }
 
-impl Work<'_> {
+impl DownScripts<'_> {
     /// Applies one migration after the other, and writes the way back from each. Those that have
     /// none, with the reason.
     fn compute(
@@ -82,22 +82,22 @@ impl Work<'_> {
         directory: &Directory,
         staging: &Staging,
     ) -> Result<Vec<(String, String)>, Failure> {
-        let bench = Bench::new(self.project, self.server, directory)?;
+        let replay_database = ReplayDatabase::new(self.project, self.server, directory)?;
         let mut impossible = Vec::new();
         for it in directory.migrations() {
             self.output.note(&format!("reading {}", title(it)));
             let is_missing = it.down.is_none() && it.irreversible.is_none();
             if !is_missing {
-                bench.up_to(&it.version)?;
+                replay_database.up_to(&it.version)?;
                 continue;
             }
-            let before = scratch::copy(&bench.database)?;
-            let names = names(&bench.database)?;
-            bench.up_to(&it.version)?;
-            let renamings = self::names(&bench.database)?.back_to(&names);
-            match self.way_back(&bench.database, &before, &renamings) {
+            let before = scratch::copy(&replay_database.database)?;
+            let names = names(&replay_database.database)?;
+            replay_database.up_to(&it.version)?;
+            let renamings = self::names(&replay_database.database)?.back_to(&names);
+            match self.way_back(&replay_database.database, &before, &renamings) {
                 Ok(DownResult::Plan(plan)) => {
-                    let kept = self.kept(&before, &bench.database, it)?;
+                    let kept = self.kept(&before, &replay_database.database, it)?;
                     staging.write(&format!("down/{}", it.file), &text::down(&plan, &kept))?;
                 }
                 Ok(DownResult::None(why)) => {
@@ -137,17 +137,19 @@ impl Work<'_> {
         mut impossible: Vec<(String, String)>,
     ) -> Result<Vec<Line>, Failure> {
         let staged = setup::replayable(self.project, self.server, staging.directory()?)?;
-        let mut bench = Bench::new(self.project, self.server, &staged)?;
+        let mut replay_database = ReplayDatabase::new(self.project, self.server, &staged)?;
         let mut lines = Vec::new();
         for (it, old) in staged.migrations().iter().zip(directory.migrations()) {
             self.output.note(&format!("proving {}", title(it)));
             let is_new = it.down.is_some() && old.down.is_none();
-            let before = scratch::copy(&bench.database)?;
-            let tried = bench.one(it, &before)?;
+            let before = scratch::copy(&replay_database.database)?;
+            let tried = replay_database.one(it, &before)?;
             let outcome = match (tried, impossible.iter().find(|(at, _)| *at == it.version)) {
                 (_, Some((_, why))) => Ok(Outcome::Irreversible { note: why.clone() }),
-                (Ok(Again::Works), None) => self.outcome(&before, it, is_new.then_some(staging)),
-                (Ok(Again::MeetsRows(why)), None) => {
+                (Ok(ReapplyResult::Works), None) => {
+                    self.outcome(&before, it, is_new.then_some(staging))
+                }
+                (Ok(ReapplyResult::MeetsRows(why)), None) => {
                     let note = format!("the rows that it writes stay, and {}", why.line());
                     Ok(Outcome::StructureOnly { note })
                 }
@@ -170,7 +172,7 @@ impl Work<'_> {
         }
         let is_whole = lines.iter().all(|it: &Line| !it.is_left);
         if is_whole && staged.migrations().iter().all(|it| it.down.is_some()) {
-            bench.round_trip()?;
+            replay_database.round_trip()?;
         }
         staging.directory()?;
         Ok(lines)
@@ -224,15 +226,17 @@ fn names(of: &Database<'_>) -> Result<ObjectNames, Failure> {
     ObjectNames::read(of).map_err(Failure::from)
 }
 
-fn worth(tried: &Tried, it: &Migration) -> Outcome {
+fn worth(tried: &RowTestResult, it: &Migration) -> Outcome {
     let lost = it.down.iter().flat_map(|it| &it.statements).flat_map(|it| &it.losses);
     let lost: Vec<_> = lost.map(ToString::to_string).collect();
     let is_data = it.down.as_ref().is_some_and(|it| it.statements.is_empty());
     let note = match tried {
-        Tried::StructureOnly(why) => return Outcome::StructureOnly { note: why.to_string() },
-        Tried::WithRows { .. } if is_data => format!("{tried}; rows that it writes stay"),
-        Tried::WithRows { .. } if lost.is_empty() => tried.to_string(),
-        Tried::WithRows { .. } => format!("{tried}; loses {}", lost.join(", ")),
+        RowTestResult::StructureOnly(why) => {
+            return Outcome::StructureOnly { note: why.to_string() };
+        }
+        RowTestResult::WithRows { .. } if is_data => format!("{tried}; rows that it writes stay"),
+        RowTestResult::WithRows { .. } if lost.is_empty() => tried.to_string(),
+        RowTestResult::WithRows { .. } => format!("{tried}; loses {}", lost.join(", ")),
     };
     Outcome::Reversible { note }
 }

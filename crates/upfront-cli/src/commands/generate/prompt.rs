@@ -22,9 +22,9 @@ const EXCLUDE: &str = "exclude";
 
 /// Options, as they were chosen.
 #[derive(Default)]
-pub(super) struct Chosen(Vec<(&'static str, String)>);
+pub(super) struct ChosenOptions(Vec<(&'static str, String)>);
 
-impl Chosen {
+impl ChosenOptions {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -87,12 +87,12 @@ impl Chosen {
 
 /// Asks what the schemas leave open: which objects have a new name, and only when that is clear
 /// what rows get.
-pub(super) fn all(change: &Change<'_>, allowed: &[Allowed]) -> Result<Chosen, Failure> {
+pub(super) fn all(change: &Change<'_>, allowed: &[Allowed]) -> Result<ChosenOptions, Failure> {
     let candidates = change.candidates()?;
     if !candidates.is_empty() {
         return renames(candidates);
     }
-    let mut chosen = Chosen::default();
+    let mut chosen = ChosenOptions::default();
     for it in change.questions()? {
         let Question::Fill(column) = &it else { continue };
         if !allowed.contains(&Allowed::MayFail) {
@@ -103,8 +103,8 @@ pub(super) fn all(change: &Change<'_>, allowed: &[Allowed]) -> Result<Chosen, Fa
 }
 
 /// Each new name is given away once.
-fn renames(candidates: Vec<Candidate>) -> Result<Chosen, Failure> {
-    let mut chosen = Chosen::default();
+fn renames(candidates: Vec<Candidate>) -> Result<ChosenOptions, Failure> {
+    let mut chosen = ChosenOptions::default();
     let mut taken = Vec::new();
     for it in candidates {
         let mut new: Vec<_> = it.new.iter().filter(|it| !taken.contains(*it)).cloned().collect();
@@ -153,14 +153,14 @@ fn fill(column: &Identity, question: &Question) -> Result<String, Failure> {
 }
 
 /// Asks for each object whether it is dropped.
-pub(super) fn removals(all: &[Removal]) -> Result<Chosen, Failure> {
-    let mut chosen = Chosen::default();
+pub(super) fn removals(all: &[Removal]) -> Result<ChosenOptions, Failure> {
+    let mut chosen = ChosenOptions::default();
     for (it, rest) in all.iter().zip((1..=all.len()).rev()) {
         match removal(it, rest)? {
-            Fate::Drop => chosen.0.push(("drop", it.pattern())),
-            Fate::Keep => chosen.0.push(("keep", it.pattern())),
-            Fate::Exclude => chosen.0.push((EXCLUDE, it.pattern())),
-            Fate::ExcludeAll => {
+            RemovalChoice::Drop => chosen.0.push(("drop", it.pattern())),
+            RemovalChoice::Keep => chosen.0.push(("keep", it.pattern())),
+            RemovalChoice::Exclude => chosen.0.push((EXCLUDE, it.pattern())),
+            RemovalChoice::ExcludeAll => {
                 let rest = all[all.len() - rest..].iter();
                 chosen.0.extend(rest.map(|it| (EXCLUDE, it.pattern())));
                 break;
@@ -171,22 +171,22 @@ pub(super) fn removals(all: &[Removal]) -> Result<Chosen, Failure> {
 }
 
 #[derive(Clone, Copy)]
-enum Fate {
+enum RemovalChoice {
     Drop,
     Keep,
     Exclude,
     ExcludeAll,
 }
 
-fn removal(it: &Removal, rest: usize) -> Result<Fate, Failure> {
+fn removal(it: &Removal, rest: usize) -> Result<RemovalChoice, Failure> {
     let loss = it.loses.as_ref().map(|it| format!(", with {it}")).unwrap_or_default();
     let mut choices = vec![
-        (Fate::Keep, "keep it".to_owned()),
-        (Fate::Exclude, "keep it, and never ask again".to_owned()),
-        (Fate::Drop, format!("agree{loss}")),
+        (RemovalChoice::Keep, "keep it".to_owned()),
+        (RemovalChoice::Exclude, "keep it, and never ask again".to_owned()),
+        (RemovalChoice::Drop, format!("agree{loss}")),
     ];
     if rest > 1 {
-        choices.push((Fate::ExcludeAll, format!("keep all {rest}, and never ask again")));
+        choices.push((RemovalChoice::ExcludeAll, format!("keep all {rest}, and never ask again")));
     }
     let why = if it.is_of_object() { "The desired schema lacks it" } else { "It protects rows" };
     let question = format!("{why}: {}?", it.action());

@@ -8,20 +8,20 @@ use crate::{
     config::Project,
     output::{failure::Failure, progress::Stage},
     scratch::{
-        desired::{Parts, Wanted},
+        desired::{BuiltSchema, DesiredSources},
         scope,
     },
 };
 
 use super::{
-    ask::{self, Chosen},
-    consent::{self, Consent, Sorted},
+    consent::{self, Consent, SortedRemovals},
     options::Arguments,
+    prompt::{self, ChosenOptions},
 };
 
 /// Where a migration leads, once nothing is open.
-pub(super) struct Goal<'s> {
-    pub(super) wanted: Wanted<'s>,
+pub(super) struct DesiredSchema<'s> {
+    pub(super) wanted: BuiltSchema<'s>,
     pub(super) answers: Decisions,
     /// What is lost by consent to each object.
     pub(super) agreed_losses: Vec<String>,
@@ -30,7 +30,7 @@ pub(super) struct Goal<'s> {
     refused: Vec<Removal>,
 }
 
-impl Goal<'_> {
+impl DesiredSchema<'_> {
     /// Nothing else is to be done than what nobody agreed to.
     pub(super) fn refuse_if_kept(&self) -> Result<(), Failure> {
         match self.refused.is_empty() {
@@ -58,7 +58,7 @@ struct Search<'a> {
     output: &'a Output,
     answers: Decisions,
     consent: Consent<'a>,
-    chosen: Chosen,
+    chosen: ChosenOptions,
     /// What options and answers keep.
     kept: Vec<Removal>,
 }
@@ -68,23 +68,27 @@ impl Arguments {
     pub(super) fn goal<'s>(
         &self,
         project: &Project,
-        parts: &Parts<'s>,
+        parts: &DesiredSources<'s>,
         before: &Database<'_>,
         output: &Output,
-    ) -> Result<Goal<'s>, Failure> {
+    ) -> Result<DesiredSchema<'s>, Failure> {
         let mut answers = self.answers.read();
         answers.annotated = parts.annotated()?;
         let removals = self.removals.clone();
         let (policy, kept) = (parts.policy, Vec::new());
         let consent = Consent { policy, allowed: &self.allow, removals, kept };
-        let (chosen, kept) = (Chosen::default(), Vec::new());
+        let (chosen, kept) = (ChosenOptions::default(), Vec::new());
         Search { arguments: self, project, output, answers, consent, chosen, kept }
             .run(parts, before)
     }
 }
 
 impl Search<'_> {
-    fn run<'s>(mut self, parts: &Parts<'s>, before: &Database<'_>) -> Result<Goal<'s>, Failure> {
+    fn run<'s>(
+        mut self,
+        parts: &DesiredSources<'s>,
+        before: &Database<'_>,
+    ) -> Result<DesiredSchema<'s>, Failure> {
         loop {
             let stage = Stage::on_terminal(self.output, "comparing the schemas");
             let wanted = parts.build(self.project, before, &self.answers)?;
@@ -105,16 +109,16 @@ impl Search<'_> {
         }
     }
 
-    fn end(self, wanted: Wanted<'_>, agreed_losses: Vec<String>) -> Goal<'_> {
+    fn end(self, wanted: BuiltSchema<'_>, agreed_losses: Vec<String>) -> DesiredSchema<'_> {
         let refused = self.consent.kept;
         let kept = refused.iter().map(Removal::pattern).collect();
-        Goal { wanted, answers: self.answers, agreed_losses, kept, refused }
+        DesiredSchema { wanted, answers: self.answers, agreed_losses, kept, refused }
     }
 
-    fn look(&mut self, change: &Change<'_>, wanted: &Wanted<'_>) -> Result<Next, Failure> {
-        let is_asking = ask::is_possible(self.output);
+    fn look(&mut self, change: &Change<'_>, wanted: &BuiltSchema<'_>) -> Result<Next, Failure> {
+        let is_asking = prompt::is_possible(self.output);
         if is_asking {
-            let more = ask::all(change, &self.arguments.allow)?;
+            let more = prompt::all(change, &self.arguments.allow)?;
             if !more.is_empty() {
                 more.add_to(&mut self.answers)?;
                 self.chosen.extend(more);
@@ -127,7 +131,7 @@ impl Search<'_> {
         if sorted.open.is_empty() || !is_asking {
             return self.keep(change, sorted);
         }
-        let more = ask::removals(&sorted.open)?;
+        let more = prompt::removals(&sorted.open)?;
         more.agree(&mut self.consent.removals)?;
         self.chosen.extend(more);
         let sorted = self.consent.sort(change, &wanted.stuck);
@@ -135,7 +139,7 @@ impl Search<'_> {
     }
 
     /// Keeps what nothing allows to drop, unless that has to be agreed to.
-    fn keep(&mut self, change: &Change<'_>, sorted: Sorted) -> Result<Next, Failure> {
+    fn keep(&mut self, change: &Change<'_>, sorted: SortedRemovals) -> Result<Next, Failure> {
         let mut keep: Vec<_> = sorted.keep.iter().collect();
         if !sorted.open.is_empty() {
             if self.consent.policy == ConsentPolicy::Protection {
