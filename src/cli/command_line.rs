@@ -2,6 +2,8 @@
 
 use std::{env, fmt::Write, path::Path};
 
+use crate::ErrorKind;
+
 /// The options that say which database, history and folder.
 const PLACE: [&str; 5] = ["--env", "--url", "--dir", "--app", "--schema"];
 
@@ -112,9 +114,27 @@ pub(super) fn shown(word: &str) -> String {
     }
 }
 
+/// The command that prints the page of a kind of error.
+pub(super) fn explaining(kind: ErrorKind) -> String {
+    explain_command(env::args(), kind)
+}
+
+/// The words before the verb lead to it in a service's own command. `upfront` needs none.
+fn explain_command(mut arguments: impl Iterator<Item = String>, kind: ErrorKind) -> String {
+    let program = arguments.next().unwrap_or_default();
+    let name = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut words = vec![shown(&name)];
+    if name != "upfront" {
+        let before = arguments.take_while(|it| !VERBS.contains(&it.as_str()));
+        words.extend(before.filter(|it| !it.starts_with('-')).map(|it| shown(&it)));
+    }
+    format!("{} explain {kind}", words.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{again, given, with};
+    use super::{again, explain_command, given, with};
+    use crate::ErrorKind;
 
     #[test]
     fn adds_what_the_command_line_says() {
@@ -167,5 +187,15 @@ mod tests {
     fn check_again(line: &str, expected: &str) {
         let arguments = line.split(' ').map(str::to_owned);
         assert_eq!(again(arguments, &["--approve".into(), "d".into()]), expected);
+    }
+
+    #[test]
+    fn names_the_page_of_an_error() {
+        let check = |line: &str, expected: &str| {
+            let line = line.split(' ').map(str::to_owned);
+            assert_eq!(explain_command(line, ErrorKind::Edited), expected);
+        };
+        check("/usr/bin/upfront --env prod up", "upfront explain edited");
+        check("target/debug/billing migrate up --dry-run", "billing migrate explain edited");
     }
 }

@@ -10,8 +10,9 @@ use crate::{
 /// `--approve`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Approval {
-    /// Approve the plan with this digest, which `--dry-run` printed, or its first 8 digits or more;
-    /// a protected database requires it
+    /// Approve the plan with this digest, or at least its first 8 digits
+    ///
+    /// `--dry-run` prints the digest. A protected database requires it.
     #[arg(long, value_name = "DIGEST")]
     pub(super) approve: Option<Digest>,
 }
@@ -21,14 +22,14 @@ pub(super) struct Approval {
 pub(super) struct Consent {
     #[command(flatten)]
     approval: Approval,
-    /// Go on although this happens
+    /// Allow this effect
     #[arg(long, value_enum, value_name = "WHAT")]
     allow: Vec<Allowed>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Allowed {
-    /// What the plan says will be lost, is lost
+    /// Delete the data that the plan names
     DataLoss,
 }
 

@@ -8,22 +8,22 @@ use crate::{
 /// Options of `down`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Roll back so many of the newest migrations
+    /// Roll back the newest N migrations
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "to",
           value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Roll back everything above this version, which stays applied
+    /// Roll back everything newer than VERSION
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Show what would be done, with the exact SQL and what would be lost, and do nothing
+    /// Print the plan with its SQL and its data loss, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// With `--dry-run`: show passwords and other secrets in the SQL
+    /// Show passwords and other secrets in the SQL of `--dry-run`
     #[arg(long, requires = "dry_run")]
     show_secrets: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Hold what is rolled back: no program applies it again until it is released
+    /// Hold the rolled back migrations: nothing applies them until `release`
     #[arg(long)]
     hold: bool,
 }

@@ -24,13 +24,13 @@ use crate::{
 /// Options of `log`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Show no more than so many entries
+    /// Show at most N entries
     #[arg(short = 'n', long = "max-count", value_name = "N")]
     count: Option<u32>,
     /// Show each entry as one line
     #[arg(long)]
     oneline: bool,
-    /// Show what is newer than this: `2h`, `3 days ago`, `2026-11-24`, `2026-11-24 14:00` (UTC)
+    /// Show entries newer than TIME: `2h`, `3 days ago`, `2026-11-24`, `2026-11-24 14:00` (UTC)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<SystemTime>,
 }

@@ -36,7 +36,9 @@ mod check;
 mod command_line;
 mod consent;
 mod down;
+mod examples;
 mod exit;
+mod explain;
 mod interrupt;
 mod log;
 mod operator;
@@ -64,8 +66,8 @@ use crate::Migrator;
 pub struct Migrate {
     #[command(subcommand)]
     verb: Verb,
-    /// The schema of upfront's own tables, in place of the program's
-    #[arg(long, value_name = "SCHEMA", global = true)]
+    /// Use upfront's tables in this schema instead of the program's
+    #[arg(long, value_name = "SCHEMA", global = true, help_heading = "Global options")]
     schema: Option<String>,
     #[command(flatten)]
     output: Output,
@@ -87,29 +89,68 @@ impl Migrate {
     }
 }
 
-/// What can be done to a database from a command line.
+/// The verbs on a database.
 #[derive(Debug, Clone, clap::Subcommand)]
 #[non_exhaustive]
 pub enum Verb {
-    /// Shows what is applied, pending, ahead and diverged
-    #[command(alias = "info")]
+    /// Show the state of each migration
+    #[command(alias = "info", after_long_help = examples::of("status", MOUNTED))]
     Status(status::Arguments),
-    /// Shows what `up` would do, with the exact SQL; the same as `up --dry-run`
+    /// Show the pending migrations with their SQL, as `up --dry-run` does
+    #[command(after_long_help = examples::of("plan", MOUNTED))]
     Plan(plan::Arguments),
-    /// Applies what is pending
-    #[command(aliases = ["apply", "migrate", "run"])]
+    /// Apply the pending migrations
+    #[command(aliases = ["apply", "migrate", "run"], after_long_help = examples::of("up", MOUNTED))]
     Up(up::Arguments),
-    /// Rolls back, newest first: one migration where nothing is said
+    /// Roll back the newest migration, or more
+    #[command(after_long_help = examples::of("down", MOUNTED))]
     Down(down::Arguments),
-    /// Succeeds where nothing is pending and nothing diverged
+    /// Check that nothing is pending and nothing diverged
+    #[command(after_long_help = examples::of("check", MOUNTED))]
     Check(check::Arguments),
     /// Record that a migration was undone or applied by hand, without running it
+    #[command(after_long_help = examples::of("resolve", MOUNTED))]
     Resolve(resolve::Arguments),
-    /// Shows who changed the schema, when and how, newest first
+    /// Show who changed the schema, when and how, newest first
+    #[command(after_long_help = examples::of("log", MOUNTED))]
     Log(log::Arguments),
+    /// Explain a kind of error: what happened, why, and what to do
+    #[command(after_long_help = examples::of("explain", MOUNTED))]
+    Explain(explain::Arguments),
+}
+
+/// What services usually call the command that they mount.
+const MOUNTED: &str = "migrate";
+
+/// Puts the examples of a command's verbs below their help.
+#[doc(hidden)]
+#[must_use]
+pub fn with_examples(
+    command: clap::Command,
+    program: &str,
+    own: &[(&str, &[(&str, &str)])],
+) -> clap::Command {
+    let names: Vec<_> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| {
+        let text = match own.iter().find(|(verb, _)| *verb == name) {
+            Some((_, it)) => examples::listed(it, program),
+            None => examples::of(&name, program),
+        };
+        command.mut_subcommand(name, |it| it.after_long_help(text))
+    })
 }
 
 impl Verb {
+    /// Runs a verb that needs no database; nothing for the others.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn run_offline(&self, output: &Output) -> Option<Exit> {
+        match self {
+            Self::Explain(it) => Some(it.run(output)),
+            _ => None,
+        }
+    }
+
     /// Does it, and prints what came of it.
     pub async fn run(&self, migrator: &Migrator, operator: &Operator, output: &Output) -> Exit {
         let done = match self {
@@ -120,6 +161,7 @@ impl Verb {
             Self::Check(it) => it.run(migrator, output).await,
             Self::Resolve(it) => it.run(migrator, operator, output).await,
             Self::Log(it) => it.run(migrator, output).await,
+            Self::Explain(it) => Ok(it.run(output)),
         };
         done.unwrap_or_else(|err| output.failed(&err))
     }

@@ -1,20 +1,31 @@
 //! Where results, progress and errors go, and in what form.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::Table;
 use serde::Serialize;
 
-use crate::cli::{command_line::completed, exit::Exit};
+use crate::{
+    ErrorKind,
+    cli::{
+        command_line::{completed, explaining},
+        exit::Exit,
+    },
+};
 
 /// How to print: `--format` and `--color`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Output {
-    /// How to print results
+    /// Set the format of results
     #[arg(long, value_enum, default_value_t, global = true)]
     format: Format,
-    /// When to print in colour
+    /// Set when to print in color
     #[arg(long, value_name = "WHEN", default_value_t, global = true)]
     color: clap::ColorChoice,
 }
@@ -38,6 +49,8 @@ struct Failed<'a> {
 #[derive(Serialize)]
 struct Failure<'a> {
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_kind: Option<ErrorKind>,
     exit_code: u8,
     message: &'a str,
 }
@@ -69,21 +82,38 @@ impl Output {
 
     /// Prints an error: its text on the standard error, or JSON in place of the result.
     pub fn error(&self, exit: Exit, message: &str) {
+        self.error_of_kind(exit, message, None);
+    }
+
+    /// Prints an error that has a page: [`error`](Self::error), and the command that explains it.
+    #[doc(hidden)]
+    pub fn error_of_kind(&self, exit: Exit, message: &str, error_kind: Option<ErrorKind>) {
         let message = &completed(message);
         match self.format {
-            Format::Text => self.labelled("error", AnsiColor::Red, message),
+            Format::Text => {
+                let see = error_kind.map(Self::see).unwrap_or_default();
+                self.labelled("error", AnsiColor::Red, &format!("{message}{see}"));
+            }
             Format::Json => {
                 let (kind, exit_code) = (exit.word(), exit.code());
-                self.print(&json(&Failed { error: Failure { kind, exit_code, message } }));
+                let error = Failure { kind, error_kind, exit_code, message };
+                self.print(&json(&Failed { error }));
             }
         }
+    }
+
+    /// The last line of an error, which names its page.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn see(kind: ErrorKind) -> String {
+        format!("\n  see: {}", explaining(kind))
     }
 
     /// Prints an error of the library, as the verbs do, and gives its exit code.
     #[must_use]
     pub fn failed(&self, err: &crate::Error) -> Exit {
         let exit = Exit::of(err);
-        self.error(exit, &err.to_string());
+        self.error_of_kind(exit, &err.to_string(), Some(err.kind()));
         exit
     }
 
@@ -137,9 +167,25 @@ impl Output {
         }
     }
 
-    /// Does a person watch the progress?
-    pub(super) fn is_watched() -> bool {
-        io::stderr().is_terminal()
+    /// Can a line on the standard error change, as progress does?
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_watched() -> bool {
+        let is_dumb = env::var_os("TERM").is_some_and(|it| it == "dumb");
+        io::stderr().is_terminal() && !is_dumb
+    }
+
+    /// The width of the terminal of the standard output, for text that wraps; nothing for files and
+    /// pipes. A terminal of no size has 80 columns.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn width() -> Option<u16> {
+        let set = env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
+        let real = || {
+            let width = Table::new().width().filter(|it| *it > 0);
+            io::stdout().is_terminal().then(|| width.unwrap_or(80))
+        };
+        set.filter(|it| *it > 0).or_else(real)
     }
 }
 

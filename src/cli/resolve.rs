@@ -25,8 +25,7 @@ use crate::{
     group = ArgGroup::new("outcome")
         .required(true)
         .args(["applied", "rolled_back", "done", "not_done"]),
-    group = ArgGroup::new("part").args(["statement", "edited"]),
-    after_help = EXAMPLES
+    group = ArgGroup::new("part").args(["statement", "edited"])
 )]
 #[expect(clippy::struct_excessive_bools, reason = "they are options of the command line")]
 pub struct Arguments {
@@ -36,10 +35,10 @@ pub struct Arguments {
     /// Resolve all migrations of the app, as after `DROP SCHEMA`
     #[arg(long, conflicts_with_all = ["version", "part"])]
     all: bool,
-    /// Record that all it does is in the database
+    /// Record that the migration is applied
     #[arg(long, conflicts_with = "part")]
     applied: bool,
-    /// Record that nothing of what it does is in the database
+    /// Record that the migration is rolled back
     #[arg(long, conflicts_with = "part")]
     rolled_back: bool,
     /// Resolve statement N of a partially applied migration
@@ -51,26 +50,21 @@ pub struct Arguments {
     /// Record that the statement, or the new statements of the file, took effect
     #[arg(long, requires = "part")]
     done: bool,
-    /// Record that they did not take effect
+    /// Record that the statement, or the new statements of the file, did not take effect
     #[arg(long, requires = "part")]
     not_done: bool,
-    /// Show what would be recorded, and record nothing
+    /// Print what would be recorded, and record nothing
     #[arg(long)]
     dry_run: bool,
-    /// Record it without a question
+    /// Record without asking
     #[arg(short, long)]
     yes: bool,
-    /// Hold what is recorded as rolled back: no program applies it again until it is released
+    /// Hold the migration: nothing applies it until `release`
     #[arg(long)]
     hold: bool,
     #[command(flatten)]
     approval: Approval,
 }
-
-const EXAMPLES: &str = "Examples:
-  upfront resolve 20261122101500 --rolled-back          it was undone by hand
-  upfront resolve 20261122101500 --applied              it was applied by hand
-  upfront resolve 20261122101500 --statement 3 --done   statement 3 took effect before the crash";
 
 impl Arguments {
     pub(super) async fn run(

@@ -11,7 +11,7 @@ use crate::{
 pub struct Rollback {
     #[command(flatten)]
     consent: Consent,
-    /// Hold what is rolled back: no program applies it again until it is released
+    /// Hold the rolled back migrations: nothing applies them until `release`
     #[arg(long)]
     hold: bool,
 }

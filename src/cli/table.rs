@@ -2,6 +2,8 @@
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets::NOTHING};
 
+use crate::cli::output::Output;
+
 /// A table without lines, as wide as the terminal at most.
 ///
 /// Where the output is no terminal `COLUMNS` says how wide; without it lines are as long as they
@@ -9,7 +11,7 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, pres
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).enforce_styling().style_text_only();
-    match width() {
+    match Output::width() {
         Some(it) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(it),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
@@ -32,9 +34,4 @@ pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
 /// The table's text, without blanks at the ends of lines.
 pub(super) fn text(table: &Table) -> String {
     table.trim_fmt()
-}
-
-fn width() -> Option<u16> {
-    let listener = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
-    listener.filter(|it| *it > 0).or_else(|| Table::new().width())
 }

@@ -15,10 +15,10 @@ use crate::{
 /// Options of `up`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Show what would be done, with the exact SQL, and do nothing
+    /// Print the plan with its SQL, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// With `--dry-run`: show passwords and other secrets in the SQL
+    /// Show passwords and other secrets in the SQL of `--dry-run`
     #[arg(long, requires = "dry_run")]
     show_secrets: bool,
     #[command(flatten)]

@@ -132,6 +132,87 @@ impl ErrorKind {
             Self::UnexpectedAnswer => "unexpected_answer",
         }
     }
+
+    /// All kinds, in the order of their declaration.
+    #[cfg(feature = "cli")]
+    pub const ALL: &[Self] = &[
+        Self::Pending,
+        Self::Edited,
+        Self::Missing,
+        Self::OutOfOrder,
+        Self::Tampered,
+        Self::NewerDatabase,
+        Self::PartiallyApplied,
+        Self::MigrationFailed,
+        Self::TransactionEnded,
+        Self::LockLost,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::ConnectionLost,
+        Self::PermissionDenied,
+        Self::Untrusted,
+        Self::ReadOnly,
+        Self::Pooler,
+        Self::ForeignHistory,
+        Self::AdoptionRefused,
+        Self::DuplicateHistory,
+        Self::SchemaReplaced,
+        Self::InvalidTarget,
+        Self::Irreversible,
+        Self::DataLoss,
+        Self::Protected,
+        Self::StalePlan,
+        Self::Held,
+        Self::CopiedMark,
+        Self::InvalidSetting,
+        Self::InvalidMigrations,
+        Self::UnsupportedServer,
+        Self::Server,
+        Self::UnexpectedAnswer,
+    ];
+
+    /// Returns the page about this kind: what happened, why, and what to do, in Markdown.
+    ///
+    /// `upfront explain KIND` prints it.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Pending => include_str!("../../docs/errors/pending.md"),
+            Self::Edited => include_str!("../../docs/errors/edited.md"),
+            Self::Missing => include_str!("../../docs/errors/missing.md"),
+            Self::OutOfOrder => include_str!("../../docs/errors/out_of_order.md"),
+            Self::Tampered => include_str!("../../docs/errors/tampered.md"),
+            Self::NewerDatabase => include_str!("../../docs/errors/newer_database.md"),
+            Self::PartiallyApplied => include_str!("../../docs/errors/partially_applied.md"),
+            Self::MigrationFailed => include_str!("../../docs/errors/migration_failed.md"),
+            Self::TransactionEnded => include_str!("../../docs/errors/transaction_ended.md"),
+            Self::LockLost => include_str!("../../docs/errors/lock_lost.md"),
+            Self::Timeout => include_str!("../../docs/errors/timeout.md"),
+            Self::Unreachable => include_str!("../../docs/errors/unreachable.md"),
+            Self::ConnectionLost => include_str!("../../docs/errors/connection_lost.md"),
+            Self::PermissionDenied => include_str!("../../docs/errors/permission_denied.md"),
+            Self::Untrusted => include_str!("../../docs/errors/untrusted.md"),
+            Self::ReadOnly => include_str!("../../docs/errors/read_only.md"),
+            Self::Pooler => include_str!("../../docs/errors/pooler.md"),
+            Self::ForeignHistory => include_str!("../../docs/errors/foreign_history.md"),
+            Self::AdoptionRefused => include_str!("../../docs/errors/adoption_refused.md"),
+            Self::DuplicateHistory => include_str!("../../docs/errors/duplicate_history.md"),
+            Self::SchemaReplaced => include_str!("../../docs/errors/schema_replaced.md"),
+            Self::InvalidTarget => include_str!("../../docs/errors/invalid_target.md"),
+            Self::Irreversible => include_str!("../../docs/errors/irreversible.md"),
+            Self::DataLoss => include_str!("../../docs/errors/data_loss.md"),
+            Self::Protected => include_str!("../../docs/errors/protected.md"),
+            Self::StalePlan => include_str!("../../docs/errors/stale_plan.md"),
+            Self::Held => include_str!("../../docs/errors/held.md"),
+            Self::CopiedMark => include_str!("../../docs/errors/copied_mark.md"),
+            Self::InvalidSetting => include_str!("../../docs/errors/invalid_setting.md"),
+            Self::InvalidMigrations => include_str!("../../docs/errors/invalid_migrations.md"),
+            Self::UnsupportedServer => include_str!("../../docs/errors/unsupported_server.md"),
+            Self::Server => include_str!("../../docs/errors/server.md"),
+            Self::UnexpectedAnswer => include_str!("../../docs/errors/unexpected_answer.md"),
+        }
+    }
 }
 
 impl fmt::Display for ErrorKind {

@@ -1,17 +1,21 @@
 //! The command line, and who does what it asks for.
 
-use std::{env, io, process::ExitCode};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{
     Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
-use upfront::cli::{Exit, Format, Output, Verb};
+use upfront::cli::{Exit, Format, Output, Verb, with_examples};
 
 use crate::{
     commands::{
-        adopt, baseline, check_schema, completions, diff, generate, hash, import, init, new,
+        adopt, baseline, check_schema, completions, diff, generate, hash, import, init, man, new,
         other_tools, protect, release, rm,
         schema::{self, SchemaFormat},
         shared, verify,
@@ -21,10 +25,10 @@ use crate::{
     output::failure::Failure,
 };
 
-/// PostgreSQL migrations that a Rust service compiles in
+/// PostgreSQL migrations compiled into Rust services
 ///
-/// Settings are read from `upfront.toml`, here or in a folder above. Without that file `--url`,
-/// `DATABASE_URL` or the variables of libpq (`PGHOST` …) say where the database is.
+/// Settings come from `upfront.toml`, in this folder or one above it. Without that file, set the
+/// database by `--url`, `DATABASE_URL` or the variables of libpq (`PGHOST` …).
 #[derive(Debug, Parser)]
 #[command(name = "upfront", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -34,10 +38,12 @@ pub(crate) struct Arguments {
     place: ProjectArgs,
     #[command(flatten)]
     output: Output,
-    /// Say more of what is done; twice for each statement
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    /// Increase log verbosity; `-vv` logs each statement
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GLOBAL)]
     verbose: u8,
 }
+
+const GLOBAL: &str = "Global options";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done, or there was nothing to do
@@ -53,38 +59,155 @@ const EXIT_CODES: &str = "Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes `upfront.toml` and a folder for migrations
+    /// Write `upfront.toml` and a folder for migrations
     Init(init::Arguments),
-    /// Writes the files of a new migration
+    /// Write the files of a new migration
     #[command(aliases = ["add", "create"])]
     New(new::Arguments),
-    /// Writes the migration that leads to the schema which is wanted
+    /// Generate a migration that reaches the desired schema
     Gen(generate::Arguments),
-    /// Prints the SQL that turns one schema into another
+    /// Print the SQL that turns one schema into another
     Diff(diff::Arguments),
-    /// Prints a schema as SQL
+    /// Print a schema as SQL or as a diagram
     Schema(schema::Arguments),
     /// Roll a migration back, delete its files and update `atlas.sum`
     Rm(rm::Arguments),
-    /// Writes `atlas.sum` anew
+    /// Update `atlas.sum`
     Hash(hash::Arguments),
-    /// Converts a folder of sqlx migrations
+    /// Convert a folder of sqlx migrations
     Import(import::Arguments),
     #[command(flatten)]
     Database(Verb),
-    /// Replays all migrations up, down and up again on a scratch server
+    /// Replay all migrations up, down and up again on a scratch server
     Verify(verify::Arguments),
-    /// Takes over the history that Atlas or sqlx has in a database
+    /// Adopt the history of Atlas or sqlx in a database
     Adopt(adopt::Arguments),
-    /// Marks a database that was made by hand as being at a version
+    /// Record that a database made by hand is at a version
     Baseline(baseline::Baseline),
-    /// Marks a database, so that a person needs an approved plan to change it
+    /// Require an approved plan for changes of a database
     Protect(protect::Arguments),
-    /// Lets migrations come back that were rolled back and are held
+    /// Release held migrations
     Release(release::Release),
-    /// Prints a script that completes commands in a shell
+    /// Print a script that completes commands in a shell
     Completions(completions::Arguments),
+    /// Print candidates for the last word of a command line
+    #[command(hide = true)]
+    Complete(completions::Complete),
+    /// Print or write man pages
+    Man(man::Arguments),
 }
+
+/// The verbs that only this command has, with examples.
+const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
+    (
+        "init",
+        &[
+            ("init", "write `upfront.toml` for this folder"),
+            ("init --models", "and let `gen` read the structs of this crate"),
+        ],
+    ),
+    (
+        "new",
+        &[
+            ("new add_users", "write an up and a down script to fill in"),
+            ("new add_users --no-down", "write the up script alone"),
+        ],
+    ),
+    (
+        "gen",
+        &[
+            ("gen add_users", "write the migration to the desired schema"),
+            ("gen add_users --dry-run", "print it instead"),
+            ("gen --check", "exit with 3 if the desired schema differs"),
+        ],
+    ),
+    (
+        "diff",
+        &[
+            ("diff --from migrations --to schema.sql", "compare files"),
+            ("diff --from postgres://localhost/app --to migrations", "undo drift"),
+        ],
+    ),
+    (
+        "schema",
+        &[
+            ("schema", "print the schema that the migrations make"),
+            ("schema --from postgres://localhost/app", "print the schema of a database"),
+            ("schema --format mermaid", "draw tables and references; also `dot` (Graphviz)"),
+        ],
+    ),
+    (
+        "rm",
+        &[
+            ("rm 20261122101500", "on the environment `dev`"),
+            ("rm 20261122101500 --env staging", "there, too: by the stored down script"),
+            ("rm 20261122101500 --files-only", "without a database"),
+        ],
+    ),
+    (
+        "hash",
+        &[
+            ("hash", "write `atlas.sum` for the files of the folder"),
+            ("hash --check", "fail if it is out of date"),
+        ],
+    ),
+    (
+        "import",
+        &[
+            ("import ../old/migrations", "convert into the folder of `upfront.toml`"),
+            ("import ../old/migrations --to converted", "convert into another folder"),
+        ],
+    ),
+    (
+        "verify",
+        &[
+            ("verify", "replay on the PostgreSQL of this machine"),
+            ("verify --major 16", "replay on PostgreSQL 16"),
+        ],
+    ),
+    (
+        "adopt",
+        &[
+            ("adopt --dry-run", "compare, and show what would be recorded"),
+            ("adopt --table public._sqlx_migrations", "name the other tool's table"),
+        ],
+    ),
+    (
+        "baseline",
+        &[
+            ("baseline 20261122101500 --dry-run", "compare, and show what would be recorded"),
+            ("baseline 20261122101500", "record all migrations up to this one"),
+        ],
+    ),
+    (
+        "protect",
+        &[
+            ("protect --env prod", "set the mark"),
+            ("protect --env prod --remove", "remove the mark"),
+        ],
+    ),
+    (
+        "release",
+        &[
+            ("release 20261122101500", "let `up` apply it again"),
+            ("release 20261122101500 20261123101500", "release two migrations"),
+        ],
+    ),
+    (
+        "completions",
+        &[
+            ("completions bash >> ~/.bashrc", "complete verbs, environments and versions"),
+            ("completions zsh > ~/.zfunc/_upfront", "the same for zsh"),
+        ],
+    ),
+    (
+        "man",
+        &[
+            ("man | man -l -", "show the page of `upfront`"),
+            ("man ~/.local/share/man/man1", "write a page for each verb"),
+        ],
+    ),
+];
 
 /// What this command adds to verbs and options of the library.
 #[derive(Debug, Clone, Copy)]
@@ -126,15 +249,12 @@ fn refused(err: &clap::Error) -> ExitCode {
     let words = other_tools::words(env::args());
     match other_tools::hint(&words).filter(|_| is_mistake) {
         Some(it) => {
-            eprintln!("error: {}", Output::completed(&it));
+            let _ = writeln!(io::stderr(), "error: {}", Output::completed(&it));
             CODE.into()
         }
         None => err.exit(),
     }
 }
-
-const DRAWN: &str =
-    "`--format mermaid` and `--format dot` (Graphviz) draw the tables and their references.";
 
 /// Does `check` have `--schema` without a name? With one it is the option of all commands.
 fn has_bare_schema(check: &ArgMatches) -> bool {
@@ -146,13 +266,20 @@ fn has_bare_schema(check: &ArgMatches) -> bool {
 pub(crate) fn command() -> clap::Command {
     let schema = Arg::new("schema").long("schema").value_name("SCHEMA");
     let schema = schema.num_args(0..=1).action(ArgAction::Append).help(
-        "Compare the schema with what the migrations make, too; with a name, the schema of \
-         upfront's own tables",
+        "Compare the schema with the migrations, too; with a name, use upfront's tables in SCHEMA",
     );
-    Arguments::command()
+    let command = with_examples(Arguments::command(), "upfront", EXAMPLES)
         .mut_subcommand("check", |it| it.arg(schema))
-        .mut_subcommand("schema", |it| it.after_help(DRAWN))
-        .mut_arg("format", |it| it.value_parser(formats()))
+        .mut_arg("format", |it| it.value_parser(formats()));
+    match is_without_size() {
+        true => command.term_width(80),
+        false => command,
+    }
+}
+
+/// Is the standard output a terminal of no size, as some runners have it?
+fn is_without_size() -> bool {
+    io::stdout().is_terminal() && Output::width() == Some(80)
 }
 
 /// Those of the library, and those of `schema` alone.
@@ -180,6 +307,7 @@ impl Command {
             Self::Rm(it) => return it.run(&project()?, output),
             Self::Hash(it) => it.run(&project()?, output)?,
             Self::Import(it) => it.run(project, output)?,
+            Self::Database(it) if let Some(exit) = it.run_offline(output) => return Ok(exit),
             Self::Database(_) if more.schema => return check_schema::run(&project()?, output),
             Self::Database(it) => return shared::run(it, &project()?, output),
             Self::Verify(it) => return it.run(&project()?, output),
@@ -187,7 +315,9 @@ impl Command {
             Self::Baseline(it) => return it.run(&project()?, output),
             Self::Protect(it) => return it.run(&project()?, output),
             Self::Release(it) => return it.run(&project()?, output),
-            Self::Completions(it) => it.run(command()),
+            Self::Completions(it) => it.run(command(), output),
+            Self::Complete(it) => it.run(command(), output),
+            Self::Man(it) => it.run(command(), output)?,
         }
         Ok(Exit::Done)
     }

@@ -8,26 +8,27 @@ use upfront::cli::Exit;
 use crate::output::failure::Failure;
 
 /// Which database and which folder.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct ProjectArgs {
-    /// The environment of `upfront.toml`; `dev` where there is one of that name
+    /// Use this environment of `upfront.toml` instead of `dev`
     #[arg(long, value_name = "ENV", global = true)]
     pub(crate) env: Option<String>,
-    /// The database, in place of the environment's
+    /// Use this database instead of the environment's
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
-    /// The folder of migrations
+    /// Use this folder of migrations
     // clap's own parser of paths refuses an empty one in its own words.
     #[arg(long, value_name = "DIR", global = true,
           value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) dir: Option<PathBuf>,
-    /// The name of this set of migrations in the database
+    /// Use this name for the set of migrations in the database
     #[arg(long, value_name = "APP", global = true)]
     pub(crate) app: Option<String>,
-    /// The schema of upfront's own tables in the database
+    /// Use upfront's tables in this schema
     #[arg(long, value_name = "SCHEMA", global = true)]
     pub(crate) schema: Option<String>,
-    /// Trust upfront's own tables if this role owns them
+    /// Trust upfront's tables if this role owns them
     #[arg(long, value_name = "ROLE", global = true)]
     pub(crate) trusted_owner: Option<String>,
 }

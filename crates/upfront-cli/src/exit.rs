@@ -2,7 +2,7 @@
 
 use upfront::cli::Exit;
 
-use crate::output::failure::Failure;
+use crate::output::failure::{Failure, Note};
 
 /// What to do about something that a database in use has and a scratch database does not.
 pub(crate) const MISSING: &str = "this happened on the scratch server; if your databases have it from \
@@ -16,14 +16,15 @@ impl From<upfront_schema::Error> for Failure {
             it if it.is_refused() || it.is_unmodeled() => Exit::Refused,
             _ => Exit::Failed,
         };
-        let text = err.to_string();
-        let mut lines = text.lines();
-        let title = lines.next().unwrap_or_default().to_owned();
-        let line = |it: Failure, line: &str| match line.strip_prefix("help: ") {
-            Some(help) => it.help(help),
-            None => it.more(line.trim_end()),
-        };
-        let failure = lines.fold(Failure::new(exit, title), line);
+        if let Some(errors) = err.directory_errors() {
+            let note = |it: &upfront_directory::Error| {
+                let note = Note::new(it.message()).help(it.help());
+                note.place(it.file(), None, it.line(), it.column())
+            };
+            return Self::of(exit, errors.iter().map(note).collect());
+        }
+        let failure = err.details().into_iter().fold(Self::new(exit, err.title()), Self::more);
+        let failure = err.help().into_iter().fold(failure, Self::help);
         match () {
             () if err.is_refused() => {
                 failure.help("`--using TABLE.COLUMN=EXPRESSION` tells how values become others")

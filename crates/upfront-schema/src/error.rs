@@ -187,56 +187,98 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Kind::Scratch(it) => write!(f, "{it:?}"),
-            Kind::Postgres { doing, source } => write!(f, "cannot {doing}: {}", reason(source)),
-            Kind::Path { doing, path, source } => {
-                write!(f, "cannot {doing} `{}`: {source}", path.display())
-            }
-            Kind::Directory(it) => it.fmt(f),
-            Kind::NoSource(it) => write!(f, "`{it}` is not a file, a folder or a PostgreSQL URL"),
-            Kind::Answer { given, why } => write!(f, "`{given}`: {why}"),
-            Kind::Statement { place, excerpt, message, .. } => {
-                write!(f, "{place}: {message}\n{excerpt}")
-            }
-            Kind::Lacking { place, excerpt, message, help } => {
-                write!(f, "{place}: {message}\n{excerpt}\nhelp: {help}")
-            }
-            Kind::NoDatabases(role) => write!(
-                f,
-                "the role `{role}` of the scratch server may not create databases\nhelp: `ALTER \
-                 ROLE {role} CREATEDB` there, or name another in `UPFRONT_SCRATCH_URL`"
-            ),
-            Kind::NoRoles { role, why } => write!(
-                f,
-                "the scratch server has no role `{role}`, and it cannot be created: {why}\nhelp: create \
-                 it there, or set `UPFRONT_SCRATCH_URL` to a role that may create roles"
-            ),
-            Kind::Demoted => f.write_str(
-                "the setup revokes superuser from the role that runs it\nhelp: remove \
-                 the `ALTER ROLE … NOSUPERUSER`: migrations are replayed as a superuser",
-            ),
-            Kind::Unmodeled(all) => list(f, "not supported yet, so nothing was compared", all),
-            Kind::Refused(all) => list(f, "cannot write this difference as SQL", all),
-            Kind::Cycle(all) => list(f, "these changes depend on each other", all),
-            Kind::NotProven { side, remains } => {
-                list(f, &format!("the {side} side leaves a difference"), remains)
-            }
-            Kind::Overlaid { statement, message } => write!(
-                f,
-                "the desired schema does not fit what it does not manage: {message}\n{statement}\nhelp: \
-                 change the desired schema, or add the kind of object to `manages` in `[desired]`"
-            ),
-            Kind::Failed { side, statement, message } => {
-                write!(f, "the {side} side fails: {message}\n{statement}")
-            }
-        }
+        f.write_str(&self.title())?;
+        self.details().iter().try_for_each(|it| write!(f, "\n{it}"))?;
+        self.help().map_or(Ok(()), |it| write!(f, "\nhelp: {it}"))
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, what: &str, all: &[String]) -> fmt::Result {
-    write!(f, "{what}:")?;
-    all.iter().try_for_each(|it| write!(f, "\n  {it}"))
+/// The parts of the text.
+impl Error {
+    /// What failed, without the details and the help.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &*self.0 {
+            Kind::Scratch(it) => format!("{it:?}"),
+            Kind::Postgres { doing, source } => format!("cannot {doing}: {}", reason(source)),
+            Kind::Path { doing, path, source } => {
+                format!("cannot {doing} `{}`: {source}", path.display())
+            }
+            Kind::Directory(it) => it.to_string(),
+            Kind::NoSource(it) => format!("`{it}` is not a file, a folder or a PostgreSQL URL"),
+            Kind::Answer { given, why } => format!("`{given}`: {why}"),
+            Kind::Statement { place, message, .. } | Kind::Lacking { place, message, .. } => {
+                format!("{place}: {message}")
+            }
+            Kind::NoDatabases(role) => {
+                format!("the role `{role}` of the scratch server may not create databases")
+            }
+            Kind::NoRoles { role, why } => {
+                format!("the scratch server has no role `{role}`, and it cannot be created: {why}")
+            }
+            Kind::Demoted => {
+                "the setup revokes superuser from the role that runs it".to_owned()
+            }
+            Kind::Unmodeled(_) => "not supported yet, so nothing was compared:".to_owned(),
+            Kind::Refused(_) => "cannot write this difference as SQL:".to_owned(),
+            Kind::Cycle(_) => "these changes depend on each other:".to_owned(),
+            Kind::NotProven { side, .. } => format!("the {side} side leaves a difference:"),
+            Kind::Overlaid { message, .. } => {
+                format!("the desired schema does not fit what it does not manage: {message}")
+            }
+            Kind::Failed { side, message, .. } => format!("the {side} side fails: {message}"),
+        }
+    }
+
+    /// The lines below the title: a statement, or a list.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match &*self.0 {
+            Kind::Statement { excerpt: text, .. }
+            | Kind::Lacking { excerpt: text, .. }
+            | Kind::Overlaid { statement: text, .. }
+            | Kind::Failed { statement: text, .. } => text.lines().map(str::to_owned).collect(),
+            Kind::Unmodeled(all)
+            | Kind::Refused(all)
+            | Kind::Cycle(all)
+            | Kind::NotProven { remains: all, .. } => {
+                all.iter().map(|it| format!("  {it}")).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What to do, if that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match &*self.0 {
+            Kind::Lacking { help, .. } => help.clone(),
+            Kind::NoDatabases(role) => format!(
+                "`ALTER ROLE {role} CREATEDB` there, or name another in `UPFRONT_SCRATCH_URL`"
+            ),
+            Kind::NoRoles { .. } => "create it there, or set `UPFRONT_SCRATCH_URL` to a role that \
+                                     may create roles"
+                .to_owned(),
+            Kind::Demoted => {
+                "remove the `ALTER ROLE … NOSUPERUSER`: migrations are replayed as a \
+                              superuser"
+                    .to_owned()
+            }
+            Kind::Overlaid { .. } => "change the desired schema, or add the kind of object to \
+                                      `manages` in `[desired]`"
+                .to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// The errors of a directory of migrations, if these are the reason.
+    #[must_use]
+    pub fn directory_errors(&self) -> Option<&upfront_directory::Errors> {
+        match &*self.0 {
+            Kind::Directory(it) => Some(it),
+            _ => None,
+        }
+    }
 }
 
 impl error::Error for Error {}

@@ -9,6 +9,7 @@ pub(crate) mod generate;
 pub(crate) mod hash;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod other_tools;
 pub(crate) mod protect;

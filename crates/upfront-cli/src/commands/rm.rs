@@ -20,7 +20,6 @@ use crate::{
 /// files are deleted already. Then its up and down script are deleted, and `atlas.sum` is updated.
 /// Other environments stay as they are, and are listed.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The version of the migration, with or without its name
     #[arg(value_name = "VERSION")]
@@ -28,17 +27,12 @@ pub(crate) struct Arguments {
     /// Delete the files alone; connect to no database
     #[arg(long, conflicts_with_all = ["approve", "allow", "hold"])]
     files_only: bool,
-    /// Show what would be done, with the exact SQL and what would be lost, and do nothing
+    /// Print the plan with its SQL and its data loss, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     rollback: Rollback,
 }
-
-const EXAMPLES: &str = "Examples:
-  upfront rm 20261122101500                 on the environment `dev`
-  upfront rm 20261122101500 --env staging   there, too: by the stored down script
-  upfront rm 20261122101500 --files-only";
 
 /// What was done, or would be.
 #[derive(Serialize)]
@@ -97,8 +91,7 @@ impl Arguments {
         found: Option<Migration>,
         (project, output): (&Project, &Output),
     ) -> Result<Exit, Failure> {
-        let of_library = |err: upfront::Error| Failure::of_library(&err);
-        let status = it.migrator.status().await.map_err(of_library)?;
+        let status = it.migrator.status().await?;
         let entry = status.entries.iter().find(|entry| is_called(&self.version, entry));
         let migration = match (found, entry) {
             (Some(it), _) => it,
@@ -109,7 +102,7 @@ impl Arguments {
         };
         let is_applied = entry.map_or(Ok(false), |entry| self.is_applied(entry, &status))?;
         let plan = match is_applied {
-            true => Some(it.migrator.plan_down(Target::Steps(1)).await.map_err(of_library)?),
+            true => Some(it.migrator.plan_down(Target::Steps(1)).await?),
             false => None,
         };
         warn_of_checkpoints(&it.directory, &migration, output);
@@ -131,7 +124,7 @@ impl Arguments {
             match self.rollback.run(&it.migrator, plan, &operator, output).await {
                 Ok(Ok(it)) => report = Some(it),
                 Ok(Err(exit)) => return Ok(exit),
-                Err(err) => return Err(of_library(err)),
+                Err(err) => return Err(err.into()),
             }
         }
         let removed = self.delete(folder, &migration, project);

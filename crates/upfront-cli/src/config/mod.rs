@@ -94,6 +94,11 @@ impl Project {
         Ok(it)
     }
 
+    /// All environments of `upfront.toml`.
+    pub(crate) fn environment_names(&self) -> Vec<String> {
+        self.file.iter().flat_map(File::environment_names).map(str::to_owned).collect()
+    }
+
     /// The environments of `upfront.toml` but for the one that is worked on.
     pub(crate) fn other_environments(&self) -> Vec<String> {
         let own = self.environment().ok().flatten().map(|it| it.name.as_str());

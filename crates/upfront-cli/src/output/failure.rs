@@ -3,7 +3,11 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use upfront::cli::{Exit, Output};
+use clap::builder::styling::{AnsiColor, Style};
+use upfront::{
+    ErrorKind,
+    cli::{Exit, Output},
+};
 
 /// Why a command stopped: one thing that is wrong or several, and the exit code.
 #[derive(Debug)]
@@ -15,7 +19,12 @@ pub(crate) struct Failure {
 /// One thing that is wrong.
 #[derive(Debug)]
 pub(crate) struct Note {
+    /// The first line, or the whole text of an error of the library.
     title: String,
+    /// The same on one line, without the lines that show where.
+    summary: Option<String>,
+    /// The kind of an error of the library.
+    kind: Option<ErrorKind>,
     place: Option<Location>,
     more: Vec<String>,
     help: Vec<String>,
@@ -42,14 +51,6 @@ impl Failure {
 
     pub(crate) fn new(exit: Exit, title: impl Into<String>) -> Self {
         Self { exit, notes: vec![Note::new(title)] }
-    }
-
-    /// An error of the library, with its words for a command line.
-    pub(crate) fn of_library(err: &upfront::Error) -> Self {
-        let text = err.to_string();
-        let mut lines = text.lines();
-        let first = Self::new(Exit::of(err), lines.next().unwrap_or_default());
-        lines.fold(first, |it, line| it.more(line.strip_prefix("  ").unwrap_or(line)))
     }
 
     /// All of them, with the exit code of the first.
@@ -94,11 +95,10 @@ impl Failure {
 
     /// The first thing that is wrong, on one line, without the lines that show where.
     pub(crate) fn line(&self) -> String {
-        let is_shown =
-            |it: &&String| !it.trim_start().starts_with(|c: char| "|0123456789".contains(c));
         let line = |it: &Note| {
-            let more = it.more.iter().filter(is_shown).map(|it| it.trim());
-            std::iter::once(it.title.as_str()).chain(more).collect::<Vec<_>>().join("; ")
+            let title = it.summary.as_ref().unwrap_or(&it.title);
+            let more = it.more.iter().map(|it| it.trim());
+            std::iter::once(title.as_str()).chain(more).collect::<Vec<_>>().join("; ")
         };
         self.notes.first().map(line).unwrap_or_default()
     }
@@ -110,25 +110,41 @@ impl Failure {
     /// Prints it.
     pub(crate) fn print(&self, output: &Output) -> Exit {
         match output.is_json() {
-            true => {
-                let text = self.text(&Renderer::plain());
-                let text = text.strip_prefix("error: ").unwrap_or(&text);
-                output.error(self.exit, text);
+            true => output.error_of_kind(self.exit, &self.message(), self.kind()),
+            false => {
+                let see = self.kind().map(Output::see).unwrap_or_default();
+                let text = Output::completed(&self.text());
+                output.note(&format!("{text}{see}"));
             }
-            false => output.note(&Output::completed(&self.text(&Renderer::styled()))),
         }
         self.exit
     }
 
-    fn text(&self, renderer: &Renderer) -> String {
-        let notes = self.notes.iter().map(|it| it.text(renderer));
+    /// The kind, if all of it is one error of the library.
+    fn kind(&self) -> Option<ErrorKind> {
+        match self.notes.as_slice() {
+            [it] => it.kind,
+            _ => None,
+        }
+    }
+
+    /// The text without the word `error` in front, which JSON has in a field.
+    fn message(&self) -> String {
+        let label = |place: usize| if place == 0 { Label::None } else { Label::Plain };
+        let text = |(it, place): (&Note, usize)| it.text(label(place));
+        self.notes.iter().zip(0..).map(text).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn text(&self) -> String {
+        let notes = self.notes.iter().map(|it| it.text(Label::Styled));
         notes.collect::<Vec<_>>().join("\n\n")
     }
 }
 
 impl Note {
     pub(crate) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), place: None, more: Vec::new(), help: Vec::new() }
+        let (place, summary, kind) = (None, None, None);
+        Self { title: title.into(), summary, kind, place, more: Vec::new(), help: Vec::new() }
     }
 
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
@@ -152,16 +168,16 @@ impl Note {
     }
 
     /// With the line that it stands on, or as the library prints its errors.
-    fn text(&self, renderer: &Renderer) -> String {
-        let title = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
+    fn text(&self, label: Label) -> String {
         let file = match &self.place {
             Some(Location::Span { path, text, first_line, span }) => {
                 let snippet = Snippet::source(text.as_str()).path(path.as_str());
                 let marked = AnnotationKind::Primary.span(span.clone());
-                let group = title.element(snippet.line_start(*first_line).annotation(marked));
+                let group =
+                    self.head(label).element(snippet.line_start(*first_line).annotation(marked));
                 let more = self.more.iter().map(|it| Level::NOTE.message(it.as_str()));
                 let help = self.help.iter().map(|it| Level::HELP.message(it.as_str()));
-                return renderer.render(&[group.elements(more).elements(help)]);
+                return label.renderer().render(&[group.elements(more).elements(help)]);
             }
             Some(Location::Bare { path, line, column }) => {
                 let number = |it: &Option<usize>| it.map(|it| format!(":{it}")).unwrap_or_default();
@@ -171,9 +187,67 @@ impl Note {
         };
         let help = self.help.iter().map(|it| format!("help: {it}"));
         let lines = file.into_iter().chain(self.more.iter().cloned()).chain(help);
-        let lines: Vec<_> = std::iter::once(renderer.render(&[title])).chain(lines).collect();
-        lines.join("\n  ")
+        let first = match self.kind {
+            // Its lines are laid out already.
+            Some(_) => format!("{}{}", label.text(), self.title),
+            None => label.renderer().render(&[self.head(label)]),
+        };
+        std::iter::once(first).chain(lines).collect::<Vec<_>>().join("\n  ")
     }
+
+    fn head(&self, label: Label) -> Group<'_> {
+        let level = match label {
+            Label::None => Level::ERROR.no_name(),
+            Label::Plain | Label::Styled => Level::ERROR,
+        };
+        Group::with_title(level.primary_title(self.title.as_str()))
+    }
+}
+
+/// How `error:` is written in front of a text.
+#[derive(Clone, Copy)]
+enum Label {
+    None,
+    Plain,
+    Styled,
+}
+
+impl Label {
+    fn renderer(self) -> Renderer {
+        match self {
+            Self::None | Self::Plain => Renderer::plain(),
+            Self::Styled => Renderer::styled(),
+        }
+    }
+
+    fn text(self) -> String {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::BrightRed.into()));
+        match self {
+            Self::None => String::new(),
+            Self::Plain => "error: ".to_owned(),
+            Self::Styled => format!("{style}error:{style:#} "),
+        }
+    }
+}
+
+/// An error of the library, in the words of the command.
+impl From<upfront::Error> for Failure {
+    fn from(err: upfront::Error) -> Self {
+        let note = Note {
+            summary: Some(summary(&err)),
+            kind: Some(err.kind()),
+            ..Note::new(err.to_string())
+        };
+        Self::of(Exit::of(&err), vec![note])
+    }
+}
+
+/// What the server said and where, else the whole text.
+fn summary(err: &upfront::Error) -> String {
+    let Some(server) = err.server_error() else { return err.to_string() };
+    let place = err.location().map(|it| format!("{it}: ")).unwrap_or_default();
+    let detail = server.detail.as_ref().map(|it| format!("; detail: {it}")).unwrap_or_default();
+    format!("{place}{} (SQLSTATE {}){detail}", server.message, server.sqlstate)
 }
 
 impl Location {

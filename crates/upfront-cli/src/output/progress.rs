@@ -1,7 +1,6 @@
 //! What a long command is doing: a line that changes on a terminal, a few plain lines elsewhere.
 
 use std::{
-    io::{self, IsTerminal},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -32,7 +31,7 @@ impl Stage {
 
     /// The same for what is not worth a plain line.
     pub(crate) fn on_terminal(output: &Output, text: &str) -> Self {
-        let bar = io::stderr().is_terminal().then(|| bar(output, text));
+        let bar = Output::is_watched().then(|| bar(output, text));
         Self { output: Some(output.clone()), bar, printed_at: Mutex::new(Instant::now()) }
     }
 

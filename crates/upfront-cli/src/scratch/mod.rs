@@ -66,7 +66,12 @@ pub(crate) fn preflight(database: &Database<'_>, directory: &Directory) -> Resul
 
 /// Makes the role that migrations miss; whether that is what they stopped at.
 pub(crate) fn make_role(database: &Database<'_>, err: &upfront::Error) -> Result<bool, Failure> {
-    upfront_schema::create_missing_role(database, &err.to_string()).map_err(Failure::from)
+    /// `undefined_object`
+    const MISSING: &str = "42704";
+    match err.server_error().filter(|it| it.sqlstate == MISSING) {
+        Some(it) => Ok(upfront_schema::create_missing_role(database, &it.message)?),
+        None => Ok(false),
+    }
 }
 
 /// An empty database.

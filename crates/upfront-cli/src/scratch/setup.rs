@@ -62,11 +62,12 @@ fn failed(err: upfront_schema::Error) -> Failure {
 }
 
 /// A replay that failed.
-pub(crate) fn replay_failed(err: &upfront::Error) -> Failure {
+pub(crate) fn replay_failed(err: upfront::Error) -> Failure {
     // Schemas, tables, functions, and what else has a name.
     const CODES: [&str; 4] = ["3F000", "42P01", "42883", "42704"];
-    let failure = Failure::of_library(err);
-    match err.server_error().is_some_and(|it| CODES.contains(&it.sqlstate.as_str())) {
+    let is_missing = err.server_error().is_some_and(|it| CODES.contains(&it.sqlstate.as_str()));
+    let failure = Failure::from(err);
+    match is_missing {
         true => failure.help(MISSING),
         false => failure.more("this happened on the scratch server"),
     }

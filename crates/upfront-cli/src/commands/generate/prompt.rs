@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use inquire::{InquireError, Select, Text};
+use inquire::{InquireError, Select, Text, ui::RenderConfig};
 use upfront::cli::{Exit, Output};
 use upfront_schema::{Candidate, Change, Decisions, Identity, Question, Removal};
 
@@ -14,7 +14,11 @@ use crate::{config::Project, output::failure::Failure};
 
 /// Whether somebody is there to answer.
 pub(super) fn is_possible(output: &Output) -> bool {
-    !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
+    let is_possible = !output.is_json() && io::stdin().is_terminal() && Output::is_watched();
+    if is_possible && !output.has_colors() {
+        inquire::set_global_render_config(RenderConfig::empty());
+    }
+    is_possible
 }
 
 /// The answer that is written to the settings.

@@ -109,7 +109,10 @@ impl ProvenChange<'_> {
         let of_downs = self.round_trip(&replay_database, &directory, &stage)?;
         drop(stage);
         if let Some(RollbackProblem::Wrong(it)) = &of_downs {
-            trial.output.warning(it);
+            trial.output.warning(&format!(
+                "{it}\n  help: it is older than the new files, which are proven without it; \
+                 `upfront verify` fails until it is corrected"
+            ));
         }
         proofs.extend(of_downs.map(RollbackProblem::text));
         Ok(proofs)
@@ -180,11 +183,8 @@ impl ProvenChange<'_> {
             let what = "not all down scripts work together".to_owned();
             (what, "the empty database".to_owned(), failure)
         };
-        Ok(Some(RollbackProblem::Wrong(format!(
-            "{what}: rolling back all migrations, at {at}: {}\n  help: it is older than the new \
-             files, which are proven without it; `upfront verify` fails until it is corrected",
-            why.line()
-        ))))
+        let what = format!("{what}: rolling back all migrations, at {at}: {}", why.line());
+        Ok(Some(RollbackProblem::Wrong(what)))
     }
 }
 
@@ -215,7 +215,7 @@ impl RollbackProblem {
             Self::Missing => "not every migration has a down side, so the way back to an empty \
                               database was not tried"
                 .to_owned(),
-            Self::Wrong(it) => it.lines().next().unwrap_or_default().to_owned(),
+            Self::Wrong(it) => it,
         }
     }
 }
