@@ -72,7 +72,7 @@ impl Consent {
         Ok(())
     }
 
-    /// The command that runs a plan, for whoever has read it.
+    /// The command that runs a plan once it was read.
     pub(super) fn command(&self, plan: &Plan, operator: &Operator) -> String {
         let mut more = Vec::new();
         if plan.loses_data() && plan.direction == Direction::Down {

@@ -1,8 +1,16 @@
 //! `down`
 
+use std::ops::ControlFlow;
+
 use crate::{
     Migrator, Result, Target,
-    cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, plan},
+    cli::{
+        consent::Consent,
+        exit::Exit,
+        operator::Operator,
+        output::Output,
+        plan::{self, DryRun},
+    },
 };
 
 /// Options of `down`.
@@ -15,12 +23,8 @@ pub struct Arguments {
     /// Roll back everything newer than VERSION
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Print the plan with its SQL and its data loss, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Show passwords and other secrets in the SQL of `--dry-run`
-    #[arg(long, requires = "dry_run")]
-    show_secrets: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     consent: Consent,
     /// Hold the rolled back migrations: nothing applies them until `release`
@@ -36,17 +40,9 @@ impl Arguments {
         output: &Output,
     ) -> Result<Exit> {
         let mut plan = migrator.plan_down(self.target()).await?;
-        if self.show_secrets {
-            plan.show_secrets(true);
-        }
-        if self.dry_run {
-            return Ok(plan::show(&plan, &self.consent, operator, output));
-        }
-        if !plan.is_empty() {
-            operator.warning(&plan).iter().for_each(|it| output.warning(it));
-            if let Err(refused) = self.consent.give(&mut plan, operator) {
-                return Ok(refused.print(output));
-            }
+        let begun = plan::begin(&mut plan, &self.dry_run, &self.consent, operator, output);
+        if let ControlFlow::Break(exit) = begun {
+            return Ok(exit);
         }
         if self.hold {
             plan.hold(true);

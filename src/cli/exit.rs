@@ -18,7 +18,7 @@ pub enum Exit {
     /// 4: the history in the database and the directory contradict each other.
     Diverged,
     /// 5: refused, and nothing was changed: a protected database without approval, a plan that is
-    /// stale, a migration that is held or has no way back, a target that is none, another tool's
+    /// stale, a migration that is held or irreversible, an invalid target, another tool's
     /// history, a session that cannot write, a pooler where a session of its own is needed.
     Refused,
     /// 6: refused because data would be lost.

@@ -128,7 +128,7 @@ fn of_one(it: &Running, history: &History) -> String {
             format!("`{title}` was rolled back; nothing of it is applied")
         }
         (Direction::Down, Some(row), None) if row.chain.bytes().all(|it| it == b'0') => {
-            format!("the rollback of `{title}` has begun; the next `down` or `up` goes on with it")
+            format!("the rollback of `{title}` has begun; the next `down` or `up` continues it")
         }
         (Direction::Down, Some(_), None) => {
             format!("`{title}` is still applied; nothing of it was rolled back")

@@ -154,7 +154,7 @@ impl Output {
         self.note(&format!("{style}{label}:{style:#} {message}"));
     }
 
-    /// Whoever reads no further, as `head` does, is no failure.
+    /// A closed pipe, as behind `head`, is not a failure.
     fn print(&self, text: &str) {
         let _ = writeln!(AutoStream::new(io::stdout().lock(), self.choice()), "{text}");
     }

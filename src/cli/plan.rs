@@ -1,5 +1,7 @@
 //! `plan`, and what is done with a plan.
 
+use std::ops::ControlFlow;
+
 use crate::{
     Migrator, Plan, Report, Result,
     cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, progress::Progress},
@@ -24,8 +26,49 @@ impl Arguments {
     }
 }
 
+/// `--dry-run` and `--show-secrets`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct DryRun {
+    /// Print the plan with its SQL, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show passwords and other secrets in the SQL of `--dry-run`
+    #[arg(long, requires = "dry_run")]
+    show_secrets: bool,
+}
+
+impl DryRun {
+    pub(super) fn is_set(&self) -> bool {
+        self.dry_run
+    }
+}
+
+/// What comes before a plan runs: a dry run or a missing consent ends the command.
+pub(super) fn begin(
+    plan: &mut Plan,
+    dry_run: &DryRun,
+    consent: &Consent,
+    operator: &Operator,
+    output: &Output,
+) -> ControlFlow<Exit> {
+    if dry_run.show_secrets {
+        plan.show_secrets(true);
+    }
+    if dry_run.dry_run {
+        return ControlFlow::Break(show(plan, consent, operator, output));
+    }
+    if plan.is_empty() {
+        return ControlFlow::Continue(());
+    }
+    operator.warning(plan).iter().for_each(|it| output.warning(it));
+    match consent.give(plan, operator) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(refused) => ControlFlow::Break(refused.print(output)),
+    }
+}
+
 /// Prints a plan, and on the standard error the command that runs it.
-pub(super) fn show(plan: &Plan, consent: &Consent, operator: &Operator, output: &Output) -> Exit {
+fn show(plan: &Plan, consent: &Consent, operator: &Operator, output: &Output) -> Exit {
     operator.warning(plan).iter().for_each(|it| output.warning(it));
     output.result(plan, || plan.to_string());
     if !plan.is_empty() && !output.is_json() {

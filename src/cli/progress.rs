@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
-    /// What the last line says, so that a long wait is told once.
+    /// The state of the last line; a long wait is reported once.
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -174,7 +174,7 @@ impl Progress {
         }
     }
 
-    /// What goes on, in whichever way there is.
+    /// Shows the current step, as the terminal allows.
     fn state(&self, text: &str) {
         match &self.bar {
             Some(it) => it.set_message(text.to_owned()),
@@ -182,7 +182,7 @@ impl Progress {
         }
     }
 
-    /// What goes on, where a line can change.
+    /// Shows the current step if a line can change.
     fn changing(&self, text: impl FnOnce() -> String) {
         if let Some(it) = &self.bar {
             it.set_message(text());

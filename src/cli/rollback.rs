@@ -1,8 +1,16 @@
 //! A rollback as a part of a command that does more.
 
+use std::ops::ControlFlow;
+
 use crate::{
     Migrator, Plan, Report, Result,
-    cli::{consent::Consent, exit::Exit, operator::Operator, output::Output, plan},
+    cli::{
+        consent::Consent,
+        exit::Exit,
+        operator::Operator,
+        output::Output,
+        plan::{self, DryRun},
+    },
 };
 
 /// What a person agrees to of a rollback.
@@ -30,9 +38,9 @@ impl Rollback {
         operator: &Operator,
         output: &Output,
     ) -> Result<Result<Report, Exit>> {
-        operator.warning(&plan).iter().for_each(|it| output.warning(it));
-        if let Err(refused) = self.consent.give(&mut plan, operator) {
-            return Ok(Err(refused.print(output)));
+        let begun = plan::begin(&mut plan, &DryRun::default(), &self.consent, operator, output);
+        if let ControlFlow::Break(exit) = begun {
+            return Ok(Err(exit));
         }
         if self.hold {
             plan.hold(true);

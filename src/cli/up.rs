@@ -1,5 +1,7 @@
 //! `up`
 
+use std::ops::ControlFlow;
+
 use crate::{
     Migrator, Result,
     cli::{
@@ -7,7 +9,7 @@ use crate::{
         exit::Exit,
         operator::Operator,
         output::Output,
-        plan,
+        plan::{self, DryRun},
         progress::Progress,
     },
 };
@@ -15,12 +17,8 @@ use crate::{
 /// Options of `up`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Print the plan with its SQL, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Show passwords and other secrets in the SQL of `--dry-run`
-    #[arg(long, requires = "dry_run")]
-    show_secrets: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     approval: Approval,
 }
@@ -33,25 +31,18 @@ impl Arguments {
         output: &Output,
     ) -> Result<Exit> {
         let consent = Consent::from(self.approval.clone());
-        if self.dry_run {
-            let mut plan = migrator.plan_up().await?;
-            if self.show_secrets {
-                plan.show_secrets(true);
-            }
-            return Ok(plan::show(&plan, &consent, operator, output));
-        }
-        if *operator == Operator::Service && !consent.is_given() {
+        let is_dry = self.dry_run.is_set();
+        if !is_dry && *operator == Operator::Service && !consent.is_given() {
             return deploy(migrator, output).await;
         }
         let mut plan = migrator.plan_up().await?;
         let is_protected = operator.wants_approval(&plan) || consent.is_given();
-        if plan.is_empty() || !is_protected {
+        if !is_dry && (plan.is_empty() || !is_protected) {
             return deploy(migrator, output).await;
         }
-        operator.warning(&plan).iter().for_each(|it| output.warning(it));
-        match consent.give(&mut plan, operator) {
-            Ok(()) => plan::apply(migrator, &plan, output).await,
-            Err(refused) => Ok(refused.print(output)),
+        match plan::begin(&mut plan, &self.dry_run, &consent, operator, output) {
+            ControlFlow::Continue(()) => plan::apply(migrator, &plan, output).await,
+            ControlFlow::Break(exit) => Ok(exit),
         }
     }
 }

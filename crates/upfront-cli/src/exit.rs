@@ -7,7 +7,7 @@ use crate::output::failure::{Failure, Note};
 /// What to do about something that a database in use has and a scratch database does not.
 pub(crate) const MISSING: &str = "this happened on the scratch server; if your databases have it from \
     elsewhere, create it in a SQL file that `setup` in `[scratch]` names, or set `preset` there to the \
-    service that brings it: `supabase`, `neon`, `rds`, `cloudsql`";
+    service that has it: `supabase`, `neon`, `rds`, `cloudsql`";
 
 impl From<upfront_schema::Error> for Failure {
     fn from(err: upfront_schema::Error) -> Self {
@@ -27,7 +27,7 @@ impl From<upfront_schema::Error> for Failure {
         let failure = err.help().into_iter().fold(failure, Self::help);
         match () {
             () if err.is_refused() => {
-                failure.help("`--using TABLE.COLUMN=EXPRESSION` tells how values become others")
+                failure.help("`--using TABLE.COLUMN=EXPRESSION` sets how values are converted")
             }
             () if err.is_unmodeled() => {
                 failure.help("`exclude` in `[desired]` leaves objects alone")

@@ -71,7 +71,7 @@ impl Complete {
     }
 }
 
-/// What can stand in place of the last word.
+/// The candidates for the last word.
 fn candidates(command: &Command, words: &[String]) -> Vec<String> {
     let Some((word, before)) = words.split_last() else { return Vec::new() };
     let (verb, before) = verb(command, before);

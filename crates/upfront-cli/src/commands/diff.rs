@@ -13,17 +13,17 @@ use crate::{
 
 /// Options of `diff`.
 ///
-/// Prints SQL for `psql -f`, which has been seen to work on a scratch server. What it loses stands
-/// in comments before the statements. A rename that is not told is a drop and a create.
+/// Prints SQL for `psql -f`, proven on a scratch server. Comments before the statements name the
+/// data loss. Without `--rename`, a renamed object is dropped and created.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
-    /// What there is: a file or folder of SQL, a folder of migrations, or a URL
+    /// Compare from this file or folder of SQL, folder of migrations, or URL
     #[arg(long, value_name = "SOURCE")]
     from: String,
-    /// What is wanted, as `--from`
+    /// Compare to this source, as for `--from`
     #[arg(long, value_name = "SOURCE")]
     to: String,
-    /// Build indexes and check rows while programs read and write, over several transactions
+    /// Build indexes and check rows online, in several transactions
     #[arg(long)]
     online: bool,
     #[command(flatten)]

@@ -14,10 +14,10 @@ use crate::{config::Project, output::failure::Failure};
 pub(crate) struct Arguments {
     /// What the migration does, such as `add_users`
     name: String,
-    /// Write no down side
+    /// Write no down script
     #[arg(long, conflicts_with = "irreversible")]
     no_down: bool,
-    /// Say in the file why there is no way back
+    /// Mark the migration as irreversible, for this reason
     #[arg(long, value_name = "REASON")]
     irreversible: Option<String>,
 }
@@ -37,7 +37,7 @@ const DOWN: &str = "-- Write what `upfront down` runs, in one transaction, to ta
 const STAMP: &str = "%Y%m%d%H%M%S";
 
 impl Arguments {
-    /// Both sides, as where nothing else is asked for.
+    /// Both scripts, as by default.
     pub(crate) fn named(name: &str) -> Self {
         Self { name: name.to_owned(), no_down: false, irreversible: None }
     }

@@ -15,7 +15,7 @@ use crate::{
 /// Options of `protect`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
-    /// Make the mark that came along in a copy this database's own
+    /// Rebind a copied protection mark to this database
     #[arg(long, conflicts_with = "remove")]
     renew: bool,
     /// Remove the mark; asks on a terminal

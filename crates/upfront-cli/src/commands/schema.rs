@@ -19,8 +19,8 @@ use crate::{
 /// diagram of Mermaid, or of a graph of Graphviz.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
-    /// A file or folder of SQL, a folder of migrations, or a URL; the migrations here where nothing
-    /// is said
+    /// Print this file or folder of SQL, folder of migrations, or URL; by default, the migrations
+    /// of `upfront.toml`
     #[arg(long, value_name = "SOURCE")]
     from: Option<String>,
 }

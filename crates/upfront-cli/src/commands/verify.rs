@@ -24,7 +24,7 @@ use crate::{
 /// is tried with made-up rows: values have to stay, and sequences to go on.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
-    /// The major version of PostgreSQL; that of this machine where nothing is said
+    /// Use PostgreSQL N; by default, the version installed here
     #[arg(long, value_name = "N")]
     major: Option<u32>,
 }

@@ -34,7 +34,7 @@ impl Folder {
         directory.map_err(|it| self.mistakes(&it)).inspect(|it| warn(it, output))
     }
 
-    /// Reads it for whoever adds a file: others may have no statement yet.
+    /// Reads it before a file is added: other files may have no statement yet.
     pub(crate) fn read_allowing_empty(&self) -> Result<Directory, Failure> {
         Directory::read_allowing_empty(&self.label, &self.path).map_err(|it| self.mistakes(&it))
     }

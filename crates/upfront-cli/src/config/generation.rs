@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{config::preset::Preset, output::failure::Failure};
 
-/// The tables as they stand in the file.
+/// These tables of the file, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
     sql: Vec<Text>,

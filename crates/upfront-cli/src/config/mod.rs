@@ -49,7 +49,7 @@ pub(crate) struct Project {
 pub(crate) struct Target {
     /// A URL or a list of parameters; without one libpq's variables say where.
     pub(crate) url: Option<String>,
-    /// The folder to which paths in the URL are relative, where that stands in a file.
+    /// The folder to which paths in a URL of the file are relative.
     pub(crate) root: Option<PathBuf>,
     /// The environment, where its settings call it protected.
     pub(crate) protected: Option<String>,
@@ -260,7 +260,7 @@ impl Project {
             return match &self.place.env {
                 None => Ok(None),
                 Some(name) => Err(Failure::mistake(format!("there is no environment `{name}`"))
-                    .help("environments stand in `upfront.toml`: `upfront init` writes it")),
+                    .help("environments are in `upfront.toml`: `upfront init` writes it")),
             };
         };
         match (&self.place.env, &self.place.url) {

@@ -20,7 +20,7 @@ impl Variables {
         read().map(Self).map_err(|err| {
             let why = match err {
                 dotenvy::Error::Io(err) => format!("cannot read it: {err}"),
-                _ => "a line of it is no `NAME=value`".into(),
+                _ => "a line is not of the form `NAME=value`".into(),
             };
             Failure::mistake(format!("the file of variables: {why}"))
                 .file(".env")

@@ -37,7 +37,7 @@ pub(crate) struct Address {
     pub(super) shown: String,
 }
 
-/// Seconds until a server counts as unreachable, where nothing is said.
+/// Seconds until a server counts as unreachable, by default.
 const PATIENCE: &str = "10";
 
 /// libpq's variables for parameters that the connection string does not set.
@@ -154,7 +154,7 @@ fn shuffle(hosts: &mut [Config]) {
     }
 }
 
-/// What libpq takes where nothing is said.
+/// The defaults of libpq.
 fn complete(it: &mut Parameters) {
     for name in WITHOUT_USE {
         it.take(name);
@@ -198,7 +198,7 @@ fn tls(it: &mut Parameters) -> Result<(SslMode, Tls), String> {
                 "`sslmode={it}` is too weak for `sslrootcert=system`: write `verify-full`"
             ));
         }
-        // As libpq has it: whoever names an authority wants it to be asked.
+        // As in libpq: a certificate authority that is set is also checked.
         (Some("require"), _) if given => (SslMode::Require, Verify::Authority),
         (Some("require"), _) => (SslMode::Require, Verify::Nothing),
         (Some("verify-ca"), _) => (SslMode::Require, Verify::Authority),

@@ -56,7 +56,7 @@ fn explain(err: &tokio_postgres::Error) -> (String, Option<&'static str>) {
     (last, Some(help))
 }
 
-/// The error and what is behind it; rustls's own stands inside one of `io`.
+/// The error and its sources; an `io::Error` wraps that of rustls.
 fn causes(err: &tokio_postgres::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes: Vec<&(dyn Error + 'static)> = vec![err];
     loop {

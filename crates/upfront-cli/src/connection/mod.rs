@@ -36,7 +36,7 @@ pub(crate) fn local(url: &str) -> Result<Pool, Failure> {
 }
 
 impl Address {
-    /// Connects once, so that what is wrong is told in this program's words, and keeps the
+    /// Connects once, to report problems in this program's words, and keeps the
     /// connection for the command.
     pub(crate) async fn connect(&self) -> Result<Pool, Failure> {
         let tls = MakeRustlsConnect::new(tls::config(&self.tls)?);

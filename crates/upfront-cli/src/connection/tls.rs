@@ -33,7 +33,7 @@ pub(super) struct Tls {
 /// How much of the server's certificate is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verify {
-    /// `prefer` and `require`: whoever can read along can also answer.
+    /// `prefer` and `require`: an attacker who can read the connection can also answer.
     Nothing,
     /// `verify-ca`: who signed it.
     Authority,
@@ -144,7 +144,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     };
     let found = CertificateDer::pem_file_iter(path).map_err(|err| unreadable(&err))?;
     let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|err| unreadable(&err))?;
-    if found.is_empty() { Err(unreadable(&"there is none in the file")) } else { Ok(found) }
+    if found.is_empty() { Err(unreadable(&"the file has none")) } else { Ok(found) }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {

@@ -81,7 +81,7 @@ impl Failure {
         self
     }
 
-    /// Says where it stands in a text.
+    /// Adds the place in a text.
     pub(crate) fn at(mut self, path: &str, text: &str, span: Range<usize>) -> Self {
         self.last().place = Some(Location::span(path, text, span));
         self

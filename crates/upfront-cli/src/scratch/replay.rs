@@ -88,7 +88,7 @@ impl<'p, 's> ReplayDatabase<'p, 's> {
         self.migrate(Some(version), &async |it| it.up().await.map(drop))
     }
 
-    /// Goes one migration up or down, on connections that are closed afterwards.
+    /// Applies or rolls back one migration, on connections that are closed afterwards.
     pub(crate) fn migrate_one(&self, it: &Migration, direction: Direction) -> Result<(), Failure> {
         match direction {
             Direction::Up => self.up_to(&it.version),
@@ -109,7 +109,7 @@ impl<'p, 's> ReplayDatabase<'p, 's> {
         head: Option<&str>,
         work: &impl AsyncFn(&Migrator) -> Result<(), Error>,
     ) -> Result<(), Failure> {
-        // Roles belong to a server: one that is missing is made, and then all goes on.
+        // Roles belong to a server: create the missing one and try again.
         loop {
             let done = self.attempt(head, work)?;
             match done {

@@ -74,7 +74,7 @@ pub(crate) fn replay_failed(err: upfront::Error) -> Failure {
 }
 
 /// A directory as the scratch server can replay it: without the extensions that it does not have
-/// and that are left alone, and those that the preset stands in for.
+/// and that are excluded, and those that the preset replaces.
 pub(crate) fn replayable(
     project: &Project,
     server: &Server,

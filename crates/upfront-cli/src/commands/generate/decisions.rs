@@ -5,19 +5,19 @@ use upfront_schema::{ColumnExpression, Decisions, Rename};
 /// What only an author can know.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct DecisionArgs {
-    /// An object stays, under another name: `users.nick=handle`
+    /// Rename an object: `users.nick=handle`
     #[arg(long, value_name = "OLD=NEW")]
     rename: Vec<Rename>,
-    /// What looks like a rename is none: `users.nick` is dropped
+    /// Drop an object that looks renamed: `users.nick`
     #[arg(long, value_name = "OLD")]
     no_rename: Vec<String>,
-    /// What rows get in a column that becomes NOT NULL: `users.nick=lower(name)`
+    /// Fill a column that becomes NOT NULL: `users.nick=lower(name)`
     #[arg(long, value_name = "COLUMN=EXPR")]
     fill: Vec<ColumnExpression>,
-    /// How the values of a column become those of its new type: `users.age=age::int`
+    /// Convert the values of a column to its new type: `users.age=age::int`
     #[arg(long, value_name = "COLUMN=EXPR")]
     using: Vec<ColumnExpression>,
-    /// The same for the way back
+    /// Convert the values when rolling back
     #[arg(long, value_name = "COLUMN=EXPR")]
     using_down: Vec<ColumnExpression>,
 }

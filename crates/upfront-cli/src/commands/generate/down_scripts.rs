@@ -75,7 +75,7 @@ pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Ex
 }
 
 impl DownScripts<'_> {
-    /// Applies one migration after the other, and writes the way back from each. Those that have
+    /// Applies one migration after the other, and writes a down script for each. Those that have
     /// none, with the reason.
     fn compute(
         &self,
@@ -110,7 +110,7 @@ impl DownScripts<'_> {
         Ok(impossible)
     }
 
-    /// The names of objects that were not made anew are given back, unless that cannot be done.
+    /// Restores the names of objects that were not created again, if possible.
     fn way_back(
         &self,
         from: &Database<'_>,

@@ -15,22 +15,22 @@ pub(crate) struct Arguments {
     /// What the migration does, such as `add_users`
     #[arg(required_unless_present_any = ["down", "check"])]
     pub(super) name: Option<String>,
-    /// Write the missing down sides of the migrations that there are
+    /// Write the missing down scripts of existing migrations
     #[arg(long, conflicts_with_all = ["name", "check", "empty", "allow", "not_breaking"])]
     pub(super) down: bool,
-    /// Write nothing; exit code 3 where the migrations do not make the schema that is wanted
+    /// Write nothing; exit with 3 if the migrations do not make the desired schema
     #[arg(long, conflicts_with_all = ["dry_run", "empty"])]
     pub(super) check: bool,
     /// Print the files, and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Write both sides without a statement, to be filled by hand
+    /// Write empty scripts to fill in by hand
     #[arg(long, conflicts_with_all = ["dry_run"])]
     pub(super) empty: bool,
-    /// Accept what the up side does
+    /// Allow this effect of the up script
     #[arg(long, value_name = "WHAT")]
     pub(super) allow: Vec<Allowed>,
-    /// Do not mark the migration as one that older programs cannot work with
+    /// Do not mark the migration as breaking older programs
     #[arg(long)]
     pub(super) not_breaking: bool,
     #[command(flatten)]
@@ -42,13 +42,13 @@ pub(crate) struct Arguments {
 /// What an up side may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Allowed {
-    /// Drop what the desired schema lacks, and take away protection
+    /// Drop objects that the desired schema lacks, and remove protection
     Drop,
-    /// Lose rows or values
+    /// Delete rows or values
     DataLoss,
-    /// Fail for certain where a table has rows
+    /// Fail if a table has rows
     MayFail,
-    /// Fail with made-up rows, and so be tried on empty tables alone
+    /// Prove the migration on empty tables only
     StructureOnly,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Removals {
     /// Drop an object that the desired schema lacks: `--drop 'index public.a'`
     #[arg(long, value_name = "OBJECT")]
     pub(super) drop: Vec<Pattern>,
-    /// Keep an object that the desired schema lacks, for this time
+    /// Keep an object that the desired schema lacks, this time
     #[arg(long, value_name = "OBJECT")]
     pub(super) keep: Vec<Pattern>,
 }

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct Arguments {
     /// The folder of sqlx migrations
     source: PathBuf,
-    /// The folder to write, which is new or empty; that of `upfront.toml` where nothing is said
+    /// Write into this new or empty folder instead of that of `upfront.toml`
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }

@@ -120,7 +120,7 @@ fn body(source: &[u8]) -> (Vec<u8>, u32) {
     let end = rest.iter().position(|it| *it == b'\n').map_or(rest.len(), |it| it + 1);
     let (line, after) = rest.split_at(end);
     let header = b"-- atlas:txmode none\n\n".as_slice();
-    // What else stands in the line stays a comment.
+    // The rest of the line stays a comment.
     match line.trim_ascii().is_empty() {
         true => ([header, after].concat(), 1),
         false => ([header, b"--", rest].concat(), 2),

@@ -11,7 +11,7 @@ use upfront_directory::write_sums;
 use super::sqlx::Converted;
 use crate::{config::folder::Folder, output::failure::Failure};
 
-/// What `init` writes; it is no migration, and stays.
+/// `init` writes it; it is not a migration, and stays.
 const ATTRIBUTES: &str = ".gitattributes";
 
 /// Refuses a folder that holds something already.

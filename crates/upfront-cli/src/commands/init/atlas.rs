@@ -20,7 +20,7 @@ pub(super) const FILE: &str = "atlas.hcl";
 ///
 /// # Errors
 ///
-/// It is no HCL; the remark says where.
+/// The file is not HCL; the note has the line.
 pub(super) fn read(text: &str) -> Result<Config, Note> {
     let body = hcl_edit::parser::parse_body(text).map_err(|err| {
         Note::new(FILE, err.location().line(), format!("cannot be read: {}", err.message()))
