@@ -216,9 +216,7 @@ impl Error {
             Kind::NoRoles { role, why } => {
                 format!("the scratch server has no role `{role}`, and it cannot be created: {why}")
             }
-            Kind::Demoted => {
-                "the setup revokes superuser from the role that runs it".to_owned()
-            }
+            Kind::Demoted => "the setup revokes superuser from the role that runs it".to_owned(),
             Kind::Unmodeled(_) => "not supported yet, so nothing was compared:".to_owned(),
             Kind::Refused(_) => "cannot write this difference as SQL:".to_owned(),
             Kind::Cycle(_) => "these changes depend on each other:".to_owned(),
@@ -259,11 +257,9 @@ impl Error {
             Kind::NoRoles { .. } => "create it there, or set `UPFRONT_SCRATCH_URL` to a role that \
                                      may create roles"
                 .to_owned(),
-            Kind::Demoted => {
-                "remove the `ALTER ROLE … NOSUPERUSER`: migrations are replayed as a \
+            Kind::Demoted => "remove the `ALTER ROLE … NOSUPERUSER`: migrations are replayed as a \
                               superuser"
-                    .to_owned()
-            }
+                .to_owned(),
             Kind::Overlaid { .. } => "change the desired schema, or add the kind of object to \
                                       `manages` in `[desired]`"
                 .to_owned(),
