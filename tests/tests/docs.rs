@@ -114,7 +114,7 @@ fn the_builder_reference_has_each_setter() {
     assert_eq!(rows(&read("docs/builder.md"), is_section), setters);
 }
 
-/// The variants of an enum, as clap names them.
+/// The variants of an enum, as clap names them, without hidden ones.
 fn verbs(source: &str, name: &str) -> BTreeSet<String> {
     let (_, rest) = source.split_once(&format!("enum {name} {{")).expect(name);
     let variants = rest.split_once("\n}").expect(name).0;
@@ -123,7 +123,9 @@ fn verbs(source: &str, name: &str) -> BTreeSet<String> {
         let is_name = name.chars().all(char::is_alphanumeric) && name != "Database";
         is_name.then(|| name.to_lowercase())
     };
-    variants.lines().filter_map(variant).collect()
+    let shown = variants.split("#[command(hide = true)]\n").enumerate();
+    let shown = shown.flat_map(|(at, part)| part.lines().skip(usize::from(at > 0)));
+    shown.filter_map(variant).collect()
 }
 
 #[test]
