@@ -1,5 +1,7 @@
 //! Moments as PostgreSQL prints them in UTC, to and from [`SystemTime`].
 
+#![cfg_attr(not(feature = "cli"), allow(unreachable_pub, reason = "the feature needs it"))]
+
 use std::{
     fmt,
     time::{Duration, SystemTime},

@@ -1,5 +1,7 @@
 //! The table `holds`: migrations that were rolled back and must not be applied again.
 
+#![cfg_attr(not(feature = "admin"), allow(unused_imports, reason = "the feature needs it"))]
+
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::SimpleQueryRow;
 

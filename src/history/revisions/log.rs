@@ -1,5 +1,7 @@
 //! The table `log`.
 
+#![cfg_attr(not(feature = "admin"), allow(unused_imports, reason = "the feature needs it"))]
+
 use postgres_protocol::escape::escape_literal;
 
 use super::{Revisions, exactly, quoted};

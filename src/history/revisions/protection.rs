@@ -1,5 +1,7 @@
 //! The table `protection`: the mark of a protected database.
 
+#![cfg_attr(not(feature = "admin"), allow(unused_imports, reason = "the feature needs it"))]
+
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::SimpleQueryRow;
 
