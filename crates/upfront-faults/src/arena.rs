@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use upfront_scratch::{Builder, Server};
 
 use crate::{
-    Result,
     database::{self, Connection},
+    failure::Result,
     migrate::{self, Order, Verb},
     oracle::{self, Expected},
     process::Outcome,

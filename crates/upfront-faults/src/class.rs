@@ -1,15 +1,8 @@
-//! Classes of faults: how their points are enumerated, and how one is tried.
+//! The names of the classes of faults.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    Result,
-    classes::{failover, herd, hostile, link, pooler, race, scarce, session},
-    lab::Lab,
-    point::{Point, Tried},
-};
 
 /// A class of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,55 +130,6 @@ impl Class {
             ),
         };
         Description { name, text, short }
-    }
-
-    /// All points of the class.
-    ///
-    /// # Errors
-    ///
-    /// An undisturbed run, which counts them, fails.
-    pub(crate) async fn points(self, lab: &Lab) -> Result<Vec<Point>> {
-        let spots = match self {
-            Self::Kill | Self::Reset | Self::Close | Self::HalfOpen | Self::Slow => {
-                link::spots(self, lab).await?
-            }
-            Self::Terminate
-            | Self::Cancel
-            | Self::Crash
-            | Self::RestartFast
-            | Self::RestartImmediate => session::spots(lab).await?,
-            Self::FailoverSync | Self::FailoverAsync => failover::spots(self, lab).await?,
-            Self::Scarce => scarce::spots(),
-            Self::Herd => herd::spots(),
-            Self::Pooler => pooler::spots(),
-            Self::Race => race::spots(),
-            Self::Hostile => hostile::spots(),
-        };
-        let point = |(scenario, spot)| Point { class: self, scenario, spot };
-        Ok(spots.into_iter().map(point).collect())
-    }
-
-    /// Tries one point.
-    ///
-    /// # Errors
-    ///
-    /// A promise did not hold, or the point does not exist.
-    pub(crate) async fn try_point(self, lab: &Lab, point: &Point) -> Result<Tried> {
-        match self {
-            Self::Kill | Self::Reset | Self::Close => link::cut(lab, point).await,
-            Self::HalfOpen => link::swallow(lab, point).await,
-            Self::Slow => link::slow(lab, point).await,
-            Self::Terminate | Self::Cancel => session::end(lab, point).await,
-            Self::Crash | Self::RestartFast | Self::RestartImmediate => {
-                session::stop_server(lab, point).await
-            }
-            Self::FailoverSync | Self::FailoverAsync => failover::fail_over(lab, point).await,
-            Self::Scarce => scarce::lack(lab, point).await,
-            Self::Herd => herd::crowd(lab, point).await,
-            Self::Pooler => pooler::herd(lab, point).await,
-            Self::Race => race::race(lab, point).await,
-            Self::Hostile => hostile::attack(lab, point).await,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, error::SqlState};
 
-use crate::Result;
+use crate::failure::Result;
 
 /// A connection of the harness.
 #[derive(Debug)]

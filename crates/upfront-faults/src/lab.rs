@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use upfront_scratch::{Builder, Server};
 
-use crate::{Result, arena::Arena, statements::Library};
+use crate::{arena::Arena, failure::Result, statements::Library};
 
 /// The servers of one major version.
 pub(crate) struct Lab {

@@ -16,6 +16,7 @@ mod arena;
 mod class;
 mod classes;
 mod database;
+mod failure;
 mod lab;
 mod migrate;
 mod oracle;
@@ -35,12 +36,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::migrate::Order;
-
-/// Why a promise did not hold, or why the suite cannot continue.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// The result type of the suite.
-pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Disturb migrators and check that upfront keeps its promises
 #[derive(Debug, Parser)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::NoTls;
 use upfront::{Direction, Error, ErrorKind, Event, Migrations, Migrator, Report, Target};
 
-use crate::Result;
+use crate::failure::Result;
 
 /// What a migrator is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -107,14 +107,7 @@ pub(crate) async fn run(
     let changed = |it: Report| it.applied.len() + it.rolled_back.len();
     match order.verb {
         Verb::Up | Verb::Dev => migrator.up().await.map(changed),
-        Verb::Down => {
-            let target = Target::To(order.to.clone().unwrap_or_default());
-            let mut plan = migrator.plan_down(target).await?;
-            if plan.steps.is_empty() {
-                return Ok(0);
-            }
-            migrator.apply(plan.accept_data_loss(true)).await.map(changed)
-        }
+        Verb::Down => down(&migrator, order).await,
         Verb::Adopt => {
             match migrator.adopt(None).await {
                 // An earlier process adopted it.
@@ -122,6 +115,21 @@ pub(crate) async fn run(
                 it => drop(it?),
             }
             migrator.up().await.map(changed)
+        }
+    }
+}
+
+/// Rolls back, and makes a new plan when another process was faster.
+async fn down(migrator: &Migrator, order: &Order) -> upfront::Result<usize> {
+    loop {
+        let target = Target::To(order.to.clone().unwrap_or_default());
+        let mut plan = migrator.plan_down(target).await?;
+        if plan.steps.is_empty() {
+            return Ok(0);
+        }
+        match migrator.apply(plan.accept_data_loss(true)).await {
+            Err(err) if err.kind() == ErrorKind::StalePlan => {}
+            it => return it.map(|it| it.rolled_back.len()),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Result,
     database::{self, Connection},
+    failure::Result,
     migrate::{self, Order, Verb},
     process::{End, Outcome},
     scenario::Scenario,
@@ -201,9 +201,9 @@ mod tests {
     use super::{believe, check, finish};
     use crate::{
         arena::{Arena, Prepared, Trial},
-        classes::scenario_of,
         database::{Connection, ask},
         process::{End, Outcome},
+        scenario,
     };
 
     /// SQL that does what a faulty migrator would do, and words of the complaint.
@@ -237,7 +237,7 @@ mod tests {
 
     async fn on_finished(test: impl AsyncFn(&Trial<'_>)) {
         let arena = Arena::start(Server::builder()).unwrap();
-        let prepared = arena.prepare(scenario_of("outside").unwrap()).await.unwrap();
+        let prepared = arena.prepare(scenario::named("outside").unwrap()).await.unwrap();
         let trial = Trial::start(&arena, &prepared).await.unwrap();
         let Prepared { scenario, order, .. } = &*prepared;
         finish(scenario, order, &trial.url()).await.unwrap();
@@ -256,7 +256,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn every_seeded_mistake_is_caught() {
         let arena = Arena::start(Server::builder()).unwrap();
-        let prepared = arena.prepare(scenario_of("outside").unwrap()).await.unwrap();
+        let prepared = arena.prepare(scenario::named("outside").unwrap()).await.unwrap();
         for (mistake, words) in MISTAKES {
             let trial = Trial::start(&arena, &prepared).await.unwrap();
             trial.finish().await.unwrap();

@@ -19,6 +19,9 @@ pub(crate) struct Point {
 /// What a point measured, by a name with its unit.
 pub(crate) type Measures = BTreeMap<String, u64>;
 
+/// Scenarios of a class, each with a place in it.
+pub(crate) type Spots = Vec<(String, String)>;
+
 /// What became of a point that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tried {

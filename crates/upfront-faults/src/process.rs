@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    Result,
+    failure::Result,
     migrate::{Line, Order, Verb},
 };
 

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Result,
+    failure::Result,
     protocol::{Direction, Framer, Message},
 };
 

@@ -11,8 +11,8 @@ use std::{
 use clap::Args;
 
 use crate::{
-    Result,
     class::Class,
+    failure::Result,
     results::{Entry, Results, Verdict},
 };
 

@@ -11,8 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
     class::Class,
+    failure::Result,
     point::{Measures, Point, Tried},
 };
 

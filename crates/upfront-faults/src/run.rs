@@ -14,8 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{runtime::Runtime, time::timeout};
 
 use crate::{
-    Result,
     class::Class,
+    classes,
+    failure::Result,
     lab::Lab,
     point::{Point, Tried},
     results::{Entry, Journal, Results, Total, Verdict},
@@ -163,7 +164,7 @@ impl Selection {
         let chosen = |it: &Class| self.classes.is_empty() || self.classes.contains(it);
         let mut classes = Vec::new();
         for class in Class::ALL.into_iter().filter(chosen) {
-            let mut points = spread(class.points(lab).await?);
+            let mut points = spread(classes::points(class, lab).await?);
             if !self.scenarios.is_empty() {
                 points.retain(|it| self.scenarios.contains(&it.scenario));
             }
@@ -248,7 +249,7 @@ impl Run {
         let since = Instant::now();
         let (lab, tried) = (Arc::clone(&self.lab), point.clone());
         let task = tokio::spawn(async move {
-            let trial = AssertUnwindSafe(tried.class.try_point(&lab, &tried));
+            let trial = AssertUnwindSafe(classes::try_point(&lab, &tried));
             timeout(PATIENCE, trial.0).await
         });
         let tried: Result<Tried> = match task.await {

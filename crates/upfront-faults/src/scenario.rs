@@ -1,6 +1,6 @@
 //! What the migrators have to do: small directories, and databases as they find them.
 
-use crate::migrate::Verb;
+use crate::{failure::Result, migrate::Verb};
 
 /// A name such as `1_a.sql` or `down/1_a.sql`, and the text.
 pub(crate) type File = (&'static str, &'static str);
@@ -23,6 +23,21 @@ pub(crate) struct Scenario {
     /// Did the statement take effect whose outcome upfront calls unknown? Returns `t` or `f`; only
     /// a scenario that has such a statement may stop as partially applied.
     pub(crate) took_effect: Option<&'static str>,
+}
+
+/// The scenarios that every class can run: without debug assertions `dev` follows no directory.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
+    ALL.iter().filter(|it| cfg!(debug_assertions) || it.verb != Verb::Dev)
+}
+
+/// The scenario with a name.
+///
+/// # Errors
+///
+/// This build has no such scenario.
+pub(crate) fn named(name: &str) -> Result<&'static Scenario> {
+    let found = all().chain(SPECIAL).find(|it| it.name == name);
+    found.ok_or_else(|| format!("`{name}` is not a scenario of this build").into())
 }
 
 const RAN: &str = "CREATE TABLE ran (step int);\nINSERT INTO ran VALUES (1);\n";
@@ -107,7 +122,7 @@ const BASE: Scenario = Scenario {
 };
 
 /// The scenarios of every class that can.
-pub(crate) const ALL: &[Scenario] = &[
+const ALL: &[Scenario] = &[
     Scenario {
         name: "first",
         files: &[("1_ran.sql", RAN), ("2_users.sql", USERS), ("3_email.sql", EMAIL)],
@@ -230,7 +245,7 @@ const LARGE: &str = "CREATE TABLE large AS SELECT i, repeat('x', 500) AS text FR
     generate_series(1, 100000) i;\nDELETE FROM large WHERE i > 9;\nINSERT INTO ran VALUES (3);\n";
 
 /// Scenarios of a single class.
-pub(crate) const SPECIAL: &[Scenario] = &[
+const SPECIAL: &[Scenario] = &[
     Scenario {
         name: "wide",
         before: &[("1_ran.sql", RAN)],

@@ -1,6 +1,6 @@
 //! What a database holds: its schema and rows without upfront's, and upfront's history.
 
-use crate::{Result, database::Connection};
+use crate::{database::Connection, failure::Result};
 
 /// A database's contents. Two of them are equal if psql and upfront did the same.
 #[derive(Debug, Clone, PartialEq, Eq)]

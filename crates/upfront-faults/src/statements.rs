@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use upfront_scratch::Builder;
 
-use crate::{Result, arena::shared_folder};
+use crate::{arena::shared_folder, failure::Result};
 
 const SOURCE: &str = include_str!("statements.c");
 

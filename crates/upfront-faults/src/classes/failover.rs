@@ -6,18 +6,18 @@ use tokio::task::block_in_place;
 use upfront_scratch::Server;
 
 use crate::{
-    Result,
     arena::{Arena, Trial},
     class::Class,
-    classes::{Spots, link, scenario, scenarios},
+    classes::link,
     database::{self, Connection},
+    failure::Result,
     lab::Lab,
     oracle,
-    point::{Measures, Point, Tried},
+    point::{Measures, Point, Spots, Tried},
     process::{End, Outcome, Process},
     protocol::Direction,
     proxy::{Fault, Pace, Place, Proxy, Spot},
-    scenario::Scenario,
+    scenario::{self, Scenario},
 };
 
 const SCENARIOS: [&str; 4] = ["first", "later", "outside", "down-outside"];
@@ -30,7 +30,7 @@ pub(crate) async fn spots(class: Class, lab: &Lab) -> Result<Spots> {
     let arena = lab.shared().await?;
     let first = if class == Class::FailoverAsync { LAG } else { 0 };
     let mut spots = Spots::new();
-    for scenario in scenarios().filter(|it| SCENARIOS.contains(&it.name)) {
+    for scenario in scenario::all().filter(|it| SCENARIOS.contains(&it.name)) {
         let prepared = arena.prepare(scenario).await?;
         let seen = link::count(&arena, &prepared).await?;
         let sent = seen.iter().filter(|it| it.direction == Direction::Sent).count();
@@ -43,7 +43,7 @@ pub(crate) async fn spots(class: Class, lab: &Lab) -> Result<Spots> {
 /// Before a message the primary crashes and the standby takes over.
 pub(crate) async fn fail_over(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.take_stoppable().await?;
-    arena.prepare(scenario(point)?).await?;
+    arena.prepare(scenario::named(&point.scenario)?).await?;
     let (arena, tried) = with_standby(arena, point).await;
     if let Some(it) = arena {
         lab.give_back(it);
@@ -70,7 +70,7 @@ async fn with_standby(arena: Arena, point: &Point) -> (Option<Arena>, Result<Tri
 
 async fn on_pair(arena: &Arena, standby: &Server, point: &Point) -> Result<Tried> {
     let synchronous = point.class == Class::FailoverSync;
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let trial = Trial::start(arena, &prepared).await?;
     block_in_place(|| standby.wait_caught_up(&arena.server()))?;
     replicate(arena, synchronous).await?;

@@ -6,19 +6,18 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::{
-    Result,
     arena::{Arena, Prepared, Trial},
-    classes::{Spots, scenario_of},
     database::Connection,
+    failure::Result,
     lab::Lab,
     migrate::{self, Order},
     oracle,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
     process::{End, Outcome, Process},
-    scenario::Scenario,
+    scenario::{self, Scenario},
 };
 
-/// What else goes on, by its name in a point, with the scenario and the sizes of the herd.
+/// What else happens, by its name in a point, with the scenario and the sizes of the herd.
 const CROWDS: [(&str, &str, &[usize]); 9] = [
     ("cold", "first", &[2, 8, 64, 256]),
     ("warm", "first", &[2, 8, 64, 256]),
@@ -46,7 +45,7 @@ pub(crate) async fn crowd(lab: &Lab, point: &Point) -> Result<Tried> {
     let (_, scenario, _) = known.ok_or_else(|| format!("`{name}` is not a crowd"))?;
     let size = point.spot.parse()?;
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario_of(scenario)?).await?;
+    let prepared = arena.prepare(scenario::named(scenario)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let tried = herd(&arena, &trial, name, size).await.map(|()| Tried::held());
     trial.end().await;

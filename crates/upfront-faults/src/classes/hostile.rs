@@ -4,12 +4,11 @@ use upfront::{__embedded::Embedded, Migrations, Migrator};
 use upfront_directory::Directory;
 
 use crate::{
-    Result,
-    classes::Spots,
     database::{self, Connection},
+    failure::Result,
     lab::Lab,
     migrate,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
 };
 
 /// A body that no directory would let pass, or that turns against upfront's tables.

@@ -5,25 +5,24 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Result,
     arena::{Arena, Prepared, Trial},
     class::Class,
-    classes::{Spots, scenario, scenarios},
+    failure::Result,
     lab::Lab,
     migrate::Order,
     oracle,
-    point::{Measures, Point, Tried},
+    point::{Measures, Point, Spots, Tried},
     process::{End, Outcome, Process},
     protocol::Direction,
     proxy::{Fault, Pace, Place, Proxy, Seen, Spot},
-    scenario::Scenario,
+    scenario::{self, Scenario},
 };
 
 /// All places of a class, counted by an undisturbed run of each scenario.
 pub(crate) async fn spots(class: Class, lab: &Lab) -> Result<Spots> {
     let arena = lab.shared().await?;
     let mut spots = Spots::new();
-    for scenario in scenarios() {
+    for scenario in scenario::all() {
         let named = |spot: String| (scenario.name.to_owned(), spot);
         if class == Class::Slow {
             spots.extend(["fragments", "latency"].map(|it| named(it.to_owned())));
@@ -70,7 +69,7 @@ fn places(class: Class, seen: &[Seen]) -> Vec<Spot> {
 /// SIGKILL, RST or FIN at a spot.
 pub(crate) async fn cut(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let fault = match point.class {
         Class::Kill => Fault::Hold,
         Class::Reset => Fault::Reset,
@@ -130,7 +129,7 @@ const RESET_ENDS: Duration = Duration::from_secs(20);
 /// Both directions are swallowed: a second replica gets in, and the first one ends.
 pub(crate) async fn swallow(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let spot: Spot = point.spot.parse()?;
     let proxy = Proxy::start(arena.port(), Pace::Fast, &[(spot, Fault::Swallow)]).await?;
     let trial = Trial::start(&arena, &prepared).await?;
@@ -156,7 +155,7 @@ async fn second_gets_in(trial: &Trial<'_>, proxy: &Proxy, process: Process) -> R
         proxy.close_server_end();
         let Prepared { scenario, order, .. } = trial.prepared;
         oracle::finish(scenario, order, &trial.url()).await?;
-        Ok::<_, crate::Failure>(since.elapsed())
+        Ok::<_, crate::failure::Failure>(since.elapsed())
     };
     let first = async {
         let mut process = process;
@@ -164,7 +163,7 @@ async fn second_gets_in(trial: &Trial<'_>, proxy: &Proxy, process: Process) -> R
         let noticed = since.elapsed();
         proxy.reset_client_end();
         let outcome = process.end_within(RESET_ENDS).await?;
-        Ok::<_, crate::Failure>((by_itself.then_some(noticed), outcome))
+        Ok::<_, crate::failure::Failure>((by_itself.then_some(noticed), outcome))
     };
     let (second, first) = tokio::join!(second, first);
     let (second, (noticed, outcome)) = (second?, first?);
@@ -189,7 +188,7 @@ const LATENCY: Duration = Duration::from_millis(250);
 /// The link is slow: no fault, and so no error.
 pub(crate) async fn slow(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let pace = match point.spot.as_str() {
         "fragments" => Pace::Fragments,
         "latency" => Pace::Delay(LATENCY),

@@ -17,18 +17,15 @@ use tokio::{
 use upfront_scratch::{PoolMode, Pooler};
 
 use crate::{
-    Result,
     arena::{Arena, Trial},
-    classes::{
-        Spots,
-        herd::{once, patient, url},
-        scenario_of,
-    },
+    classes::herd::{once, patient, url},
     database::Connection,
+    failure::Result,
     lab::Lab,
     migrate::Order,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
     process::{End, Outcome, Process},
+    scenario,
 };
 
 /// The poolers, by their names in a point; `None` is Pgpool-II.
@@ -54,7 +51,7 @@ pub(crate) async fn herd(lab: &Lab, point: &Point) -> Result<Tried> {
     let known = POOLERS.iter().find(|it| it.0 == point.scenario);
     let (_, mode) = known.ok_or_else(|| format!("`{}` is not a pooler", point.scenario))?;
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let tried = match mode {
         Some(mode) => match block_in_place(|| Pooler::start(&arena.server(), *mode, 4)) {

@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::{
-    Result,
     arena::{Prepared, Trial},
-    classes::{Spots, scenario_of},
     database::Connection,
+    failure::Result,
     lab::Lab,
     migrate::{Order, Verb},
     oracle,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
     process::{End, Process},
+    scenario,
 };
 
 const SCENARIOS: [&str; 3] = ["down", "down-outside", "down-mixed"];
@@ -33,7 +33,7 @@ pub(crate) fn spots() -> Spots {
 /// Four boots and four rollbacks start within a moment, and half of the races kill two of them.
 pub(crate) async fn race(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario_of(&point.scenario)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let port = arena.port();
     let url =
@@ -63,8 +63,6 @@ async fn run(trial: &Trial<'_>, url: &str, seed: u64) -> Result<()> {
         match &outcome.end {
             End::Done => {}
             End::Killed if killed > 0 => {}
-            // What a rollback planned has changed, or a boot finds a rollback cut off.
-            End::Failed { kind, .. } if ["stale_plan", "timeout"].contains(&kind.as_str()) => {}
             it => return Err(format!("in a race a migrator ends with {it:?}").into()),
         }
         oracle::believe(&outcome, &trial.url()).await?;

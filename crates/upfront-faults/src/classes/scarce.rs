@@ -7,14 +7,14 @@ use tempfile::TempDir;
 use tokio::{task::block_in_place, time::sleep};
 
 use crate::{
-    Result,
     arena::{Arena, Trial},
-    classes::{Spots, scenario_of},
     database::{self, Connection},
+    failure::Result,
     lab::Lab,
     migrate::Order,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
     process::{End, Outcome, Process},
+    scenario,
 };
 
 /// Each lack, in the scenarios where it matters.
@@ -73,7 +73,7 @@ fn expect_done(outcome: &Outcome) -> Result<()> {
 /// The server recovers when the migrator comes.
 async fn starting(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.take_stoppable().await?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let filler = arena.empty().await?;
     let wal = "CREATE TABLE filler AS SELECT i, repeat('x', 200) FROM generate_series(1, 400000) i; \
@@ -103,7 +103,7 @@ async fn starting(lab: &Lab, point: &Point) -> Result<Tried> {
 async fn connections(lab: &Lab, point: &Point) -> Result<Tried> {
     let builder = lab.builder().setting("max_connections", "12").setting("max_wal_senders", "0");
     let arena = Arena::start(builder.setting("superuser_reserved_connections", "0"))?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let mut taken = Vec::new();
     let refusal = loop {
@@ -139,7 +139,7 @@ async fn locks(lab: &Lab, point: &Point) -> Result<Tried> {
     let builder = lab.builder().setting("max_connections", "10").setting("max_wal_senders", "0");
     let arena = Arena::start(builder.setting("max_prepared_transactions", "0"))?;
     configure(&arena, "max_locks_per_transaction = 256").await?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     configure(&arena, "max_locks_per_transaction = 10").await?;
     let outcome = Process::start(&prepared.order, &url(&arena, &trial))?.end().await?;
@@ -193,7 +193,7 @@ async fn disk(lab: &Lab, point: &Point) -> Result<Tried> {
         Err(reason) => return Ok(Tried::NotRun(reason)),
     };
     let arena = Arena::start(lab.builder())?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let folder = disk.0.path().join("space");
     std::fs::create_dir(&folder)?;
@@ -218,7 +218,7 @@ async fn disk(lab: &Lab, point: &Point) -> Result<Tried> {
 /// Sessions may only read, until somebody changes that.
 async fn read_only(lab: &Lab, point: &Point) -> Result<Tried> {
     let arena = lab.shared().await?;
-    let prepared = arena.prepare(scenario_of(&point.spot)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.spot)?).await?;
     let trial = Trial::start(&arena, &prepared).await?;
     let alter = format!("ALTER DATABASE {}", trial.database);
     let on = format!("{alter} SET default_transaction_read_only = on");

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::{task::block_in_place, time::sleep};
 
 use crate::{
-    Result,
     arena::{Arena, Prepared, Trial},
     class::Class,
-    classes::{Spots, scenario, scenarios},
+    failure::Result,
     lab::Lab,
-    point::{Point, Tried},
+    point::{Point, Spots, Tried},
     process::{End, Outcome, Process},
+    scenario,
     statements::{Library, Mark},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn spots(lab: &Lab) -> Result<Spots> {
     let (arena, library) = (lab.counting().await?, lab.library().await?);
     let mut spots = Spots::new();
-    for scenario in scenarios() {
+    for scenario in scenario::all() {
         let prepared = arena.prepare(scenario).await?;
         let count = count(&arena, &library, &prepared).await?;
         spots.extend((1..=count).map(|it| (scenario.name.to_owned(), it.to_string())));
@@ -51,7 +51,7 @@ fn tcp_url(arena: &Arena, trial: &Trial<'_>) -> String {
 /// `pg_terminate_backend` or `pg_cancel_backend` before a statement.
 pub(crate) async fn end(lab: &Lab, point: &Point) -> Result<Tried> {
     let (arena, library) = (lab.counting().await?, lab.library().await?);
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let mark = library.mark(point.spot.parse()?, &point.class.to_string())?;
     let trial = Trial::start(&arena, &prepared).await?;
     let process = Process::start(&prepared.order, &mark.url(&tcp_url(&arena, &trial)))?;
@@ -65,7 +65,7 @@ pub(crate) async fn end(lab: &Lab, point: &Point) -> Result<Tried> {
 pub(crate) async fn stop_server(lab: &Lab, point: &Point) -> Result<Tried> {
     let library = lab.library().await?;
     let arena = lab.take_stoppable().await?;
-    let prepared = arena.prepare(scenario(point)?).await?;
+    let prepared = arena.prepare(scenario::named(&point.scenario)?).await?;
     let mark = library.mark(point.spot.parse()?, &point.class.to_string())?;
     let trial = Trial::start(&arena, &prepared).await?;
     let log = arena.server().log_position()?;
