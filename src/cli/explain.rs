@@ -30,18 +30,14 @@ impl Arguments {
             output.result(&pages, || list(&pages));
             return Exit::Done;
         };
-        match find(name) {
-            Some(kind) => {
-                let text = kind.explanation();
-                let page = Page { text: Some(text), ..Page::listed(kind) };
-                output.result(&page, || text.trim_end().to_owned());
-                Exit::Done
-            }
-            None => {
-                output.error(Exit::Failed, &unknown(name));
-                Exit::Failed
-            }
-        }
+        let Some(kind) = find(name) else {
+            output.error(Exit::Failed, &unknown(name));
+            return Exit::Failed;
+        };
+        let text = kind.explanation();
+        let page = Page { text: Some(text), ..Page::listed(kind) };
+        output.result(&page, || text.trim_end().to_owned());
+        Exit::Done
     }
 }
 
@@ -75,7 +71,7 @@ fn unknown(name: &str) -> String {
     let spelled = spelled(name);
     let mut near: Vec<_> =
         ErrorKind::ALL.iter().map(|it| (distance(&spelled, it.word()), it.word())).collect();
-    near.sort();
+    near.sort_unstable();
     let near: Vec<_> = near.iter().take(3).map(|(_, it)| format!("`{it}`")).collect();
     format!(
         "there is no kind of error `{name}`\n  nearest: {}\n  help: `upfront explain` lists all kinds",

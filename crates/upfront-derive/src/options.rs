@@ -100,11 +100,11 @@ impl Options {
             }
             "rls" => return self.row_security.set(keyword, RowSecurity::parse(input)?),
             "unique" => {
-                self.constraints.push(Constraint::Unique(Unique::of_table(keyword, input)?))
+                self.constraints.push(Constraint::Unique(Unique::of_table(keyword, input)?));
             }
             "check" => self.constraints.push(Constraint::Check(Check::parse(keyword, input)?)),
             "exclude" => {
-                self.constraints.push(Constraint::Exclude(Exclude::parse(keyword, input)?))
+                self.constraints.push(Constraint::Exclude(Exclude::parse(keyword, input)?));
             }
             "index" => self.indexes.push(Index::of_table(keyword, input)?),
             "foreign_key" => self.foreign_keys.push(ForeignKey::of_table(keyword, input)?),

@@ -139,7 +139,7 @@ impl<'a> Cursor<'a> {
                 match (it.kind, it.text(self.text)) {
                     (TokenKind::Open, _) | (TokenKind::Symbol, "[") => depth += 1,
                     (TokenKind::Close, _) | (TokenKind::Symbol, "]") => {
-                        depth = depth.saturating_sub(1)
+                        depth = depth.saturating_sub(1);
                     }
                     _ => {}
                 }

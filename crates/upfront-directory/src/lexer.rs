@@ -259,18 +259,20 @@ const WORD: u8 = TAG | DOLLAR;
 
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
+    let mut byte = 0_u8;
+    loop {
+        classes[byte as usize] = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' => BLANK,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 128.. => WORD_START,
             b'0'..=b'9' => DIGIT,
             b'$' => DOLLAR,
             _ => 0,
         };
+        if byte == u8::MAX {
+            break classes;
+        }
         byte += 1;
     }
-    classes
 };
 
 /// The number of leading bytes of these classes.

@@ -230,7 +230,7 @@ impl Block<'_> {
         };
         match token.kind {
             TokenKind::Text { .. } | TokenKind::Dollar | TokenKind::Quoted | TokenKind::Number => {
-                self.mask(at)
+                self.mask(at);
             }
             TokenKind::Symbol(b'%' | b'$' | b'?') => self.expects_secret = true,
             TokenKind::Symbol(b'{' | b'[') => {}

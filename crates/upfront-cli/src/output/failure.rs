@@ -109,13 +109,12 @@ impl Failure {
 
     /// Prints it.
     pub(crate) fn print(&self, output: &Output) -> Exit {
-        match output.is_json() {
-            true => output.error_of_kind(self.exit, &self.message(), self.kind()),
-            false => {
-                let see = self.kind().map(Output::see).unwrap_or_default();
-                let text = Output::completed(&self.text());
-                output.note(&format!("{text}{see}"));
-            }
+        if output.is_json() {
+            output.error_of_kind(self.exit, &self.message(), self.kind());
+        } else {
+            let see = self.kind().map(Output::see).unwrap_or_default();
+            let text = Output::completed(&self.text());
+            output.note(&format!("{text}{see}"));
         }
         self.exit
     }

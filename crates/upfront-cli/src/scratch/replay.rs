@@ -117,7 +117,7 @@ impl<'p, 's> ReplayDatabase<'p, 's> {
                 done => {
                     let marked = upfront_schema::mark_created_roles(&self.database, &self.roles);
                     marked?;
-                    return done.map_err(|err| setup::replay_failed(err));
+                    return done.map_err(setup::replay_failed);
                 }
             }
         }

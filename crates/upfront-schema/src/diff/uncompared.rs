@@ -27,14 +27,14 @@ pub(crate) fn uncompared_differences(there: &Facts, wanted: &Facts) -> Vec<Strin
                 ));
             }
             ObjectKind::CompositeType => {
-                all.extend(order(&old.id.path(), &fields(old), &fields(new)))
+                all.extend(order(&old.id.path(), &fields(old), &fields(new)));
             }
             ObjectKind::Column if old.is_noted("local") != new.is_noted("local") => {
                 all.push(format!(
                     "{} is inherited, and {} its table's own too",
                     old.id.path(),
                     if old.is_noted("local") { "is" } else { "is not" }
-                ))
+                ));
             }
             _ => {}
         }

@@ -268,7 +268,7 @@ impl PendingObjects {
                 (Some(_), None) => left.push(it.id.clone().into()),
                 // The desired schema has made it itself, in the same way.
                 (Some(there), Some(_)) if *there == it.attributes => {
-                    left.push(it.id.clone().into())
+                    left.push(it.id.clone().into());
                 }
                 (_, why) => {
                     let why = why.map_or_else(|| "it is not there".to_owned(), ToString::to_string);

@@ -131,12 +131,12 @@ pub(crate) struct Grants {
     pub(crate) default: Option<&'static str>,
 }
 
-const fn grants(noun: &'static str, letter: &'static str) -> Option<Grants> {
-    Some(Grants { noun, default: Some(letter) })
+const fn grants(noun: &'static str, letter: &'static str) -> Grants {
+    Grants { noun, default: Some(letter) }
 }
 
-const fn grants_alone(noun: &'static str) -> Option<Grants> {
-    Some(Grants { noun, default: None })
+const fn grants_alone(noun: &'static str) -> Grants {
+    Grants { noun, default: None }
 }
 
 /// How a rename of an object can be stated.
@@ -176,32 +176,32 @@ pub(crate) enum RecreatePolicy {
 
 #[rustfmt::skip]
 object_kinds! {
-    Schema "schema" "SCHEMA" Path None Own grants("SCHEMA", "n"), Option Program Plain Never Some(Group::Schemas);
+    Schema "schema" "SCHEMA" Path None Own Some(grants("SCHEMA", "n")), Option Program Plain Never Some(Group::Schemas);
     Extension "extension" "EXTENSION" Path None Own None, Unsupported Program Plain Never Some(Group::Extensions);
     Language "language" "LANGUAGE" Path None Own None, Unsupported Internal Plain Anytime Some(Group::Languages);
     AccessMethod "access method" "ACCESS METHOD" Path None Own None, Unsupported Internal Plain Anytime Some(Group::AccessMethods);
     Collation "collation" "COLLATION" Path First Own None, Comment Internal Plain Anytime Some(Group::Collations);
-    Enum "enum" "TYPE" Path First Relation grants("TYPE", "T"), Option Program Plain BySwap Some(Group::Enums);
+    Enum "enum" "TYPE" Path First Relation Some(grants("TYPE", "T")), Option Program Plain BySwap Some(Group::Enums);
     ShellType "shell type" "TYPE" Path First Own None, Unsupported Internal Plain BySwap Some(Group::Types);
-    BaseType "base type" "TYPE" Path First Relation grants("TYPE", "T"), Unsupported Internal Plain Anytime Some(Group::Types);
-    Domain "domain" "DOMAIN" Path First Relation grants("TYPE", "T"), Option Program Plain BySwap Some(Group::Domains);
-    CompositeType "composite type" "TYPE" Path First Relation grants("TYPE", "T"), Option Program Plain BySwap Some(Group::Types);
-    RangeType "range type" "TYPE" Path First Relation grants("TYPE", "T"), Option Program Plain BySwap Some(Group::Types);
-    ForeignDataWrapper "foreign-data wrapper" "FOREIGN DATA WRAPPER" Path None Own grants_alone("FOREIGN DATA WRAPPER"), Unsupported Internal Plain Anytime Some(Group::ForeignData);
-    Server "server" "SERVER" Path None Own grants_alone("FOREIGN SERVER"), Unsupported Internal Plain Anytime Some(Group::ForeignData);
+    BaseType "base type" "TYPE" Path First Relation Some(grants("TYPE", "T")), Unsupported Internal Plain Anytime Some(Group::Types);
+    Domain "domain" "DOMAIN" Path First Relation Some(grants("TYPE", "T")), Option Program Plain BySwap Some(Group::Domains);
+    CompositeType "composite type" "TYPE" Path First Relation Some(grants("TYPE", "T")), Option Program Plain BySwap Some(Group::Types);
+    RangeType "range type" "TYPE" Path First Relation Some(grants("TYPE", "T")), Option Program Plain BySwap Some(Group::Types);
+    ForeignDataWrapper "foreign-data wrapper" "FOREIGN DATA WRAPPER" Path None Own Some(grants_alone("FOREIGN DATA WRAPPER")), Unsupported Internal Plain Anytime Some(Group::ForeignData);
+    Server "server" "SERVER" Path None Own Some(grants_alone("FOREIGN SERVER")), Unsupported Internal Plain Anytime Some(Group::ForeignData);
     UserMapping "user mapping" "USER MAPPING" UserMapping None Own None, Unsupported Internal Plain Anytime Some(Group::ForeignData);
-    Sequence "sequence" "SEQUENCE" Path First Relation grants("SEQUENCE", "S"), Option Program Plain Never Some(Group::Sequences);
-    Table "table" "TABLE" Path First Relation grants("TABLE", "r"), Option Program Plain Never Some(Group::Tables);
-    ForeignTable "foreign table" "FOREIGN TABLE" Path First Relation grants("TABLE", "r"), Option Program Plain Anytime Some(Group::ForeignData);
-    Column "column" "COLUMN" Path First Own grants_alone("TABLE"), Option Program Plain Never Some(Group::Columns);
+    Sequence "sequence" "SEQUENCE" Path First Relation Some(grants("SEQUENCE", "S")), Option Program Plain Never Some(Group::Sequences);
+    Table "table" "TABLE" Path First Relation Some(grants("TABLE", "r")), Option Program Plain Never Some(Group::Tables);
+    ForeignTable "foreign table" "FOREIGN TABLE" Path First Relation Some(grants("TABLE", "r")), Option Program Plain Anytime Some(Group::ForeignData);
+    Column "column" "COLUMN" Path First Own Some(grants_alone("TABLE")), Option Program Plain Never Some(Group::Columns);
     DefaultValue "default value" "DEFAULT" Path First Own None, Unsupported Internal Plain Anytime Some(Group::Defaults);
     SequenceOwner "sequence owner" "SEQUENCE" Path First Own None, Unsupported Internal Plain Anytime Some(Group::Sequences);
     Inheritance "inheritance" "PARTITION" Path First Own None, Unsupported Internal Plain Anytime Some(Group::Partitions);
     TableConstraint "table constraint" "CONSTRAINT" OnTable First OfIndex None, Option Internal Plain Anytime Some(Group::Constraints);
     DomainConstraint "domain constraint" "CONSTRAINT" OnDomain First Own None, Unsupported Internal Plain Anytime Some(Group::Domains);
-    Function "function" "FUNCTION" Routine First Routine grants("FUNCTION", "f"), Comment Program Query Anytime Some(Group::Functions);
-    Procedure "procedure" "PROCEDURE" Routine First Routine grants("PROCEDURE", "f"), Comment Program Query Anytime Some(Group::Functions);
-    Aggregate "aggregate" "AGGREGATE" Aggregate First Routine grants("FUNCTION", "f"), Comment Program Plain Anytime Some(Group::Functions);
+    Function "function" "FUNCTION" Routine First Routine Some(grants("FUNCTION", "f")), Comment Program Query Anytime Some(Group::Functions);
+    Procedure "procedure" "PROCEDURE" Routine First Routine Some(grants("PROCEDURE", "f")), Comment Program Query Anytime Some(Group::Functions);
+    Aggregate "aggregate" "AGGREGATE" Aggregate First Routine Some(grants("FUNCTION", "f")), Comment Program Plain Anytime Some(Group::Functions);
     Operator "operator" "OPERATOR" Operator First Own None, Unsupported Internal Plain Anytime Some(Group::Operators);
     OperatorFamily "operator family" "OPERATOR FAMILY" UsingMethod First Own None, Unsupported Internal Plain Anytime Some(Group::Operators);
     OperatorClass "operator class" "OPERATOR CLASS" UsingMethod First Own None, Unsupported Internal Plain Anytime Some(Group::Operators);
@@ -213,8 +213,8 @@ object_kinds! {
     TextSearchTemplate "text search template" "TEXT SEARCH TEMPLATE" Path First Own None, Unsupported Internal Plain Anytime Some(Group::TextSearch);
     TextSearchDictionary "text search dictionary" "TEXT SEARCH DICTIONARY" Path First Own None, Unsupported Internal Plain Anytime Some(Group::TextSearch);
     TextSearchConfiguration "text search configuration" "TEXT SEARCH CONFIGURATION" Path First Own None, Unsupported Internal Plain Anytime Some(Group::TextSearch);
-    View "view" "VIEW" Path First Relation grants("TABLE", "r"), Option Program Query Anytime Some(Group::Views);
-    MaterializedView "materialized view" "MATERIALIZED VIEW" Path First Relation grants("TABLE", "r"), Option Program Query Anytime Some(Group::MaterializedViews);
+    View "view" "VIEW" Path First Relation Some(grants("TABLE", "r")), Option Program Query Anytime Some(Group::Views);
+    MaterializedView "materialized view" "MATERIALIZED VIEW" Path First Relation Some(grants("TABLE", "r")), Option Program Query Anytime Some(Group::MaterializedViews);
     Index "index" "INDEX" Path First Relation None, Option Internal Plain Anytime Some(Group::Indexes);
     ReplicaIdentity "replica identity" "REPLICA IDENTITY" Path First Own None, Unsupported Internal Plain Anytime Some(Group::Storage);
     StatisticsObject "statistics object" "STATISTICS" Path First Own None, Unsupported Internal Plain Anytime Some(Group::Statistics);

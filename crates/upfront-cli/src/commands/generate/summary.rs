@@ -37,7 +37,7 @@ pub(super) fn summary(sides: &[UpDown]) -> Vec<Line> {
             Some(line) if line.objects.contains(&object) => {}
             Some(line) => line.objects.push(object),
             None => {
-                lines.push(Line { action: verb, kind: it.id.kind.name(), objects: vec![object] })
+                lines.push(Line { action: verb, kind: it.id.kind.name(), objects: vec![object] });
             }
         }
     }
