@@ -14,12 +14,12 @@ impl Server {
     /// The schema of a database of another server as SQL, without owners, tablespaces, security
     /// labels and subscriptions; to be made again on this server.
     ///
-    /// The URL is read as by [`Database::difference`]. `pg_dump` does not touch what the filter
-    /// excludes, so no rights on it are needed.
+    /// The URL is read as by [`Database::difference`](crate::Database::difference). `pg_dump` does
+    /// not touch what the filter excludes, so no rights on it are needed.
     ///
     /// # Errors
     ///
-    /// As [`Database::difference`].
+    /// As [`Database::difference`](crate::Database::difference).
     pub fn schema_of(&self, other: &str, filter: &DumpFilter) -> Result<String> {
         let theirs = in_caller_environment(&self.pg_dump());
         let schemas = filter.schemas.iter();
