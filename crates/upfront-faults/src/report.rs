@@ -218,9 +218,9 @@ fn list(page: &mut String, entries: &[Entry], verdict: Verdict, head: &str, none
 
 const LIMITS: &str = "## What is not covered
 
-- A fault within one statement, such as in the middle of an index build, is tried where the server
-  executes nested statements, and at its messages. `tests/tests/crash.rs` has the phases of the
-  statements that run concurrently.
+- Every moment within one statement: there are points at its messages, and where it executes statements
+  of its own, as each row of the index in the scenario `building` does. `tests/tests/crash.rs` has more
+  phases of the statements that run concurrently.
 - A real network that drops packets: the suite keeps both sockets open and closes the server's one
   after a second, where a system would wait for `tcp_user_timeout`.
 - Loss of power: the servers run with `fsync = off` and lose nothing that the system has.

@@ -61,6 +61,15 @@ const REBUILD: &str = "-- atlas:txmode none\n\n\
     CREATE UNIQUE INDEX CONCURRENTLY users_mood ON users (mood, id);\n\
     REINDEX INDEX CONCURRENTLY users_mood;\n\
     INSERT INTO ran VALUES (5);\n";
+/// Each row of the index executes a statement, so faults come in the middle of a build too.
+const SLOW: &str = "CREATE FUNCTION slow(it text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ \
+    BEGIN PERFORM 1; RETURN it; END $$;\nINSERT INTO ran VALUES (3);\n";
+const BUILDING: &str = "-- atlas:txmode none\n\n\
+    CREATE INDEX CONCURRENTLY users_slow ON users (slow(name)) WHERE id <= 3;\n\
+    INSERT INTO ran VALUES (4);\n\
+    REINDEX INDEX CONCURRENTLY users_slow;\n\
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS users_unique ON users (slow(name), id) WHERE id <= 2;\n\
+    INSERT INTO ran VALUES (5);\n";
 const COPY: &str = "CREATE TABLE rates (code text PRIMARY KEY, rate numeric);\n\
     COPY rates (code, rate) FROM stdin;\neur\t1.0\nusd\t1.08\nchf\t0.94\n\\.\n\
     UPDATE rates SET rate = rate * 2;\nINSERT INTO ran VALUES (3);\n";
@@ -157,6 +166,18 @@ const ALL: &[Scenario] = &[
             ("4_notes.sql", NOTES),
         ],
         script: &[RAN, USERS, REBUILD, NOTES],
+        ..BASE
+    },
+    Scenario {
+        name: "building",
+        before: &[("1_ran.sql", RAN), ("2_users.sql", USERS), ("3_slow.sql", SLOW)],
+        files: &[
+            ("1_ran.sql", RAN),
+            ("2_users.sql", USERS),
+            ("3_slow.sql", SLOW),
+            ("4_building.sql", BUILDING),
+        ],
+        script: &[RAN, USERS, SLOW, BUILDING],
         ..BASE
     },
     Scenario {
