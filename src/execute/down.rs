@@ -70,7 +70,7 @@ impl RollbackState {
 pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target) -> Result<Plan> {
     let asked = ReadMode::Ahead(client);
     let tables = context.tables(client).await?;
-    let found = find(context, &asked, target, tables).await?;
+    let found = find_ahead(context, &asked, target, tables).await?;
     let mut plan = Plan::down(
         context.app,
         &context.settings.schema,
@@ -94,7 +94,24 @@ pub(crate) async fn plan(context: &Context<'_>, client: &Object, target: &Target
     Ok(plan)
 }
 
-/// Reads what stands above the target, and with what it is rolled back.
+/// Reads without the lock: what another process rolls back meanwhile is read again.
+async fn find_ahead(
+    context: &Context<'_>,
+    asked: &ReadMode<'_>,
+    target: &Target,
+    tables: Option<Tables>,
+) -> Result<RollbackState> {
+    const TRIES: u32 = 10;
+    for _ in 0..TRIES {
+        if let Some(it) = find(context, asked, target, tables).await? {
+            return Ok(it);
+        }
+    }
+    Err(Details::Unexpected { doing: "reading stored down sides" }.into())
+}
+
+/// Reads what stands above the target, and with what it is rolled back; `None` if a row is gone
+/// since it was read.
 ///
 /// `tables` is nothing where upfront has no tables there.
 async fn find(
@@ -102,7 +119,7 @@ async fn find(
     asked: &ReadMode<'_>,
     target: &Target,
     tables: Option<Tables>,
-) -> Result<RollbackState> {
+) -> Result<Option<RollbackState>> {
     let history = match tables {
         Some(tables) => {
             let answer = asked.ask(context, &context.revisions.rows(tables)).await?;
@@ -123,6 +140,7 @@ async fn find(
     }
     let above = rollback::above(context.set, &history.rows, target).map_err(Rejection::Target)?;
     let rollback_steps = rollback_steps(context, asked, &history.rows, &above, tables).await?;
+    let Some(rollback_steps) = rollback_steps else { return Ok(None) };
     let rows: Vec<_> = above.into_iter().cloned().collect();
     let floor = history.rows.len().checked_sub(rows.len() + 1).map(|at| &history.rows[at]);
     let floor = floor.map_or(String::new(), |it| it.version.clone());
@@ -131,7 +149,7 @@ async fn find(
         true => read_order(context, asked).await?,
         false => None,
     };
-    Ok(RollbackState {
+    Ok(Some(RollbackState {
         rollback_steps,
         rows,
         floor,
@@ -139,7 +157,7 @@ async fn find(
         standing,
         ordered,
         holder,
-    })
+    }))
 }
 
 /// A migration that was cut off on its way up must be finished first: what it did would stay.
@@ -258,7 +276,8 @@ impl Down<'_> {
         let found =
             find(context, &ReadMode::UnderLock(session), &target, Some(Tables::Current)).await;
         let found = found
-            .map_err(|err| if err.kind() == ErrorKind::InvalidTarget { gone() } else { err })?;
+            .map_err(|err| if err.kind() == ErrorKind::InvalidTarget { gone() } else { err })?
+            .ok_or(Details::Unexpected { doing: "reading stored down sides" })?;
         self.agree(session, &found).await?;
         let Some(first) = found.rollback_steps.first() else {
             session.roll_back("ending a transaction").await?;

@@ -33,13 +33,15 @@ use crate::execute::watched;
 #[cfg(feature = "dev")]
 use crate::plan::rollback::Obstacle;
 
+/// With what each of the rows above a target is rolled back; `None` if one of them is gone since it was
+/// read, as another process has finished its rollback. That cannot be under the lock.
 pub(crate) async fn rollback_steps(
     context: &Context<'_>,
     asked: &ReadMode<'_>,
     rows: &[Row],
     above: &[&Row],
     tables: Option<Tables>,
-) -> Result<Vec<RollbackStep>> {
+) -> Result<Option<Vec<RollbackStep>>> {
     let is_stored = |it: &&&Row| rollback::embedded(context.set, it).is_none();
     let versions: Vec<_> = above.iter().filter(is_stored).map(|it| it.version.as_str()).collect();
     let stored = match (versions.is_empty(), tables) {
@@ -58,7 +60,7 @@ pub(crate) async fn rollback_steps(
     for row in above {
         let stored = || stored.iter().find(|it| it.version == row.version).copied();
         let it = rollback::embedded(context.set, row).or_else(stored);
-        let it = it.ok_or(Details::Unexpected { doing: "reading stored down sides" })?;
+        let Some(it) = it else { return Ok(None) };
         match rollback::undo(it, &row.kind, Some(&row.version) == first) {
             Ok(it) => rollback_steps.push(it),
             #[cfg(feature = "dev")]
@@ -71,7 +73,7 @@ pub(crate) async fn rollback_steps(
         }
     }
     if found.is_empty() {
-        return Ok(rollback_steps);
+        return Ok(Some(rollback_steps));
     }
     let options = CommandOptions::of(&context.settings.app, &context.settings.schema);
     Err(Rejection::Irreversible { found, options }.into())
@@ -132,7 +134,8 @@ pub(crate) async fn finish(
     let asked = ReadMode::UnderLock(session);
     let rollback_steps =
         rollback_steps(context, &asked, std::slice::from_ref(row), &[row], Some(Tables::Current))
-            .await?;
+            .await?
+            .ok_or(Details::Unexpected { doing: "reading stored down sides" })?;
     let undo = rollback_steps.first().expect("one row is one rollback");
     attempt::refuse_stepwise_on_pooler(
         context,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use upfront::{Error, ErrorKind, Migrator, Protect, Report, Target};
 use upfront_scratch::{Database, PoolMode, Pooler};
-use upfront_tests::{Boot, ask, commands, database, migrator, resolve, server, until};
+use upfront_tests::{Boot, Wire, ask, commands, database, migrator, resolve, server, until};
 
 const BOOT: &str = env!("CARGO_BIN_EXE_boot");
 
@@ -174,6 +174,24 @@ async fn a_rollback_that_was_cut_off_is_seen_by_every_program() {
 
 fn took_out(report: &str) -> String {
     report.split(" in ").next().unwrap().to_owned()
+}
+
+/// A process plans a rollback from what it reads in two messages. Between them another process
+/// finishes the rollback that was cut off, and the row is gone.
+#[tokio::test]
+async fn a_plan_outlives_a_rollback_that_is_finished_meanwhile() {
+    let files = files([NONE, NONE, NONE]);
+    let database = killed_at(41, &files).await;
+    let pooler = Pooler::start(server(), PoolMode::Session, 4).unwrap();
+    let wire = Wire::to(pooler.tcp_port()).await;
+    let slow = migrator(&wire.url("postgres", database.name()), &borrowed(&files));
+    wire.delay(Duration::from_millis(800));
+    let planning = tokio::spawn(async move { slow.plan_down(Target::To("1".into())).await });
+    let has_read = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                    state = 'idle' AND query LIKE '%AS upfront_version%'";
+    until(&database.url(), has_read, "1").await;
+    down(&migrator(&database.url(), &borrowed(&files))).await.unwrap();
+    assert!(planning.await.unwrap().unwrap().steps.is_empty());
 }
 
 /// A down side that cannot go on says so, and the next call goes on where it stopped.
