@@ -9,6 +9,7 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use upfront_scratch::{Builder, Server};
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     migrate::{self, Order, Verb},
     oracle::{self, Expected},
     process::Outcome,
+    proxy::Seen,
     scenario::{self, File, Scenario},
     snapshot::{Contents, History},
 };
@@ -34,6 +36,10 @@ pub(crate) struct Prepared {
     pub(crate) scenario: &'static Scenario,
     pub(crate) order: Order,
     pub(crate) expected: Expected,
+    /// The messages of an undisturbed run, once a class has counted them.
+    pub(crate) messages: OnceCell<Vec<Seen>>,
+    /// How many statements the server executes in an undisturbed run, once a class has counted them.
+    pub(crate) statements: OnceCell<usize>,
     template: String,
     _folder: TempDir,
 }
@@ -145,7 +151,8 @@ impl Prepared {
         let template = Self::template(arena, scenario, folder.path()).await?;
         let expected = Self::expected(arena, scenario, &order, &template).await;
         let expected = expected.map_err(|err| format!("scenario `{}`: {err}", scenario.name))?;
-        Ok(Self { scenario, order, expected, template, _folder: folder })
+        let (messages, statements) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { scenario, order, expected, messages, statements, template, _folder: folder })
     }
 
     /// The database as the migrator finds it.

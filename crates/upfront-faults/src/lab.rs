@@ -4,11 +4,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use upfront_scratch::{Builder, Server};
 
-use crate::{arena::Arena, failure::Result, statements::Library};
+use crate::{
+    arena::Arena,
+    failure::Result,
+    scenario::{self, Scenario},
+    statements::Library,
+};
 
 /// The servers of one major version.
 pub(crate) struct Lab {
     major: Option<u32>,
+    /// The names of the scenarios whose points are counted; if empty, all of them.
+    scenarios: Vec<String>,
     shared: tokio::sync::Mutex<Option<Arc<Arena>>>,
     counting: tokio::sync::Mutex<Option<Arc<Arena>>>,
     /// Servers that a point may stop; nobody else uses one meanwhile.
@@ -18,14 +25,22 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// A lab without servers so far.
-    pub(crate) fn new(major: Option<u32>) -> Self {
+    pub(crate) fn new(major: Option<u32>, scenarios: Vec<String>) -> Self {
         Self {
             major,
+            scenarios,
             shared: None.into(),
             counting: None.into(),
             stoppable: Vec::new().into(),
             library: None.into(),
         }
+    }
+
+    /// The scenarios whose points are counted.
+    pub(crate) fn scenarios(&self) -> impl Iterator<Item = &'static Scenario> {
+        let is_wanted =
+            |it: &str| self.scenarios.is_empty() || self.scenarios.iter().any(|name| name == it);
+        scenario::all().filter(move |it| is_wanted(it.name))
     }
 
     /// A server of the lab's version.

@@ -30,9 +30,9 @@ pub(crate) async fn spots(class: Class, lab: &Lab) -> Result<Spots> {
     let arena = lab.shared().await?;
     let first = if class == Class::FailoverAsync { LAG } else { 0 };
     let mut spots = Spots::new();
-    for scenario in scenario::all().filter(|it| SCENARIOS.contains(&it.name)) {
+    for scenario in lab.scenarios().filter(|it| SCENARIOS.contains(&it.name)) {
         let prepared = arena.prepare(scenario).await?;
-        let seen = link::count(&arena, &prepared).await?;
+        let seen = prepared.messages.get_or_try_init(|| link::count(&arena, &prepared)).await?;
         let sent = seen.iter().filter(|it| it.direction == Direction::Sent).count();
         let spot = |index| Spot { direction: Direction::Sent, index, place: Place::Before };
         spots.extend((first..sent).map(|it| (scenario.name.to_owned(), spot(it).to_string())));

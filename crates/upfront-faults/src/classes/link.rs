@@ -22,15 +22,15 @@ use crate::{
 pub(crate) async fn spots(class: Class, lab: &Lab) -> Result<Spots> {
     let arena = lab.shared().await?;
     let mut spots = Spots::new();
-    for scenario in scenario::all() {
+    for scenario in lab.scenarios() {
         let named = |spot: String| (scenario.name.to_owned(), spot);
         if class == Class::Slow {
             spots.extend(["fragments", "latency"].map(|it| named(it.to_owned())));
             continue;
         }
         let prepared = arena.prepare(scenario).await?;
-        let seen = count(&arena, &prepared).await?;
-        spots.extend(places(class, &seen).into_iter().map(|it| named(it.to_string())));
+        let seen = prepared.messages.get_or_try_init(|| count(&arena, &prepared)).await?;
+        spots.extend(places(class, seen).into_iter().map(|it| named(it.to_string())));
     }
     Ok(spots)
 }

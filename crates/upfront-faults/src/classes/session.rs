@@ -19,9 +19,10 @@ use crate::{
 pub(crate) async fn spots(lab: &Lab) -> Result<Spots> {
     let (arena, library) = (lab.counting().await?, lab.library().await?);
     let mut spots = Spots::new();
-    for scenario in scenario::all() {
+    for scenario in lab.scenarios() {
         let prepared = arena.prepare(scenario).await?;
-        let count = count(&arena, &library, &prepared).await?;
+        let count = prepared.statements.get_or_try_init(|| count(&arena, &library, &prepared));
+        let count = *count.await?;
         spots.extend((1..=count).map(|it| (scenario.name.to_owned(), it.to_string())));
     }
     Ok(spots)
