@@ -120,7 +120,13 @@ fn page(table: &Table, entries: &[Entry]) -> String {
     classes(&mut page);
     measures(&mut page, entries);
     list(&mut page, entries, Verdict::Failed, "## Failed", "No point failed.");
-    list(&mut page, entries, Verdict::NotRun, "## Not run", "Every point was run.");
+    list(
+        &mut page,
+        entries,
+        Verdict::NotRun,
+        "## Not run",
+        "Every point that was chosen could be run.",
+    );
     page.push_str(LIMITS);
     page
 }
@@ -151,7 +157,7 @@ cargo faults report                   # this page
 ";
 
 fn counts(page: &mut String, table: &Table) {
-    page.push_str("## Points\n\nHeld / tried / counted by an undisturbed run.\n\n| class |");
+    page.push_str("## Points\n\nHeld / tried / all that an undisturbed run counts. Points that were not tried yet are left to\nthe next `cargo faults run`, which begins with those that are spread most evenly.\n\n| class |");
     for it in &table.majors {
         let _ = write!(page, " PostgreSQL {it} |");
     }
