@@ -43,7 +43,7 @@ pub(crate) async fn run(stage: &Stage, options: &Options, page: &mut Page) -> Re
     page.paragraph(&format!(
         "Tasks of one process, each with a connection or a pool of its own; {SIZE} migrations, \
          0 ms of network. The clock starts for all when the first starts. With nothing pending, \
-         what 64 new connections cost this machine's CPUs stands in “by hand”."
+         “by hand” shows what 64 new connections cost this machine's CPUs."
     ));
     settled(stage, page, options.rounds.div_ceil(4)).await?;
     pending(stage, page, options.few_rounds() * 2).await

@@ -65,7 +65,7 @@ fn facts(url: &str, options: &Options) -> Result<Facts> {
     Ok(extract(&mut Client::connect(url, NoTls)?, &options.scope)?)
 }
 
-/// The most memory that this process has had, as Linux tells.
+/// The peak memory of this process, from Linux.
 fn peak() -> Result<u64> {
     let text = fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|it| it.strip_prefix("VmHWM:"));

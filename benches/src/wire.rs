@@ -82,7 +82,7 @@ impl Wire {
         }
     }
 
-    /// Counts anew.
+    /// Resets the counters.
     pub(crate) fn reset(&self) {
         let Counters { sent, received, round_trips, server_spoke_last } = &*self.counters;
         for it in [sent, received, round_trips] {

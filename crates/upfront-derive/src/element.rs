@@ -129,7 +129,7 @@ impl Argument {
     }
 }
 
-const NO_CALL: &str = "only columns, whole numbers and calls can stand in a call: write the whole \
+const NO_CALL: &str = "only columns, whole numbers and calls are allowed in a call: write the whole \
                        expression as a string, `\"…\"`";
 
 fn no_call(input: ParseStream<'_>) -> Error {

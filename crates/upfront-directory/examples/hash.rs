@@ -1,4 +1,4 @@
-//! Writes `atlas.sum` and `down/atlas.sum` of a migrations directory anew.
+//! Rewrites `atlas.sum` and `down/atlas.sum` of a migrations directory.
 //!
 //! `cargo run -p upfront-directory --example hash -- migrations`
 

@@ -130,7 +130,7 @@ fn refuses_entries_that_are_no_files() {
     }
 }
 
-/// How long this thread was on a processor, on Linux: a machine under load tells nothing else.
+/// The CPU time of this thread, on Linux: wall time means nothing on a machine under load.
 fn busy() -> Option<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split(' ').next()?.parse().ok().map(Duration::from_nanos)

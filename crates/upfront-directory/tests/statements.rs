@@ -32,7 +32,7 @@ fn cuts_where_the_server_does() {
     );
     check("SELECT '\\'; SELECT 2", &["SELECT '\\'", "SELECT 2"]);
     check("SELECT 1 /* /* ; */ ; */ ; SELECT 2 -- ;", &["SELECT 1", "SELECT 2"]);
-    // The server goes on in the manner of the first part; psql, which reads line by line, does not.
+    // The server continues in the manner of the first part; psql, which reads line by line, does not.
     check("SELECT E'\\';'\n '\\';'; SELECT 2", &["SELECT E'\\';'\n '\\';'", "SELECT 2"]);
     check("SELECT E'a' -- ;\n'\\';'", &["SELECT E'a' -- ;\n'\\';'"]);
     check("SELECT 'a' '\\'; SELECT 2", &["SELECT 'a' '\\'", "SELECT 2"]);

@@ -110,8 +110,8 @@ const fn canonical(text: &str) -> &str {
     text
 }
 
-/// `numeric(12, 2)` without its parentheses. What follows them, as in `timestamp(3) with time
-/// zone`, tells types apart, so such a text stays whole.
+/// `numeric(12, 2)` without its parentheses. The text after them, as in `timestamp(3) with time
+/// zone`, distinguishes types, so such a text stays whole.
 const fn without_modifier(text: &str) -> &str {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes[bytes.len() - 1] != b')' {

@@ -2,7 +2,7 @@
 //! makes of SQL written by hand.
 
 #![allow(dead_code)]
-// The lint takes a word that stands in two indexes for a duplicate.
+// The lint takes a word that two indexes contain for a duplicate.
 #![allow(clippy::duplicated_attributes)]
 
 use std::time::SystemTime;

@@ -71,7 +71,7 @@ fn quotes_part(text: &str, secret: &str) -> bool {
     words.any(|word| quoted.iter().any(|it| it.eq_ignore_ascii_case(word)))
 }
 
-/// Where a secret stands in a text, in either case. A short one counts as a word of its own: it is
+/// The positions of a secret in a text, in either case. A short one counts as a word of its own: it is
 /// part of too many others. The server cuts long values off.
 fn places(text: &str, secret: &str) -> Vec<Range<usize>> {
     const SHORT: usize = 4;

@@ -1,4 +1,4 @@
-//! What stands in parentheses: arguments of functions, rows of values, options.
+//! Lists in parentheses: arguments of functions, rows of values, options.
 
 use std::ops::Range;
 

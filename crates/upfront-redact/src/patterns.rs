@@ -19,7 +19,7 @@ fn addresses(text: &str) -> Vec<Range<usize>> {
         let start = at + 3;
         let run = run(text, start);
         let scheme = text[..at].rsplit(|it: char| !it.is_ascii_alphanumeric()).next();
-        // Elsewhere an `@` may stand in the path.
+        // With other schemes, the path may contain an `@`.
         let is_database = scheme.is_some_and(|it| {
             ["postgres", "postgresql", "mysql", "redis", "rediss", "mongodb", "amqp", "amqps"]
                 .iter()

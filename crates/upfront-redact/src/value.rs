@@ -148,7 +148,7 @@ impl Block<'_> {
                 self.mask(at);
                 match self.is_symbol(at + 1, b'|') {
                     true => self.expression(at),
-                    // A literal goes on at the next line.
+                    // A literal may continue on the next line.
                     false if self.is_literal(at + 1) => self.mask(at + 1),
                     false => {}
                 }
@@ -178,7 +178,7 @@ impl Block<'_> {
                 TokenKind::Symbol(b'=') => return self.expression(at + 1),
                 TokenKind::Word if is_type => {}
                 TokenKind::Number | TokenKind::Symbol(b'(' | b'[' | b']' | b'.' | b'%' | b':') => {}
-                // Of `varchar(20)`, not of what it stands in.
+                // Of `varchar(20)`, not of the surrounding list.
                 TokenKind::Symbol(b')')
                     if at > 0 && self.tokens[at - 1].kind == TokenKind::Number => {}
                 _ => return,

@@ -1,4 +1,4 @@
-//! A text within a text, and where each of its bytes stands in the outermost one.
+//! A text within a text, with the position of each of its bytes in the outermost one.
 
 use std::{borrow::Cow, ops::Range};
 

@@ -1,4 +1,4 @@
-//! Ways in which secrets stand in migrations, and what looks like one and is none.
+//! Forms of secrets in migrations, and texts that look like a secret but are not.
 
 use proptest::prelude::*;
 use upfront_redact::{redact, redact_message, secrets};

@@ -1,4 +1,4 @@
-//! What counts for a column goes on from where it stands, whatever becomes of it.
+//! The counter of a column continues from its position, whatever happens to the column.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use upfront_schema::{Scope, compare};
 use upfront_scratch::{Database, Server};
 
-/// Kinds without a rule, and things that stand in or use what is left out.
+/// Unsupported kinds, and objects that contain or use what is excluded.
 const OBJECTS: &str = "
 create type shell;
 create schema other;
@@ -49,7 +49,7 @@ fn leaves_alone_what_is_in_other_schemas() {
     let mut scope = Scope { exclude: vec!["type *".parse().unwrap()], ..Scope::default() };
     let all = made(OBJECTS);
     scope.narrow(&["public".to_owned()], &[&all]).unwrap();
-    // A publication stands in no schema.
+    // A publication belongs to no schema.
     assert_eq!(differences(&all, &scope), "publication p is only in the second");
 }
 

@@ -295,7 +295,7 @@ fn check(old: &str, new: &str, fine: &str, bad: &str) {
     assert!(in_the_way(&old, &plan).is_some(), "{text}");
 }
 
-/// The statement that fails, of which the probe has told.
+/// The statement that fails, as the probe predicted.
 fn in_the_way(database: &Database<'_>, plan: &Plan) -> Option<String> {
     let mut before = String::from("set search_path = pg_catalog;");
     for it in &plan.statements {
@@ -308,9 +308,9 @@ fn in_the_way(database: &Database<'_>, plan: &Plan) -> Option<String> {
             Hazard::MayFail(_, probe) => count(probe),
             _ => 0,
         });
-        let told = counts.sum::<u64>() > 0;
+        let predicted = counts.sum::<u64>() > 0;
         let failed = ask(&it.sql).err();
-        assert_eq!(told, failed.is_some(), "{it}\n{failed:?}");
+        assert_eq!(predicted, failed.is_some(), "{it}\n{failed:?}");
         if failed.is_some() {
             return Some(it.sql.clone());
         }

@@ -121,7 +121,7 @@ fn notices_sequences_that_go_back() {
     assert_eq!((before.behind(&later), before.colliding(&later)), (vec![], vec![]));
     database.execute("select setval('t_id_seq', 1); select setval('free', -1, false)").unwrap();
     let back = read();
-    // What free gives next, when it falls, is less as it goes on.
+    // The next value of `free`, if it descends, becomes smaller.
     assert_eq!(before.behind(&back), ["public.t_id_seq", "public.free"]);
     assert_eq!(before.colliding(&back), ["public.t (t_pkey)"]);
     database.execute("alter table u add check (s < 0) not valid").unwrap();

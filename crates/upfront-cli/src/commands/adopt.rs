@@ -33,12 +33,12 @@ impl Arguments {
                 true => it.migrator.plan_adopt(table).await,
                 false => it.migrator.adopt(table).await,
             };
-            Ok(told(adopted, output))
+            Ok(print_report(adopted, output))
         })
     }
 }
 
-pub(crate) fn told(adopted: Result<AdoptReport, Error>, output: &Output) -> Exit {
+pub(crate) fn print_report(adopted: Result<AdoptReport, Error>, output: &Output) -> Exit {
     match adopted {
         Ok(it) => {
             output.result(&it, || it.to_string());

@@ -6,7 +6,7 @@ use upfront::cli::{Exit, Output};
 use upfront_schema::{compare, uncompared_differences};
 
 use crate::{
-    commands::adopt::told,
+    commands::adopt::print_report,
     config::Project,
     connection::{
         database::{Database, Requires, with},
@@ -48,8 +48,8 @@ impl Baseline {
                 self.compare(it, project, output).await?;
             }
             Ok(match self.dry_run {
-                true => told(Ok(plan), output),
-                false => told(it.migrator.baseline(&self.version).await, output),
+                true => print_report(Ok(plan), output),
+                false => print_report(it.migrator.baseline(&self.version).await, output),
             })
         })
     }

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     online: bool,
     #[command(flatten)]
-    told: DecisionArgs,
+    decisions: DecisionArgs,
 }
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ impl Arguments {
         for it in sources {
             it.narrow(&mut scope);
         }
-        let mut answers = self.told.read();
+        let mut answers = self.decisions.read();
         answers.annotated = annotated;
         let strategy = if self.online { Strategy::Online } else { Strategy::Plain };
         let change = Change::between(&from, &to, &scope, &answers);

@@ -68,7 +68,7 @@ impl Arguments {
             None => migrator.protect(what).await?,
         };
         let marked = Marked { protection };
-        output.result(&marked, || told(marked.protection.as_ref()));
+        output.result(&marked, || describe(marked.protection.as_ref()));
         Ok(Exit::Done)
     }
 }
@@ -89,7 +89,7 @@ fn refusal(Protection { at, by, digest, .. }: &Protection, output: &Output) -> O
     }
 }
 
-fn told(protection: Option<&Protection>) -> String {
+fn describe(protection: Option<&Protection>) -> String {
     match protection {
         Some(Protection { at, by, .. }) => format!(
             "the database is protected, by {by} at {} UTC: `up` and `down` want the digest of a \

@@ -69,7 +69,7 @@ impl Arguments {
             return Err(failure);
         }
         let verified = verified(&directory, &server, replay);
-        output.result(&verified, || told(&verified));
+        output.result(&verified, || describe(&verified));
         Ok(Exit::Done)
     }
 }
@@ -161,7 +161,7 @@ fn verified(directory: &Directory, server: &Server, replay: Replay) -> Verified 
     }
 }
 
-fn told(it: &Verified) -> String {
+fn describe(it: &Verified) -> String {
     let Verified { server_version, migrations, reversible, .. } = it;
     let mut lines = vec![format!(
         "on PostgreSQL {server_version}, {reversible} of {migrations} migrations lead up, down and \

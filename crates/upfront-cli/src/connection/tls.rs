@@ -220,7 +220,7 @@ impl ServerCertVerifier for Unverified {
 }
 
 impl ServerCertVerifier for AnyName {
-    /// The name is what rustls looks at last.
+    /// rustls checks the name after everything else.
     fn verify_server_cert(
         &self,
         cert: &CertificateDer<'_>,

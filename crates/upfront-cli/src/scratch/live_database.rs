@@ -169,8 +169,8 @@ impl LiveDatabase {
         all.fold(String::new(), |text, [.., sql]| text + sql + ";\n")
     }
 
-    /// The text of a dump without owners, in which privileges of the default owner are those of
-    /// whoever loads it.
+    /// The text of a dump without owners, in which the role that loads it gets the privileges of
+    /// the default owner.
     pub(crate) fn without_owner(&self, dump: &str) -> String {
         let Some(owner) = &self.owner else { return dump.to_owned() };
         let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';

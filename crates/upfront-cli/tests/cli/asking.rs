@@ -135,14 +135,14 @@ fn answers_are_options() {
     terminal.answer("What do the rows get", &format!("18{ENTER}"));
     shows!("asked_on_a_terminal", terminal.end());
     let files = it.files();
-    let told = place();
-    told.write("schema.sql", &it.read("schema.sql"));
-    told.run(
+    let by_options = place();
+    by_options.write("schema.sql", &it.read("schema.sql"));
+    by_options.run(
         "gen ask --rename public.users.nick=nickname --rename public.users.full_name=name --fill \
          public.users.age=18",
     );
-    assert_eq!(told.files(), files);
-    let same = files.iter().all(|file| told.read(file) == it.read(file));
+    assert_eq!(by_options.files(), files);
+    let same = files.iter().all(|file| by_options.read(file) == it.read(file));
     assert!(same && files.iter().any(|it| it.ends_with("2_ask.sql")));
 }
 

@@ -81,8 +81,8 @@ fn writes_what_an_expert_would() {
     check("a_column_dropped", bare, &["--allow", "data-loss"]);
     let narrow = "CREATE TABLE users (id int PRIMARY KEY, name varchar(40));\n";
     check("columns_retyped", narrow, &[]);
-    let told = "CREATE TABLE users (id bigint PRIMARY KEY, name int);\n";
-    check("a_column_retyped_as_told", told, &["--using", "users.name=length(name)"]);
+    let retyped = "CREATE TABLE users (id bigint PRIMARY KEY, name int);\n";
+    check("a_column_retyped_as_told", retyped, &["--using", "users.name=length(name)"]);
     let filled = "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, nick text NOT \
                   NULL);\n";
     let fills = ["--fill", "users.nick='n' || id", "--fill", "users.name='?'"];
@@ -209,8 +209,8 @@ fn may_be_told_not_to_go_online() {
 #[test]
 fn what_is_said_counts() {
     let it = wanting("CREATE TABLE users (id bigint PRIMARY KEY, name point);\n");
-    let told = ["--using", "users.name=NULL::point", "--using-down", "users.name=name::text"];
-    let shown = written(&it, &[&["gen", "point", "--not-breaking"], told.as_slice()].concat());
+    let options = ["--using", "users.name=NULL::point", "--using-down", "users.name=name::text"];
+    let shown = written(&it, &[&["gen", "point", "--not-breaking"], options.as_slice()].concat());
     shows!("gen_of_another_type_both_ways", shown);
     it.write("schema.sql", "CREATE TABLE users (id bigint PRIMARY KEY, name date);\n");
     let shown = written(&it, &["gen", "date", "--using", "users.name=now()"]);

@@ -139,7 +139,7 @@ fn what_the_server_lacks_is_left_alone_by_name() {
     shows!("input_of_migrations_that_want_more", shown.join("\n"));
 }
 
-/// Upfront's own schema, histories of any tool, and what extensions brought.
+/// Upfront's own schema, histories of any tool, and what extensions created.
 #[test]
 fn histories_and_extensions_never_count() {
     let there = database();

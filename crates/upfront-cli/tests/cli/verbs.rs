@@ -22,7 +22,7 @@ fn hashed(it: Place) -> Place {
 }
 
 #[test]
-fn a_database_from_nothing_to_settled() {
+fn a_database_from_nothing_to_up_to_date() {
     let database = database();
     let it = hashed(Place::on(&database, &[A, DOWN, B, C]));
     shows!("status_of_an_empty_database", it.run("status"));
@@ -135,7 +135,7 @@ fn whoever_waits_says_for_whom() {
     let second = it.run("up");
     assert!(first.wait().unwrap().success());
     assert!(second.contains("waiting for pid ") && second.contains("after waiting"), "{second}");
-    assert_eq!(second.matches("waiting for").count(), 1, "it is told once: {second}");
+    assert_eq!(second.matches("waiting for").count(), 1, "it is reported once: {second}");
     assert!(second.contains("nothing to apply"), "{second}");
 }
 

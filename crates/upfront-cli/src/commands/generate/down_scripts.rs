@@ -69,7 +69,7 @@ pub(super) fn run(project: &Project, output: &Output, is_dry: bool) -> Result<Ex
     let migrations = work.prove(&directory, &staging, impossible)?;
     let written = if is_dry { Vec::new() } else { staging.install()? };
     let report = Report { written, migrations };
-    output.result(&report, || told(&report));
+    output.result(&report, || describe(&report));
     let is_complete = report.migrations.iter().all(|it| !it.is_left);
     Ok(if is_complete { Exit::Done } else { Exit::Failed })
 }
@@ -277,7 +277,7 @@ impl Line {
     }
 }
 
-fn told(it: &Report) -> String {
+fn describe(it: &Report) -> String {
     let new = it.migrations.iter().filter(|it| it.is_new).count();
     let rows: Vec<_> = it.migrations.iter().map(Line::row).collect();
     let width = |at: usize| rows.iter().map(|it| it[at].chars().count()).max().unwrap_or_default();
@@ -303,7 +303,7 @@ fn told(it: &Report) -> String {
     let left = it.migrations.iter().filter(|it| it.is_left && !is_wrong(it));
     let left: Vec<_> = left.map(Line::title).collect();
     if !left.is_empty() {
-        lines.push(format!("no way back was found for {}", left.join(", ")));
+        lines.push(format!("no down script was found for {}", left.join(", ")));
         lines.push(
             "  `-- upfront:irreversible REASON` says so in a file that is applied nowhere yet; in \
              one that is, it would change the hash"

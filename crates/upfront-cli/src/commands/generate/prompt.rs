@@ -76,13 +76,13 @@ impl ChosenOptions {
             output.note(&format!("wrote `exclude` to {}", project.exclude_more(&excluded)?));
         }
         if self.0.len() > excluded.len() {
-            output.note(&self.told());
+            output.note(&self.as_options());
         }
         Ok(())
     }
 
     /// What does the same where nobody can be asked.
-    fn told(&self) -> String {
+    fn as_options(&self) -> String {
         let options = self.0.iter().filter(|(name, _)| *name != EXCLUDE);
         let options: Vec<_> = options.map(|(name, value)| option(name, value)).collect();
         format!("the same without questions: {}", options.join(" "))

@@ -9,7 +9,7 @@ use upfront_scratch::Database;
 
 use super::{
     options::{Allowed, Arguments},
-    report::{Generated, told},
+    report::{Generated, describe},
     summary::Line,
     text::File,
 };
@@ -67,7 +67,7 @@ impl ProvenChange<'_> {
         };
         let Self { folder, left, kept, summary, .. } = self;
         let generated = Generated { written, files, summary, proofs, left, kept };
-        output.result(&generated, || told(&generated, folder));
+        output.result(&generated, || describe(&generated, folder));
         Ok(Exit::Done)
     }
 
@@ -212,7 +212,7 @@ enum RollbackProblem {
 impl RollbackProblem {
     fn text(self) -> String {
         match self {
-            Self::Missing => "not every migration has a down side, so the way back to an empty \
+            Self::Missing => "some migrations have no down script, so the rollback to an empty \
                               database was not tried"
                 .to_owned(),
             Self::Wrong(it) => it,

@@ -17,7 +17,7 @@ pub(super) struct Generated {
     pub(super) kept: Vec<String>,
 }
 
-pub(super) fn told(it: &Generated, folder: &Folder) -> String {
+pub(super) fn describe(it: &Generated, folder: &Folder) -> String {
     let mut lines: Vec<_> = it.written.iter().map(|it| format!("wrote {it}")).collect();
     if it.written.is_empty() {
         lines.extend(it.files.iter().map(|it| it.shown(&folder.label)));

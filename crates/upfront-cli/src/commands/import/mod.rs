@@ -64,7 +64,7 @@ impl Arguments {
             reversible: directory.migrations().iter().filter(|it| it.down.is_some()).count(),
             passed_over,
         };
-        output.result(&imported, || told(&imported));
+        output.result(&imported, || describe(&imported));
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Arguments {
     }
 }
 
-fn told(it: &Imported) -> String {
+fn describe(it: &Imported) -> String {
     let Imported { folder, migrations, reversible, .. } = it;
     let many = |count: usize| if count == 1 { "migration" } else { "migrations" };
     format!(
