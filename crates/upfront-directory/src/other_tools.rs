@@ -349,7 +349,7 @@ mod tests {
         check("x; -- +goose Down", None);
         check("-- +goose is not used any more\nx;", None);
         check("-- migrate:up and migrate:down are dbmate's\nx;", None);
-        check("-- down migration stands in down/1_a.sql\nx;", None);
+        check("-- down migration is in down/1_a.sql\nx;", None);
         check("-- Up Migration notes: none\nx;", None);
         check("-- Up migration: here.\n-- Down migration: in down/.\nCREATE TABLE t ();", None);
         check("-- create above / drop below\nx;", None);

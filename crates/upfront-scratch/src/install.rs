@@ -35,7 +35,7 @@ impl Install {
         &self.version
     }
 
-    /// The first install of this major version, or of any, fetched if there is none.
+    /// The first install of this major version, or of any, or a fetched one.
     pub(crate) fn find(major: Option<u32>) -> Result<Self> {
         let fits = |it: &Self| major.is_none_or(|wanted| it.version.major() == wanted);
         if let Some(it) = candidates().filter_map(|it| Self::at(&it)).find(fits) {

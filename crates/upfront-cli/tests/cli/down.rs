@@ -9,7 +9,7 @@ const A: (&str, &str) = ("migrations/1_a.sql", "CREATE TABLE a (id bigint);\n");
 const A_DOWN: (&str, &str) = ("migrations/down/1_a.sql", "DROP TABLE a;\n");
 const B: (&str, &str) = ("migrations/2_b.sql", "ALTER TABLE a ADD COLUMN name text;\n");
 const B_DOWN: (&str, &str) =
-    ("migrations/down/2_b.sql", "-- the way back\n\nALTER TABLE a DROP COLUMN name;\n");
+    ("migrations/down/2_b.sql", "-- undo it\n\nALTER TABLE a DROP COLUMN name;\n");
 const C: (&str, &str) =
     ("migrations/3_c.sql", "-- upfront:irreversible the rows are gone\n\nDELETE FROM a;\n");
 

@@ -521,7 +521,7 @@ fn lists_what_has_no_way_back() {
     let it = place(&[
         ("migrations/1_a.sql", "CREATE TABLE a (p point);\n"),
         ("migrations/2_b.sql", "ALTER TABLE a ALTER p TYPE int USING p[0];\n"),
-        ("migrations/3_c.sql", "-- upfront:irreversible told so\n\nCREATE TABLE c ();\n"),
+        ("migrations/3_c.sql", "-- upfront:irreversible on purpose\n\nCREATE TABLE c ();\n"),
     ]);
     it.run("hash");
     shows!("gen_down_without_a_way_back", written(&it, &["gen", "--down"]));

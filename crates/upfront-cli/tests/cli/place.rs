@@ -125,7 +125,9 @@ macro_rules! shows {
 pub(crate) use shows;
 
 /// Times keep their width, so that tables stay tables.
-pub(crate) const FILTERS: [(&str, &str); 15] = [
+pub(crate) const FILTERS: [(&str, &str); 16] = [
+    // Another test may run Cargo at the same time.
+    (r"(?m)^waiting for Cargo.s lock: .*\n", ""),
     // Progress is shown where a stage takes long.
     (r"(?m)^  … .*\n", ""),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "YYYY-MM-DD HH:MM:SS"),
