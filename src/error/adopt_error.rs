@@ -50,8 +50,8 @@ impl fmt::Display for AdoptError {
         match self {
             Self::Nothing => write!(
                 f,
-                "the database has no history of another tool\n  help: for an empty database run \
-                 by `upfront up`; of one that was made by hand, {BASELINE}"
+                "the database has no history of another tool\n  help: for an empty database, run \
+                 `upfront up`; if its schema was made by hand, {BASELINE}"
             ),
             Self::Unsupported(tables) => {
                 f.write_str(

@@ -171,8 +171,15 @@ impl Migrations {
     /// its files: those of its canonical text count.
     #[cfg(feature = "admin")]
     pub(crate) fn sum(&self, set: &Set) -> std::sync::Arc<upfront_directory::Sum> {
-        if let Source::Parsed(_, sum) = &self.0 {
-            return std::sync::Arc::clone(sum);
+        match &self.0 {
+            Source::Parsed(_, sum) => return std::sync::Arc::clone(sum),
+            #[cfg(feature = "rust-embed")]
+            Source::Folder(folder) => {
+                if let Ok(sum) = folder.sum() {
+                    return sum;
+                }
+            }
+            _ => {}
         }
         let names: Vec<_> = set.migrations.iter().map(|it| format!("{}.sql", it.title())).collect();
         let text = |(name, it)| (String::as_str(name), embedded::Migration::text(it).as_bytes());

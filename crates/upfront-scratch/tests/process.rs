@@ -115,11 +115,9 @@ fn shares_the_first_initdb_between_processes() {
 fn uses_the_server_that_is_given() {
     let server = Server::builder().listen_tcp().start().unwrap();
     let given = server.tcp_url("postgres").unwrap();
-    let unset = "unset the variable to let a server be started";
+    let unset = "unset the variable to start a temporary server";
     let refused = |what| {
-        format!(
-            "the server of `UPFRONT_SCRATCH_URL` is not ours, so {what} cannot be had from it: {unset}"
-        )
+        format!("the external server at `UPFRONT_SCRATCH_URL` does not support {what}: {unset}")
     };
 
     let said = all_said(command("databases").env("UPFRONT_SCRATCH_URL", &given));
@@ -137,7 +135,7 @@ fn refuses_settings_that_make_no_sense() {
     let said = all_said(command("start").env("UPFRONT_SCRATCH_URL", "host=here"));
     assert_eq!(
         said,
-        ["`UPFRONT_SCRATCH_URL` is not of the form `postgresql://user@host:port/database`"]
+        ["`UPFRONT_SCRATCH_URL` does not have the form `postgresql://user@host:port/database`"]
     );
     let said = all_said(command("start").env("UPFRONT_SCRATCH_MAJOR", "new"));
     assert_eq!(said, ["`UPFRONT_SCRATCH_MAJOR` is `new`, not a major version such as 18"]);
