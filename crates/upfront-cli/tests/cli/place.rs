@@ -125,7 +125,7 @@ macro_rules! shows {
 pub(crate) use shows;
 
 /// Times keep their width, so that tables stay tables.
-pub(crate) const FILTERS: [(&str, &str); 16] = [
+pub(crate) const FILTERS: [(&str, &str); 18] = [
     // Another test may run Cargo at the same time.
     (r"(?m)^waiting for Cargo.s lock: .*\n", ""),
     // Progress is shown where a stage takes long.
@@ -145,4 +145,7 @@ pub(crate) const FILTERS: [(&str, &str); 16] = [
     (r"/[/\w.-]+/\.tmp\w+", "[folder]"),
     // A privilege that owners have from 17 on.
     (r#""MAINTAIN","#, ""),
+    (r"`/[^`]*/bin/pg_dump`", "`[pg_dump]`"),
+    // From 17 on, one statement locks all tables.
+    (r"(LOCK TABLE [\w.]+)(, [\w.]+)+", "$1"),
 ];
