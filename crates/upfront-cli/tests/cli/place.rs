@@ -125,7 +125,7 @@ macro_rules! shows {
 pub(crate) use shows;
 
 /// Times keep their width, so that tables stay tables.
-pub(crate) const FILTERS: [(&str, &str); 18] = [
+pub(crate) const FILTERS: [(&str, &str); 19] = [
     // Another test may run Cargo at the same time.
     (r"(?m)^waiting for Cargo.s lock: .*\n", ""),
     // Progress is shown where a stage takes long.
@@ -146,6 +146,8 @@ pub(crate) const FILTERS: [(&str, &str); 18] = [
     // A privilege that owners have from 17 on.
     (r#""MAINTAIN","#, ""),
     (r"`/[^`]*/bin/pg_dump`", "`[pg_dump]`"),
+    // In the words of 14.
+    (r"pg_dump: error: query was:", "pg_dump: detail: Query was:"),
     // From 17 on, one statement locks all tables.
     (r"(LOCK TABLE [\w.]+)(, [\w.]+)+", "$1"),
 ];
