@@ -358,7 +358,7 @@ impl Migrator {
     #[cfg(feature = "admin")]
     pub async fn plan_adopt(&self, table: Option<&str>) -> Result<AdoptReport> {
         let context = Context::new(self.set()?, &self.settings);
-        let sum = self.migrations.sum(context.set);
+        let sum = self.migrations.sum(context.set)?;
         let witness = BaselineSource::Table { sum: &sum, name: table };
         adopt::plan(&self.pool, &context, witness).instrument(self.span("plan_adopt")).await
     }
@@ -386,7 +386,7 @@ impl Migrator {
     #[cfg(feature = "admin")]
     pub async fn adopt(&self, table: Option<&str>) -> Result<AdoptReport> {
         let context = Context::new(self.set()?, &self.settings);
-        let sum = self.migrations.sum(context.set);
+        let sum = self.migrations.sum(context.set)?;
         let witness = BaselineSource::Table { sum: &sum, name: table };
         adopt::adopt(&self.pool, &context, witness).instrument(self.span("adopt")).await
     }

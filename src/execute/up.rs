@@ -147,7 +147,7 @@ pub(crate) async fn migrate_metadata(context: &Context<'_>, session: &Session) -
     let settings = metadata_tables::settings(context.settings);
     let metadata = Context::metadata(metadata_set::set(), &settings);
     let mut report = Report::new(OWN, Direction::Up);
-    Up::new(&metadata, &mut report, PlanCheck(None)).bring(session).await
+    Up::new(&metadata, &mut report, PlanCheck(None)).run_under_lock(session).await
 }
 
 /// A boot that is under way.
@@ -196,14 +196,14 @@ impl<'a> Up<'a> {
             if tables != Some(Tables::Current) {
                 migrate_metadata(context, &session).await?;
             }
-            self.bring(&session).await
+            self.run_under_lock(&session).await
         });
         let done = done.await;
         session.close(done).await
     }
 
     /// Applies everything under the lock, and plans again whenever the head moved.
-    async fn bring(&mut self, session: &Session) -> Result<()> {
+    async fn run_under_lock(&mut self, session: &Session) -> Result<()> {
         self.tries = transaction::Tries::new();
         let mut blocked = None;
         loop {

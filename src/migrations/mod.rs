@@ -129,7 +129,7 @@ impl Migrations {
     pub fn up_to(&self, version: &str) -> crate::Result<Self> {
         let set = self.set()?;
         let at = crate::migrations::find(set, version)?;
-        Ok(Self(Source::Parsed(set.first(at + 1), self.sum(set))))
+        Ok(Self(Source::Parsed(set.first(at + 1), self.sum(set)?)))
     }
 
     /// Called by the macro alone.
@@ -170,20 +170,17 @@ impl Migrations {
     /// The hashes that Atlas computes for these files. An embedded set no longer has the bytes of
     /// its files: those of its canonical text count.
     #[cfg(feature = "admin")]
-    pub(crate) fn sum(&self, set: &Set) -> std::sync::Arc<upfront_directory::Sum> {
+    pub(crate) fn sum(&self, set: &Set) -> Result<std::sync::Arc<upfront_directory::Sum>> {
         match &self.0 {
-            Source::Parsed(_, sum) => return std::sync::Arc::clone(sum),
+            Source::Parsed(_, sum) => return Ok(std::sync::Arc::clone(sum)),
             #[cfg(feature = "rust-embed")]
-            Source::Folder(folder) => {
-                if let Ok(sum) = folder.sum() {
-                    return sum;
-                }
-            }
+            Source::Folder(folder) => return folder.sum(),
             _ => {}
         }
         let names: Vec<_> = set.migrations.iter().map(|it| format!("{}.sql", it.title())).collect();
         let text = |(name, it)| (String::as_str(name), embedded::Migration::text(it).as_bytes());
-        std::sync::Arc::new(upfront_directory::Sum::of(names.iter().zip(set.migrations).map(text)))
+        let files = names.iter().zip(set.migrations).map(text);
+        Ok(std::sync::Arc::new(upfront_directory::Sum::of(files)))
     }
 
     /// The directory that a program reads when it starts.

@@ -52,7 +52,7 @@ async fn rows_are_not_lost_unless_somebody_agreed() {
     it.down(Target::All).await.unwrap();
 }
 
-/// What a rollback itself brings is not lost by its next step.
+/// Rows that a rollback itself creates are not counted as lost by its next step.
 #[tokio::test]
 async fn a_row_that_comes_while_it_runs_is_not_lost() {
     let database = database();
@@ -214,9 +214,9 @@ async fn a_table_that_may_be_dropped_and_not_locked_is_rolled_back() {
     assert_eq!(done.unwrap().rolled_back.len(), 1);
 }
 
-/// What a step before brings back is not said to be nothing.
+/// A table that an earlier step recreates is not reported as absent.
 #[tokio::test]
-async fn a_plan_does_not_take_for_gone_what_an_earlier_step_brings_back() {
+async fn a_plan_counts_a_table_that_an_earlier_step_recreates() {
     let database = database();
     let files = [
         A,

@@ -295,7 +295,7 @@ async fn a_boot_that_waits_is_not_taken_for_an_idle_session() {
     let events = Events::default();
     let waiter = builder(&database.url(), &files).on_event(events.listener()).build().unwrap();
     let waiter = tokio::spawn(async move { waiter.up().await });
-    // It tells every five seconds, and by the second time its pauses are half a second long.
+    // A line appears every five seconds; before the second one, the pauses are half a second long.
     let told = || events.told().iter().filter(|it| matches!(it, Event::Waiting { .. })).count();
     while told() < 2 {
         assert!(!waiter.is_finished(), "{:?}", waiter.await.unwrap());

@@ -35,7 +35,7 @@ async fn tables_of_the_first_version_are_enough_to_plan_and_to_roll_back() {
     assert!(older.protect(Protect::Set).await.unwrap().is_some());
 }
 
-/// Whoever does not own upfront's tables is told what lets it bring them to a new version.
+/// A role that does not own upfront's tables gets the statements that let it upgrade them.
 #[tokio::test]
 async fn a_role_that_does_not_own_the_tables_is_told_what_it_lacks() {
     for owner_is_superuser in [true, false] {

@@ -39,7 +39,7 @@ async fn a_temporary_table_does_not_reach_the_next_migration() {
     }
 }
 
-/// As on the machine of whoever applied them one by one.
+/// As if they had been applied one by one.
 #[tokio::test]
 async fn names_of_a_session_may_be_used_by_each_migration() {
     for statement in [

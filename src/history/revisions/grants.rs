@@ -52,7 +52,7 @@ impl Revisions {
         )
     }
 
-    /// What lets a role bring tables that are another's to a new version.
+    /// The grants with which a role may upgrade tables that another role owns.
     pub(crate) fn successor_grants(
         &self,
         role: &str,

@@ -32,7 +32,7 @@ pub(crate) fn start(project: &Project, major: Option<u32>) -> Result<Scratch, Fa
     start_as(project, agreed(project.scratch_version(), asked.as_slice())?)
 }
 
-/// The same for sources, of which databases bring their own version.
+/// The same for sources, whose databases have a version of their own.
 pub(crate) fn start_for(project: &Project, sources: &[&Source]) -> Result<Scratch, Failure> {
     let major = |it: &&Source| Some((it.major()?, it.words()));
     let majors: Vec<_> = sources.iter().filter_map(major).collect();

@@ -2,10 +2,12 @@
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use tempfile::TempDir;
 use upfront_scratch::{Database, Server};
 
@@ -107,6 +109,19 @@ fn files(folder: &Path, prefix: &str, found: &mut Vec<String>) {
 /// An empty database of the server of this test binary.
 pub(crate) fn database() -> Database<'static> {
     Server::shared().unwrap().database().unwrap()
+}
+
+/// All that a program prints in a terminal of this size, until it ends.
+pub(crate) fn in_terminal(program: CommandBuilder, size: PtySize) -> Vec<u8> {
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut child = pair.slave.spawn_command(program).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut bytes = Vec::new();
+    // The end of a terminal whose program has ended is an error on some systems.
+    let _ = reader.read_to_end(&mut bytes);
+    child.wait().unwrap();
+    bytes
 }
 
 /// Compares with a snapshot, without what differs from run to run.

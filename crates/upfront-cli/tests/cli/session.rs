@@ -2,16 +2,15 @@
 
 use std::{
     env, fs,
-    io::Read,
     num::NonZero,
     path::{Path, PathBuf},
 };
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, PtySize};
 
 use upfront_scratch::Server;
 
-use crate::place::Place;
+use crate::place::{Place, in_terminal};
 
 const ROWS: NonZero<u16> = NonZero::new(90).unwrap();
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
@@ -19,7 +18,6 @@ const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 /// What a person sees.
 fn typed(command: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).unwrap();
     let mut shell = CommandBuilder::new("bash");
     shell.args(["-c", command]);
     shell.cwd(place.path(""));
@@ -34,13 +32,7 @@ fn typed(command: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     for (name, it) in variables {
         shell.env(name, it);
     }
-    let mut child = pair.slave.spawn_command(shell).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let mut bytes = Vec::new();
-    // The end of a terminal whose program has ended is an error on some systems.
-    let _ = reader.read_to_end(&mut bytes);
-    child.wait().unwrap();
+    let bytes = in_terminal(shell, size);
     let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
     screen.process(&bytes);
     screen.screen().contents().trim_end().to_owned()

@@ -1,13 +1,10 @@
 //! Help, man pages, completions, pipes, and terminals of all sorts.
 
-use std::{
-    io::Read,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, PtySize};
 
-use crate::place::{Place, database};
+use crate::place::{Place, database, in_terminal};
 
 const VERBS: [&str; 23] = [
     "init",
@@ -117,7 +114,6 @@ fn a_closed_pipe_is_no_error() {
 fn seen(it: &Place, arguments: &[&str], columns: u16, variables: &[(&str, &str)]) -> String {
     let rows = if columns == 0 { 0 } else { 60 };
     let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).unwrap();
     let command: Command = it.command("", arguments);
     let mut shell = CommandBuilder::new(command.get_program());
     shell.args(command.get_args());
@@ -132,13 +128,7 @@ fn seen(it: &Place, arguments: &[&str], columns: u16, variables: &[(&str, &str)]
     for (name, value) in variables {
         shell.env(name, value);
     }
-    let mut child = pair.slave.spawn_command(shell).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let mut bytes = Vec::new();
-    // The end of a terminal whose program has ended is an error on some systems.
-    let _ = reader.read_to_end(&mut bytes);
-    child.wait().unwrap();
+    let bytes = in_terminal(shell, size);
     String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
 }
 
