@@ -50,8 +50,8 @@ impl<'a> DataLossCounter<'a> {
     ///
     /// # Errors
     ///
-    /// The connection is gone; or at work somebody else holds a table, and the transaction is
-    /// aborted. All else that cannot be locked or asked counts as lost.
+    /// The connection is gone; or at work somebody else holds a table, or cancelled the wait for it,
+    /// and the transaction is aborted. All else that cannot be locked or asked counts as lost.
     pub(crate) async fn side(&mut self, side: &Side) -> Asked<Vec<DataLoss>> {
         let mut losses = Vec::new();
         for it in side.statements() {
@@ -80,7 +80,8 @@ impl<'a> DataLossCounter<'a> {
             return Ok(found.noted("its effect is unknown from the text"));
         }
         match self.lock(loss).await {
-            Err(err) if passes(&err) => return Err(err),
+            // Without the lock, what was agreed to is not what would be lost.
+            Err(err) if passes(&err) || is_cancelled(&err) => return Err(err),
             Err(err) => return Ok(found.noted(format!("could not be locked: {}", reason(&err)))),
             Ok(()) => {}
         }
@@ -192,7 +193,7 @@ impl<'a> DataLossCounter<'a> {
                 let rows = number(&answer, "upfront_count", 0);
                 Ok(Count { rows, bytes: it.bytes, ..Count::default() })
             }
-            Err(err) if is_slow(&err) => Ok(it.estimate()),
+            Err(err) if is_cancelled(&err) => Ok(it.estimate()),
             Err(err) => Err(err),
         }
     }
@@ -225,7 +226,7 @@ impl<'a> DataLossCounter<'a> {
                 bytes: number(&answer, "upfront_count", 1),
                 ..Count::default()
             }),
-            Err(err) if is_slow(&err) => self.estimated_values(table, column).await,
+            Err(err) if is_cancelled(&err) => self.estimated_values(table, column).await,
             Err(err) => Err(err),
         }
     }
@@ -416,7 +417,8 @@ fn number(answer: &Answer, column: &str, at: usize) -> u64 {
     value.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
-fn is_slow(err: &tokio_postgres::Error) -> bool {
+/// By somebody, or by a limit.
+fn is_cancelled(err: &tokio_postgres::Error) -> bool {
     err.code() == Some(&SqlState::QUERY_CANCELED)
 }
 

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::time::Duration;
+
 use upfront::{ErrorKind, Migrator, Target};
 use upfront_scratch::Database;
-use upfront_tests::{Gate, ask, builder, database, migrator};
+use upfront_tests::{Gate, ask, builder, connect, database, migrator, until};
 
 const A: (&str, &str) = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);\n");
 const A_DOWN: (&str, &str) = ("down/1_a.sql", "DROP TABLE a;\n");
@@ -274,4 +276,25 @@ async fn a_row_that_comes_while_a_rollback_runs_is_not_lost() {
     assert_eq!(ask(&database.url(), "SELECT count(*) FROM b").await, "1");
     let mut plan = it.plan_down(Target::Steps(1)).await.unwrap();
     assert_eq!(it.apply(plan.accept_data_loss(true)).await.unwrap().rolled_back.len(), 1);
+}
+
+/// Consent covers rows that are locked while they are deleted.
+#[tokio::test]
+async fn a_cancelled_wait_for_a_table_is_no_loss() {
+    let database = database();
+    let it = builder(&database.url(), &[A, A_DOWN]).lock_timeout(Duration::from_secs(30));
+    let it = it.build().unwrap();
+    it.up().await.unwrap();
+    let mut plan = it.plan_down(Target::All).await.unwrap();
+    plan.accept_data_loss(true);
+    let reader = connect(&database.url()).await;
+    reader.batch_execute("BEGIN; LOCK TABLE a IN ACCESS SHARE MODE").await.unwrap();
+    let down = tokio::spawn(async move { it.apply(&plan).await });
+    let waits = "FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted";
+    until(&database.url(), &format!("SELECT count(*) {waits}"), "1").await;
+    ask(&database.url(), &format!("SELECT pg_cancel_backend(pid) {waits}")).await;
+    let err = down.await.unwrap().unwrap_err();
+    assert!(err.kind() == ErrorKind::MigrationFailed, "{err}");
+    assert_eq!(err.server_error().unwrap().sqlstate, "57014", "{err}");
+    assert_eq!(versions(&database).await, "1");
 }
